@@ -1,0 +1,3 @@
+"""DABS: a domain-agnostic benchmark for self-supervised learning. The engine; it names no domain and no algorithm."""
+
+__version__ = "0.1.0"

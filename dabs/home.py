@@ -1,0 +1,86 @@
+"""Where things live on disk, and writing that leaves either the old file or the whole new one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dabs.errors import DabsError
+
+
+def data_home() -> Path:
+    """`$DABS_HOME`, or the user's cache folder for dabs: downloaded sources and prepared data."""
+    from platformdirs import user_cache_path
+
+    given = os.environ.get("DABS_HOME")
+    return Path(given).expanduser() if given else user_cache_path("dabs")
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends well and is removed when it does not.
+
+    Raises:
+        DabsError: the folder cannot be written.
+    """
+    temporary = _temporary(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        if temporary.is_file():
+            with open(temporary, "rb") as handle:
+                os.fsync(handle.fileno())
+        if temporary.is_dir() and path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise DabsError(
+            f"cannot write {path}: {error.strerror or error}. Free the space or choose another folder."
+        ) from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as sorted, indented JSON, atomically; NaN and infinity are refused."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        DabsError: missing, unreadable or not JSON; the message names the file.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DabsError(f"there is no file {path}.") from error
+    except OSError as error:
+        raise DabsError(f"cannot read {path}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise DabsError(
+            f"{path} is not valid JSON ({error}); it may be damaged. Remove it and make it again."
+        ) from error
+
+
+def sha256_file(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

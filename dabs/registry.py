@@ -1,0 +1,132 @@
+"""How a domain or an algorithm is found: by name in its package, by entry point, or as `path/to/file.py:Class`.
+
+File name = registry name = command-line word. A file dropped into `algorithms/` or `domains/` is found without editing
+a list; an installed package offers its own through the entry-point groups `dabs.algorithms` and `dabs.domains`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from dabs.errors import DabsError, RequestError
+
+if TYPE_CHECKING:
+    from dabs.algorithm import Algorithm
+    from dabs.dataset import Domain
+
+SUITES = ("lite",)
+
+
+def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:
+    """The error for a name that is not known: suggests the nearest and lists what there is."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    place = f" in {of}" if of else ""
+    return RequestError(f"there is no {kind} {name!r}{place}.{hint} Known: {', '.join(sorted(known))}.")
+
+
+def _modules(package: str) -> dict[str, str]:
+    """Registry name -> module path (`package.file`, or an entry point's module), refusing two with one name."""
+    where = importlib.import_module(package)
+    found = {m.name: f"{package}.{m.name}" for m in pkgutil.iter_modules(where.__path__) if not m.name.startswith("_")}
+    for point in entry_points(group=f"dabs.{package}"):
+        if point.name in found and found[point.name] != point.value:
+            raise RequestError(
+                f"two {package} are called {point.name!r}: {found[point.name]} and {point.value}. Rename one of them."
+            )
+        found[point.name] = point.value
+    return dict(sorted(found.items()))
+
+
+def algorithm_names() -> list[str]:
+    """The registered algorithms, by name."""
+    return list(_modules("algorithms"))
+
+
+def domain_names() -> list[str]:
+    """The registered domains, by name."""
+    return list(_modules("domains"))
+
+
+def _load_file(path: Path) -> ModuleType:
+    """Run a stranger's algorithm file as a module. Only `pretrain` and `run` do this; evaluation never does."""
+    if not path.is_file():
+        raise RequestError(f"there is no algorithm file {path}. Give ALGORITHM as a name or as path/to/file.py:Class.")
+    spec = importlib.util.spec_from_file_location(f"dabs_file_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise RequestError(f"{path} is not a Python file. Give ALGORITHM as path/to/file.py:Class.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickling look a class's module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise DabsError(f"the algorithm file {path} failed to load: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _algorithms_of(module: ModuleType) -> dict[str, type[Algorithm]]:
+    from dabs.algorithm import Algorithm
+
+    members = inspect.getmembers(module, inspect.isclass)
+    return {n: c for n, c in members if issubclass(c, Algorithm) and c.__module__ == module.__name__}
+
+
+def find_algorithm(reference: str) -> type[Algorithm]:
+    """The algorithm class behind a name or `path/to/file.py:Class`.
+
+    Raises:
+        RequestError: no such name, file or class.
+        DabsError: the file raises while it is loaded.
+    """
+    if ":" in reference or reference.endswith(".py"):
+        path, _, wanted = reference.partition(":")
+        classes = _algorithms_of(_load_file(Path(path)))
+        place = path
+    else:
+        modules = _modules("algorithms")
+        if reference not in modules:
+            raise unknown("algorithm", reference, list(modules))
+        target, _, wanted = modules[reference].partition(":")
+        classes = _algorithms_of(importlib.import_module(target))
+        place = target
+    if wanted and wanted not in classes:
+        raise unknown("algorithm class", wanted, list(classes), of=place)
+    if not wanted and len(classes) != 1:
+        names = ", ".join(classes) or "none"
+        raise RequestError(f"{place} must define one Algorithm class (found: {names}); name it as {place}:Class.")
+    return classes[wanted] if wanted else next(iter(classes.values()))
+
+
+def algorithm_label(reference: str) -> str:
+    """The word that names an algorithm in tables and folders: the registry name, or the class of a stranger's file."""
+    path, _, wanted = reference.partition(":")
+    return (wanted or Path(path).stem) if path.endswith(".py") else reference
+
+
+def find_domain(name: str, suite: str = "lite") -> Domain:
+    """The domain called `name` in a suite.
+
+    Raises:
+        RequestError: no such domain or suite.
+    """
+    from dabs.dataset import Domain
+
+    if suite not in SUITES:
+        raise unknown("suite", suite, list(SUITES))
+    modules = _modules("domains")
+    if name not in modules:
+        raise unknown("domain", name, list(modules))
+    module = importlib.import_module(modules[name])
+    offered = [value for value in vars(module).values() if isinstance(value, Domain) and value.suite == suite]
+    if len(offered) != 1:
+        raise DabsError(f"{modules[name]} must offer one Domain of the suite {suite!r}; it offers {len(offered)}.")
+    return offered[0]

