@@ -1,0 +1,67 @@
+"""Contrastive learning (SimCLR's NT-Xent, Chen et al. 2020) with a view that is defined for every input.
+
+The two views of an example are two disjoint random halves of its embeddings, each keeping its positions and encoded
+alone. The view is this project's choice, not the DABS paper's: it needs no augmentation that knows the domain, and
+shorter sequences make it cheaper than two passes over the whole input.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dabs.algorithm import Algorithm
+from dabs.encoder import Encoder
+from dabs.specs import Batch
+
+
+def nt_xent(u_BK: Tensor, v_BK: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Normalised temperature-scaled cross-entropy over 2B views, each other view of the batch but itself a candidate.
+
+    Returns:
+        The scalar loss and the share of views whose partner is the most similar.
+    """
+    z = F.normalize(torch.cat([u_BK, v_BK]).float(), dim=1)
+    logits = (z @ z.T / temperature).fill_diagonal_(float("-inf"))
+    target = torch.arange(len(z), device=z.device).roll(len(u_BK))
+    return F.cross_entropy(logits, target), (logits.argmax(dim=1) == target).float().mean()
+
+
+class Contrastive(Algorithm):
+    """Tell the other half of the same example from the halves of all others.
+
+    Args:
+        temperature: divides the cosine similarities.
+        projection: output width of the two-layer head that is dropped after pretraining.
+    """
+
+    def __init__(self, encoder: Encoder, *, temperature: float = 0.2, projection: int = 128) -> None:
+        super().__init__(encoder)
+        self.temperature = temperature
+        self.head = nn.Sequential(
+            nn.Linear(encoder.width, encoder.width), nn.ReLU(), nn.Linear(encoder.width, projection)
+        )
+
+    @staticmethod
+    def draw(x_BND: Tensor, mask_BN: Tensor | None) -> Tensor:
+        """Each example's positions in random order (B, N), the real ones before padding."""
+        noise_BN = torch.rand(x_BND.shape[:2]).to(x_BND.device)
+        if mask_BN is not None:
+            noise_BN = noise_BN.masked_fill(~mask_BN, 2.0)
+        return noise_BN.argsort(dim=1)
+
+    def loss(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
+        """See the module; logs how often the partner is the nearest."""
+        x_BND = encoder.embed(batch.inputs)
+        order_BN = self.draw(x_BND, batch.mask)
+        # taking every second place of the order deals real positions evenly, also in short padded texts
+        views = [self._view(encoder, x_BND, batch.mask, order_BN[:, start::2]) for start in (0, 1)]
+        loss, accuracy = nt_xent(views[0], views[1], self.temperature)
+        return {"loss": loss, "accuracy": accuracy}
+
+    def _view(self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, index_Bn: Tensor) -> Tensor:
+        part_BnD = x_BND.gather(1, index_Bn[:, :, None].expand(-1, -1, x_BND.shape[2]))
+        mask_Bn = None if mask_BN is None else mask_BN.gather(1, index_Bn)
+        tokens = encoder.encode(part_BnD, mask_Bn, index_Bn)
+        return self.head(encoder.pool(tokens, mask_Bn))  # type: ignore[no-any-return]

@@ -1,0 +1,84 @@
+"""ShED, shuffled embedding detection: move some embeddings, and say which ones moved.
+
+Tamkin et al., DABS, NeurIPS 2021; after ELECTRA (Clark et al. 2020). A constant answer is right for 85 % of the
+positions, so balanced accuracy is logged beside the loss. Equal embeddings that exchange places cannot be told.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dabs.algorithm import Algorithm
+from dabs.encoder import Encoder
+from dabs.errors import RequestError
+from dabs.specs import Batch
+
+
+def shuffle(x_BND: Tensor, chosen_BN: Tensor, order_BN: Tensor) -> Tensor:
+    """Let each example's chosen embeddings exchange places in one cycle.
+
+    Args:
+        x_BND: embeddings.
+        chosen_BN: bool, which positions take part.
+        order_BN: for each example a permutation of its positions, chosen ones first, in the order of the cycle: each
+            takes the embedding of the one before it, the first that of the last.
+    """
+    count_B1 = chosen_BN.sum(dim=1, keepdim=True)
+    place_BN = torch.arange(x_BND.shape[1], device=x_BND.device).expand_as(order_BN)
+    before_BN = torch.where(place_BN < count_B1, (place_BN - 1) % count_B1.clamp(min=1), place_BN)
+    source_BN = torch.empty_like(order_BN).scatter_(1, order_BN, order_BN.gather(1, before_BN))
+    return x_BND.gather(1, source_BN[:, :, None].expand_as(x_BND))
+
+
+class ShED(Algorithm):
+    """Binary classification of every position: was its embedding moved?
+
+    Args:
+        corruption_rate: share of the (unpadded) positions that are moved, rounded up.
+    """
+
+    def __init__(self, encoder: Encoder, *, corruption_rate: float = 0.15) -> None:
+        super().__init__(encoder)
+        if not 0 < corruption_rate <= 1:
+            raise RequestError(f"corruption_rate must be above 0 and at most 1, not {corruption_rate}")
+        self.corruption_rate = corruption_rate
+        self.head = nn.Linear(encoder.width, 2)
+
+    def draw(self, x_BND: Tensor, mask_BN: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Which positions move, bool (B, N), and the order of each example's cycle, int64 (B, N)."""
+        b, n, _ = x_BND.shape
+        noise_BN = torch.rand(b, n).to(x_BND.device)
+        if mask_BN is None:
+            count_B1: Tensor | int = math.ceil(self.corruption_rate * n)
+        else:
+            noise_BN = noise_BN.masked_fill(~mask_BN, 2.0)  # padding comes last and is never chosen
+            count_B1 = (self.corruption_rate * mask_BN.sum(dim=1, keepdim=True)).ceil().long()
+        order_BN = noise_BN.argsort(dim=1)
+        first_BN = torch.arange(n, device=x_BND.device).expand(b, n) < count_B1
+        return torch.zeros_like(first_BN).scatter_(1, order_BN, first_BN), order_BN
+
+    def loss(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
+        """See the module; logs accuracy and balanced accuracy over the real positions."""
+        x_BND = encoder.embed(batch.inputs)
+        return self.loss_of(encoder, x_BND, batch.mask, *self.draw(x_BND, batch.mask))
+
+    def loss_of(
+        self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, moved_BN: Tensor, order_BN: Tensor
+    ) -> dict[str, Tensor]:
+        """The loss for given draws. Padded positions take part neither in the shuffle nor in the loss."""
+        tokens_BSD = encoder.encode(shuffle(x_BND, moved_BN, order_BN), mask_BN)
+        logits_BN2 = self.head(tokens_BSD[:, 1:]).float()
+        if mask_BN is not None:
+            logits_BN2, moved_BN = logits_BN2[mask_BN], moved_BN[mask_BN]
+        logits, target = logits_BN2.reshape(-1, 2), moved_BN.reshape(-1)
+        right = logits.argmax(dim=1) == target
+        found = [(right & (target == side)).sum() / (target == side).sum().clamp(min=1) for side in (False, True)]
+        return {
+            "loss": F.cross_entropy(logits, target.long()),
+            "accuracy": right.float().mean(),
+            "balanced_accuracy": (found[0] + found[1]) / 2,
+        }

