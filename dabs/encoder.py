@@ -38,7 +38,8 @@ class EncoderConfig:
 
 
 PRESETS = {
-    "small": EncoderConfig(),
+    # sized for two cores: a few passes over small data, where dropout costs a quarter of a step and gains nothing
+    "small": EncoderConfig(width=128, depth=3, heads=4, head_width=32, mlp=256, dropout=0.0),
     "paper": EncoderConfig(width=256, depth=12, heads=8, head_width=64, mlp=512),
 }
 
@@ -148,14 +149,14 @@ class Encoder(nn.Module):
         """Embeddings to tokens.
 
         Args:
-            x_BND: all N embeddings, or a subset of them when `index_BN` is given.
+            x_BND: the first N embeddings (trailing padding may be cut), or a subset when `index_BN` is given.
             mask_BN: true where an embedding is real; None when all are.
             index_BN: for a subset, which of the N positions each embedding comes from, int64.
 
         Returns:
             (B, 1+N, D), [CLS] first.
         """
-        positions = self.positions[1:] if index_BN is None else self.positions[1 + index_BN]
+        positions = self.positions[1 : 1 + x_BND.shape[1]] if index_BN is None else self.positions[1 + index_BN]
         cls_B1D = (self.cls + self.positions[0]).expand(len(x_BND), 1, -1)
         x_BSD = torch.cat([cls_B1D, x_BND + positions], dim=1)
         x_BSD = F.dropout(x_BSD, self.config.dropout, self.training)

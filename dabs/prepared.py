@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dabs import __version__
-from dabs.dataset import Domain, MultiLabel, Rows, Task, Workspace
+from dabs.dataset import Domain, Rows, Workspace
 from dabs.errors import DabsError
 from dabs.home import data_home, read_json, replacing, write_json
-from dabs.specs import Batch, Tokens, specs_to_json
+from dabs.specs import Batch, Specs, Tokens, specs_to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -192,7 +192,7 @@ def verify(domain: Domain) -> list[str]:
 
 
 class Split:
-    """One split, read by index into batches.
+    """One split, read by index into batches: held as tensors when it fits in memory, else read from disk.
 
     Args:
         domain: whose data.
@@ -202,25 +202,37 @@ class Split:
     """
 
     def __init__(self, domain: Domain, dataset: str, split: str, *, labels: bool) -> None:
-        import torch
-
-        columns = read_columns(domain, dataset, split)
+        path = folder_of(domain) / dataset / f"{split}.arrow"
         self.specs = domain.specs
-        self.inputs = [torch.from_numpy(_own(columns[f"input_{i}"])) for i in range(len(domain.specs))]
-        self.labels = torch.from_numpy(_own(columns["label"])) if labels else None
+        self.names = [f"input_{i}" for i in range(len(domain.specs))] + (["label"] if labels else [])
+        self.rows = manifest_of(domain)["splits"][f"{dataset}/{split}"]["rows"]
+        self.in_memory = path.exists() and path.stat().st_size < IN_MEMORY_BYTES
+        if self.in_memory:
+            columns = read_columns(domain, dataset, split)
+            self.columns = {name: np.array(columns[name]) for name in self.names}  # a copy: the map is read-only
+        else:
+            import datasets
+
+            self.mapped = datasets.Dataset.from_file(str(path)).select_columns(self.names).with_format("numpy")
 
     def __len__(self) -> int:
-        return len(self.inputs[0])
+        return int(self.rows)
 
-    def batch(self, index: torch.Tensor) -> Batch:
-        """The examples at `index` (int64 (B,)) as floats and token ids, with the padding mask."""
-        inputs = tuple(_decode(x[index]) for x in self.inputs)
-        label = None if self.labels is None else self.labels[index]
-        return Batch(inputs=inputs, mask=padding_mask(inputs, self.specs), label=label)
+    def batch(self, index: np.ndarray) -> Batch:
+        """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut."""
+        import torch
 
-
-def _own(x: np.ndarray) -> np.ndarray:
-    return np.array(x) if x.nbytes < IN_MEMORY_BYTES else x
+        columns = {n: x[index] for n, x in self.columns.items()} if self.in_memory else self.mapped[index]
+        inputs = [
+            _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index), *spec.shape)))
+            for i, spec in enumerate(self.specs)
+        ]
+        last = self.specs[-1]
+        if isinstance(last, Tokens):
+            longest = int((inputs[-1] != last.pad).sum(dim=1).max())
+            inputs[-1] = inputs[-1][:, : max(longest, 1)]
+        label = torch.from_numpy(np.asarray(columns["label"])) if "label" in columns else None
+        return Batch(inputs=tuple(inputs), mask=padding_mask(tuple(inputs), self.specs), label=label)
 
 
 def _decode(x: torch.Tensor) -> torch.Tensor:
@@ -232,7 +244,7 @@ def _decode(x: torch.Tensor) -> torch.Tensor:
     return x.long() if x.dtype in (torch.int32, torch.int64) else x.float()
 
 
-def padding_mask(inputs: tuple[torch.Tensor, ...], specs: tuple[Any, ...]) -> torch.Tensor | None:
+def padding_mask(inputs: tuple[torch.Tensor, ...], specs: Specs) -> torch.Tensor | None:
     """Bool (B, N), true where an embedding is real; None when no input can be padded."""
     import torch
 
@@ -240,15 +252,6 @@ def padding_mask(inputs: tuple[torch.Tensor, ...], specs: tuple[Any, ...]) -> to
         return None
     parts = []
     for x, spec in zip(inputs, specs, strict=True):
-        real = (
-            x != spec.pad
-            if isinstance(spec, Tokens)
-            else torch.ones(len(x), spec.embeddings, dtype=torch.bool, device=x.device)
-        )
-        parts.append(real)
+        ones = torch.ones(len(x), spec.embeddings, dtype=torch.bool, device=x.device)
+        parts.append(x != spec.pad if isinstance(spec, Tokens) else ones)
     return torch.cat(parts, dim=1)
-
-
-def target_count(task: Task) -> int:
-    """How many outputs a head for this task has."""
-    return len(task.target.names) if isinstance(task.target, MultiLabel) else len(task.target)

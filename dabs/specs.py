@@ -130,8 +130,8 @@ class Batch:
     """A batch of examples.
 
     Attributes:
-        inputs: one tensor a spec: Tokens int64 (B, length), Series float (B, steps, channels),
-            Image float (B, channels, height, width).
+        inputs: one tensor a spec: Tokens int64 (B, length; fewer where the rest is padding in every example),
+            Series float (B, steps, channels), Image float (B, channels, height, width).
         mask: bool (B, N), true where an embedding is real, false where it is padding; None when nothing is padded.
         label: targets, only for evaluation; always None while an algorithm learns.
     """

@@ -1,0 +1,304 @@
+"""The pretraining loop. Nothing in it is specific to a domain or an algorithm.
+
+AdamW, linear warm-up and cosine decay, gradient clipping at norm 1. Every step seeds all generators from (seed, step),
+so that a resumed run draws what an uninterrupted one draws. Lightning Fabric places the run on a device and sets the
+precision.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from dabs.algorithm import Algorithm, defaults
+from dabs.checkpoint import latest_checkpoint, load_training_state, save_checkpoint, save_final
+from dabs.dataset import PRETRAIN, TRAIN, Domain
+from dabs.encoder import PRESETS, Encoder
+from dabs.errors import DabsError, RequestError
+from dabs.logs import RunLog
+from dabs.prepared import Split, manifest_of
+from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
+from dabs.run import PretrainConfig, Watch, claim_folder, completed, default_folder, environment, peak_memory
+from dabs.specs import Batch
+
+FLUSH_EVERY = 10  # steps between reads of the loss, which on a GPU wait for the device
+WARMUP = 0.1  # share of the steps
+CLIP_NORM = 1.0
+
+
+class Objective(nn.Module):
+    """The encoder and the algorithm as the one module that is trained."""
+
+    def __init__(self, encoder: Encoder, algorithm: Algorithm) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.algorithm = algorithm
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The algorithm's loss on a batch."""
+        return self.algorithm.loss(self.encoder, batch)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C between two steps, after the state was saved."""
+
+
+def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Domain]:
+    """Fill in the domain's budget, the precision and the algorithm's defaults.
+
+    Raises:
+        RequestError: an unknown algorithm, domain or option.
+    """
+    algorithm, domain = find_algorithm(config.algorithm), find_domain(config.domain, config.suite)
+    options = defaults(algorithm)
+    for key in config.options:
+        if key not in options:
+            raise unknown("option", key, list(options), of=config.algorithm)
+    precision = _precision(config.precision, PRESETS[config.encoder].width)
+    steps = (config.steps or domain.steps) if algorithm.trains else 0
+    batch_size = config.batch_size or domain.batch_size
+    options |= config.options
+    return replace(config, steps=steps, batch_size=batch_size, precision=precision, options=options), algorithm, domain
+
+
+def _precision(wanted: str, width: int) -> str:
+    """bf16 where the machine has it and it is faster: measured on CPUs, casts outweigh the products at width 128."""
+    if wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+    has_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return "bf16" if has_bf16 and width >= 256 else "fp32"
+
+
+def seed_all(seed: int, step: int) -> None:
+    """Seed every generator for one step; step -1 is the initialisation."""
+    mixed = int(np.random.SeedSequence([seed, step + 1]).generate_state(1)[0])
+    torch.manual_seed(mixed)
+    np.random.seed(mixed)
+    random.seed(mixed)
+
+
+def build(config: PretrainConfig, algorithm: type[Algorithm], domain: Domain) -> Objective:
+    """The seeded encoder and algorithm. The encoder is drawn first: one seed gives all algorithms the same start."""
+    seed_all(config.seed, -1)
+    encoder = Encoder(PRESETS[config.encoder], domain.specs)
+    try:
+        return Objective(encoder, algorithm(encoder, **config.options))
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"{config.algorithm} refuses its options {config.options}: {error}") from error
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over a tenth of the steps, then a cosine to zero."""
+    warmup = max(1, round(WARMUP * steps))
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
+    """The example indices of each step from `start` on: epochs are permutations without their last partial batch."""
+
+    def __init__(self, rows: int, config: PretrainConfig, start: int) -> None:
+        if rows < config.batch_size:
+            raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
+        self.rows, self.config, self.start = rows, config, start
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        size = self.config.batch_size
+        per_epoch = self.rows // size
+        for step in range(self.start, self.config.steps):
+            epoch, place = divmod(step, per_epoch)
+            if place == 0 or step == self.start:
+                order = np.random.Generator(np.random.PCG64([self.config.seed, epoch])).permutation(self.rows)
+            yield order[place * size : (place + 1) * size]
+
+    def __len__(self) -> int:
+        return self.config.steps - self.start
+
+
+class _Batches(torch.utils.data.Dataset[Batch]):
+    """A split that is indexed by a whole batch."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __getitem__(self, index: np.ndarray) -> Batch:
+        return self.split.batch(index)
+
+
+def loader_of(split: Split, config: PretrainConfig, start: int) -> torch.utils.data.DataLoader[Batch]:
+    """Batches from step `start` on; data that does not fit in memory is read by worker processes."""
+    sampler = _StepIndices(len(split), config, start)
+    workers = 0 if split.in_memory else 2
+    return torch.utils.data.DataLoader(_Batches(split), sampler=sampler, batch_size=None, num_workers=workers)
+
+
+@contextmanager
+def _stop_flag() -> Iterator[threading.Event]:
+    """Set by the first Ctrl-C instead of breaking into a step; a second one breaks in."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def handle(number: int, frame: Any) -> None:
+        flag.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def pretrain(
+    config: PretrainConfig,
+    folder: Path | None = None,
+    *,
+    logger: str = "tensorboard",
+    checkpoint_every: int = 200,
+    watch: Watch | None = None,
+) -> Path:
+    """Pretrain an encoder, or go on with a run that was stopped, or do nothing when it is complete.
+
+    Args:
+        config: what to train.
+        folder: the run's folder; by default runs/SUITE/ALGORITHM/DOMAIN/seedN.
+        logger: "tensorboard", "wandb" or "none"; metrics.csv is always written.
+        checkpoint_every: steps between checkpoints.
+        watch: called after each flush of the losses.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        DabsError: missing data, an unwritable folder, a loss that is not finite, a folder of another configuration.
+    """
+    config, algorithm, domain = resolve(config)
+    folder = folder or default_folder(config, algorithm_label(config.algorithm))
+    claim_folder(folder, config)
+    if completed(folder) is not None:
+        return folder
+    manifest = manifest_of(domain)
+    objective = build(config, algorithm, domain)
+    state = {"steps_done": 0, "seconds": 0.0, "loss": 0.0}
+    device = "cpu"
+    if algorithm.trains:
+        device = _train(config, objective, domain, folder, state, logger, checkpoint_every, watch)
+    save_final(folder, objective.encoder, _provenance(config, algorithm, objective, manifest, state, device))
+    return folder
+
+
+def _train(
+    config: PretrainConfig,
+    objective: Objective,
+    domain: Domain,
+    folder: Path,
+    state: dict[str, Any],
+    logger: str,
+    checkpoint_every: int,
+    watch: Watch | None,
+) -> str:
+    torch.set_flush_denormal(True)  # vocabulary cross-entropies meet denormals, which are thirty times slower
+    fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if config.precision == "bf16" else "32-true")
+    optimizer = torch.optim.AdamW(objective.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    checkpoint = latest_checkpoint(folder)
+    if checkpoint is not None:
+        state |= load_training_state(checkpoint, objective, optimizer)
+    trained: Any = torch.compile(objective) if config.compile else objective
+    module, optimizer = fabric.setup(trained, optimizer)
+    loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, state["steps_done"])
+    with RunLog(folder, logger, state["steps_done"]) as log, _stop_flag() as stop:
+        _loop(config, fabric, module, objective, optimizer, loader, folder, state, log, stop, checkpoint_every, watch)
+    return fabric.device.type
+
+
+def _loop(
+    config: PretrainConfig,
+    fabric: Fabric,
+    module: Any,
+    objective: Objective,
+    optimizer: Any,
+    loader: Any,
+    folder: Path,
+    state: dict[str, Any],
+    log: RunLog,
+    stop: threading.Event,
+    checkpoint_every: int,
+    watch: Watch | None,
+) -> None:
+    module.train()
+    waiting: list[tuple[int, float, dict[str, Tensor]]] = []
+    begun, before = time.perf_counter(), state["seconds"]
+    flushed, flushed_at = state["steps_done"], begun
+    for step, batch in enumerate(loader, start=state["steps_done"]):
+        seed_all(config.seed, step)
+        rate = learning_rate(step, config.steps, config.lr)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        out = module(batch.to(fabric.device))
+        fabric.backward(out["loss"])
+        fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        objective.algorithm.after_step(step)
+        waiting.append((step, rate, {k: v.detach() for k, v in out.items()}))
+        done = step + 1
+        saving = done % checkpoint_every == 0 or done == config.steps or stop.is_set()
+        if saving or done % FLUSH_EVERY == 0:
+            now = time.perf_counter()
+            speed = (done - flushed) * config.batch_size / (now - flushed_at)
+            state |= {"steps_done": done, "loss": log.write(waiting, speed), "seconds": before + now - begun}
+            flushed, flushed_at, waiting = done, now, []
+            if watch is not None:
+                watch(done, config.steps, state["loss"], speed)
+        if saving and done < config.steps:
+            save_checkpoint(folder, objective, optimizer, state)
+        if stop.is_set():
+            raise Interrupted(f"stopped at step {done} of {config.steps}; the same command goes on from there")
+
+
+def _provenance(
+    config: PretrainConfig,
+    algorithm: type[Algorithm],
+    objective: Objective,
+    manifest: dict[str, Any],
+    state: dict[str, Any],
+    device: str,
+) -> dict[str, Any]:
+    import hashlib
+    import inspect
+
+    try:
+        source = inspect.getsource(inspect.getmodule(algorithm) or algorithm)
+    except OSError as error:
+        raise DabsError(f"the source of {config.algorithm} cannot be read: {error}") from error
+    return {
+        "label": algorithm_label(config.algorithm),
+        "algorithm_sha256": hashlib.sha256(source.encode()).hexdigest(),
+        "steps": state["steps_done"],
+        "examples_seen": state["steps_done"] * config.batch_size,
+        "wall_seconds": round(state["seconds"], 3),
+        "peak_memory_bytes": peak_memory(device),
+        "final_loss": state["loss"],
+        "data_sha256": manifest["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"],
+        "parameters": sum(p.numel() for p in objective.encoder.parameters()),
+        "environment": {**environment(), "precision": config.precision, "threads": torch.get_num_threads()},
+    }

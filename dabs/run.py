@@ -1,0 +1,201 @@
+"""A run's folder: configuration, checkpoints, metrics, provenance.
+
+RUN/config.json                      the resolved configuration; `--config` replays it
+RUN/metrics.csv, RUN/tensorboard/    loss and throughput
+RUN/checkpoints/step-00000200/       encoder.safetensors, config.json, training.pt (to resume from)
+RUN/encoder/                         the final encoder: encoder.safetensors, config.json
+RUN/run.json                         provenance, written last: its presence means the run is complete
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from tyro.conf import Positional, Suppress
+
+from dabs import __version__
+from dabs.errors import DabsError, RequestError
+from dabs.home import read_json, write_json
+
+RUN_FORMAT = 1
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchaudio",
+    "lightning-fabric",
+    "datasets",
+    "numpy",
+    "scikit-learn",
+    "safetensors",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """What defines a pretraining run: two runs with the same values on one machine give the same numbers."""
+
+    algorithm: Positional[str]  # a registered name, or path/to/file.py:Class
+    domain: Positional[str]  # a registered name
+    suite: str = "lite"  # which data: lite
+    encoder: str = "small"  # sizes of the encoder: small or paper
+    seed: int = 0  # of the initial weights, the order of examples and every draw
+    steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
+    batch_size: int = 0  # examples a step; 0 takes the domain's standard budget
+    lr: float = 1e-3  # peak of the warm-up (a tenth of the steps) and cosine schedule of AdamW
+    weight_decay: float = 1e-4  # of AdamW, on all parameters
+    precision: str = "auto"  # fp32, bf16 (autocast), or auto: bf16 where the machine has it and it is faster
+    compile: bool = False  # torch.compile; pays only in long runs
+    options: Suppress[dict[str, Any]] = field(default_factory=dict)  # the algorithm's own hyper-parameters
+
+    def __post_init__(self) -> None:
+        for name, low in {"seed": 0, "steps": 0, "batch_size": 0, "lr": 0.0, "weight_decay": 0.0}.items():
+            if not getattr(self, name) >= low:
+                raise RequestError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        if self.batch_size == 1:
+            raise RequestError("batch_size must be at least 2: contrastive objectives need another example")
+        for name, allowed in {"precision": ("auto", "fp32", "bf16"), "encoder": ("small", "paper")}.items():
+            if getattr(self, name) not in allowed:
+                raise RequestError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+
+
+def config_from_json(values: dict[str, Any], where: Path) -> PretrainConfig:
+    """A configuration from plain values.
+
+    Raises:
+        RequestError: a key is unknown, missing or of another type; the message names the file.
+    """
+    hints = get_type_hints(PretrainConfig)
+    known = [f.name for f in fields(PretrainConfig)]
+    for key, value in values.items():
+        if key not in known:
+            raise RequestError(f"{where}: unknown key {key!r}; known: {', '.join(known)}.")
+        wanted = dict if get_args(hints[key]) else hints[key]
+        fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+        if not fits or (isinstance(value, bool) and wanted is not bool):
+            raise RequestError(f"{where}: {key} must be {wanted.__name__}, not {value!r}.")
+    missing = {"algorithm", "domain"} - set(values)
+    if missing:
+        raise RequestError(f"{where}: {', '.join(sorted(missing))} missing.")
+    return PretrainConfig(**values)
+
+
+def load_config(path: Path) -> PretrainConfig:
+    """Read a saved `config.json` (or a run folder that holds one)."""
+    path = path / "config.json" if path.is_dir() else path
+    saved = read_json(path)
+    if not isinstance(saved, dict) or saved.get("format") != RUN_FORMAT:
+        found = saved.get("format") if isinstance(saved, dict) else None
+        raise DabsError(
+            f"{path} was written by another version of dabs (format {found}, this one reads {RUN_FORMAT}). "
+            "Pretrain again, or use the version that wrote it."
+        )
+    return config_from_json(saved["pretrain"], path)
+
+
+def claim_folder(folder: Path, config: PretrainConfig) -> None:
+    """Take a folder for this configuration, or find that it already is.
+
+    Raises:
+        DabsError: the folder holds a run of another configuration or version.
+    """
+    path = folder / "config.json"
+    if not path.exists():
+        write_json(path, {"format": RUN_FORMAT, "pretrain": asdict(config)})
+        return
+    found = asdict(load_config(path))
+    wanted = asdict(config)
+    different = [f"{k} is {found[k]!r} there and {wanted[k]!r} here" for k in wanted if found[k] != wanted[k]]
+    if different:
+        raise DabsError(
+            f"the folder {folder} holds a run of another configuration: {'; '.join(different)}. "
+            "Give another folder with --out, or delete this one."
+        )
+
+
+def default_folder(config: PretrainConfig, label: str, root: Path = Path("runs")) -> Path:
+    """runs/lite/shed/sensor/seed0: one folder a suite, algorithm, domain and seed."""
+    return root / config.suite / label / config.domain / f"seed{config.seed}"
+
+
+def completed(folder: Path) -> dict[str, Any] | None:
+    """The provenance of a complete run, or None when it is not complete."""
+    path = folder / "run.json"
+    return read_json(path) if path.exists() else None
+
+
+def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
+    """The configuration and provenance of a complete run.
+
+    Raises:
+        DabsError: no run is there, it is of another version, or not complete.
+    """
+    if not (folder / "config.json").exists():
+        raise DabsError(f"{folder} is not a run folder: there is no config.json. Make one with `dabs pretrain`.")
+    config, provenance = load_config(folder), completed(folder)
+    if provenance is None:
+        raise DabsError(f"the run in {folder} is not complete. Run `dabs pretrain --config {folder}` to finish it.")
+    return config, provenance
+
+
+@lru_cache(maxsize=1)
+def environment() -> dict[str, Any]:
+    """Versions, hardware and the git state of this package: what a reader needs to trust or repeat a number."""
+    import torch
+
+    cuda = torch.cuda.is_available()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": torch.cuda.get_device_name() if cuda else _processor(),
+        "cores": os.cpu_count() or 1,
+        "device": "cuda" if cuda else "cpu",
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "dabs_version": __version__,
+        **_git_state(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _git_state() -> dict[str, Any]:
+    def git(*arguments: str) -> str | None:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return result.stdout.strip() if result.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    return {"git_commit": commit or "not a git checkout", "git_dirty": bool(git("status", "--porcelain", "-uno"))}
+
+
+def peak_memory(device: str) -> int:
+    """Bytes: of the GPU where one is used, else the process's largest resident size so far."""
+    import torch
+
+    if device == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+Watch = Callable[[int, int, float, float], None]
+"""Called while a run goes on with the step, the number of steps, the loss and examples per second."""
