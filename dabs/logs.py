@@ -61,7 +61,7 @@ class RunLog:
                 self._append(rows)
                 raise DabsError(
                     f"the loss became {numbers['loss']} at step {step}; training stopped, and the last checkpoint "
-                    f"before it is kept in {self.path.parent}. Try a lower --lr, or --precision fp32, with another --out."
+                    f"before it is kept in {self.path.parent}. Try a lower --lr or fp32, with another --out."
                 )
             rows.append({"step": step, **numbers, "lr": rate, "examples_per_second": round(speed, 1)})
         self._append(rows)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
 from dabs.run import PretrainConfig, Watch, claim_folder, completed, default_folder, environment, peak_memory
 from dabs.specs import Batch
 
+Precision = Literal["auto", "fp32", "bf16"]
 FLUSH_EVERY = 10  # steps between reads of the loss, which on a GPU wait for the device
 WARMUP = 0.1  # share of the steps
 CLIP_NORM = 1.0
@@ -74,7 +75,7 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     return replace(config, steps=steps, batch_size=batch_size, precision=precision, options=options), algorithm, domain
 
 
-def _precision(wanted: str, width: int) -> str:
+def _precision(wanted: Precision, width: int) -> Precision:
     """bf16 where the machine has it and it is faster: measured on CPUs, casts outweigh the products at width 128."""
     if wanted != "auto":
         return wanted

@@ -19,9 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
-
-from tyro.conf import Positional, Suppress
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dabs import __version__
 from dabs.errors import DabsError, RequestError
@@ -41,21 +39,27 @@ PACKAGES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainConfig:
-    """What defines a pretraining run: two runs with the same values on one machine give the same numbers."""
+class Training:
+    """What defines a run beside its algorithm and domain: equal values on one machine give equal numbers."""
 
-    algorithm: Positional[str]  # a registered name, or path/to/file.py:Class
-    domain: Positional[str]  # a registered name
-    suite: str = "lite"  # which data: lite
-    encoder: str = "small"  # sizes of the encoder: small or paper
+    suite: Literal["lite"] = "lite"  # which data
+    encoder: Literal["small", "paper"] = "small"  # sizes of the encoder
     seed: int = 0  # of the initial weights, the order of examples and every draw
     steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
     batch_size: int = 0  # examples a step; 0 takes the domain's standard budget
     lr: float = 1e-3  # peak of the warm-up (a tenth of the steps) and cosine schedule of AdamW
     weight_decay: float = 1e-4  # of AdamW, on all parameters
-    precision: str = "auto"  # fp32, bf16 (autocast), or auto: bf16 where the machine has it and it is faster
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast where the machine has it and it is faster
     compile: bool = False  # torch.compile; pays only in long runs
-    options: Suppress[dict[str, Any]] = field(default_factory=dict)  # the algorithm's own hyper-parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig(Training):
+    """A pretraining run."""
+
+    algorithm: str  # a registered name, or path/to/file.py:Class
+    domain: str  # a registered name
+    options: dict[str, Any] = field(default_factory=dict)  # the algorithm's own hyper-parameters
 
     def __post_init__(self) -> None:
         for name, low in {"seed": 0, "steps": 0, "batch_size": 0, "lr": 0.0, "weight_decay": 0.0}.items():
@@ -63,9 +67,11 @@ class PretrainConfig:
                 raise RequestError(f"{name} must be at least {low}, not {getattr(self, name)}")
         if self.batch_size == 1:
             raise RequestError("batch_size must be at least 2: contrastive objectives need another example")
-        for name, allowed in {"precision": ("auto", "fp32", "bf16"), "encoder": ("small", "paper")}.items():
-            if getattr(self, name) not in allowed:
-                raise RequestError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        hints = get_type_hints(PretrainConfig)
+        for name in ("suite", "encoder", "precision"):
+            if getattr(self, name) not in get_args(hints[name]):
+                allowed = ", ".join(get_args(hints[name]))
+                raise RequestError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}")
 
 
 def config_from_json(values: dict[str, Any], where: Path) -> PretrainConfig:
@@ -79,7 +85,7 @@ def config_from_json(values: dict[str, Any], where: Path) -> PretrainConfig:
     for key, value in values.items():
         if key not in known:
             raise RequestError(f"{where}: unknown key {key!r}; known: {', '.join(known)}.")
-        wanted = dict if get_args(hints[key]) else hints[key]
+        wanted = dict if key == "options" else str if get_origin(hints[key]) is Literal else hints[key]
         fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
         if not fits or (isinstance(value, bool) and wanted is not bool):
             raise RequestError(f"{where}: {key} must be {wanted.__name__}, not {value!r}.")

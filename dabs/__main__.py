@@ -1,0 +1,5 @@
+"""`python -m dabs` is `dabs`."""
+
+from dabs.cli import main
+
+main()

@@ -1,0 +1,94 @@
+"""The command line: `dabs VERB ...`. Thin: every verb calls functions that a notebook can call too.
+
+This file imports nothing heavy, so that `dabs --help` answers at once; each verb's file is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+from dabs import __version__
+from dabs.errors import DabsError
+from dabs.registry import unknown
+
+VERBS = {
+    "list": ("listing", "what there is: domains, tasks, algorithms, with their cards"),
+    "data": ("data", "prepare, status, verify: fetch and check the data; offline afterwards"),
+    "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
+    "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
+    "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),
+    "leaderboard": ("board", "show the table of results, build the HTML report"),
+}
+
+
+def usage() -> str:
+    """What `dabs --help` prints."""
+    lines = [f"  {verb:12} {text}" for verb, (_, text) in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: dabs VERB ...   (`dabs VERB --help` for its options)",
+            "",
+            "DABS: a domain-agnostic benchmark for self-supervised learning.",
+            "",
+            *lines,
+            "",
+            "Data lives in $DABS_HOME (default: the user's cache folder), runs in ./runs.",
+            "--debug after any verb shows the traceback of an error; --version prints the version.",
+        ]
+    )
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Run one verb; gives the exit code.
+
+    Raises:
+        DabsError: what went wrong, for the user to read.
+    """
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return 0
+    if arguments[0] == "--version":
+        print(f"dabs {__version__}")
+        return 0
+    verb, *rest = arguments
+    if verb not in VERBS:
+        raise unknown("verb", verb, list(VERBS), of="dabs")
+    module = importlib.import_module(f"dabs.cli.{VERBS[verb][0]}")
+    return int(module.main(rest) or 0)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point: errors become one paragraph on stderr and an exit code, with a traceback only for --debug."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    debug = "--debug" in given
+    given = [word for word in given if word != "--debug"]
+    try:
+        code = dispatch(given)
+    except DabsError as error:
+        code = fail(str(error), error.code, debug)
+    except KeyboardInterrupt as error:
+        code = fail(str(error) or "stopped; the same command goes on from what is done", 130, debug)
+    except BrokenPipeError:
+        code = 141
+    except Exception as error:  # the last resort: an algorithm's own mistake, or ours
+        code = fail(describe(error), 1, debug)
+    sys.exit(code)
+
+
+def fail(message: str, code: int, debug: bool) -> int:
+    """Print an error for a person; gives the exit code."""
+    if debug:
+        traceback.print_exc()
+    print(f"dabs: {message}", file=sys.stderr)
+    return code
+
+
+def describe(error: BaseException) -> str:
+    """An unforeseen exception as one paragraph with the place it came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename and "<frozen" not in frame.filename]
+    place = f" at {own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else ""
+    first = (str(error).strip() or "no message").splitlines()[0]
+    return f"{type(error).__name__}{place}: {first} (run again with --debug for the whole traceback)"

@@ -1,0 +1,5 @@
+"""`python -m dabs.cli` is `dabs`."""
+
+from dabs.cli import main
+
+main()

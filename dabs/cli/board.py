@@ -1,0 +1,47 @@
+"""`dabs leaderboard show|build`: the table of results in the terminal; the HTML report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardOptions:
+    """Show the table of results, or build the HTML report."""
+
+    action: tyro.conf.Positional[Literal["show", "build"]]
+    results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
+    protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
+    out: Path = Path("report.html")  # where the report is written
+
+
+def main(arguments: list[str]) -> None:
+    """Parse and do."""
+    options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
+    if options.action == "show":
+        show(list(options.results), protocol=options.protocol)
+        return
+    path = build(list(options.results), options.out)
+    Console().print(f"report: {path.resolve()}", highlight=False, soft_wrap=True)
+
+
+def show(roots: list[Path], *, protocol: str = "linear", console: Console | None = None) -> None:
+    """Print the table of all results below some folders."""
+    from leaderboard.results import load_results
+    from leaderboard.table import show as show_table
+
+    results: Any = load_results(*roots)
+    show_table(results, protocol=protocol, console=console or Console())
+
+
+def build(roots: list[Path], out: Path) -> Path:
+    """Write the HTML report of all results below some folders."""
+    from leaderboard.report import build_report
+    from leaderboard.results import load_results
+
+    return build_report(load_results(*roots), out)

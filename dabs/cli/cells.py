@@ -1,0 +1,127 @@
+"""One cell of the grid, as a worker process runs it: pretrain, then evaluate, skipping what is done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dabs.errors import DabsError
+
+_messages: Any = None  # the queue to the display; set once a worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """An algorithm in a domain with a seed, and how it is read."""
+
+    algorithm: str  # a name or path/to/file.py:Class; "raw" for the raw input
+    label: str  # its word in tables and folders
+    domain: str
+    seed: int
+    suite: Literal["lite"]
+    encoder: Literal["small", "paper"]
+    steps: int
+    protocols: tuple[str, ...]
+    tasks: tuple[str, ...]
+    out: Path
+
+    @property
+    def name(self) -> str:
+        """For the display."""
+        return f"{self.label} {self.domain} seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.out / self.suite / self.label / self.domain / f"seed{self.seed}"
+
+
+def missing(cell: Cell) -> dict[str, tuple[str, ...]]:
+    """Protocol -> tasks without a result."""
+    results = cell.folder / "results"
+    lacking = {
+        p: tuple(t for t in cell.tasks if not (results / f"{t}.{p}.result.json").exists()) for p in cell.protocols
+    }
+    return {protocol: tasks for protocol, tasks in lacking.items() if tasks}
+
+
+def is_done(cell: Cell) -> bool:
+    """Whether every result of the cell is there."""
+    return not missing(cell)
+
+
+def start_worker(messages: Any, threads: int) -> None:
+    """Called once in each worker process."""
+    global _messages
+    import torch
+
+    _messages = messages
+    torch.set_num_threads(threads)
+
+
+def prepare_domain(name: str, suite: str) -> str:
+    """Prepare a domain in a worker; gives a line for the log."""
+    from dabs.prepared import prepare
+    from dabs.registry import find_domain
+
+    begun = time.perf_counter()
+    prepare(find_domain(name, suite), lambda line: _messages.put((name, 0, 0, line, "")))
+    return f"{time.perf_counter() - begun:.0f} s"
+
+
+def run_cell(cell: Cell) -> str:
+    """Pretrain and evaluate one cell; gives a line for the log.
+
+    Raises:
+        DabsError: what failed, as text that survives the way between processes.
+    """
+    try:
+        return _run(cell)
+    except (DabsError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        from dabs.cli import describe
+
+        raise DabsError(describe(error)) from None
+
+
+def _run(cell: Cell) -> str:
+    from dabs.cli.evaluating import write_all
+    from dabs.evaluate import evaluate, evaluate_raw
+    from dabs.pretrain import pretrain
+    from dabs.registry import find_domain
+    from dabs.run import PretrainConfig
+
+    begun = time.perf_counter()
+    if cell.algorithm != "raw":
+        config = PretrainConfig(
+            algorithm=cell.algorithm,
+            domain=cell.domain,
+            suite=cell.suite,
+            encoder=cell.encoder,
+            seed=cell.seed,
+            steps=cell.steps,
+        )
+        pretrain(config, cell.folder, watch=_watch(cell))
+    trained = time.perf_counter()
+
+    def tell(line: str) -> None:
+        _messages.put((cell.name, 0, 0, line, ""))
+
+    for protocol, tasks in missing(cell).items():
+        if cell.algorithm == "raw":
+            cells = evaluate_raw(find_domain(cell.domain, cell.suite), tasks, (protocol,), tell)
+        else:
+            cells = evaluate(cell.folder, tasks, (protocol,), tell)
+        for _ in write_all(cell.folder, cells):
+            pass
+    return f"pretrained in {trained - begun:.0f} s, evaluated in {time.perf_counter() - trained:.0f} s"
+
+
+def _watch(cell: Cell) -> Any:
+    def update(step: int, steps: int, loss: float, speed: float) -> None:
+        _messages.put((cell.name, step, steps, f"loss {loss:.3f}", f"{speed:,.0f} examples/s"))
+
+    return update

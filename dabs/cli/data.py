@@ -1,0 +1,92 @@
+"""`dabs data prepare|status|verify`: fetch, check and convert the data; nothing else touches the network."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from dabs.dataset import Domain
+from dabs.errors import DabsError
+from dabs.registry import domain_names, find_domain
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """Prepare the data of some or all domains, say what is prepared, or check it against its hashes."""
+
+    action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all when none is named
+    suite: Literal["lite"] = "lite"  # which data
+    force: bool = False  # prepare again what is there
+
+
+def main(arguments: list[str]) -> int:
+    """Parse and do; gives 1 when something does not verify."""
+    options = tyro.cli(DataOptions, prog="dabs data", args=arguments)
+    domains = [find_domain(name, options.suite) for name in options.domains or tuple(domain_names())]
+    if options.action == "status":
+        Console().print(status_table(domains))
+        return 0
+    if options.action == "verify":
+        return verify_all(domains)
+    prepare_all(domains, force=options.force)
+    return 0
+
+
+def prepare_all(domains: list[Domain], *, force: bool = False) -> None:
+    """Prepare each domain that is not, with a live line that says what is being done."""
+    from dabs.prepared import folder_of, is_prepared, prepare
+
+    console = Console()
+    for number, domain in enumerate(domains, 1):
+        if is_prepared(domain) and not force:
+            console.print(f"[{number}/{len(domains)}] {domain.name}: ready in {folder_of(domain)}", highlight=False)
+            continue
+        begun = time.perf_counter()
+        with console.status(f"{domain.name}") as live:
+
+            def say(line: str, name: str = domain.name, live: object = live) -> None:
+                live.update(f"[{number}/{len(domains)}] {name}: {line}")  # type: ignore[attr-defined]  # noqa: B023
+
+            prepare(domain, say, force=force)
+        seconds = time.perf_counter() - begun
+        console.print(f"[{number}/{len(domains)}] {domain.name}: prepared in {seconds:.0f} s", highlight=False)
+
+
+def status_table(domains: list[Domain]) -> Table:
+    """One row a domain: whether it is prepared, its rows, its size on disk."""
+    from dabs.prepared import folder_of, manifest_of
+
+    table = Table("domain", "state", "training rows", "MB", "folder", title="data")
+    for domain in domains:
+        folder = folder_of(domain)
+        try:
+            splits = manifest_of(domain)["splits"]
+        except DabsError:
+            table.add_row(domain.name, "not prepared", "", "", str(folder))
+            continue
+        rows = ", ".join(f"{key.split('/')[0]} {v['rows']:,}" for key, v in splits.items() if key.endswith("/train"))
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        table.add_row(domain.name, "ready", rows, f"{size / 1e6:.0f}", str(folder))
+    return table
+
+
+def verify_all(domains: list[Domain]) -> int:
+    """Compare every split with its manifest and print the verdict; gives the exit code."""
+    from dabs.prepared import verify
+
+    console, wrong = Console(), 0
+    for domain in domains:
+        lines = verify(domain)
+        wrong += len(lines)
+        console.print(f"{domain.name}: {'as prepared' if not lines else 'CHANGED'}", highlight=False)
+        for line in lines:
+            console.print(f"  {line}", highlight=False)
+    if wrong:
+        console.print("Run `dabs data prepare --force DOMAIN` to build the changed data again.", highlight=False)
+    return 1 if wrong else 0

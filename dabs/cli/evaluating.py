@@ -1,0 +1,48 @@
+"""`dabs eval RUN`: a pretrained run on its domain's tasks; results are written into the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import tyro
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from dabs.evaluate import Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """Evaluate a complete run. Only its weights and configuration are read, never the algorithm's code."""
+
+    run: tyro.conf.Positional[Path]  # the run's folder
+    tasks: tuple[str, ...] = ()  # which tasks; all of the domain's when none is named
+    protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how the encoder is read
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, evaluate, print each score as it comes."""
+    options = tyro.cli(EvalOptions, prog="dabs eval", args=arguments)
+    from dabs.evaluate import evaluate
+
+    console = Console()
+    with console.status("reading the run") as live:
+        cells = evaluate(options.run, options.tasks, options.protocol, lambda line: live.update(line))
+        for _, cell in write_all(options.run, cells):
+            interval, score = cell.payload["interval"], cell.payload["score"]
+            name = f"{cell.payload['task']:24} {cell.payload['protocol']:9} {cell.payload['metric']['name']:9}"
+            console.print(
+                f"{name} {score:.4f}  [{interval['low']:.4f}, {interval['high']:.4f}]", highlight=False, markup=False
+            )
+    console.print(f"results in {options.run / 'results'}", highlight=False, soft_wrap=True)
+
+
+def write_all(run: Path, cells: Iterable[Evaluation]) -> Iterable[tuple[Path, Evaluation]]:
+    """Write each result into RUN/results as it comes; gives its path and itself."""
+    from leaderboard.results import write_result
+
+    for cell in cells:
+        yield write_result(run / "results", cell.payload, cell.predictions), cell

@@ -1,0 +1,165 @@
+"""`dabs pretrain ALGORITHM DOMAIN`: one run, with the algorithm's hyper-parameters as options."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import tyro
+from rich.console import Console
+
+from dabs.errors import RequestError
+from dabs.run import PretrainConfig, Training, Watch, load_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Where:
+    """What does not change the numbers: where a run is written and how it is watched."""
+
+    out: Path | None = None  # the run's folder; default runs/SUITE/ALGORITHM/DOMAIN/seedN
+    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # beside metrics.csv
+    checkpoint_every: int = 200  # steps between checkpoints
+    config: Path | None = None  # replay a saved config.json (or run folder) exactly; takes only --out beside it
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, train with a progress bar, say where the run is."""
+    config, where = parse(arguments)
+    from dabs.pretrain import pretrain, resolve
+
+    resolve(config)  # what is wrong with the request is said before anything is shown
+    with progress_watch(f"{config.algorithm} {config.domain} seed {config.seed}") as watch:
+        folder = pretrain(config, where.out, logger=where.logger, checkpoint_every=where.checkpoint_every, watch=watch)
+    console = Console()
+    console.print(f"run complete in {folder}", highlight=False, soft_wrap=True)
+    console.print(f"next: dabs eval {folder}", highlight=False, soft_wrap=True)
+
+
+def parse(arguments: list[str]) -> tuple[PretrainConfig, Where]:
+    """The configuration that the arguments ask for.
+
+    Raises:
+        RequestError: an unknown algorithm, or --config beside options it would contradict.
+    """
+    if any(word == "--config" or word.startswith("--config=") for word in arguments):
+        return _replayed(arguments)
+    algorithm = next((word for word in arguments if not word.startswith("-")), None)
+    kind = options_type(algorithm)
+    parsed: Any = tyro.cli(kind, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
+    options = asdict(parsed.options) if parsed.options else {}
+    training = {f.name: getattr(parsed.training, f.name) for f in fields(Training)}
+    config = PretrainConfig(algorithm=parsed.algorithm, domain=parsed.domain, options=options, **training)
+    return config, parsed.where
+
+
+def options_type(algorithm: str | None) -> type:
+    """The options of `dabs pretrain` for an algorithm (none named: only what all have in common)."""
+    own: Any = None
+    if algorithm is not None:
+        from dabs.registry import find_algorithm
+
+        own = hyper_parameter_type(find_algorithm(algorithm))
+    options: Any = (
+        ("options", own, field(default_factory=own)) if own else ("options", Annotated[None, tyro.conf.Suppress], None)
+    )
+    kind = make_dataclass(
+        "Pretrain",
+        [
+            (
+                "algorithm",
+                Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ALGORITHM", help="what to train")],
+            ),
+            ("domain", Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DOMAIN", help="on which data")]),
+            ("training", Training, field(default_factory=Training)),
+            ("where", Where, field(default_factory=Where)),
+            options,
+        ],
+        frozen=True,
+        kw_only=True,
+    )
+    kind.__doc__ = (
+        "Pretrain one algorithm in one domain.\n\nALGORITHM is a name (see `dabs list algorithms`) or "
+        "path/to/file.py:Class. Its own hyper-parameters are shown by `dabs pretrain ALGORITHM --help`."
+    )
+    return kind
+
+
+def hyper_parameter_type(algorithm: Any) -> type:
+    """A dataclass of an algorithm's hyper-parameters, with the help of its docstring."""
+    from dabs.algorithm import hyper_parameters
+
+    hints, help_of = get_type_hints(algorithm.__init__), argument_help(inspect.getdoc(algorithm) or "")
+    fields: list[tuple[str, Any, Any]] = [
+        (name, Annotated[hints[name], tyro.conf.arg(help=help_of.get(name, ""))], field(default=parameter.default))
+        for name, parameter in hyper_parameters(algorithm).items()
+    ]
+    kind = make_dataclass(algorithm.__name__, fields, frozen=True, kw_only=True)
+    kind.__doc__ = f"Hyper-parameters of {algorithm.__name__}."
+    return kind
+
+
+def argument_help(docstring: str) -> dict[str, str]:
+    """Name -> text of the `Args:` section of a Google-style docstring."""
+    section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)*)", docstring, re.MULTILINE)
+    found: dict[str, str] = {}
+    for line in (section.group(1) if section else "").splitlines():
+        start = re.match(r"^    (\w+): (.*)", line)
+        if start:
+            name, found[start.group(1)] = start.group(1), start.group(2)
+        elif line.strip() and found:
+            found[name] += " " + line.strip()
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """Replay a saved configuration exactly."""
+
+    config: Path  # a config.json or the run folder that holds it
+    out: Path | None = None  # the run's folder; default: the folder of the configuration
+    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # beside metrics.csv
+    checkpoint_every: int = 200  # steps between checkpoints
+
+
+def _replayed(arguments: list[str]) -> tuple[PretrainConfig, Where]:
+    allowed = ("--config", "--out", "--logger", "--checkpoint-every")
+    extra = [w for w in arguments if w.startswith("-") and w.split("=")[0] not in (*allowed, "-h", "--help")]
+    if extra:
+        raise RequestError(
+            f"--config replays a run exactly; {', '.join(extra)} would change it. Leave one of them out."
+        )
+    given = tyro.cli(Replay, prog="dabs pretrain", args=arguments)
+    folder = given.out or (given.config if given.config.is_dir() else given.config.parent)
+    return load_config(given.config), Where(out=folder, logger=given.logger, checkpoint_every=given.checkpoint_every)
+
+
+class progress_watch:
+    """A progress bar on the terminal that is a `Watch`: step, loss, examples per second, time left."""
+
+    def __init__(self, title: str) -> None:
+        from dabs.cli.screens import training_progress
+
+        self.title, self.progress = title, training_progress()
+        self.task = self.progress.add_task(title, total=None, loss="", speed="")
+
+    def __enter__(self) -> Watch:
+        self.progress.start()
+        return self.watch
+
+    def __exit__(self, *error: object) -> None:
+        self.progress.stop()
+
+    @property
+    def watch(self) -> Callable[[int, int, float, float], None]:
+        """The callback."""
+
+        def update(step: int, steps: int, loss: float, speed: float) -> None:
+            self.progress.update(
+                self.task, total=steps, completed=step, loss=f"loss {loss:.3f}", speed=f"{speed:,.0f} examples/s"
+            )
+
+        return update
