@@ -8,15 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from dabs.dataset import Domain
 from dabs.errors import DabsError
 from dabs.prepared import is_prepared, prepare
 from dabs.registry import find_domain
 from dabs.specs import Image, Series, Specs, Tokens
-
-torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 SPECS: dict[str, Specs] = {
     "tokens": (Tokens(length=12, vocabulary=50),),
