@@ -162,18 +162,22 @@ def read_columns(domain: Domain, dataset: str, split: str) -> dict[str, np.ndarr
             table = pa.ipc.open_stream(source).read_all()
     except (OSError, pa.ArrowInvalid) as error:
         raise DabsError(f"{path} cannot be read ({error}). Run `dabs data prepare {domain.name} --force`.") from error
-    columns = {}
-    for name in table.column_names:
-        column = table.column(name).combine_chunks()
-        if name == "group":
-            columns[name] = np.asarray(column.to_pylist())
-        elif pa.types.is_fixed_size_list(column.type):
-            columns[name] = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
-        else:
-            columns[name] = column.to_numpy(zero_copy_only=False)
+    columns = {name: _array(table.column(name)) for name in table.column_names}
     for i, spec in enumerate(domain.specs):
         columns[f"input_{i}"] = columns[f"input_{i}"].reshape(-1, *spec.shape)
     return columns
+
+
+def _array(column: pa.ChunkedArray) -> np.ndarray:
+    """A column in its stored type: (n,), (n, values) for fixed-size lists, strings for the group."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    if pa.types.is_string(whole.type):
+        return np.asarray(whole.to_pylist())
+    if pa.types.is_fixed_size_list(whole.type):
+        return np.asarray(whole.flatten().to_numpy(zero_copy_only=False).reshape(len(whole), -1))
+    return np.asarray(whole.to_numpy(zero_copy_only=False))
 
 
 def verify(domain: Domain) -> list[str]:
@@ -213,7 +217,7 @@ class Split:
         else:
             import datasets
 
-            self.mapped = datasets.Dataset.from_file(str(path)).select_columns(self.names).with_format("numpy")
+            self.mapped = datasets.Dataset.from_file(str(path)).select_columns(self.names).with_format("arrow")
 
     def __len__(self) -> int:
         return int(self.rows)
@@ -222,7 +226,11 @@ class Split:
         """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut."""
         import torch
 
-        columns = {n: x[index] for n, x in self.columns.items()} if self.in_memory else self.mapped[index]
+        if self.in_memory:
+            columns = {name: x[index] for name, x in self.columns.items()}
+        else:
+            table = self.mapped[index]
+            columns = {name: _array(table.column(name)) for name in self.names}
         inputs = [
             _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index), *spec.shape)))
             for i, spec in enumerate(self.specs)
@@ -231,7 +239,7 @@ class Split:
         if isinstance(last, Tokens):
             longest = int((inputs[-1] != last.pad).sum(dim=1).max())
             inputs[-1] = inputs[-1][:, : max(longest, 1)]
-        label = torch.from_numpy(np.asarray(columns["label"])) if "label" in columns else None
+        label = torch.from_numpy(columns["label"]) if "label" in columns else None
         return Batch(inputs=tuple(inputs), mask=padding_mask(tuple(inputs), self.specs), label=label)
 
 

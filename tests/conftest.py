@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +66,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty $DABS_HOME."""
     monkeypatch.setenv("DABS_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture
+def toy(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Domain]:
+    """The toy domain of `toy_domain.py`, dropped into `domains/` for one test and prepared in an empty $DABS_HOME."""
+    import shutil
+    import sys
+
+    import domains
+
+    extra = tmp_path / "more_domains"
+    extra.mkdir()
+    shutil.copy(Path(__file__).with_name("toy_domain.py"), extra / "toy.py")
+    monkeypatch.setattr(domains, "__path__", [*domains.__path__, str(extra)])
+    monkeypatch.delitem(sys.modules, "domains.toy", raising=False)
+    domain = find_domain("toy")
+    prepare(domain, lambda line: None)
+    yield domain
+    sys.modules.pop("domains.toy", None)

@@ -157,7 +157,7 @@ def test_emix_weights_meet_their_own_examples(size, seed):
 
 
 def test_emix_passes_no_gradient_to_the_partner_in_the_mixture():
-    """With the coefficient at 0 for example 0 its mixture is all partner: nothing of the mixed view reaches embeddings."""
+    """With the coefficient at 0 the mixture is all partner: no gradient reaches the embeddings through it."""
     encoder = Encoder(TINY, SPECS["series"])
     algorithm = EMix(encoder)
     x = torch.randn(4, 4, 32, requires_grad=True)

@@ -1,0 +1,129 @@
+"""Evaluation: the readers find what is there, results repeat, and damaged runs are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dabs.dataset import Classes, MultiLabel, Scalar, Task
+from dabs.errors import DabsError, RequestError
+from dabs.evaluate import evaluate, evaluate_raw
+from dabs.home import read_json, write_json
+from dabs.pretrain import pretrain
+from dabs.probes import Cached, linear_probe, nearest_neighbours
+from dabs.run import PretrainConfig
+
+SIZES = {"train": 300, "validation": 100, "test": 200}
+
+
+@pytest.fixture
+def run(toy, tmp_path: Path) -> Path:
+    return pretrain(PretrainConfig(algorithm="emix", domain="toy", steps=20), tmp_path / "run", logger="none")
+
+
+def task(target, metric: str) -> Task:
+    return Task(name="t", question="?", target=target, metric=metric, apart="row")
+
+
+def cached(label_of) -> Cached:
+    generator = np.random.default_rng(0)
+    features = {k: generator.normal(size=(n, 8)).astype(np.float32) for k, n in SIZES.items()}
+    return Cached(features=features, labels={k: label_of(x) for k, x in features.items()})
+
+
+CASES = [
+    (Classes(names=("a", "b")), "accuracy", lambda x: (x[:, 0] > 0).astype(np.int64)),
+    (MultiLabel(names=("a", "b")), "auroc", lambda x: (x[:, :2] > 0).astype(np.int8)),
+    (Scalar(low=-4, high=4), "spearman", lambda x: x[:, 0] * 2),
+    (Classes(names=("a", "b")), "matthews", lambda x: (x[:, 0] > 0).astype(np.int64)),
+]
+
+
+@pytest.mark.parametrize(("target", "metric", "label_of"), CASES)
+@pytest.mark.parametrize("reader", [linear_probe, nearest_neighbours])
+def test_readers_find_a_linear_rule_and_find_nothing_in_noise(target, metric, label_of, reader):
+    data = cached(label_of)
+    reading = reader(data, task(target, metric))
+    assert reading.validation_score > (0.9 if reader is linear_probe else 0.5)
+    generator = np.random.default_rng(1)
+    noise = {k: x[generator.permutation(len(x))] for k, x in data.labels.items()}
+    assert reader(Cached(features=data.features, labels=noise), task(target, metric)).validation_score < 0.66
+
+
+def test_the_probe_chooses_on_validation_and_never_looks_at_test_labels():
+    data = cached(CASES[0][2])
+    first = linear_probe(data, task(*CASES[0][:2]))
+    changed = Cached(features=data.features, labels={**data.labels, "test": 1 - data.labels["test"]})
+    second = linear_probe(changed, task(*CASES[0][:2]))
+    assert first.selected == second.selected
+    assert (first.prediction == second.prediction).all()
+
+
+def test_standardising_uses_the_training_split_alone():
+    features = {k: np.full((4, 2), value, dtype=np.float32) for k, value in zip(SIZES, (1.0, 2.0, 3.0), strict=True)}
+    features["train"][:2, 0] = -1
+    out = Cached(features=features, labels={}).standardised()
+    assert out.features["train"].mean(axis=0).tolist() == [0, 0]
+    assert out.features["test"][0].tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("protocol", ["linear", "knn", "finetune"])
+def test_a_run_gives_the_same_result_twice_apart_from_timings(run, protocol):
+    first, second = (list(evaluate(run, (), (protocol,))) for _ in range(2))
+    assert [c.payload["task"] for c in first] == ["shade", "findings", "length"]
+    for a, b in zip(first, second, strict=True):
+        a.payload.pop("timings")
+        b.payload.pop("timings")
+        assert json.dumps(a.payload, sort_keys=True) == json.dumps(b.payload, sort_keys=True)
+        assert (a.predictions["prediction"] == b.predictions["prediction"]).all()
+
+
+def test_finetuning_beats_chance_on_an_easy_task(run):
+    (cell,) = evaluate(run, ("shade",), ("finetune",))
+    assert cell.payload["score"] > cell.payload["metric"]["chance"] + 0.2
+
+
+def test_raw_input_has_the_readers_but_no_finetuning(toy):
+    cells = list(evaluate_raw(toy, (), ("linear", "knn", "finetune")))
+    assert len(cells) == 6
+    assert next(c for c in cells if c.payload["task"] == "length").payload["score"] > 0.9  # counts give the length away
+
+
+def test_evaluation_does_not_need_the_algorithms_file(toy, tmp_path):
+    source = Path(__file__).parents[2] / "algorithms" / "shed.py"
+    mine = tmp_path / "mine.py"
+    mine.write_text(source.read_text())
+    folder = pretrain(PretrainConfig(algorithm=f"{mine}:ShED", domain="toy", steps=4), tmp_path / "r", logger="none")
+    mine.unlink()
+    (cell,) = evaluate(folder, ("shade",), ("knn",))
+    assert cell.payload["algorithm"] == "ShED"
+
+
+def test_damage_is_refused(run, toy):
+    provenance = read_json(run / "run.json")
+    write_json(run / "run.json", {**provenance, "data_sha256": "0" * 64})
+    with pytest.raises(DabsError, match=r"not what .* was pretrained on"):
+        list(evaluate(run))
+    write_json(run / "run.json", provenance)
+    path = run / "encoder" / "encoder.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(DabsError, match="hash differs"):
+        list(evaluate(run))
+
+
+def test_an_incomplete_run_says_how_to_finish_it(run):
+    (run / "run.json").unlink()
+    with pytest.raises(DabsError, match="dabs pretrain --config"):
+        list(evaluate(run))
+
+
+def test_unknown_tasks_and_protocols_suggest(run):
+    with pytest.raises(RequestError, match="Did you mean 'shade'"):
+        list(evaluate(run, ("shades",)))
+    with pytest.raises(RequestError, match="linear"):
+        list(evaluate(run, (), ("liner",)))

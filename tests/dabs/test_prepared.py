@@ -1,0 +1,108 @@
+"""Prepared data: whole or not there, hashed, and read back as it was written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from dabs import prepared as module
+from dabs.errors import DabsError
+from dabs.prepared import Split, folder_of, is_prepared, manifest_of, prepare, read_columns, verify
+
+
+def test_rows_come_back_as_written(toy):
+    columns = read_columns(toy, "shade", "train")
+    assert columns["input_0"].shape == (90, 1, 8, 8)
+    assert columns["input_0"].dtype == np.uint8
+    assert columns["input_1"].dtype == np.int32
+    assert columns["label"].dtype == np.int64
+    assert columns["group"][3] == "shade-train-3"
+    assert read_columns(toy, "findings", "test")["label"].shape == (60, 2)
+
+
+def test_hugging_face_datasets_reads_the_files(toy):
+    import datasets
+
+    table = datasets.Dataset.from_file(str(folder_of(toy) / "shade" / "train.arrow"))
+    assert len(table) == 90
+    assert table.column_names == ["input_0", "input_1", "label", "group"]
+
+
+def test_a_second_preparation_does_nothing_and_a_forced_one_gives_the_same_hashes(toy):
+    before = manifest_of(toy)
+    stamp = (folder_of(toy) / "manifest.json").stat().st_mtime_ns
+    assert prepare(toy, lambda line: None) == before
+    assert (folder_of(toy) / "manifest.json").stat().st_mtime_ns == stamp
+    assert prepare(toy, lambda line: None, force=True) == before
+
+
+def test_verify_names_the_split_that_changed(toy):
+    assert verify(toy) == []
+    path = folder_of(toy) / "shade" / "test.arrow"
+    content = bytearray(path.read_bytes())
+    content[content.index(b"shade-test-0") - 4000] ^= 1
+    path.write_bytes(bytes(content))
+    (line,) = verify(toy)
+    assert "toy/shade/test" in line
+
+
+def test_an_interrupted_preparation_is_not_taken_for_a_whole_one(toy, monkeypatch):
+    from dataclasses import replace
+
+    def broken(workspace):
+        yield from list(toy.build(workspace))[:3]
+        raise KeyboardInterrupt
+
+    before = manifest_of(toy)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(replace(toy, build=broken), lambda line: None, force=True)
+    assert manifest_of(toy) == before
+    assert [p.name for p in folder_of(toy).parent.iterdir()] == ["toy"]
+
+
+def test_a_builder_that_leaves_out_a_split_is_refused(toy):
+    from dataclasses import replace
+
+    incomplete = replace(toy, version=2, build=lambda workspace: iter(list(toy.build(workspace))[:-1]))
+    with pytest.raises(DabsError, match="length/test"):
+        prepare(incomplete, lambda line: None)
+
+
+def test_another_version_is_not_read(toy):
+    from dataclasses import replace
+
+    newer = replace(toy, version=9)
+    assert not is_prepared(newer)
+    with pytest.raises(DabsError, match="dabs data prepare toy"):
+        read_columns(newer, "shade", "train")
+
+
+def test_missing_data_says_what_to_run(toy, monkeypatch, tmp_path):
+    monkeypatch.setenv("DABS_HOME", str(tmp_path / "elsewhere"))
+    with pytest.raises(DabsError, match="dabs data prepare toy --suite lite"):
+        manifest_of(toy)
+
+
+def test_batches_have_floats_a_mask_and_no_label_unless_asked(toy):
+    index = np.array([5, 0, 7])
+    batch = Split(toy, "shade", "train", labels=True).batch(index)
+    columns = read_columns(toy, "shade", "train")
+    torch.testing.assert_close(batch.inputs[0], torch.from_numpy(columns["input_0"][index]).float() / 255)
+    length = batch.inputs[1].shape[1]
+    assert length == (columns["input_1"][index] != 0).sum(axis=1).max()
+    assert batch.mask.shape == (3, 4 + length)
+    assert batch.mask[:, 4:].tolist() == (columns["input_1"][index][:, :length] != 0).tolist()
+    assert batch.label.tolist() == columns["label"][index].tolist()
+    assert Split(toy, "shade", "train", labels=False).batch(index).label is None
+
+
+def test_a_split_too_large_for_memory_gives_the_same_batches(toy, monkeypatch):
+    index = np.array([5, 0, 7])
+    held = Split(toy, "findings", "train", labels=True).batch(index)
+    monkeypatch.setattr(module, "IN_MEMORY_BYTES", 0)
+    split = Split(toy, "findings", "train", labels=True)
+    assert not split.in_memory
+    mapped = split.batch(index)
+    for a, b in zip((*held.inputs, held.mask, held.label), (*mapped.inputs, mapped.mask, mapped.label), strict=True):
+        torch.testing.assert_close(a, b)

@@ -1,0 +1,222 @@
+"""The training loop: resume, determinism, errors, and that it leaves labels alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+
+from dabs import pretrain as module
+from dabs.checkpoint import latest_checkpoint
+from dabs.encoder import load_encoder
+from dabs.errors import DabsError, RequestError
+from dabs.home import read_json, write_json
+from dabs.logs import curve, read_metrics
+from dabs.pretrain import Interrupted, learning_rate, pretrain, resolve
+from dabs.run import PretrainConfig, config_from_json, load_config
+
+CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
+
+BAD = '''
+from dabs.algorithm import Algorithm
+
+class Bad(Algorithm):
+    """Goes wrong at a step."""
+    def __init__(self, encoder, *, at: int = 12, how: str = "nan"):
+        super().__init__(encoder)
+        self.at, self.how, self.calls = at, how, 0
+
+    def loss(self, encoder, batch):
+        self.calls += 1
+        if self.calls > self.at and self.how == "raise":
+            raise ValueError("my own mistake")
+        factor = float("nan") if self.calls > self.at else 1.0
+        return {"loss": encoder(batch).square().mean() * factor}
+'''
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_encoder(folder / "encoder").state_dict()
+
+
+def assert_same(a: Path, b: Path) -> None:
+    for name, value in weights(a).items():
+        assert torch.equal(value, weights(b)[name]), name
+
+
+def losses(folder: Path) -> list[str]:
+    return [row["loss"] for row in read_metrics(folder)]
+
+
+def test_a_run_leaves_a_whole_folder(toy, tmp_path):
+    seen = []
+    folder = pretrain(CONFIG, tmp_path / "run", watch=lambda *numbers: seen.append(numbers))
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "config.json",
+        "encoder",
+        "metrics.csv",
+        "run.json",
+        "tensorboard",
+    ]
+    provenance = read_json(folder / "run.json")
+    assert provenance["steps"] == 24
+    assert provenance["examples_seen"] == 24 * 16
+    assert len(losses(folder)) == 24
+    assert seen[-1][:2] == (24, 24)
+    assert [step for step, _ in curve(folder, points=5)] == [5, 10, 15, 20, 24]
+
+
+def test_a_complete_run_is_not_repeated(toy, tmp_path):
+    folder = pretrain(CONFIG, tmp_path / "run", logger="none")
+    stamp = (folder / "run.json").stat().st_mtime_ns
+    pretrain(CONFIG, folder, logger="none")
+    assert (folder / "run.json").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("algorithm", ["shed", "emix", "contrastive"])
+def test_a_stopped_run_goes_on_to_the_same_numbers(toy, tmp_path, monkeypatch, algorithm):
+    config = replace(CONFIG, algorithm=algorithm)
+    whole = pretrain(config, tmp_path / "whole", logger="none")
+
+    def stop(step: int, *rest: float) -> None:
+        if step >= 10:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    parts = tmp_path / "parts"
+    with pytest.raises(Interrupted, match="goes on from there"):
+        pretrain(config, parts, logger="none", checkpoint_every=4, watch=stop)
+    assert latest_checkpoint(parts) is not None
+    assert not (parts / "run.json").exists()
+    pretrain(config, parts, logger="none", checkpoint_every=4)
+    assert losses(parts) == losses(whole)
+    assert_same(whole, parts)
+    assert not (parts / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_to_the_same_numbers(toy, tmp_path):
+    config = replace(CONFIG, steps=400)
+    whole = pretrain(config, tmp_path / "whole", logger="none", checkpoint_every=20)
+    script = (
+        "import sys; from pathlib import Path; import domains; domains.__path__.append(sys.argv[1])\n"
+        "from dabs.pretrain import pretrain; from dabs.run import PretrainConfig\n"
+        "config = PretrainConfig(algorithm='shed', domain='toy', steps=400)\n"
+        "pretrain(config, Path(sys.argv[2]), logger='none', checkpoint_every=20)\n"
+    )
+    parts = tmp_path / "parts"
+    command = [sys.executable, "-c", script, str(tmp_path / "more_domains"), str(parts)]
+    process = subprocess.Popen(command)
+    deadline = time.monotonic() + 120
+    while latest_checkpoint(parts) is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert not (parts / "run.json").exists(), "the run ended before it could be killed"
+    subprocess.run(command, check=True)
+    assert losses(parts) == losses(whole)
+    assert_same(whole, parts)
+
+
+def test_seeds_differ_and_repeat(toy, tmp_path):
+    first = pretrain(CONFIG, tmp_path / "a", logger="none")
+    again = pretrain(CONFIG, tmp_path / "b", logger="none")
+    other = pretrain(replace(CONFIG, seed=1), tmp_path / "c", logger="none")
+    assert losses(first) == losses(again)
+    assert losses(first) != losses(other)
+
+
+def test_all_algorithms_start_from_the_same_encoder(toy, tmp_path):
+    none = pretrain(replace(CONFIG, algorithm="none"), tmp_path / "none", logger="none")
+    start, kind, domain = resolve(replace(CONFIG, algorithm="contrastive"))
+    encoder = module.build(start, kind, domain).encoder
+    for name, value in weights(none).items():
+        assert torch.equal(value, encoder.state_dict()[name])
+
+
+def test_another_configuration_in_the_same_folder_is_refused(toy, tmp_path):
+    folder = pretrain(CONFIG, tmp_path / "run", logger="none")
+    with pytest.raises(DabsError, match=r"lr is 0\.001 there and 0\.01 here"):
+        pretrain(replace(CONFIG, lr=0.01), folder, logger="none")
+
+
+def test_a_saved_configuration_replays_exactly(toy, tmp_path):
+    folder = pretrain(replace(CONFIG, options={"corruption_rate": 0.4}), tmp_path / "run", logger="none")
+    config = load_config(folder)
+    assert config.options == {"corruption_rate": 0.4}
+    assert_same(folder, pretrain(config, tmp_path / "again", logger="none"))
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ({"algorithm": "shed", "domain": "toy", "learning": 1}, "unknown key 'learning'"),
+        ({"algorithm": "shed", "domain": "toy", "steps": "9"}, "steps must be int"),
+        ({"algorithm": "shed", "domain": "toy", "compile": 1}, "compile must be bool"),
+        ({"algorithm": "shed", "domain": "toy", "precision": "fp8"}, "one of auto, fp32, bf16"),
+        ({"algorithm": "shed", "domain": "toy", "lr": -1.0}, "lr must be at least"),
+        ({"algorithm": "shed"}, "domain missing"),
+    ],
+)
+def test_a_wrong_configuration_is_refused(values, wanted, tmp_path):
+    with pytest.raises(RequestError, match=wanted):
+        config_from_json(values, tmp_path / "config.json")
+
+
+def test_a_run_of_another_version_is_refused(toy, tmp_path):
+    folder = pretrain(CONFIG, tmp_path / "run", logger="none")
+    write_json(folder / "config.json", {**read_json(folder / "config.json"), "format": 99})
+    with pytest.raises(DabsError, match="another version"):
+        load_config(folder)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(toy, tmp_path):
+    (tmp_path / "bad.py").write_text(BAD)
+    config = replace(CONFIG, algorithm=f"{tmp_path / 'bad.py'}:Bad")
+    with pytest.raises(DabsError, match="became nan at step 12") as caught:
+        pretrain(config, tmp_path / "run", logger="none", checkpoint_every=5)
+    assert str(tmp_path / "run") in str(caught.value)
+    assert latest_checkpoint(tmp_path / "run").name == "step-00000010"
+    assert len(losses(tmp_path / "run")) == 12
+
+
+def test_a_damaged_checkpoint_is_named(toy, tmp_path):
+    (tmp_path / "bad.py").write_text(BAD)
+    config = replace(CONFIG, algorithm=f"{tmp_path / 'bad.py'}:Bad")
+    with pytest.raises(DabsError):
+        pretrain(config, tmp_path / "run", logger="none", checkpoint_every=5)
+    path = latest_checkpoint(tmp_path / "run") / "training.pt"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(DabsError, match="step-00000010 is damaged"):
+        pretrain(config, tmp_path / "run", logger="none")
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"algorithm": "shad"}, "Did you mean 'shed'"),
+        ({"domain": "toi"}, "Did you mean 'toy'"),
+        ({"options": {"corruption": 1}}, "Did you mean 'corruption_rate'"),
+        ({"algorithm": "nowhere.py:X"}, "no algorithm file"),
+        ({"batch_size": 500}, "above the 90 examples"),
+        ({"options": {"corruption_rate": 2.0}}, "corruption_rate must be"),
+    ],
+)
+def test_wrong_requests_say_what_is_right(toy, tmp_path, change, wanted):
+    with pytest.raises(RequestError, match=wanted):
+        pretrain(replace(CONFIG, **change), tmp_path / "run", logger="none")
+
+
+def test_learning_rate_warms_up_and_ends_near_zero():
+    rates = [learning_rate(step, 100, 1.0) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == 1.0
+    assert rates[-1] < 0.001
+    assert all(a >= b for a, b in pairwise(rates[10:]))
