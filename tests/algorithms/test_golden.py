@@ -24,7 +24,7 @@ def test_emix_per_example_loss(golden, kind):
 
 @pytest.mark.parametrize("kind", SPECS)
 def test_emix_gradients_under_the_references_weights(golden, kind):
-    """The files hold gradients of the broadcast loss, which weighs every example by the batch's mean coefficient, so the
+    """The files hold gradients of the broadcast loss, which weighs every example by the batch's mean coefficient: the
     same gradients must come out of our loss with that mean in place of each coefficient in the loss alone."""
     from torch.nn import functional as F
 

@@ -1,0 +1,139 @@
+"""Words spoken into arrays by the espeak-ng library that the package `espeakng_loader` carries.
+
+The library keeps phases, flutter and random numbers from one word to the next, and even `espeak_Terminate` does not
+reset them. So every list of words is spoken by a process of its own: the same list gives the same samples, whatever was
+spoken before, and a crash of the library is an error message.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dabs.errors import DabsError
+
+SAMPLE_RATE = 22050  # Hz, of all voices used here
+
+# constants of speak_lib.h
+_AUDIO_OUTPUT_SYNCHRONOUS = 2  # no sound card: samples go to the callback, in the calling thread
+_INITIALIZE_DONT_EXIT = 0x8000  # give an error where the library would end the process
+_CHARS_UTF8 = 1
+_RATE, _PITCH, _RANGE = 1, 3, 4
+_LONGEST_PATH = 150  # the library keeps 160 bytes for the path of its data
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """What is to be said, and how.
+
+    Attributes:
+        text: in the language's own script.
+        language: espeak-ng's name of it, such as "en-us" or "cmn".
+        voice: a variant, that is a file name in espeak-ng-data/voices/!v.
+        rate: words a minute, 80 to 450.
+        pitch: 0 to 99, around the voice's own.
+        inflection: 0 (monotone) to 99.
+    """
+
+    text: str
+    language: str
+    voice: str
+    rate: int = 175
+    pitch: int = 50
+    inflection: int = 50
+
+
+def voice_names() -> list[str]:
+    """The voice variants that the installed package carries, sorted."""
+    import espeakng_loader
+
+    return sorted(path.name for path in Path(espeakng_loader.get_data_path(), "voices", "!v").iterdir())
+
+
+def speak(words: list[Word]) -> list[np.ndarray]:
+    """The words' samples, int16 at 22,050 Hz, without padding.
+
+    Raises:
+        DabsError: the library cannot be loaded, or it does not know a voice or a language.
+    """
+    with tempfile.TemporaryDirectory(prefix="dabs-espeak-") as folder:
+        request, reply = Path(folder) / "words.json", Path(folder) / "samples.npz"
+        request.write_text(json.dumps([asdict(word) for word in words]), encoding="utf-8")
+        root = str(Path(__file__).parents[1])  # the child must find this package where it is not installed
+        environment = os.environ | {
+            "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+        }
+        command = [sys.executable, "-m", "domains._espeak", str(request), str(reply)]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True)
+        if result.returncode:
+            lines = [line for line in result.stderr.splitlines() if line.strip()]
+            reason = lines[-1] if lines else f"it ended with code {result.returncode}"
+            raise DabsError(f"espeak-ng could not speak: {reason} Install espeakng-loader 0.2.4 for this platform.")
+        with np.load(reply) as archive:
+            return np.split(archive["samples"], np.cumsum(archive["lengths"])[:-1])
+
+
+class _Library:
+    """The loaded library with its one global state; made once a process."""
+
+    def __init__(self, folder: Path) -> None:
+        import espeakng_loader
+
+        data = espeakng_loader.get_data_path()
+        if len(data) > _LONGEST_PATH:
+            link = folder / "espeak-ng-data"
+            link.symlink_to(data)
+            data = str(link)
+        self.call: Any = ctypes.CDLL(espeakng_loader.get_library_path())
+        rate = self.call.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data.encode(), _INITIALIZE_DONT_EXIT)
+        if rate != SAMPLE_RATE:
+            raise DabsError(f"it gave the sampling rate {rate} where it started with the voice data in {data}.")
+        self.blocks: list[bytes] = []
+        self.callback = _CALLBACK(self._receive)  # kept: ctypes frees a callback that nobody holds
+        self.call.espeak_SetSynthCallback(self.callback)
+
+    def _receive(self, samples: Any, count: int, events: Any) -> int:
+        if samples and count > 0:
+            self.blocks.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    def speak(self, word: Word) -> np.ndarray:
+        """One word, int16 (samples,)."""
+        name = f"{word.language}+{word.voice}"
+        if self.call.espeak_SetVoiceByName(name.encode()):
+            raise DabsError(f"there is no language and voice {name!r}.")
+        for parameter, value in ((_RATE, word.rate), (_PITCH, word.pitch), (_RANGE, word.inflection)):
+            self.call.espeak_SetParameter(parameter, value, 0)
+        self.blocks = []
+        text = word.text.encode()
+        self.call.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _CHARS_UTF8, None, None)
+        self.call.espeak_Synchronize()
+        return np.frombuffer(b"".join(self.blocks), np.int16)
+
+
+def _main(request: Path, reply: Path) -> None:
+    """The child process: speak what `request` asks and write `reply`."""
+    words = [Word(**fields) for fields in json.loads(request.read_text(encoding="utf-8"))]
+    missing = sorted({word.voice for word in words} - set(voice_names()))
+    if missing:  # the library itself would speak with its default voice
+        raise DabsError(f"there is no voice {missing[0]!r} in the installed espeakng_loader.")
+    library = _Library(reply.parent)
+    spoken = [library.speak(word) for word in words]
+    np.savez(reply, samples=np.concatenate(spoken), lengths=[len(samples) for samples in spoken])
+
+
+if __name__ == "__main__":
+    try:
+        _main(Path(sys.argv[1]), Path(sys.argv[2]))
+    except DabsError as error:
+        sys.exit(str(error))

@@ -1,0 +1,73 @@
+"""From a spoken word to a clip: cut, resampled, placed in a stretch of silence, with noise added."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dabs.dataset import BuildError
+
+
+def trim(samples: np.ndarray) -> np.ndarray:
+    """Cut what is under 1 % of the peak off both ends; int16 (n,) -> float32 with peak 1.
+
+    Raises:
+        BuildError: there is nothing but silence.
+    """
+    x = samples.astype(np.float32)
+    size = np.abs(x)
+    peak = size.max(initial=0.0)
+    if peak < 100:  # of 32,767
+        raise BuildError("a word came out silent; is espeakng-loader 0.2.4 installed whole?")
+    loud = np.flatnonzero(size > 0.01 * peak)
+    return x[loud[0] : loud[-1] + 1] / peak
+
+
+def resample(clips: list[np.ndarray], rate: int, new_rate: int) -> list[np.ndarray]:
+    """Each clip, float32 (n,), from one sampling rate to another (Hz), band-limited."""
+    import torch
+    from torchaudio.functional import resample as change_rate
+
+    longest = max(map(len, clips))
+    padded = np.stack([np.pad(x, (0, longest - len(x))) for x in clips])
+    resampled = change_rate(torch.from_numpy(padded), rate, new_rate).numpy()
+    return [y[: len(x) * new_rate // rate] for x, y in zip(clips, resampled, strict=True)]
+
+
+def place(clip: np.ndarray, samples: int, level: float, offset: int) -> np.ndarray:
+    """The whole clip in silence, `offset` samples off the middle as far as it fits, its peak of 1 brought to `level` dB.
+
+    Returns:
+        float32 (samples,).
+
+    Raises:
+        BuildError: the clip is longer than that.
+    """
+    room = samples - len(clip)
+    if room < 0:
+        raise BuildError(f"a word takes {len(clip)} samples; it must fit into {samples}.")
+    start = min(max(room // 2 + offset, 0), room)
+    placed = np.zeros(samples, np.float32)
+    placed[start : start + len(clip)] = clip * 10 ** (level / 20)
+    return placed
+
+
+def noise(clips: np.ndarray, ratio: np.ndarray, tilt: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Gaussian-like noise for each clip, made in the frequency domain with phases drawn at random.
+
+    Args:
+        clips: (n, samples), the signal.
+        ratio: (n,) dB, mean power of the signal over that of the noise.
+        tilt: (n,) the noise's power falls with frequency ** -tilt (0 white, 1 pink, 2 brown).
+        generator: of the phases.
+
+    Returns:
+        float32 (n, samples).
+    """
+    n, samples = clips.shape
+    frequency = np.arange(samples // 2 + 1, dtype=np.float32).clip(min=50)  # flat under the 50th bin
+    phases = 2 * np.pi * generator.random((n, len(frequency)), np.float32)
+    spectrum = frequency ** (-tilt[:, None] / 2).astype(np.float32) * np.exp(1j * phases)
+    x = np.fft.irfft(spectrum, samples)
+    power = np.mean(clips**2, axis=1) / 10 ** (ratio / 10)
+    scaled: np.ndarray = (x * np.sqrt(power / np.mean(x**2, axis=1))[:, None]).astype(np.float32)
+    return scaled

@@ -1,0 +1,191 @@
+"""The command line: what it offers, how fast it answers, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dabs.cli import main
+from dabs.cli.pretraining import argument_help, parse
+from dabs.errors import RequestError
+from dabs.home import read_json
+
+# Frozen: a change here is a change of the command line and belongs in the changelog.
+OPTIONS = {
+    ("list",): {"--suite"},
+    ("data",): {"--suite", "--force", "--no-force"},
+    ("pretrain",): {
+        "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
+        "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",
+    },
+    ("pretrain", "shed"): {"--corruption-rate"},
+    ("pretrain", "emix"): {"--temperature", "--alpha"},
+    ("pretrain", "contrastive"): {"--temperature", "--projection"},
+    ("pretrain", "none"): set(),
+    ("eval",): {"--tasks", "--protocol"},
+    ("run",): {
+        "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
+        "--report",
+    },
+    ("leaderboard",): {"--results", "--protocol", "--out"},
+}  # fmt: skip
+
+
+def call(*words: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize("words", OPTIONS, ids=" ".join)
+def test_options_are_frozen(words, capsys):
+    assert call(*words, "--help") == 0
+    found = set(re.findall(r"(?<![\w`-])--[a-z][a-z-]*", capsys.readouterr().out)) - {"--help"}
+    wanted = OPTIONS[words] | (OPTIONS["pretrain",] if words[0] == "pretrain" else set())
+    assert found == wanted
+
+
+def test_help_answers_without_torch():
+    begun = time.perf_counter()
+    code = "import sys; from dabs.cli import main\ntry: main(['--help'])\nfinally: assert 'torch' not in sys.modules"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "leaderboard" in result.stdout
+    assert time.perf_counter() - begun < 10  # a hang, not a benchmark
+
+
+def test_a_word_that_is_not_known_suggests(capsys):
+    assert call("evaluate") == 2
+    assert "Did you mean 'eval'" in capsys.readouterr().err
+
+
+def test_list_shows_cards(capsys):
+    assert call("list") == 0
+    out = capsys.readouterr().out
+    for word in ("sensor", "emix", "generated"):
+        assert word in out
+
+
+def test_pretrain_eval_and_leaderboard(toy, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = ("pretrain", "shed", "toy", "--steps", "6", "--corruption-rate", "0.3", "--logger", "none")
+    assert call(*run) == 0
+    folder = Path("runs/lite/shed/toy/seed0")
+    assert str(folder) in capsys.readouterr().out
+    assert read_json(folder / "config.json")["pretrain"]["options"] == {"corruption_rate": 0.3}
+    assert call("eval", str(folder), "--tasks", "shade", "--protocol", "linear", "knn") == 0
+    assert sorted(p.name for p in (folder / "results").glob("*.json")) == [
+        "shade.knn.result.json", "shade.linear.result.json",
+    ]  # fmt: skip
+    assert call("leaderboard", "show") == 0
+    assert "shade" in capsys.readouterr().out
+    assert call("leaderboard", "build", "--out", "page.html") == 0
+    assert "shade" in Path("page.html").read_text()
+
+
+def test_config_replays_into_another_folder(toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("pretrain", "emix", "toy", "--steps", "5", "--alpha", "0.5", "--logger", "none") == 0
+    assert call("pretrain", "--config", "runs/lite/emix/toy/seed0", "--out", "again", "--logger", "none") == 0
+    hashes = [read_json(Path(p) / "run.json")["weights_sha256"] for p in ("runs/lite/emix/toy/seed0", "again")]
+    assert hashes[0] == hashes[1]
+    with pytest.raises(RequestError, match="--lr would change it"):
+        parse(["--config", "again", "--lr", "1"])
+
+
+def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, monkeypatch, capsys):
+    # the worker processes do not see the test's changed domains.__path__, so the cells run in this process
+    from dabs.cli import cells, grid
+
+    class Inline:
+        def __init__(self, *arguments: object) -> None:
+            cells._messages = type("Queue", (), {"put": lambda self, m: None})()
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error: object) -> None: ...
+
+        def run(self, title, work):
+            failed = {}
+            for name, function, arguments in work:
+                try:
+                    function(*arguments)
+                except Exception as error:
+                    failed[name] = str(error)
+            return failed
+
+    (tmp_path / "broken.py").write_text(
+        "from dabs.algorithm import Algorithm\n\n\nclass Broken(Algorithm):\n"
+        '    """Raises."""\n\n    def loss(self, encoder, batch):\n        raise ValueError("my own mistake")\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(grid, "_Pool", Inline)
+    options = grid.GridOptions(algorithms=("none", "shed", "broken.py:Broken"), domains=("toy",), steps=4)
+    failed = grid.run_grid(options)
+    assert list(failed) == ["Broken toy seed 0"]
+    assert "my own mistake" in failed["Broken toy seed 0"]
+    assert "broken.py:" in failed["Broken toy seed 0"]
+    results = sorted(Path("runs").rglob("*.result.json"))
+    assert len(results) == 3 * 2 * 3  # none, shed and raw x linear and knn x three tasks
+    assert Path("runs/report.html").exists()
+    assert "Broken toy" in capsys.readouterr().out
+    stamps = [p.stat().st_mtime_ns for p in results]
+    grid.run_grid(options)
+    assert [p.stat().st_mtime_ns for p in results] == stamps
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("eval", "nowhere"), 1, "not a run folder"),
+        (("pretrain", "shed", "toy", "--out", "/proc/x", "--steps", "2"), 1, "cannot write /proc/x"),
+        (("pretrain", "shed", "toy", "--precision", "fp8"), 2, "fp8"),
+        (("pretrain", "--config", "missing.json"), 1, "no file missing.json"),
+        (("leaderboard", "show", "--results", "nowhere"), 1, "nowhere"),
+        (("pretrain", "bad.py:Bad", "toy"), 1, "bad.py failed to load: ZeroDivisionError"),
+    ],
+)
+def test_errors_are_one_paragraph(toy, tmp_path, monkeypatch, capsys, words, code, said):
+    monkeypatch.chdir(tmp_path)
+    Path("bad.py").write_text("1 / 0\n")
+    assert call(*words) == code
+    captured = capsys.readouterr()
+    assert said in " ".join((captured.err + captured.out).split())
+    assert "Traceback" not in captured.err
+
+
+def test_debug_shows_the_traceback(capsys):
+    assert call("eval", "nowhere", "--debug") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_missing_data_says_what_to_run(home, capsys):
+    assert call("pretrain", "shed", "sensor", "--steps", "2", "--out", str(home / "run")) == 1
+    assert "dabs data prepare sensor --suite lite" in capsys.readouterr().err
+
+
+def test_data_status_and_verify(toy, capsys):
+    assert call("data", "status", "toy") == 0
+    assert "ready" in capsys.readouterr().out
+    assert call("data", "verify", "toy") == 0
+    assert call("data", "prepare", "toy") == 0
+
+
+def test_argument_help_reads_docstrings():
+    text = "Does.\n\nArgs:\n    rate: how much,\n        at most 1.\n    other: more.\n\nReturns:\n    nothing: x."
+    assert argument_help(text) == {"rate": "how much, at most 1.", "other": "more."}
+
+
+def test_results_hold_no_null(toy, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    call("pretrain", "none", "toy")
+    call("eval", "runs/lite/none/toy/seed0", "--protocol", "knn")
+    for path in Path("runs").rglob("*.result.json"):
+        assert "null" not in json.dumps(json.loads(path.read_text()))
