@@ -101,6 +101,7 @@ class _Writer:
         self.data, self.groups = hashlib.sha256(), hashlib.sha256()
 
     def write(self, rows: Rows) -> None:
+        """Append a block."""
         import datasets
         import pyarrow as pa
 

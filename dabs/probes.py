@@ -103,9 +103,8 @@ def _vote(x: np.ndarray, y: np.ndarray, query: np.ndarray, target: Target) -> np
     index = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(x)), metric="cosine").fit(x)
     near = index.kneighbors(query, return_distance=False)  # (n, k)
     if isinstance(target, Classes):
-        return np.eye(len(target))[y[near]].sum(axis=1).argmax(axis=1)
-    mean: np.ndarray = y[near].astype(np.float64).mean(axis=1)
-    return mean
+        return np.asarray(np.eye(len(target))[y[near]].sum(axis=1).argmax(axis=1))
+    return np.asarray(y[near].mean(axis=1, dtype=np.float64))
 
 
 READERS = {"linear": linear_probe, "knn": nearest_neighbours}

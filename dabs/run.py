@@ -181,7 +181,7 @@ def _processor() -> str:
 
 
 def _git_state() -> dict[str, Any]:
-    def git(*arguments: str) -> str | None:
+    def _git(*arguments: str) -> str | None:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -189,8 +189,8 @@ def _git_state() -> dict[str, Any]:
             return None
         return result.stdout.strip() if result.returncode == 0 else None
 
-    commit = git("rev-parse", "HEAD")
-    return {"git_commit": commit or "not a git checkout", "git_dirty": bool(git("status", "--porcelain", "-uno"))}
+    commit = _git("rev-parse", "HEAD")
+    return {"git_commit": commit or "not a git checkout", "git_dirty": bool(_git("status", "--porcelain", "-uno"))}
 
 
 def peak_memory(device: str) -> int:

@@ -88,18 +88,33 @@ def options_type(algorithm: str | None) -> type:
     return kind
 
 
-def hyper_parameter_type(algorithm: Any) -> type:
-    """A dataclass of an algorithm's hyper-parameters, with the help of its docstring."""
+def hyper_parameter_type(algorithm: Any) -> type | None:
+    """A dataclass of an algorithm's hyper-parameters, with the help of its docstring; None when it has none."""
     from dabs.algorithm import hyper_parameters
 
-    hints, help_of = get_type_hints(algorithm.__init__), argument_help(inspect.getdoc(algorithm) or "")
+    own = hyper_parameters(algorithm)
+    if not own:
+        return None
+    hints, help_of = _types(algorithm), argument_help(inspect.getdoc(algorithm) or "")
     fields: list[tuple[str, Any, Any]] = [
         (name, Annotated[hints[name], tyro.conf.arg(help=help_of.get(name, ""))], field(default=parameter.default))
-        for name, parameter in hyper_parameters(algorithm).items()
+        for name, parameter in own.items()
     ]
     kind = make_dataclass(algorithm.__name__, fields, frozen=True, kw_only=True)
     kind.__doc__ = f"Hyper-parameters of {algorithm.__name__}."
     return kind
+
+
+def _types(algorithm: Any) -> dict[str, Any]:
+    """The types of an algorithm's arguments.
+
+    Raises:
+        RequestError: an annotation cannot be resolved.
+    """
+    try:
+        return get_type_hints(algorithm.__init__)
+    except NameError as error:
+        raise RequestError(f"{algorithm.__name__}: an argument's type cannot be read ({error}); import it.") from error
 
 
 def argument_help(docstring: str) -> dict[str, str]:
