@@ -114,6 +114,7 @@ class _Library:
             raise DabsError(f"there is no language and voice {name!r}.")
         for parameter, value in ((_RATE, word.rate), (_PITCH, word.pitch), (_RANGE, word.inflection)):
             self.call.espeak_SetParameter(parameter, value, 0)
+        self.call.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else breath and noise depend on the clock
         self.blocks = []
         text = word.text.encode()
         self.call.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _CHARS_UTF8, None, None)

@@ -19,7 +19,8 @@ def trim(samples: np.ndarray) -> np.ndarray:
     if peak < 100:  # of 32,767
         raise BuildError("a word came out silent; is espeakng-loader 0.2.4 installed whole?")
     loud = np.flatnonzero(size > 0.01 * peak)
-    return x[loud[0] : loud[-1] + 1] / peak
+    word: np.ndarray = x[loud[0] : loud[-1] + 1] / peak
+    return word
 
 
 def resample(clips: list[np.ndarray], rate: int, new_rate: int) -> list[np.ndarray]:
@@ -34,7 +35,7 @@ def resample(clips: list[np.ndarray], rate: int, new_rate: int) -> list[np.ndarr
 
 
 def place(clip: np.ndarray, samples: int, level: float, offset: int) -> np.ndarray:
-    """The whole clip in silence, `offset` samples off the middle as far as it fits, its peak of 1 brought to `level` dB.
+    """The whole clip in silence, `offset` samples off the middle as far as it fits, its peak of 1 at `level` dB.
 
     Returns:
         float32 (samples,).

