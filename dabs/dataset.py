@@ -172,7 +172,7 @@ class Domain:
     sources: tuple[Source, ...]
     build: Callable[[Workspace], Iterator[Rows]]
     version: int = 1
-    steps: int = 400
+    steps: int = 250
     batch_size: int = 64
 
     def task(self, name: str) -> Task:

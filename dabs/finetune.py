@@ -1,6 +1,6 @@
 """Fine-tuning: the whole encoder and a linear head on one task, with one fixed recipe for every domain and algorithm.
 
-AdamW, batches of 64, at most eight epochs or 200 steps, warm-up and cosine; the learning rate is chosen on validation
+AdamW, batches of 64, at most eight epochs or 100 steps, warm-up and cosine; the learning rate is chosen on validation
 and the chosen model, trained on the training split, reads the test split once.
 """
 
@@ -30,7 +30,7 @@ class Recipe:
     learning_rates: tuple[float, ...] = (3e-4, 1e-3)
     batch_size: int = 64
     epochs: int = 8
-    max_steps: int = 200
+    max_steps: int = 100
     weight_decay: float = 1e-4
     clip_norm: float = 1.0
 

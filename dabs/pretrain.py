@@ -35,6 +35,7 @@ from dabs.run import PretrainConfig, Watch, claim_folder, completed, default_fol
 from dabs.specs import Batch
 
 Precision = Literal["auto", "fp32", "bf16"]
+STANDARD_RATE = {"small": 3e-3, "paper": 1e-4}
 FLUSH_EVERY = 10  # steps between reads of the loss, which on a GPU wait for the device
 WARMUP = 0.1  # share of the steps
 CLIP_NORM = 1.0
@@ -72,7 +73,9 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     steps = (config.steps or domain.steps) if algorithm.trains else 0
     batch_size = config.batch_size or domain.batch_size
     options |= config.options
-    return replace(config, steps=steps, batch_size=batch_size, precision=precision, options=options), algorithm, domain
+    rate = config.lr or STANDARD_RATE[config.encoder]
+    resolved = replace(config, steps=steps, batch_size=batch_size, lr=rate, precision=precision, options=options)
+    return resolved, algorithm, domain
 
 
 def _precision(wanted: Precision, width: int) -> Precision:

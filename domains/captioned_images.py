@@ -166,16 +166,6 @@ def caption_of(picture: Picture, generator: np.random.Generator) -> str:
     return ", ".join(picture.captions[index] for index in order)
 
 
-def mismatch(shown: list[Picture], generator: np.random.Generator) -> tuple[list[Picture], np.ndarray]:
-    """For each picture whose caption it gets: half keep their own (0), half take that of another group (1)."""
-    label = generator.permutation(np.arange(len(shown)) % 2)
-    named = list(shown)
-    for i in np.flatnonzero(label):
-        while named[i].group == shown[i].group:
-            named[i] = shown[generator.integers(len(shown))]
-    return named, label
-
-
 @dataclass(frozen=True, kw_only=True)
 class Drawer:
     """Makes rows of pictures: what each picture looks like, and how captions become tokens."""
@@ -186,15 +176,13 @@ class Drawer:
     def rows(self, dataset: str, split: str, shown: list[Picture], generator: np.random.Generator) -> Rows:
         """One row for each picture in `shown`, drawn and named anew, in an order drawn at random."""
         shown = [shown[index] for index in generator.permutation(len(shown))]
-        named, label = shown, None
+        label = None
         if dataset == "category":
             label = np.array([CATEGORIES.index(picture.category) for picture in shown])
         elif dataset == "subgroup":
             label = np.array([SUBGROUPS.index(picture.subgroup) for picture in shown])
-        elif dataset == "mismatched_caption":
-            named, label = mismatch(shown, generator)
         image = views([self.drawn[picture.character] for picture in shown], generator)
-        encoded = self.tokenizer.encode_batch([caption_of(picture, generator) for picture in named])
+        encoded = self.tokenizer.encode_batch([caption_of(picture, generator) for picture in shown])
         tokens = np.array([encoding.ids for encoding in encoded], dtype=np.int32)
         group = [picture.group for picture in shown]
         return Rows(dataset=dataset, split=split, inputs=(image, tokens), label=label, group=group)
@@ -211,7 +199,7 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     tokenizer = tokenizer_of(vocabulary([caption for picture in split[TRAIN] for caption in picture.captions]))
     workspace.files["tokenizer.json"] = tokenizer.to_str(pretty=True).encode()
     drawer = Drawer(drawn=dict(zip(characters, drawn, strict=True)), tokenizer=tokenizer)
-    for key, dataset in enumerate((PRETRAIN, "category", "subgroup", "mismatched_caption"), start=1):
+    for key, dataset in enumerate((PRETRAIN, "category", "subgroup"), start=1):
         times = PRETRAIN_VIEWS if dataset == PRETRAIN else TASK_VIEWS
         for part, name in enumerate(times):
             shown = [p for p in split[name] if dataset != "subgroup" or p.subgroup in SUBGROUPS]
@@ -254,13 +242,6 @@ DOMAIN = Domain(
             name="subgroup",
             question="In which of 22 subgroups does Unicode file a picture and its name?",
             target=Classes(names=SUBGROUPS),
-            metric="accuracy",
-            apart="variants of one drawing",
-        ),
-        Task(
-            name="mismatched_caption",
-            question="Does the caption name the picture, or another one?",
-            target=Classes(names=("its own", "another's")),
             metric="accuracy",
             apart="variants of one drawing",
         ),

@@ -163,4 +163,5 @@ DOMAIN = Domain(
     ),
     sources=(WHEEL,),
     build=build,
+    steps=400,  # segments are few: a step costs half of what it does elsewhere
 )

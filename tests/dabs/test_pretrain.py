@@ -143,7 +143,7 @@ def test_all_algorithms_start_from_the_same_encoder(toy, tmp_path):
 
 def test_another_configuration_in_the_same_folder_is_refused(toy, tmp_path):
     folder = pretrain(CONFIG, tmp_path / "run", logger="none")
-    with pytest.raises(DabsError, match=r"lr is 0\.001 there and 0\.01 here"):
+    with pytest.raises(DabsError, match=r"lr is 0\.003 there and 0\.01 here"):
         pretrain(replace(CONFIG, lr=0.01), folder, logger="none")
 
 

@@ -71,13 +71,6 @@ def test_whole_groups_are_dealt_out_in_proportion() -> None:
         assert len(split[name]) / 600 == pytest.approx(share, abs=0.03)
 
 
-def test_half_the_captions_are_of_another_group() -> None:
-    shown = [_picture(str(i % 7)) for i in range(200)]
-    named, label = captioned.mismatch(shown, np.random.default_rng(0))
-    assert label.sum() == 100
-    assert [a.group != b.group for a, b in zip(shown, named, strict=True)] == label.astype(bool).tolist()
-
-
 def test_drawing_lies_on_the_background() -> None:
     from PIL import Image
 
