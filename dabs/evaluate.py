@@ -58,6 +58,16 @@ def features_of(encoder: Encoder, split: Split) -> np.ndarray:
     return np.concatenate(parts)
 
 
+def _features_once(encoder: Encoder, split: Split, known: dict[str, np.ndarray]) -> np.ndarray:
+    """Features of a split, computed once for tasks that ask about the same examples."""
+    key = split.digest()
+    if key is None:
+        return features_of(encoder, split)
+    if key not in known:
+        known[key] = features_of(encoder, split)
+    return known[key]
+
+
 def _labels(domain: Domain, task: Task) -> dict[str, np.ndarray]:
     return {split: read_columns(domain, task.name, split)["label"] for split in SPLITS}
 
@@ -98,13 +108,16 @@ def evaluate(
     if torch.cuda.is_available():
         encoder = encoder.cuda()
     about = _about_run(run, config, provenance, encoder)
+    known: dict[str, np.ndarray] = {}
     for task in chosen_tasks(domain, tasks):
         cached, seconds = None, 0.0
         for protocol in protocols:
             tell(f"{task.name} {protocol}")
             begun = time.perf_counter()
             if protocol != "finetune" and cached is None:
-                features = {s: features_of(encoder, Split(domain, task.name, s, labels=False)) for s in SPLITS}
+                features = {
+                    s: _features_once(encoder, Split(domain, task.name, s, labels=False), known) for s in SPLITS
+                }
                 cached = Cached(features=features, labels=_labels(domain, task))
                 seconds, begun = time.perf_counter() - begun, time.perf_counter()
             if protocol == "finetune":

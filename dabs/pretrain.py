@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from dabs.algorithm import Algorithm, defaults
+from dabs.batches import loader_of
 from dabs.checkpoint import latest_checkpoint, load_training_state, save_checkpoint, save_final
 from dabs.dataset import PRETRAIN, TRAIN, Domain
 from dabs.encoder import PRESETS, Encoder
@@ -35,6 +36,7 @@ from dabs.run import PretrainConfig, Watch, claim_folder, completed, default_fol
 from dabs.specs import Batch
 
 Precision = Literal["auto", "fp32", "bf16"]
+Logged = tuple[int, float, dict[str, Tensor]]  # step, learning rate, the algorithm's scalars
 STANDARD_RATE = {"small": 3e-3, "paper": 1e-4}
 FLUSH_EVERY = 10  # steps between reads of the loss, which on a GPU wait for the device
 WARMUP = 0.1  # share of the steps
@@ -114,44 +116,6 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
-    """The example indices of each step from `start` on: epochs are permutations without their last partial batch."""
-
-    def __init__(self, rows: int, config: PretrainConfig, start: int) -> None:
-        if rows < config.batch_size:
-            raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
-        self.rows, self.config, self.start = rows, config, start
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        size = self.config.batch_size
-        per_epoch = self.rows // size
-        for step in range(self.start, self.config.steps):
-            epoch, place = divmod(step, per_epoch)
-            if place == 0 or step == self.start:
-                order = np.random.Generator(np.random.PCG64([self.config.seed, epoch])).permutation(self.rows)
-            yield order[place * size : (place + 1) * size]
-
-    def __len__(self) -> int:
-        return self.config.steps - self.start
-
-
-class _Batches(torch.utils.data.Dataset[Batch]):
-    """A split that is indexed by a whole batch."""
-
-    def __init__(self, split: Split) -> None:
-        self.split = split
-
-    def __getitem__(self, index: np.ndarray) -> Batch:
-        return self.split.batch(index)
-
-
-def loader_of(split: Split, config: PretrainConfig, start: int) -> torch.utils.data.DataLoader[Batch]:
-    """Batches from step `start` on; data that does not fit in memory is read by worker processes."""
-    sampler = _StepIndices(len(split), config, start)
-    workers = 0 if split.in_memory else 2
-    return torch.utils.data.DataLoader(_Batches(split), sampler=sampler, batch_size=None, num_workers=workers)
-
-
 @contextmanager
 def _stop_flag() -> Iterator[threading.Event]:
     """Set by the first Ctrl-C instead of breaking into a step; a second one breaks in."""
@@ -202,79 +166,90 @@ def pretrain(
         return folder
     manifest = manifest_of(domain)
     objective = build(config, algorithm, domain)
-    state = {"steps_done": 0, "seconds": 0.0, "loss": 0.0}
+    state: dict[str, Any] = {"steps_done": 0, "seconds": 0.0, "loss": 0.0}
     device = "cpu"
     if algorithm.trains:
-        device = _train(config, objective, domain, folder, state, logger, checkpoint_every, watch)
+        training = _Training(
+            config=config,
+            folder=folder,
+            objective=objective,
+            state=state,
+            checkpoint_every=checkpoint_every,
+            watch=watch,
+        )
+        device = _train(training, domain, logger)
     save_final(folder, objective.encoder, _provenance(config, algorithm, objective, manifest, state, device))
     return folder
 
 
-def _train(
-    config: PretrainConfig,
-    objective: Objective,
-    domain: Domain,
-    folder: Path,
-    state: dict[str, Any],
-    logger: str,
-    checkpoint_every: int,
-    watch: Watch | None,
-) -> str:
+@dataclass(kw_only=True)
+class _Training:
+    """A run in progress: what `_train` sets up and `_loop` goes through."""
+
+    config: PretrainConfig
+    folder: Path
+    objective: Objective
+    state: dict[str, Any]  # steps_done, seconds, loss: saved with each checkpoint
+    checkpoint_every: int
+    watch: Watch | None
+
+
+def _train(training: _Training, domain: Domain, logger: str) -> str:
+    """Train from the latest checkpoint or the start; gives the kind of device."""
+    config, objective = training.config, training.objective
     torch.set_flush_denormal(True)  # vocabulary cross-entropies meet denormals, which are thirty times slower
     fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if config.precision == "bf16" else "32-true")
     optimizer = torch.optim.AdamW(objective.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    checkpoint = latest_checkpoint(folder)
+    checkpoint = latest_checkpoint(training.folder)
     if checkpoint is not None:
-        state |= load_training_state(checkpoint, objective, optimizer)
+        training.state |= load_training_state(checkpoint, objective, optimizer)
     trained: Any = torch.compile(objective) if config.compile else objective
     module, optimizer = fabric.setup(trained, optimizer)
-    loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, state["steps_done"])
-    with RunLog(folder, logger, state["steps_done"]) as log, _stop_flag() as stop:
-        _loop(config, fabric, module, objective, optimizer, loader, folder, state, log, stop, checkpoint_every, watch)
+    start = training.state["steps_done"]
+    loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, start)
+    with RunLog(training.folder, logger, start) as log, _stop_flag() as stop:
+        _loop(training, fabric, module, optimizer, loader, log, stop)
     return fabric.device.type
 
 
+def _step(training: _Training, fabric: Fabric, module: Any, optimizer: Any, step: int, batch: Batch) -> Logged:
+    """One optimiser step; gives what is logged of it, still on the device."""
+    config = training.config
+    seed_all(config.seed, step)
+    rate = learning_rate(step, config.steps, config.lr)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    out = module(batch.to(fabric.device))
+    fabric.backward(out["loss"])
+    fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    training.objective.algorithm.after_step(step)
+    return step, rate, {name: value.detach() for name, value in out.items()}
+
+
 def _loop(
-    config: PretrainConfig,
-    fabric: Fabric,
-    module: Any,
-    objective: Objective,
-    optimizer: Any,
-    loader: Any,
-    folder: Path,
-    state: dict[str, Any],
-    log: RunLog,
-    stop: threading.Event,
-    checkpoint_every: int,
-    watch: Watch | None,
+    training: _Training, fabric: Fabric, module: Any, optimizer: Any, loader: Any, log: RunLog, stop: threading.Event
 ) -> None:
+    """All steps that are left, with the log flushed and checkpoints written on the way."""
+    config, state = training.config, training.state
     module.train()
-    waiting: list[tuple[int, float, dict[str, Tensor]]] = []
+    waiting: list[Logged] = []
     begun, before = time.perf_counter(), state["seconds"]
     flushed, flushed_at = state["steps_done"], begun
     for step, batch in enumerate(loader, start=state["steps_done"]):
-        seed_all(config.seed, step)
-        rate = learning_rate(step, config.steps, config.lr)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        out = module(batch.to(fabric.device))
-        fabric.backward(out["loss"])
-        fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        objective.algorithm.after_step(step)
-        waiting.append((step, rate, {k: v.detach() for k, v in out.items()}))
+        waiting.append(_step(training, fabric, module, optimizer, step, batch))
         done = step + 1
-        saving = done % checkpoint_every == 0 or done == config.steps or stop.is_set()
+        saving = done % training.checkpoint_every == 0 or done == config.steps or stop.is_set()
         if saving or done % FLUSH_EVERY == 0:
             now = time.perf_counter()
             speed = (done - flushed) * config.batch_size / (now - flushed_at)
             state |= {"steps_done": done, "loss": log.write(waiting, speed), "seconds": before + now - begun}
             flushed, flushed_at, waiting = done, now, []
-            if watch is not None:
-                watch(done, config.steps, state["loss"], speed)
+            if training.watch is not None:
+                training.watch(done, config.steps, state["loss"], speed)
         if saving and done < config.steps:
-            save_checkpoint(folder, objective, optimizer, state)
+            save_checkpoint(training.folder, training.objective, optimizer, state)
         if stop.is_set():
             raise Interrupted(f"stopped at step {done} of {config.steps}; the same command goes on from there")
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +42,15 @@ class Cell:
         return self.out / self.suite / self.label / self.domain / f"seed{self.seed}"
 
 
-def missing(cell: Cell) -> dict[str, tuple[str, ...]]:
-    """Protocol -> tasks without a result."""
+def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Protocols -> the tasks that lack just these results; protocols of a task stay together to share its features."""
     results = cell.folder / "results"
-    lacking = {
-        p: tuple(t for t in cell.tasks if not (results / f"{t}.{p}.result.json").exists()) for p in cell.protocols
-    }
-    return {protocol: tasks for protocol, tasks in lacking.items() if tasks}
+    groups: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for task in cell.tasks:
+        lacking = tuple(p for p in cell.protocols if not (results / f"{task}.{p}.result.json").exists())
+        if lacking:
+            groups[lacking] = (*groups.get(lacking, ()), task)
+    return groups
 
 
 def is_done(cell: Cell) -> bool:
@@ -59,6 +65,15 @@ def start_worker(messages: Any, threads: int) -> None:
 
     _messages = messages
     torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose grid was killed stops, rather than work on unseen; its run goes on from its checkpoint later."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def prepare_domain(name: str, suite: str) -> str:
@@ -110,11 +125,11 @@ def _run(cell: Cell) -> str:
     def tell(line: str) -> None:
         _messages.put((cell.name, 0, 0, line, ""))
 
-    for protocol, tasks in missing(cell).items():
+    for protocols, tasks in missing(cell).items():
         if cell.algorithm == "raw":
-            cells = evaluate_raw(find_domain(cell.domain, cell.suite), tasks, (protocol,), tell)
+            cells = evaluate_raw(find_domain(cell.domain, cell.suite), tasks, protocols, tell)
         else:
-            cells = evaluate(cell.folder, tasks, (protocol,), tell)
+            cells = evaluate(cell.folder, tasks, protocols, tell)
         for _ in write_all(cell.folder, cells):
             pass
     return f"pretrained in {trained - begun:.0f} s, evaluated in {time.perf_counter() - trained:.0f} s"

@@ -127,3 +127,14 @@ def test_unknown_tasks_and_protocols_suggest(run):
         list(evaluate(run, ("shades",)))
     with pytest.raises(RequestError, match="linear"):
         list(evaluate(run, (), ("liner",)))
+
+
+def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
+    import dabs.evaluate as module
+
+    calls = []
+    original = module.features_of
+    monkeypatch.setattr(module, "features_of", lambda e, s: calls.append(len(s)) or original(e, s))
+    monkeypatch.setattr(module.Split, "digest", lambda split: str(len(split)))  # as if all tasks shared their pictures
+    assert len(list(evaluate(run, (), ("linear", "knn")))) == 6
+    assert sorted(calls) == [40, 60, 90]
