@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ def start_worker(messages: Any, threads: int) -> None:
 
     _messages = messages
     torch.set_num_threads(threads)
+    # Ctrl-C reaches the whole process group. While a run trains, its own handler saves a checkpoint first.
+    signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

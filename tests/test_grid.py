@@ -1,0 +1,106 @@
+"""The grid with real worker processes, and what is left when it is stopped or killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dabs.checkpoint import latest_checkpoint
+from dabs.run import completed
+
+pytestmark = pytest.mark.slow
+
+
+def start(out: Path, *words: str) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "dabs",
+        "run",
+        "--domains",
+        "sensor",
+        "--protocol",
+        "knn",
+        "--out",
+        str(out),
+        *words,
+    ]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def until(happened: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(status.parent.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_grid_runs_in_workers_and_repeats_nothing(prepared, tmp_path):
+    prepared("sensor")
+    words = ("--algorithms", "none", "shed", "--steps", "6", "--jobs", "2")
+    first = start(tmp_path / "runs", *words)
+    text, _ = first.communicate(timeout=240)
+    assert first.returncode == 0, text
+    assert "report: " in text
+    results = sorted((tmp_path / "runs").rglob("*.result.json"))
+    assert len(results) == 3 * 2  # raw, none and shed x two tasks
+    stamps = [path.stat().st_mtime_ns for path in results]
+    second = start(tmp_path / "runs", *words)
+    text, _ = second.communicate(timeout=120)
+    assert "3 cells, 3 done already" in text
+    assert [path.stat().st_mtime_ns for path in results] == stamps
+
+
+def test_ctrl_c_leaves_a_resumable_run_and_no_traceback(prepared, tmp_path):
+    prepared("sensor")
+    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / "seed0"
+    grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
+    until(lambda: (run / "metrics.csv").exists())
+    os.killpg(grid.pid, signal.SIGINT)
+    text, _ = grid.communicate(timeout=60)
+    assert grid.returncode == 130
+    assert "Traceback" not in text
+    assert "goes on from" in text
+    assert latest_checkpoint(run) is not None
+    assert completed(run) is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_a_killed_grid_leaves_no_worker_behind(prepared, tmp_path):
+    prepared("sensor")
+    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / "seed0"
+    grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
+    until(lambda: (run / "metrics.csv").exists())
+    workers = children(grid.pid)
+    assert workers
+    grid.kill()
+    grid.communicate()
+    until(lambda: not any(alive(pid) for pid in workers), 20)
