@@ -59,6 +59,8 @@ def hyper_parameters(algorithm: type[Algorithm]) -> dict[str, inspect.Parameter]
             continue
         if parameter.default is parameter.empty or parameter.annotation is parameter.empty:
             raise RequestError(f"{algorithm.__name__}: the hyper-parameter {name!r} needs a type and a default value.")
+        if parameter.default is None:
+            raise RequestError(f"{algorithm.__name__}: {name!r} must not default to None: results record every value.")
         found[name] = parameter
     return found
 

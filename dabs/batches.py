@@ -13,12 +13,17 @@ from dabs.run import PretrainConfig
 from dabs.specs import Batch
 
 
+def check_batch_size(config: PretrainConfig, rows: int) -> None:
+    """Refuse a batch that is larger than the data."""
+    if rows < config.batch_size:
+        raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
+
+
 class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
     """The example indices of each step from `start` on: epochs are permutations without their last partial batch."""
 
     def __init__(self, rows: int, config: PretrainConfig, start: int) -> None:
-        if rows < config.batch_size:
-            raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
+        check_batch_size(config, rows)
         self.rows, self.config, self.start = rows, config, start
 
     def __iter__(self) -> Iterator[np.ndarray]:

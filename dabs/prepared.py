@@ -211,7 +211,7 @@ class Split:
         self.specs = domain.specs
         self.names = [f"input_{i}" for i in range(len(domain.specs))] + (["label"] if labels else [])
         self.rows = manifest_of(domain)["splits"][f"{dataset}/{split}"]["rows"]
-        self.in_memory = path.exists() and path.stat().st_size < IN_MEMORY_BYTES
+        self.in_memory = not path.exists() or path.stat().st_size < IN_MEMORY_BYTES
         if self.in_memory:
             columns = read_columns(domain, dataset, split)
             self.columns = {name: np.array(columns[name]) for name in self.names}  # a copy: the map is read-only

@@ -7,6 +7,8 @@ precision.
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import math
 import random
 import signal
@@ -24,7 +26,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from dabs.algorithm import Algorithm, defaults
-from dabs.batches import loader_of
+from dabs.batches import check_batch_size, loader_of
 from dabs.checkpoint import latest_checkpoint, load_training_state, save_checkpoint, save_final
 from dabs.dataset import PRETRAIN, TRAIN, Domain
 from dabs.encoder import PRESETS, Encoder
@@ -86,8 +88,8 @@ def _precision(wanted: Precision, width: int) -> Precision:
         return wanted
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    has_bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return "bf16" if has_bf16 and width >= 256 else "fp32"
+    wide = width >= 256 and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return "bf16" if wide and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
 
 
 def seed_all(seed: int, step: int) -> None:
@@ -159,13 +161,17 @@ def pretrain(
     Raises:
         DabsError: missing data, an unwritable folder, a loss that is not finite, a folder of another configuration.
     """
+    if checkpoint_every < 1:
+        raise RequestError(f"checkpoint_every must be at least 1, not {checkpoint_every}")
     config, algorithm, domain = resolve(config)
     folder = folder or default_folder(config, algorithm_label(config.algorithm))
-    claim_folder(folder, config)
+    identity = identity_of(algorithm, domain)
+    if completed(folder) is None:
+        objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken
+        check_batch_size(config, manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["rows"])
+    claim_folder(folder, config, identity)
     if completed(folder) is not None:
         return folder
-    manifest = manifest_of(domain)
-    objective = build(config, algorithm, domain)
     state: dict[str, Any] = {"steps_done": 0, "seconds": 0.0, "loss": 0.0}
     device = "cpu"
     if algorithm.trains:
@@ -178,7 +184,7 @@ def pretrain(
             watch=watch,
         )
         device = _train(training, domain, logger)
-    save_final(folder, objective.encoder, _provenance(config, algorithm, objective, manifest, state, device))
+    save_final(folder, objective.encoder, _provenance(config, objective, identity, state, device))
     return folder
 
 
@@ -200,15 +206,15 @@ def _train(training: _Training, domain: Domain, logger: str) -> str:
     torch.set_flush_denormal(True)  # vocabulary cross-entropies meet denormals, which are thirty times slower
     fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if config.precision == "bf16" else "32-true")
     optimizer = torch.optim.AdamW(objective.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    checkpoint = latest_checkpoint(training.folder)
-    if checkpoint is not None:
-        training.state |= load_training_state(checkpoint, objective, optimizer)
     trained: Any = torch.compile(objective) if config.compile else objective
-    module, optimizer = fabric.setup(trained, optimizer)
+    module, fabric_optimizer = fabric.setup(trained, optimizer)
+    checkpoint = latest_checkpoint(training.folder)
+    if checkpoint is not None:  # after the weights are on their device, where the optimiser's state follows them
+        training.state |= load_training_state(checkpoint, objective, optimizer)
     start = training.state["steps_done"]
     loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, start)
     with RunLog(training.folder, logger, start) as log, _stop_flag() as stop:
-        _loop(training, fabric, module, optimizer, loader, log, stop)
+        _loop(training, fabric, module, fabric_optimizer, loader, log, stop)
     return fabric.device.type
 
 
@@ -250,34 +256,37 @@ def _loop(
                 training.watch(done, config.steps, state["loss"], speed)
         if saving and done < config.steps:
             save_checkpoint(training.folder, training.objective, optimizer, state)
-        if stop.is_set():
+        if stop.is_set() and done < config.steps:
             raise Interrupted(f"stopped at step {done} of {config.steps}; the same command goes on from there")
 
 
-def _provenance(
-    config: PretrainConfig,
-    algorithm: type[Algorithm],
-    objective: Objective,
-    manifest: dict[str, Any],
-    state: dict[str, Any],
-    device: str,
-) -> dict[str, Any]:
-    import hashlib
-    import inspect
+def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, str]:
+    """Hashes of the algorithm's source file and of the pretraining data.
 
+    Raises:
+        DabsError: the data is not prepared, or the source cannot be read.
+    """
     try:
         source = inspect.getsource(inspect.getmodule(algorithm) or algorithm)
     except OSError as error:
-        raise DabsError(f"the source of {config.algorithm} cannot be read: {error}") from error
+        raise DabsError(f"the source of {algorithm.__name__} cannot be read: {error}") from error
+    return {
+        "algorithm_sha256": hashlib.sha256(source.encode()).hexdigest(),
+        "data_sha256": manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"],
+    }
+
+
+def _provenance(
+    config: PretrainConfig, objective: Objective, identity: dict[str, str], state: dict[str, Any], device: str
+) -> dict[str, Any]:
     return {
         "label": algorithm_label(config.algorithm),
-        "algorithm_sha256": hashlib.sha256(source.encode()).hexdigest(),
+        **identity,
         "steps": state["steps_done"],
         "examples_seen": state["steps_done"] * config.batch_size,
         "wall_seconds": round(state["seconds"], 3),
         "peak_memory_bytes": peak_memory(device),
         "final_loss": state["loss"],
-        "data_sha256": manifest["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"],
         "parameters": sum(p.numel() for p in objective.encoder.parameters()),
         "environment": {**environment(), "precision": config.precision, "threads": torch.get_num_threads()},
     }

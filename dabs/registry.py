@@ -125,7 +125,7 @@ def find_domain(name: str, suite: str = "lite") -> Domain:
     modules = _modules("domains")
     if name not in modules:
         raise unknown("domain", name, list(modules))
-    module = importlib.import_module(modules[name])
+    module = importlib.import_module(modules[name].partition(":")[0])
     offered = [value for value in vars(module).values() if isinstance(value, Domain) and value.suite == suite]
     if len(offered) != 1:
         raise DabsError(f"{modules[name]} must offer one Domain of the suite {suite!r}; it offers {len(offered)}.")

@@ -10,6 +10,7 @@ RUN/run.json                         provenance, written last: its presence mean
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 import resource
@@ -108,24 +109,36 @@ def load_config(path: Path) -> PretrainConfig:
     return config_from_json(saved["pretrain"], path)
 
 
-def claim_folder(folder: Path, config: PretrainConfig) -> None:
-    """Take a folder for this configuration, or find that it already is.
-
-    Raises:
-        DabsError: the folder holds a run of another configuration or version.
-    """
+def differences(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> list[str]:
+    """How the run in a folder differs from this one, a text each; nothing when it is the same or the folder is free."""
     path = folder / "config.json"
     if not path.exists():
-        write_json(path, {"format": RUN_FORMAT, "pretrain": asdict(config)})
-        return
-    found = asdict(load_config(path))
-    wanted = asdict(config)
-    different = [f"{k} is {found[k]!r} there and {wanted[k]!r} here" for k in wanted if found[k] != wanted[k]]
+        return []
+    found = asdict(load_config(path)) | read_json(path)["identity"]
+    wanted = json.loads(json.dumps(asdict(config))) | identity  # as JSON gives it back: tuples become lists
+    names = [name for name in wanted if found.get(name) != wanted[name]]
+    return [f"{name} is {found.get(name)!r} there and {wanted[name]!r} here" for name in names]
+
+
+def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> None:
+    """Take a folder for this configuration, or find that it already is.
+
+    Args:
+        folder: the run's.
+        config: resolved.
+        identity: hashes of the algorithm's source and of the data, which are part of what a run is.
+
+    Raises:
+        DabsError: the folder holds a run of another configuration, source, data or version.
+    """
+    different = differences(folder, config, identity)
     if different:
         raise DabsError(
             f"the folder {folder} holds a run of another configuration: {'; '.join(different)}. "
             "Give another folder with --out, or delete this one."
         )
+    if not (folder / "config.json").exists():
+        write_json(folder / "config.json", {"format": RUN_FORMAT, "pretrain": asdict(config), "identity": identity})
 
 
 def default_folder(config: PretrainConfig, label: str, root: Path = Path("runs")) -> Path:

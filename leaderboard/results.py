@@ -21,7 +21,7 @@ SUFFIX = ".result.json"
 RESULT_BYTES = 5_000_000
 PREDICTION_BYTES = 500_000_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip member can carry
-_REMAKE = "Make the result again with `dabs evaluate`, or remove the file."
+_REMAKE = "Make the result again with `dabs eval`, or remove the file."
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -74,6 +74,7 @@ def write_result(folder: Path, payload: dict[str, Any], predictions: Mapping[str
     value = _validated(path, text, "Correct the code that makes the result; nothing was written.").model_dump(
         mode="json"
     )
+    path.unlink(missing_ok=True)  # an old result never stands beside new predictions
     with replacing(folder / file) as temporary:
         temporary.write_bytes(content)
     write_json(path, value)

@@ -13,7 +13,7 @@ import pytest
 
 from dabs.cli import main
 from dabs.cli.pretraining import argument_help, parse
-from dabs.errors import RequestError
+from dabs.errors import DabsError, RequestError
 from dabs.home import read_json
 
 # Frozen: a change here is a change of the command line and belongs in the changelog.
@@ -139,6 +139,42 @@ def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, m
     stamps = [p.stat().st_mtime_ns for p in results]
     grid.run_grid(options)
     assert [p.stat().st_mtime_ns for p in results] == stamps
+    with pytest.raises(DabsError, match=r"steps is 4 there and 5 here"):
+        grid.run_grid(grid.GridOptions(algorithms=("shed",), domains=("toy",), steps=5))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--algorithms", "none", "none"),
+        ("--algorithms", "raw.py"),
+        ("--seeds", "0"),
+        ("--steps", "-1"),
+        ("--protocol",),
+        ("--algorithms", "nome"),
+    ],
+)
+def test_a_grid_that_makes_no_sense_is_refused(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("raw.py").write_text('from dabs.algorithm import Algorithm\n\n\nclass Raw(Algorithm):\n    """Nothing."""\n')
+    assert call("run", *words) == 2
+    assert capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_options_before_the_names_are_refused_with_the_right_order(capsys):
+    assert call("pretrain", "--seed", "1", "shed", "sensor") == 2
+    assert "ALGORITHM and DOMAIN come first" in capsys.readouterr().err
+
+
+def test_a_hyper_parameter_with_the_name_of_an_option_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        'from dabs.algorithm import Algorithm\n\n\nclass Mine(Algorithm):\n    """Nothing."""\n\n'
+        "    def __init__(self, encoder, *, steps: int = 3):\n        super().__init__(encoder)\n"
+    )
+    assert call("pretrain", "mine.py:Mine", "sensor") == 2
+    assert "rename it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

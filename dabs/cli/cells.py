@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dabs.errors import DabsError
+from dabs.run import PretrainConfig
 
 _messages: Any = None  # the queue to the display; set once a worker
+_stopped = False  # Ctrl-C came to this worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,41 @@ def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
         if lacking:
             groups[lacking] = (*groups.get(lacking, ()), task)
     return groups
+
+
+def config_of(cell: Cell) -> PretrainConfig:
+    """The configuration of a cell's run, not yet resolved."""
+    return PretrainConfig(
+        algorithm=cell.algorithm,
+        domain=cell.domain,
+        suite=cell.suite,
+        encoder=cell.encoder,
+        seed=cell.seed,
+        steps=cell.steps,
+    )
+
+
+def check(cell: Cell) -> None:
+    """Refuse a cell whose folder holds another run: other steps, options, algorithm source or data.
+
+    Raises:
+        DabsError: it does; the message says what differs.
+    """
+    from dabs.prepared import is_prepared
+    from dabs.pretrain import identity_of, resolve
+    from dabs.run import differences
+
+    if cell.algorithm == "raw" or not (cell.folder / "config.json").exists():
+        return
+    config, algorithm, domain = resolve(config_of(cell))
+    if not is_prepared(domain):
+        return
+    different = differences(cell.folder, config, identity_of(algorithm, domain))
+    if different:
+        raise DabsError(
+            f"{cell.folder} holds another run than this grid asks for: {'; '.join(different)}. "
+            "Delete that folder to run the cell again, or give the grid another --out."
+        )
 
 
 def is_done(cell: Cell) -> bool:
@@ -95,9 +132,15 @@ def run_cell(cell: Cell) -> str:
     Raises:
         DabsError: what failed, as text that survives the way between processes.
     """
+    global _stopped
+    if _stopped:
+        raise KeyboardInterrupt  # the pool had this cell queued already when Ctrl-C came
     try:
         return _run(cell)
-    except (DabsError, KeyboardInterrupt):
+    except DabsError:
+        raise
+    except KeyboardInterrupt:
+        _stopped = True
         raise
     except Exception as error:
         from dabs.cli import describe
@@ -110,19 +153,10 @@ def _run(cell: Cell) -> str:
     from dabs.evaluate import evaluate, evaluate_raw
     from dabs.pretrain import pretrain
     from dabs.registry import find_domain
-    from dabs.run import PretrainConfig
 
     begun = time.perf_counter()
     if cell.algorithm != "raw":
-        config = PretrainConfig(
-            algorithm=cell.algorithm,
-            domain=cell.domain,
-            suite=cell.suite,
-            encoder=cell.encoder,
-            seed=cell.seed,
-            steps=cell.steps,
-        )
-        pretrain(config, cell.folder, watch=_watch(cell))
+        pretrain(config_of(cell), cell.folder, watch=_watch(cell))
     trained = time.perf_counter()
 
     def tell(line: str) -> None:

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
-from dabs.cli.cells import Cell, is_done, prepare_domain, run_cell, start_worker
+from dabs.cli.cells import Cell, check, is_done, prepare_domain, run_cell, start_worker
 from dabs.cli.screens import training_progress
-from dabs.errors import DabsError
+from dabs.errors import DabsError, RequestError
 from dabs.home import write_json
 from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.run import environment
@@ -56,8 +56,16 @@ def plan(options: GridOptions) -> list[Cell]:
     """
     algorithms = options.algorithms or tuple(algorithm_names())
     domains = options.domains or tuple(domain_names())
+    if options.seeds < 1 or options.steps < 0 or options.jobs < 0 or not options.protocol:
+        raise RequestError(
+            "--seeds must be at least 1, --steps and --jobs at least 0, and --protocol names one or more."
+        )
     for name in algorithms:
         find_algorithm(name)
+    labels = [RAW, *(algorithm_label(name) for name in algorithms)]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise RequestError(f"two rows of the table would be called {', '.join(twice)}; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
     rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
     return [
@@ -96,6 +104,8 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
 
     console = console or Console()
     cells = plan(options)
+    for cell in cells:
+        check(cell)
     todo = [cell for cell in cells if not is_done(cell)]
     console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already", highlight=False)
     begun = time.perf_counter()
@@ -110,20 +120,20 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
             ready = [(cell.name, run_cell, (cell,)) for cell in todo if cell.domain not in failed]
             failed |= pool.run("cells", ready)
         spent["cells"] = time.perf_counter() - begun - spent["prepare"]
-    _write_timing(options, cells, todo, spent)
-    show([options.out], protocol=options.protocol[0], console=console)
-    where = build([options.out], options.report or options.out / "report.html")
-    minutes = (time.perf_counter() - begun) / 60
-    console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     for name, reason in failed.items():
-        console.print(f"[red]failed[/red] {name}: {reason}", highlight=False)
+        console.print(f"failed {name}: {reason}", highlight=False, markup=False, style="red")
+    if not failed and len(todo) == len(cells):  # a resumed or incomplete grid says nothing of the whole
+        _write_timing(options, cells, spent)
+    if any(options.out.rglob("*.result.json")):
+        show([options.out], protocol=options.protocol[0], console=console)
+        where = build([options.out], options.report or options.out / "report.html")
+        minutes = (time.perf_counter() - begun) / 60
+        console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     return failed
 
 
-def _write_timing(options: GridOptions, cells: list[Cell], todo: list[Cell], spent: dict[str, float]) -> None:
-    """Keep the minutes of a grid that was run in one go; a resumed one says nothing of the whole."""
-    if len(todo) < len(cells):
-        return
+def _write_timing(options: GridOptions, cells: list[Cell], spent: dict[str, float]) -> None:
+    """Keep the minutes of a grid that was run in one go."""
     machine = {k: v for k, v in environment().items() if k in ("processor", "cores", "device", "python", "platform")}
     minutes = {name: round(seconds / 60, 2) for name, seconds in spent.items()}
     value = {"cells": len(cells), "jobs": jobs_of(options), "seeds": options.seeds, "protocols": list(options.protocol)}
@@ -177,8 +187,8 @@ class _Pool:
             raise error
         if isinstance(error, BrokenProcessPool):
             raise DabsError("a worker process died (out of memory?); the same command goes on from what is done.")
-        line = f"[red]failed[/red] {name}" if error else f"done {name}: {future.result()}"
-        self.progress.console.print(line, highlight=False)
+        line = f"failed {name}" if error else f"done {name}: {future.result()}"
+        self.progress.console.print(line, highlight=False, markup=False)
         return None if error is None else str(error)
 
     def _drain(self) -> None:

@@ -47,7 +47,9 @@ def parse(arguments: list[str]) -> tuple[PretrainConfig, Where]:
     """
     if any(word == "--config" or word.startswith("--config=") for word in arguments):
         return _replayed(arguments)
-    algorithm = next((word for word in arguments if not word.startswith("-")), None)
+    algorithm = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    if algorithm is None and not {"-h", "--help"} & set(arguments):
+        raise RequestError("ALGORITHM and DOMAIN come first: dabs pretrain ALGORITHM DOMAIN [options]; see --help.")
     kind = options_type(algorithm)
     parsed: Any = tyro.cli(kind, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
     options = asdict(parsed.options) if parsed.options else {}
@@ -95,12 +97,15 @@ def hyper_parameter_type(algorithm: Any) -> type | None:
     own = hyper_parameters(algorithm)
     if not own:
         return None
+    taken = {f.name for kind in (Training, Where) for f in fields(kind)} | {"algorithm", "domain", "options"}
+    if taken & set(own):
+        raise RequestError(f"{algorithm.__name__}: {sorted(taken & set(own))} is an option of every run; rename it.")
     hints, help_of = _types(algorithm), argument_help(inspect.getdoc(algorithm) or "")
-    fields: list[tuple[str, Any, Any]] = [
+    entries: list[tuple[str, Any, Any]] = [
         (name, Annotated[hints[name], tyro.conf.arg(help=help_of.get(name, ""))], field(default=parameter.default))
         for name, parameter in own.items()
     ]
-    kind = make_dataclass(algorithm.__name__, fields, frozen=True, kw_only=True)
+    kind = make_dataclass(algorithm.__name__, entries, frozen=True, kw_only=True)
     kind.__doc__ = f"Hyper-parameters of {algorithm.__name__}."
     return kind
 

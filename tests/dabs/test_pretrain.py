@@ -220,3 +220,40 @@ def test_learning_rate_warms_up_and_ends_near_zero():
     assert max(rates) == rates[9] == 1.0
     assert rates[-1] < 0.001
     assert all(a >= b for a, b in pairwise(rates[10:]))
+
+
+def test_a_refused_request_leaves_no_folder_behind(toy, tmp_path):
+    for change in ({"options": {"corruption_rate": 2.0}}, {"batch_size": 500}):
+        with pytest.raises(RequestError):
+            pretrain(replace(CONFIG, **change), tmp_path / "run", logger="none")
+        assert not (tmp_path / "run").exists()
+
+
+def test_an_edited_algorithm_is_another_run(toy, tmp_path):
+    path = tmp_path / "bad.py"
+    path.write_text(BAD)
+    config = replace(CONFIG, algorithm=f"{path}:Bad", options={"at": 1000})
+    pretrain(config, tmp_path / "run", logger="none")
+    path.write_text(BAD + "# edited\n")
+    with pytest.raises(DabsError, match="algorithm_sha256 is"):
+        pretrain(config, tmp_path / "run", logger="none")
+
+
+def test_a_tuple_among_the_options_survives_resuming(toy, tmp_path):
+    path = tmp_path / "pair.py"
+    path.write_text(BAD.replace("at: int = 12", "at: int = 1000, pair: tuple[int, int] = (1, 2)"))
+    config = replace(CONFIG, algorithm=f"{path}:Bad")
+    folder = pretrain(config, tmp_path / "run", logger="none")
+    assert pretrain(config, folder, logger="none") == folder
+
+
+def test_a_none_among_the_defaults_is_refused_before_training(toy, tmp_path):
+    path = tmp_path / "nothing.py"
+    path.write_text(BAD.replace("at: int = 12", "at: int | None = None"))
+    with pytest.raises(RequestError, match="must not default to None"):
+        pretrain(replace(CONFIG, algorithm=f"{path}:Bad"), tmp_path / "run", logger="none")
+
+
+def test_a_checkpoint_is_due_at_least_every_step(toy, tmp_path):
+    with pytest.raises(RequestError, match="checkpoint_every"):
+        pretrain(CONFIG, tmp_path / "run", logger="none", checkpoint_every=0)

@@ -55,7 +55,7 @@ def test_an_error_names_file_field_value_and_way_out(tmp_path: Path) -> None:
         read_result(path)
     text = str(caught.value)
     assert "\n" not in text
-    for part in (str(path), "metric.direction", "'sideways'", "dabs evaluate"):
+    for part in (str(path), "metric.direction", "'sideways'", "dabs eval"):
         assert part in text
 
 
