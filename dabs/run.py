@@ -114,7 +114,7 @@ def differences(folder: Path, config: PretrainConfig, identity: dict[str, str]) 
     path = folder / "config.json"
     if not path.exists():
         return []
-    found = asdict(load_config(path)) | read_json(path)["identity"]
+    found = asdict(load_config(path)) | read_json(path).get("identity", {})
     wanted = json.loads(json.dumps(asdict(config))) | identity  # as JSON gives it back: tuples become lists
     names = [name for name in wanted if found.get(name) != wanted[name]]
     return [f"{name} is {found.get(name)!r} there and {wanted[name]!r} here" for name in names]
