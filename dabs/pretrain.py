@@ -140,7 +140,7 @@ def _stop_flag() -> Iterator[threading.Event]:
 
 def pretrain(
     config: PretrainConfig,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     *,
     logger: str = "tensorboard",
     checkpoint_every: int = 200,
@@ -164,7 +164,7 @@ def pretrain(
     if checkpoint_every < 1:
         raise RequestError(f"checkpoint_every must be at least 1, not {checkpoint_every}")
     config, algorithm, domain = resolve(config)
-    folder = folder or default_folder(config, algorithm_label(config.algorithm))
+    folder = Path(folder) if folder else default_folder(config, algorithm_label(config.algorithm))
     identity = identity_of(algorithm, domain)
     if completed(folder) is None:
         objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken

@@ -34,7 +34,7 @@ def wins(table: Table) -> str:
     for algorithm in table.algorithms:
         if algorithm not in ("none", "raw"):
             found = table.beats(algorithm)
-            lines.append(f"| {algorithm} | {found.won} of {found.tasks} ({100 * found.share:.0f} %) |")
+            lines.append(f"| {algorithm} | {len(found.won)} of {found.tasks} ({100 * found.share:.0f} %) |")
     return "\n".join(lines)
 
 
