@@ -6,8 +6,6 @@ positions, so balanced accuracy is logged beside the loss. Equal embeddings that
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -38,7 +36,7 @@ class ShED(Algorithm):
     """Binary classification of every position: was its embedding moved?
 
     Args:
-        corruption_rate: share of the (unpadded) positions that are moved, rounded up.
+        corruption_rate: share of the (unpadded) positions that are moved, rounded up to at least two.
     """
 
     def __init__(self, encoder: Encoder, *, corruption_rate: float = 0.15) -> None:
@@ -53,10 +51,12 @@ class ShED(Algorithm):
         b, n, _ = x_BND.shape
         noise_BN = torch.rand(b, n).to(x_BND.device)
         if mask_BN is None:
-            count_B1: Tensor | int = math.ceil(self.corruption_rate * n)
+            real_B1 = torch.full((b, 1), n, device=x_BND.device)
         else:
             noise_BN = noise_BN.masked_fill(~mask_BN, 2.0)  # padding comes last and is never chosen
-            count_B1 = (self.corruption_rate * mask_BN.sum(dim=1, keepdim=True)).ceil().long()
+            real_B1 = mask_BN.sum(dim=1, keepdim=True)
+        # one embedding alone has nowhere to go: at least two exchange places, and none where there is but one
+        count_B1 = (self.corruption_rate * real_B1).ceil().long().clamp(min=2) * (real_B1 > 1)
         order_BN = noise_BN.argsort(dim=1)
         first_BN = torch.arange(n, device=x_BND.device).expand(b, n) < count_B1
         return torch.zeros_like(first_BN).scatter_(1, order_BN, first_BN), order_BN
