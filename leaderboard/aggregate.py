@@ -152,6 +152,8 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     _check_equal(results, "data", _task_words, _data_of)
     _check_equal(chosen, "evaluation", _task_words, lambda r: {"evaluation.config": r.evaluation.config})
     _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", _recipe_of)
+    trained = [result for result in chosen if result.pretraining.steps]
+    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", _budget_of)
     known = _tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
@@ -243,6 +245,13 @@ def _recipe_of(result: Result) -> dict[str, Any]:
         "encoder.config": result.encoder.config,
         "interval.level": result.interval.level,
     }
+
+
+def _budget_of(result: Result) -> dict[str, Any]:
+    """What all algorithms that learn in a domain share: steps, batches, optimiser and encoder."""
+    names = ("batch_size", "lr", "weight_decay", "encoder")
+    settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
+    return {"pretraining.steps": result.pretraining.steps, **settings}
 
 
 def _check_equal(
