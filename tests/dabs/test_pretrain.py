@@ -257,3 +257,8 @@ def test_a_none_among_the_defaults_is_refused_before_training(toy, tmp_path):
 def test_a_checkpoint_is_due_at_least_every_step(toy, tmp_path):
     with pytest.raises(RequestError, match="checkpoint_every"):
         pretrain(CONFIG, tmp_path / "run", logger="none", checkpoint_every=0)
+
+
+def test_training_leaves_the_processors_arithmetic_as_it_was(toy, tmp_path):
+    pretrain(CONFIG, tmp_path / "run", logger="none")
+    assert (torch.tensor([1e-39]) * 0.5).item() > 0, "denormal numbers are still flushed to zero"
