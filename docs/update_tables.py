@@ -64,9 +64,9 @@ def update(readme: Path, results_page: Path) -> bool:
     changed |= update_between_markers(readme, "timing", timing())
     changed |= update_between_markers(readme, "tree", tree())
     for protocol in ("linear", "knn", "finetune"):
-        if any(result.protocol == protocol for result in results):
-            text = markdown_tasks(build_table([r for r in results if r.protocol == protocol], protocol))
-            changed |= update_between_markers(results_page, protocol, text)
+        chosen = [result for result in results if result.protocol == protocol]
+        text = markdown_tasks(build_table(chosen, protocol)) if chosen else "No result files of this protocol yet."
+        changed |= update_between_markers(results_page, protocol, text)
     return changed
 
 
