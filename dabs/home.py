@@ -45,9 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         os.replace(temporary, path)
     except OSError as error:
-        raise DabsError(
-            f"cannot write {path}: {error.strerror or error}. Free the space or choose another folder."
-        ) from error
+        raise DabsError(f"cannot write {path}: {error}. Free the space, or choose another folder.") from error
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)

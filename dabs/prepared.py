@@ -17,7 +17,7 @@ import numpy as np
 from dabs import __version__
 from dabs.dataset import Domain, Rows, Workspace
 from dabs.errors import DabsError
-from dabs.home import data_home, read_json, replacing, write_json
+from dabs.home import data_home, read_json, replacing, sha256_file, write_json
 from dabs.specs import Batch, Specs, Tokens, specs_to_json
 
 if TYPE_CHECKING:
@@ -182,9 +182,13 @@ def _array(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def verify(domain: Domain) -> list[str]:
-    """Re-read every split and compare with the manifest; gives one line for each that differs."""
-    wrong = []
-    for key, expected in manifest_of(domain)["splits"].items():
+    """Re-read every split and kept file and compare with the manifest; gives one line for each that differs."""
+    manifest, wrong = manifest_of(domain), []
+    for name, expected in manifest["files"].items():
+        path = folder_of(domain) / name
+        if not path.exists() or sha256_file(path) != expected:
+            wrong.append(f"{domain.name}/{name}: missing or not what was written")
+    for key, expected in manifest["splits"].items():
         columns = read_columns(domain, *key.split("/"))
         group = columns.pop("group").tolist()
         data, groups = hashlib.sha256(), hashlib.sha256()

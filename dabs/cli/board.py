@@ -9,6 +9,8 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
+Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
+
 
 @dataclass(frozen=True, kw_only=True)
 class BoardOptions:
@@ -30,18 +32,18 @@ def main(arguments: list[str]) -> None:
     Console().print(f"report: {path.resolve()}", highlight=False, soft_wrap=True)
 
 
-def show(roots: list[Path], *, protocol: str = "linear", console: Console | None = None) -> None:
-    """Print the table of all results below some folders."""
+def show(roots: list[Path], *, protocol: str = "linear", console: Console | None = None, tasks: Tasks = None) -> None:
+    """Print the table of all results below some folders; `tasks` are those a whole table has (default: those seen)."""
     from leaderboard.results import load_results
     from leaderboard.table import show as show_table
 
     results: Any = load_results(*roots)
-    show_table(results, protocol=protocol, console=console or Console())
+    show_table(results, protocol=protocol, tasks=tasks, console=console or Console())
 
 
-def build(roots: list[Path], out: Path) -> Path:
-    """Write the HTML report of all results below some folders."""
+def build(roots: list[Path], out: Path, tasks: Tasks = None) -> Path:
+    """Write the HTML report of all results below some folders; `tasks` as for `show`."""
     from leaderboard.report import build_report
     from leaderboard.results import load_results
 
-    return build_report(load_results(*roots), out)
+    return build_report(load_results(*roots), out, tasks)

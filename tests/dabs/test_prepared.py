@@ -47,6 +47,11 @@ def test_verify_names_the_split_that_changed(toy):
     assert "toy/shade/test" in line
 
 
+def test_verify_names_a_kept_file_that_changed(toy):
+    (folder_of(toy) / "words.txt").write_text("other")
+    assert verify(toy) == ["toy/words.txt: missing or not what was written"]
+
+
 def test_an_interrupted_preparation_is_not_taken_for_a_whole_one(toy, monkeypatch):
     from dataclasses import replace
 
