@@ -244,7 +244,7 @@ class Split:
             columns = {name: x[index] for name, x in self.columns.items()}
         else:
             table = self.mapped[index]
-            columns = {name: _array(table.column(name)) for name in self.names}
+            columns = {name: np.array(_array(table.column(name))) for name in self.names}
         inputs = [
             _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index), *spec.shape)))
             for i, spec in enumerate(self.specs)
