@@ -13,7 +13,7 @@ from dabs.specs import Specs
 if TYPE_CHECKING:
     import numpy as np
 
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 PRETRAIN = "pretrain"  # the name of every domain's unlabelled dataset; it has a train and a validation split
 
 
@@ -191,7 +191,7 @@ class Domain:
     def datasets(self) -> dict[str, tuple[str, ...]]:
         """Every dataset of the domain with its splits."""
         splits = {PRETRAIN: (TRAIN, VALIDATION)}
-        return splits | {task.name: (TRAIN, VALIDATION, TEST) for task in self.tasks}
+        return splits | {task.name: SPLITS for task in self.tasks}
 
 
 class BuildError(DabsError):

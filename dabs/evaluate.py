@@ -15,24 +15,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from dabs.dataset import Card, Domain, Task
+from dabs.dataset import PRETRAIN, SPLITS, TEST, TRAIN, Card, Domain, Task
 from dabs.encoder import Encoder, load_encoder
-from dabs.errors import DabsError
+from dabs.errors import DabsError, RequestError
 from dabs.finetune import Recipe, finetune
 from dabs.home import sha256_file
 from dabs.logs import curve
 from dabs.metrics import bootstrap_interval, chance, metric_of
-from dabs.prepared import Split, manifest_of, read_columns
+from dabs.prepared import READ_BATCH, Split, manifest_of, read_columns
 from dabs.probes import MAX_ITERATIONS, NEIGHBOURS, READERS, STRENGTHS, Cached, Reading
-from dabs.raw_input import COMPONENTS, raw_features
+from dabs.raw_input import COMPONENTS, RAW, raw_features
 from dabs.registry import find_domain, unknown
 from dabs.run import PretrainConfig, environment, load_run
 from dabs.specs import specs_to_json
 
 PROTOCOLS = ("linear", "knn", "finetune")
-RAW = "raw"  # the algorithm name of the raw-input row
-SPLITS = ("train", "validation", "test")
-FEATURE_BATCH = 256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +48,7 @@ def features_of(encoder: Encoder, split: Split) -> np.ndarray:
     """Pooled features of a whole split in order, float32 (n, D), in evaluation mode."""
     encoder.eval()
     device = next(encoder.parameters()).device
-    parts = []
-    for start in range(0, len(split), FEATURE_BATCH):
-        index = np.arange(start, min(start + FEATURE_BATCH, len(split)))
-        parts.append(encoder(split.batch(index).to(device)).float().cpu().numpy())
-    return np.concatenate(parts)
+    return np.concatenate([encoder(batch.to(device)).float().cpu().numpy() for batch in split.batches(READ_BATCH)])
 
 
 def _features_once(encoder: Encoder, split: Split, known: dict[str, np.ndarray]) -> np.ndarray:
@@ -69,7 +62,7 @@ def _features_once(encoder: Encoder, split: Split, known: dict[str, np.ndarray])
 
 
 def _labels(domain: Domain, task: Task) -> dict[str, np.ndarray]:
-    return {split: read_columns(domain, task.name, split)["label"] for split in SPLITS}
+    return {split: read_columns(domain, task.name, split, ("label",))["label"] for split in SPLITS}
 
 
 def chosen_tasks(domain: Domain, names: tuple[str, ...]) -> list[Task]:
@@ -107,26 +100,16 @@ def evaluate(
     encoder = _trusted_encoder(run, provenance, domain)
     if torch.cuda.is_available():
         encoder = encoder.cuda()
-    about = _about_run(run, config, provenance, encoder)
     known: dict[str, np.ndarray] = {}
-    for task in chosen_tasks(domain, tasks):
-        cached, seconds = None, 0.0
-        for protocol in protocols:
-            tell(f"{task.name} {protocol}")
-            begun = time.perf_counter()
-            if protocol != "finetune" and cached is None:
-                features = {
-                    s: _features_once(encoder, Split(domain, task.name, s, labels=False), known) for s in SPLITS
-                }
-                cached = Cached(features=features, labels=_labels(domain, task))
-                seconds, begun = time.perf_counter() - begun, time.perf_counter()
-            if protocol == "finetune":
-                reading = finetune(encoder, domain, task, config.seed, Recipe())
-            else:
-                assert cached is not None  # noqa: S101  filled above
-                reading = READERS[protocol](cached, task)
-            spent = {"features": 0.0 if protocol == "finetune" else seconds, "fit": time.perf_counter() - begun}
-            yield _evaluation(domain, task, protocol, reading, about, spent)
+
+    def features(task: Task) -> dict[str, np.ndarray]:
+        return {s: _features_once(encoder, Split(domain, task.name, s, labels=False), known) for s in SPLITS}
+
+    def tune(task: Task) -> Reading:
+        return finetune(encoder, domain, task, config.seed, Recipe())
+
+    about = _about_run(run, config, provenance, encoder)
+    yield from _cells(domain, chosen_tasks(domain, tasks), protocols, about, features, tune, tell)
 
 
 def evaluate_raw(
@@ -137,17 +120,41 @@ def evaluate_raw(
 ) -> Iterator[Evaluation]:
     """The raw-input row of a domain: the same readers on the inputs themselves; it cannot be fine-tuned."""
     check_protocols(protocols)
-    about = _about_raw(domain)
-    for task in chosen_tasks(domain, tasks):
-        begun = time.perf_counter()
-        cached = Cached(features=raw_features(domain, task.name), labels=_labels(domain, task))
-        seconds = time.perf_counter() - begun
-        for protocol in (p for p in protocols if p in READERS):
+    readable = tuple(protocol for protocol in protocols if protocol in READERS)
+
+    def features(task: Task) -> dict[str, np.ndarray]:
+        return raw_features(domain, task.name)
+
+    def tune(task: Task) -> Reading:
+        raise RequestError(f"the raw input of {task.name} has no encoder to fine-tune")
+
+    yield from _cells(domain, chosen_tasks(domain, tasks), readable, _about_raw(domain), features, tune, tell)
+
+
+def _cells(
+    domain: Domain,
+    tasks: list[Task],
+    protocols: tuple[str, ...],
+    about: dict[str, Any],
+    features: Callable[[Task], dict[str, np.ndarray]],
+    tune: Callable[[Task], Reading],
+    tell: Tell,
+) -> Iterator[Evaluation]:
+    """Task by task and protocol by protocol; a task's features are made when the first reader asks for them."""
+    for task in tasks:
+        labels, made, spent_on_features = _labels(domain, task), None, 0.0
+        for protocol in protocols:
             tell(f"{task.name} {protocol}")
             begun = time.perf_counter()
-            reading = READERS[protocol](cached, task)
-            spent = {"features": seconds, "fit": time.perf_counter() - begun}
-            yield _evaluation(domain, task, protocol, reading, about, spent)
+            if protocol not in READERS:
+                reading, spent = tune(task), {"features": 0.0}
+            else:
+                if made is None:
+                    made = Cached(features=features(task), labels=labels)
+                    spent_on_features, begun = time.perf_counter() - begun, time.perf_counter()
+                reading, spent = READERS[protocol](made, task), {"features": spent_on_features}
+            spent["fit"] = time.perf_counter() - begun
+            yield _evaluation(domain, task, protocol, reading, labels, about, spent)
 
 
 def _trusted_encoder(run: Path, provenance: dict[str, Any], domain: Domain) -> Encoder:
@@ -160,7 +167,7 @@ def _trusted_encoder(run: Path, provenance: dict[str, Any], domain: Domain) -> E
     encoder = load_encoder(run / "encoder")
     if encoder.specs != domain.specs:
         raise DabsError(f"the encoder in {run} was made for other inputs than {domain.name} has. Pretrain again.")
-    found = manifest_of(domain)["splits"]["pretrain/train"]["sha256"]
+    found = manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"]
     if found != provenance["data_sha256"]:
         raise DabsError(
             f"the data of {domain.name} is not what {run} was pretrained on (hash {found[:12]}, the run has "
@@ -196,7 +203,7 @@ def _about_run(run: Path, config: PretrainConfig, provenance: dict[str, Any], en
 def _about_raw(domain: Domain) -> dict[str, Any]:
     source = sha256_file(Path(__file__).with_name("raw_input.py"))
     nothing = {"steps": 0, "examples_seen": 0, "wall_seconds": 0.0, "peak_memory_bytes": 0, "final_loss": 0.0}
-    data = manifest_of(domain)["splits"]["pretrain/train"]["sha256"]
+    data = manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"]
     return {
         "algorithm": RAW,
         "algorithm_sha256": source,
@@ -217,9 +224,14 @@ def protocol_config(protocol: str) -> dict[str, Any]:
 
 
 def _evaluation(
-    domain: Domain, task: Task, protocol: str, reading: Reading, about: dict[str, Any], seconds: dict[str, float]
+    domain: Domain,
+    task: Task,
+    protocol: str,
+    reading: Reading,
+    labels: dict[str, np.ndarray],
+    about: dict[str, Any],
+    seconds: dict[str, float],
 ) -> Evaluation:
-    labels = _labels(domain, task)
     metric, manifest = metric_of(task.metric), manifest_of(domain)
     splits = {split: manifest["splits"][f"{task.name}/{split}"] for split in SPLITS}
     card: Card = task.card or domain.card
@@ -235,10 +247,10 @@ def _evaluation(
             "direction": "higher",
             "low": metric.low,
             "high": metric.high,
-            "chance": chance(metric.name, labels["train"], labels["test"]),
+            "chance": chance(metric.name, labels[TRAIN], labels[TEST]),
         },
-        "score": metric.score(reading.prediction, labels["test"]),
-        "interval": bootstrap_interval(metric.name, reading.prediction, labels["test"]),
+        "score": metric.score(reading.prediction, labels[TEST]),
+        "interval": bootstrap_interval(metric.name, reading.prediction, labels[TEST]),
         "validation_score": reading.validation_score,
         "selected": reading.selected,
         "counts": {split: entry["rows"] for split, entry in splits.items()},
@@ -254,4 +266,4 @@ def _evaluation(
             "seconds": {name: round(value, 3) for name, value in seconds.items()},
         },
     }
-    return Evaluation(payload=payload, predictions={"prediction": reading.prediction, "label": labels["test"]})
+    return Evaluation(payload=payload, predictions={"prediction": reading.prediction, "label": labels[TEST]})

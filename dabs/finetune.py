@@ -14,10 +14,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dabs.dataset import Classes, Domain, MultiLabel, Scalar, Target, Task
+from dabs.dataset import SPLITS, TEST, TRAIN, VALIDATION, Classes, Domain, MultiLabel, Scalar, Target, Task
 from dabs.encoder import Encoder
 from dabs.metrics import metric_of
-from dabs.prepared import Split
+from dabs.prepared import READ_BATCH, Split, read_columns
 from dabs.pretrain import learning_rate, seed_all
 from dabs.probes import Reading
 from dabs.specs import Batch
@@ -62,9 +62,7 @@ def predict(model: Tuned, split: Split, target: Target) -> np.ndarray:
     """Predictions over a whole split in the form `dabs.metrics` takes."""
     model.eval()
     device = next(model.parameters()).device
-    starts = range(0, len(split), 256)
-    parts = [model(split.batch(np.arange(i, min(i + 256, len(split)))).to(device)).cpu() for i in starts]
-    out = torch.cat(parts).double().numpy()
+    out = torch.cat([model(batch.to(device)).cpu() for batch in split.batches(READ_BATCH)]).double().numpy()
     if isinstance(target, Classes):
         return np.asarray(out.argmax(axis=1))
     return out[:, 0] if isinstance(target, Scalar) else out
@@ -72,16 +70,15 @@ def predict(model: Tuned, split: Split, target: Target) -> np.ndarray:
 
 def finetune(encoder: Encoder, domain: Domain, task: Task, seed: int, recipe: Recipe) -> Reading:
     """Fine-tune a copy of the encoder at each learning rate; the best on validation predicts the test split."""
-    splits = {name: Split(domain, task.name, name, labels=True) for name in ("train", "validation", "test")}
+    splits = {name: Split(domain, task.name, name, labels=True) for name in SPLITS}
     score = metric_of(task.metric).score
-    rows = splits["validation"].batch(np.arange(len(splits["validation"]))).label
-    assert rows is not None  # noqa: S101  a labelled split was opened
+    label = read_columns(domain, task.name, VALIDATION, ("label",))["label"]
     tried = []
     for rate in recipe.learning_rates:
-        model = _tune(encoder, splits["train"], task.target, seed, rate, recipe)
-        tried.append((score(predict(model, splits["validation"], task.target), rows.numpy()), -rate, model))
+        model = _tune(encoder, splits[TRAIN], task.target, seed, rate, recipe)
+        tried.append((score(predict(model, splits[VALIDATION], task.target), label), -rate, model))
     best, negative, model = max(tried, key=lambda row: row[:2])
-    prediction = predict(model, splits["test"], task.target)
+    prediction = predict(model, splits[TEST], task.target)
     return Reading(prediction=prediction, validation_score=best, selected={"lr": -negative})
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 FORMAT = 1
+READ_BATCH = 256  # examples at a time where a whole split is read without learning
 IN_MEMORY_BYTES = 4 << 30  # a split under this size is held as tensors
 
 
@@ -152,8 +153,8 @@ def _write_splits(domain: Domain, folder: Path, blocks: Iterator[Rows]) -> dict[
     return {key: writer.close() for key, writer in sorted(writers.items())}
 
 
-def read_columns(domain: Domain, dataset: str, split: str) -> dict[str, np.ndarray]:
-    """All columns of a split as arrays in their stored types (memory-mapped where possible), inputs shaped by spec."""
+def read_columns(domain: Domain, dataset: str, split: str, only: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Columns of a split (`only` these, or all) as arrays in their stored types, inputs shaped by spec."""
     import pyarrow as pa
 
     path = folder_of(domain) / dataset / f"{split}.arrow"
@@ -163,10 +164,9 @@ def read_columns(domain: Domain, dataset: str, split: str) -> dict[str, np.ndarr
             table = pa.ipc.open_stream(source).read_all()
     except (OSError, pa.ArrowInvalid) as error:
         raise DabsError(f"{path} cannot be read ({error}). Run `dabs data prepare {domain.name} --force`.") from error
-    columns = {name: _array(table.column(name)) for name in table.column_names}
-    for i, spec in enumerate(domain.specs):
-        columns[f"input_{i}"] = columns[f"input_{i}"].reshape(-1, *spec.shape)
-    return columns
+    columns = {name: _array(table.column(name)) for name in only or table.column_names}
+    shapes = {f"input_{i}": spec.shape for i, spec in enumerate(domain.specs)}
+    return {name: x.reshape(-1, *shapes[name]) if name in shapes else x for name, x in columns.items()}
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
@@ -217,8 +217,8 @@ class Split:
         self.rows = manifest_of(domain)["splits"][f"{dataset}/{split}"]["rows"]
         self.in_memory = not path.exists() or path.stat().st_size < IN_MEMORY_BYTES
         if self.in_memory:
-            columns = read_columns(domain, dataset, split)
-            self.columns = {name: np.array(columns[name]) for name in self.names}  # a copy: the map is read-only
+            columns = read_columns(domain, dataset, split, tuple(self.names))
+            self.columns = {name: np.array(x) for name, x in columns.items()}  # a copy: the map is read-only
         else:
             import datasets
 
@@ -226,6 +226,11 @@ class Split:
 
     def __len__(self) -> int:
         return int(self.rows)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All examples in order, `size` at a time; the last batch may be smaller."""
+        for start in range(0, len(self), size):
+            yield self.batch(np.arange(start, min(start + size, len(self))))
 
     def digest(self) -> str | None:
         """A hash of the inputs, equal for tasks that ask about the same examples; None for a split read from disk."""

@@ -34,7 +34,16 @@ from dabs.errors import DabsError, RequestError
 from dabs.logs import RunLog
 from dabs.prepared import Split, manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
-from dabs.run import PretrainConfig, Watch, claim_folder, completed, default_folder, environment, peak_memory
+from dabs.run import (
+    PretrainConfig,
+    Watch,
+    check_folder,
+    claim_folder,
+    completed,
+    default_folder,
+    environment,
+    peak_memory,
+)
 from dabs.specs import Batch
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -176,12 +185,12 @@ def pretrain(
     config, algorithm, domain = resolve(config)
     folder = Path(folder) if folder else default_folder(config, algorithm_label(config.algorithm))
     identity = identity_of(algorithm, domain)
-    if completed(folder) is None:
-        objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken
-        check_batch_size(config, manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["rows"])
-    claim_folder(folder, config, identity)
+    check_folder(folder, config, identity)
     if completed(folder) is not None:
         return folder
+    objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken
+    check_batch_size(config, manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["rows"])
+    claim_folder(folder, config, identity)
     state: dict[str, Any] = {"steps_done": 0, "seconds": 0.0, "loss": 0.0}
     device = "cpu"
     if algorithm.trains:

@@ -10,20 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from dabs.dataset import Domain
+from dabs.dataset import SPLITS, TRAIN, Domain
 from dabs.prepared import read_columns
 from dabs.specs import Spec, Tokens
 
+RAW = "raw"  # the row's name in tables and folders
 COMPONENTS = 256
 
 
 def raw_features(domain: Domain, dataset: str) -> dict[str, np.ndarray]:
     """Features (n, at most 256 an input) of each split of a task's dataset."""
-    columns = {split: read_columns(domain, dataset, split) for split in ("train", "validation", "test")}
+    columns = {split: read_columns(domain, dataset, split) for split in SPLITS}
     parts: dict[str, list[np.ndarray]] = {split: [] for split in columns}
     for i, spec in enumerate(domain.specs):
         flat = {split: _flat(c[f"input_{i}"], spec) for split, c in columns.items()}
-        reduce = _reduction(flat["train"]).fit(flat["train"])
+        reduce = _reduction(flat[TRAIN]).fit(flat[TRAIN])
         for split, x in flat.items():
             parts[split].append(np.asarray(reduce.transform(x), dtype=np.float32))
     return {split: np.concatenate(part, axis=1) for split, part in parts.items()}

@@ -109,7 +109,7 @@ def load_config(path: Path) -> PretrainConfig:
     return config_from_json(saved["pretrain"], path)
 
 
-def differences(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> list[str]:
+def _differences(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> list[str]:
     """How the run in a folder differs from this one, a text each; nothing when it is the same or the folder is free."""
     path = folder / "config.json"
     if not path.exists():
@@ -120,8 +120,8 @@ def differences(folder: Path, config: PretrainConfig, identity: dict[str, str]) 
     return [f"{name} is {found.get(name)!r} there and {wanted[name]!r} here" for name in names]
 
 
-def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> None:
-    """Take a folder for this configuration, or find that it already is.
+def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> None:
+    """Make sure that a folder is free or holds this very run.
 
     Args:
         folder: the run's.
@@ -131,12 +131,16 @@ def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, str])
     Raises:
         DabsError: the folder holds a run of another configuration, source, data or version.
     """
-    different = differences(folder, config, identity)
+    different = _differences(folder, config, identity)
     if different:
         raise DabsError(
             f"the folder {folder} holds a run of another configuration: {'; '.join(different)}. "
             "Give another folder with --out, or delete this one."
         )
+
+
+def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> None:
+    """Write down whose run a checked folder holds."""
     if not (folder / "config.json").exists():
         write_json(folder / "config.json", {"format": RUN_FORMAT, "pretrain": asdict(config), "identity": identity})
 

@@ -10,10 +10,12 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from dabs.cli.screens import training_fields
 from dabs.errors import DabsError
-from dabs.run import PretrainConfig
+from dabs.raw_input import RAW
+from dabs.run import PretrainConfig, check_folder, default_folder
 
 _messages: Any = None  # the queue to the display; set once a worker
 _stopped = False  # Ctrl-C came to this worker
@@ -21,15 +23,10 @@ _stopped = False  # Ctrl-C came to this worker
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """An algorithm in a domain with a seed, and how it is read."""
+    """A run of the grid and how it is read; the raw-input row is a cell whose algorithm is `RAW`."""
 
-    algorithm: str  # a name or path/to/file.py:Class; "raw" for the raw input
-    label: str  # its word in tables and folders
-    domain: str
-    seed: int
-    suite: Literal["lite"]
-    encoder: Literal["small", "paper"]
-    steps: int
+    config: PretrainConfig  # not yet resolved
+    label: str  # the algorithm's word in tables and folders
     protocols: tuple[str, ...]
     tasks: tuple[str, ...]
     out: Path
@@ -37,12 +34,17 @@ class Cell:
     @property
     def name(self) -> str:
         """For the display."""
-        return f"{self.label} {self.domain} seed {self.seed}"
+        return f"{self.label} {self.config.domain} seed {self.config.seed}"
 
     @property
     def folder(self) -> Path:
         """The run's folder."""
-        return self.out / self.suite / self.label / self.domain / f"seed{self.seed}"
+        return default_folder(self.config, self.label, self.out)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether there is no encoder to train."""
+        return self.config.algorithm == RAW
 
 
 def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -56,18 +58,6 @@ def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
     return groups
 
 
-def config_of(cell: Cell) -> PretrainConfig:
-    """The configuration of a cell's run, not yet resolved."""
-    return PretrainConfig(
-        algorithm=cell.algorithm,
-        domain=cell.domain,
-        suite=cell.suite,
-        encoder=cell.encoder,
-        seed=cell.seed,
-        steps=cell.steps,
-    )
-
-
 def check(cell: Cell) -> None:
     """Refuse a cell whose folder holds another run: other steps, options, algorithm source or data.
 
@@ -76,19 +66,12 @@ def check(cell: Cell) -> None:
     """
     from dabs.prepared import is_prepared
     from dabs.pretrain import identity_of, resolve
-    from dabs.run import differences
 
-    if cell.algorithm == "raw" or not (cell.folder / "config.json").exists():
+    if cell.is_raw or not (cell.folder / "config.json").exists():
         return
-    config, algorithm, domain = resolve(config_of(cell))
-    if not is_prepared(domain):
-        return
-    different = differences(cell.folder, config, identity_of(algorithm, domain))
-    if different:
-        raise DabsError(
-            f"{cell.folder} holds another run than this grid asks for: {'; '.join(different)}. "
-            "Delete that folder to run the cell again, or give the grid another --out."
-        )
+    config, algorithm, domain = resolve(cell.config)
+    if is_prepared(domain):
+        check_folder(cell.folder, config, identity_of(algorithm, domain))
 
 
 def is_done(cell: Cell) -> bool:
@@ -122,7 +105,7 @@ def prepare_domain(name: str, suite: str) -> str:
     from dabs.registry import find_domain
 
     begun = time.perf_counter()
-    prepare(find_domain(name, suite), lambda line: _messages.put((name, 0, 0, line, "")))
+    prepare(find_domain(name, suite), lambda line: _messages.put((name, 0, 0, {"loss": line, "speed": ""})))
     return f"{time.perf_counter() - begun:.0f} s"
 
 
@@ -155,16 +138,16 @@ def _run(cell: Cell) -> str:
     from dabs.registry import find_domain
 
     begun = time.perf_counter()
-    if cell.algorithm != "raw":
-        pretrain(config_of(cell), cell.folder, watch=_watch(cell))
+    if not cell.is_raw:
+        pretrain(cell.config, cell.folder, watch=_watch(cell))
     trained = time.perf_counter()
 
     def tell(line: str) -> None:
-        _messages.put((cell.name, 0, 0, line, ""))
+        _messages.put((cell.name, 0, 0, {"loss": line, "speed": ""}))
 
     for protocols, tasks in missing(cell).items():
-        if cell.algorithm == "raw":
-            cells = evaluate_raw(find_domain(cell.domain, cell.suite), tasks, protocols, tell)
+        if cell.is_raw:
+            cells = evaluate_raw(find_domain(cell.config.domain, cell.config.suite), tasks, protocols, tell)
         else:
             cells = evaluate(cell.folder, tasks, protocols, tell)
         for _ in write_all(cell.folder, cells):
@@ -174,6 +157,6 @@ def _run(cell: Cell) -> str:
 
 def _watch(cell: Cell) -> Any:
     def update(step: int, steps: int, loss: float, speed: float) -> None:
-        _messages.put((cell.name, step, steps, f"loss {loss:.3f}", f"{speed:,.0f} examples/s"))
+        _messages.put((cell.name, step, steps, training_fields(loss, speed)))
 
     return update

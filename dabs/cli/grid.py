@@ -19,10 +19,9 @@ from dabs.cli.cells import Cell, check, is_done, prepare_domain, run_cell, start
 from dabs.cli.screens import training_progress
 from dabs.errors import DabsError, RequestError
 from dabs.home import write_json
+from dabs.raw_input import RAW
 from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
-from dabs.run import environment
-
-RAW = "raw"
+from dabs.run import PretrainConfig, environment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +69,15 @@ def plan(options: GridOptions) -> list[Cell]:
     rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
     return [
         Cell(
-            algorithm=algorithm,
-            label=algorithm if algorithm == RAW else algorithm_label(algorithm),
-            domain=domain,
-            seed=seed,
-            suite=options.suite,
-            encoder=options.encoder,
-            steps=options.steps,
+            config=PretrainConfig(
+                algorithm=algorithm,
+                domain=domain,
+                seed=seed,
+                suite=options.suite,
+                encoder=options.encoder,
+                steps=options.steps,
+            ),
+            label=algorithm_label(algorithm),
             protocols=tuple(p for p in options.protocol if not (algorithm == RAW and p == "finetune")),
             tasks=tasks[domain],
             out=options.out,
@@ -114,10 +115,10 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     if todo:
         pool = _Pool(jobs_of(options), console)
         with pool:
-            names = sorted({cell.domain for cell in todo})
+            names = sorted({cell.config.domain for cell in todo})
             failed |= pool.run("preparing data", [(n, prepare_domain, (n, options.suite)) for n in names])
             spent["prepare"] = time.perf_counter() - begun
-            ready = [(cell.name, run_cell, (cell,)) for cell in todo if cell.domain not in failed]
+            ready = [(cell.name, run_cell, (cell,)) for cell in todo if cell.config.domain not in failed]
             failed |= pool.run("cells", ready)
         spent["cells"] = time.perf_counter() - begun - spent["prepare"]
     for name, reason in failed.items():
@@ -126,7 +127,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         _write_timing(options, cells, spent)
     if any(options.out.rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
-        tasks = None if options.domains else {cell.domain: cell.tasks for cell in cells}
+        tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
         show([options.out], protocol=options.protocol[0], console=console, tasks=tasks)
         where = build([options.out], options.report or options.out / "report.html", tasks)
         minutes = (time.perf_counter() - begun) / 60
@@ -195,7 +196,7 @@ class _Pool:
 
     def _drain(self) -> None:
         while not self.messages.empty():
-            name, step, steps, loss, speed = self.messages.get()
+            name, step, steps, shown = self.messages.get()
             if name not in self.bars:
                 self.bars[name] = self.progress.add_task(name, total=None, loss="", speed="")
-            self.progress.update(self.bars[name], completed=step, total=steps or None, loss=loss, speed=speed)
+            self.progress.update(self.bars[name], completed=step, total=steps or None, **shown)

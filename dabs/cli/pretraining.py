@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields, make_dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -135,16 +136,6 @@ def argument_help(docstring: str) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Replay:
-    """Replay a saved configuration exactly."""
-
-    config: Path  # a config.json or the run folder that holds it
-    out: Path | None = None  # the run's folder; default: the folder of the configuration
-    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # beside metrics.csv
-    checkpoint_every: int = 200  # steps between checkpoints
-
-
 def _replayed(arguments: list[str]) -> tuple[PretrainConfig, Where]:
     allowed = ("--config", "--out", "--logger", "--checkpoint-every")
     extra = [w for w in arguments if w.startswith("-") and w.split("=")[0] not in (*allowed, "-h", "--help")]
@@ -152,34 +143,22 @@ def _replayed(arguments: list[str]) -> tuple[PretrainConfig, Where]:
         raise RequestError(
             f"--config replays a run exactly; {', '.join(extra)} would change it. Leave one of them out."
         )
-    given = tyro.cli(Replay, prog="dabs pretrain", args=arguments)
+    given = tyro.cli(Where, prog="dabs pretrain", args=arguments)
+    if given.config is None:
+        raise RequestError("--config needs the file or run folder to replay.")
     folder = given.out or (given.config if given.config.is_dir() else given.config.parent)
-    return load_config(given.config), Where(out=folder, logger=given.logger, checkpoint_every=given.checkpoint_every)
+    return load_config(given.config), replace(given, out=folder)
 
 
-class progress_watch:
-    """A progress bar on the terminal that is a `Watch`: step, loss, examples per second, time left."""
+@contextmanager
+def progress_watch(title: str) -> Iterator[Watch]:
+    """A progress bar on the terminal as a `Watch`: step, loss, examples per second, time left."""
+    from dabs.cli.screens import training_fields, training_progress
 
-    def __init__(self, title: str) -> None:
-        from dabs.cli.screens import training_progress
+    with training_progress() as progress:
+        task = progress.add_task(title, total=None, loss="", speed="")
 
-        self.title, self.progress = title, training_progress()
-        self.task = self.progress.add_task(title, total=None, loss="", speed="")
+        def watch(step: int, steps: int, loss: float, speed: float) -> None:
+            progress.update(task, total=steps, completed=step, **training_fields(loss, speed))
 
-    def __enter__(self) -> Watch:
-        self.progress.start()
-        return self.watch
-
-    def __exit__(self, *error: object) -> None:
-        self.progress.stop()
-
-    @property
-    def watch(self) -> Callable[[int, int, float, float], None]:
-        """The callback."""
-
-        def update(step: int, steps: int, loss: float, speed: float) -> None:
-            self.progress.update(
-                self.task, total=steps, completed=step, loss=f"loss {loss:.3f}", speed=f"{speed:,.0f} examples/s"
-            )
-
-        return update
+        yield watch

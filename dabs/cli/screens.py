@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -19,3 +21,8 @@ def training_progress(console: Console | None = None) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+def training_fields(loss: float, speed: float) -> dict[str, Any]:
+    """What `training_progress` shows beside the bar."""
+    return {"loss": f"loss {loss:.3f}", "speed": f"{speed:,.0f} examples/s"}
