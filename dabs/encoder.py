@@ -42,6 +42,8 @@ PRESETS = {
     # sized for two cores: a few passes over small data, where dropout costs a quarter of a step and gains nothing
     "small": EncoderConfig(width=128, depth=3, heads=4, head_width=32, mlp=256, dropout=0.0),
     "paper": EncoderConfig(width=256, depth=12, heads=8, head_width=64, mlp=512),
+    # the sizes of BERT-base and ViT-B; beyond one small device, hence FSDP
+    "large": EncoderConfig(width=768, depth=12, heads=12, head_width=64, mlp=3072),
 }
 
 
