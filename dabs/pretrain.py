@@ -57,6 +57,7 @@ from dabs.specs import Batch
 
 Precision = Literal["auto", "fp32", "bf16"]
 Logged = tuple[int, float, dict[str, Tensor]]  # step, learning rate, the algorithm's scalars
+Fields = tuple[tuple[Tensor, ...], Tensor | None]  # of a batch: inputs, mask
 STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}
 FLUSH_EVERY = 10  # steps between reads of the loss, which on a GPU wait for the device
 WARMUP = 0.1  # share of the steps
@@ -71,9 +72,10 @@ class Objective(nn.Module):
         self.encoder = encoder
         self.algorithm = algorithm
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The algorithm's loss on a batch."""
-        return self.algorithm.loss(self.encoder, batch)
+    def forward(self, batch: Batch | Fields) -> dict[str, Tensor]:
+        """The algorithm's loss on a batch, or on its inputs and mask: Fabric passes on no frozen dataclass in bf16."""
+        given = batch if isinstance(batch, Batch) else Batch(inputs=batch[0], mask=batch[1])
+        return self.algorithm.loss(self.encoder, given)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -266,7 +268,8 @@ def _step(training: _Training, module: Any, optimizer: Any, step: int, batch: Ba
     rate = learning_rate(step, config.steps, config.lr)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    out = module(batch.to(fabric.device))
+    batch = batch.to(fabric.device)
+    out = module((batch.inputs, batch.mask))
     fabric.backward(out["loss"])
     fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
     optimizer.step()

@@ -170,6 +170,15 @@ def test_a_batch_that_cannot_be_shared_is_refused(starter, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("algorithm", ["shed", "emix", "contrastive"])
+def test_bf16_trains(toy, tmp_path, algorithm):
+    config = replace(CONFIG, algorithm=algorithm, precision="bf16", steps=12)
+    rows = read_metrics(pretrain(config, tmp_path / "run", logger="none"))
+    full = read_metrics(pretrain(replace(config, precision="fp32"), tmp_path / "full", logger="none"))
+    difference = abs(float(rows[0]["loss"]) - float(full[0]["loss"]))
+    assert 0 < difference < 0.05, "the first step follows fp32, but not exactly"
+
+
 def test_what_torchrun_started_is_not_contradicted(monkeypatch):
     values = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}
     for name, value in values.items():
