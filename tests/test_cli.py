@@ -32,9 +32,9 @@ OPTIONS = {
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
-        "--report", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
+        "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
     },
-    ("leaderboard",): {"--results", "--protocol", "--out"},
+    ("leaderboard",): {"--results", "--store", "--protocol", "--out"},
 }  # fmt: skip
 
 

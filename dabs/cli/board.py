@@ -18,6 +18,7 @@ class BoardOptions:
 
     action: tyro.conf.Positional[Literal["show", "build"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
+    store: str = ""  # fsspec URL of a shared store, whose results are fetched into the first of the folders
     protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
     out: Path = Path("report.html")  # where the report is written
 
@@ -25,6 +26,12 @@ class BoardOptions:
 def main(arguments: list[str]) -> None:
     """Parse and do."""
     options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
+    if options.store:
+        from dabs.store import Store
+
+        store = Store(options.store, options.results[0])
+        for run in store.runs():
+            store.fetch(run, results_only=True)
     if options.action == "show":
         show(list(options.results), protocol=options.protocol)
         return

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
-from dabs.cli.cells import Cell, check, graph_of, is_done, prepare_domain
+from dabs.cli.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
 from dabs.cli.screens import training_progress
 from dabs.errors import RequestError
 from dabs.home import write_json
@@ -33,6 +33,7 @@ class GridOptions:
     encoder: Literal["small", "paper", "large"] = "small"  # sizes of the encoder
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
+    store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a common disk
     report: Path | None = None  # the HTML report; default OUT/report.html
     launching: Launching = field(default_factory=Launching)
 
@@ -76,6 +77,7 @@ def plan(options: GridOptions) -> list[Cell]:
             protocols=tuple(p for p in options.protocol if not (algorithm == RAW and p == "finetune")),
             tasks=tasks[domain],
             out=options.out,
+            store=options.store,
         )
         for algorithm, seed in rows
         for domain in domains
@@ -93,6 +95,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     console = console or Console()
     cells = plan(options)
     for cell in cells:
+        fetched(cell, results_only=True)
         check(cell)
     todo = [cell for cell in cells if not is_done(cell)]
     console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already", highlight=False)
@@ -100,6 +103,8 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     failed, spent = _perform(options, todo, console) if todo else ({}, {})
     if not failed and todo == cells:  # a resumed or incomplete grid says nothing of the whole
         _write_timing(options, cells, spent)
+    for cell in todo:
+        fetched(cell, results_only=True)
     if any(options.out.rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
