@@ -187,11 +187,13 @@ def _about_run(run: Path, config: PretrainConfig, provenance: dict[str, Any], en
         "weights_sha256",
     )
     pretraining = {name: provenance[name] for name in names}
+    # without gathering, how many processes there were is part of what was trained
+    extra = {name: provenance[name] for name in ("processes_apart",) if name in provenance}
     return {
         "algorithm": provenance["label"],
         "algorithm_sha256": provenance["algorithm_sha256"],
         "seed": config.seed,
-        "pretraining": {"config": asdict(config), **pretraining, "curve": curve(run)},
+        "pretraining": {"config": asdict(config) | extra, **pretraining, "curve": curve(run)},
         "encoder": {
             "config": {**asdict(encoder.config), "specs": specs_to_json(encoder.specs)},
             "parameters": provenance["parameters"],

@@ -241,23 +241,33 @@ class Split:
             found.update(np.ascontiguousarray(self.columns[f"input_{i}"]).data)
         return found.hexdigest()
 
-    def batch(self, index: np.ndarray) -> Batch:
-        """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut."""
+    def _read(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        if self.in_memory:
+            return {name: x[index] for name, x in self.columns.items()}
+        table = self.mapped[index]
+        return {name: np.array(_array(table.column(name))) for name in self.names}
+
+    def _longest(self, index: np.ndarray, pad: int) -> int:
+        """How many places of the last input the longest of some examples fills, at least one."""
+        name = f"input_{len(self.specs) - 1}"
+        ids = self.columns[name][index] if self.in_memory else _array(self.mapped[index].column(name))
+        return max(int((ids != pad).sum(axis=1).max()), 1)
+
+    def batch(self, index: np.ndarray, part: slice = slice(None)) -> Batch:
+        """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut.
+
+        With `part` only those rows of the batch, cut to the length that the whole batch has.
+        """
         import torch
 
-        if self.in_memory:
-            columns = {name: x[index] for name, x in self.columns.items()}
-        else:
-            table = self.mapped[index]
-            columns = {name: np.array(_array(table.column(name))) for name in self.names}
+        columns = self._read(index[part])
         inputs = [
-            _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index), *spec.shape)))
+            _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index[part]), *spec.shape)))
             for i, spec in enumerate(self.specs)
         ]
         last = self.specs[-1]
         if isinstance(last, Tokens):
-            longest = int((inputs[-1] != last.pad).sum(dim=1).max())
-            inputs[-1] = inputs[-1][:, : max(longest, 1)]
+            inputs[-1] = inputs[-1][:, : self._longest(index, last.pad)]
         label = torch.from_numpy(columns["label"]) if "label" in columns else None
         return Batch(inputs=tuple(inputs), mask=padding_mask(tuple(inputs), self.specs), label=label)
 

@@ -23,6 +23,7 @@ OPTIONS = {
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
         "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",
+        "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
     },
     ("pretrain", "shed"): {"--corruption-rate"},
     ("pretrain", "emix"): {"--temperature", "--alpha"},

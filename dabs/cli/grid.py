@@ -33,7 +33,7 @@ class GridOptions:
     seeds: int = 1  # pretraining seeds 0 .. N-1 of every algorithm
     protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how encoders are read
     suite: Literal["lite"] = "lite"  # which data
-    encoder: Literal["small", "paper"] = "small"  # sizes of the encoder
+    encoder: Literal["small", "paper", "large"] = "small"  # sizes of the encoder
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
     jobs: int = 0  # cells at a time; 0: one a core up to four without a GPU, else one
