@@ -20,6 +20,8 @@ from dabs.home import read_json
 OPTIONS = {
     ("list",): {"--suite"},
     ("data",): {"--suite", "--force", "--no-force"},
+    ("new",): set(),
+    ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
         "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",
