@@ -25,8 +25,8 @@ class Cost:
 
     Attributes:
         seconds: of forward, backward and the optimiser; the fastest of a few.
-        bytes_kept: of the values kept for the backward pass, each counted once: the part of training's memory that an
-            objective decides, the same on every machine.
+        bytes_kept: of the values kept for the backward pass, parameters aside, each counted once: the part of
+            training's memory that an objective decides, the same on every machine.
     """
 
     seconds: float
@@ -64,7 +64,7 @@ def cost(subject: Subject, case: Case, limit: float = LIMIT) -> str:
 def measure(steps: list[tuple[torch.nn.Module, Callable[[], Tensor]]]) -> list[Cost]:
     """Costs of training steps, taken in turns so that what else the machine does meets all of them."""
     optimizers = [adamw(module) for module, _ in steps]  # type: ignore[arg-type]
-    kept = [_kept(loss) for _, loss in steps]
+    kept = [_kept(module, loss) for module, loss in steps]
     seconds = [float("inf")] * len(steps)
     for turn in range(ROUNDS + 1):
         for i, (_, loss) in enumerate(steps):
@@ -77,13 +77,15 @@ def measure(steps: list[tuple[torch.nn.Module, Callable[[], Tensor]]]) -> list[C
     return [Cost(seconds=s, bytes_kept=k) for s, k in zip(seconds, kept, strict=True)]
 
 
-def _kept(loss: Callable[[], Tensor]) -> int:
-    """Bytes of the distinct storages that a forward pass keeps for the backward pass."""
+def _kept(module: torch.nn.Module, loss: Callable[[], Tensor]) -> int:
+    """Bytes of the distinct storages, other than parameters, that a forward pass keeps for the backward pass."""
     sizes: dict[int, int] = {}
+    parameters = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
 
     def pack(x: Tensor) -> Tensor:
         storage = x.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
+        if storage.data_ptr() not in parameters:
+            sizes[storage.data_ptr()] = storage.nbytes()
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
