@@ -36,6 +36,12 @@ OPTIONS = {
         "--report",
     },
     ("leaderboard",): {"--results", "--protocol", "--out"},
+    ("leaderboard", "verify"): {"--root", "--suite"},
+    ("submit",): {
+        "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",
+        "--no-with-predictions", "--check-only", "--no-check-only", "--suite", "--out",
+    },
+    ("reproduce",): {"--cell", "--seed", "--protocol", "--trust", "--no-trust", "--out"},
 }  # fmt: skip
 
 

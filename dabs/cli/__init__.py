@@ -21,7 +21,9 @@ VERBS = {
     "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
     "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
     "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),
-    "leaderboard": ("board", "show the table of results, build the HTML report"),
+    "leaderboard": ("board", "show the table of results, build the HTML report, verify what is committed"),
+    "submit": ("submitting", "gather an algorithm's runs into a submission, or say what is missing"),
+    "reproduce": ("reproducing", "run cells of a submission again and say whether the scores hold"),
 }
 
 
