@@ -8,7 +8,6 @@ precision; several processes share each batch (`dabs.distributed`), and the firs
 from __future__ import annotations
 
 import hashlib
-import inspect
 import math
 import random
 import signal
@@ -25,7 +24,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from dabs.algorithm import Algorithm, defaults
+from dabs.algorithm import Algorithm, defaults, source_of
 from dabs.batches import check_batch_size, loader_of
 from dabs.checkpoint import (
     latest_checkpoint,
@@ -39,7 +38,7 @@ from dabs.dataset import PRETRAIN, TRAIN, Domain
 from dabs.devices import Devices, launch
 from dabs.distributed import apart, processes, rank
 from dabs.encoder import PRESETS, Encoder
-from dabs.errors import DabsError, RequestError
+from dabs.errors import RequestError
 from dabs.logs import RunLog
 from dabs.prepared import Split, manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
@@ -321,12 +320,8 @@ def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, Any]:
     Raises:
         DabsError: the data is not prepared, or the source cannot be read.
     """
-    try:
-        source = inspect.getsource(inspect.getmodule(algorithm) or algorithm)
-    except OSError as error:
-        raise DabsError(f"the source of {algorithm.__name__} cannot be read: {error}") from error
     return {
-        "algorithm_sha256": hashlib.sha256(source.encode()).hexdigest(),
+        "algorithm_sha256": hashlib.sha256(source_of(algorithm).encode()).hexdigest(),
         "data_sha256": manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"],
     }
 

@@ -20,6 +20,8 @@ from dabs.home import read_json
 OPTIONS = {
     ("list",): {"--suite"},
     ("data",): {"--suite", "--force", "--no-force"},
+    ("new",): set(),
+    ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
         "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",
@@ -35,6 +37,12 @@ OPTIONS = {
         "--report",
     },
     ("leaderboard",): {"--results", "--protocol", "--out"},
+    ("leaderboard", "verify"): {"--root", "--suite"},
+    ("submit",): {
+        "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",
+        "--no-with-predictions", "--check-only", "--no-check-only", "--suite", "--out",
+    },
+    ("reproduce",): {"--cell", "--seed", "--protocol", "--trust", "--no-trust", "--out"},
 }  # fmt: skip
 
 

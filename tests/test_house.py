@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "dabs": {"dabs"},
+    "dabs/check": {"dabs"},
     "dabs/cli": {"dabs", "leaderboard"},
     "domains": {"dabs", "domains"},
     "algorithms": {"dabs", "algorithms"},

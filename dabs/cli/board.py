@@ -1,4 +1,4 @@
-"""`dabs leaderboard show|build`: the table of results in the terminal; the HTML report."""
+"""`dabs leaderboard show|build|verify`: the table of results in the terminal; the HTML report; checks of both."""
 
 from __future__ import annotations
 
@@ -14,22 +14,27 @@ Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
 @dataclass(frozen=True, kw_only=True)
 class BoardOptions:
-    """Show the table of results, or build the HTML report."""
+    """Show the table of results, build the HTML report, or verify what is committed (`verify --help`)."""
 
-    action: tyro.conf.Positional[Literal["show", "build"]]
+    action: tyro.conf.Positional[Literal["show", "build", "verify"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
     out: Path = Path("report.html")  # where the report is written
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: list[str]) -> int | None:
     """Parse and do."""
+    if arguments[:1] == ["verify"]:  # it has options of its own
+        from dabs.cli.verifying import main as verify
+
+        return verify(arguments[1:])
     options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
     if options.action == "show":
         show(list(options.results), protocol=options.protocol)
-        return
+        return None
     path = build(list(options.results), options.out)
     Console().print(f"report: {path.resolve()}", highlight=False, soft_wrap=True)
+    return None
 
 
 def show(roots: list[Path], *, protocol: str = "linear", console: Console | None = None, tasks: Tasks = None) -> None:
