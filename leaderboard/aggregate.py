@@ -5,6 +5,7 @@ Every score is higher-is-better. A missing task empties the mean of its domain a
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -105,6 +106,19 @@ class Table:
         """Mean over all domains, each counting the same; None when a task is missing anywhere."""
         return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.tasks])
 
+    def domain_interval(self, algorithm: str, domain: str) -> tuple[float, float] | None:
+        """Interval of `domain_mean` over test examples, at the level of the cells' own; None where the mean is."""
+        cells = [self.cell(algorithm, domain, task) for task in self.tasks[domain]]
+        return _interval_of_mean([(cell.mean, cell.interval) if cell else None for cell in cells])
+
+    def overall_interval(self, algorithm: str) -> tuple[float, float] | None:
+        """Interval of `overall` over test examples; None where the mean is."""
+        parts = []
+        for domain in self.tasks:
+            mean, interval = self.domain_mean(algorithm, domain), self.domain_interval(algorithm, domain)
+            parts.append((mean, interval) if mean is not None and interval else None)
+        return _interval_of_mean(parts)
+
     def origins(self, domain: str) -> tuple[str, ...]:
         """The origins of the domain's data, as far as results name them."""
         return tuple(sorted({info.origin for (d, _), info in self.info.items() if d == domain}))
@@ -133,13 +147,14 @@ def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(protocol for protocol in PROTOCOLS if protocol in seen)
 
 
-def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None) -> Table:
+def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None, *, tuned: bool = False) -> Table:
     """Gather the results of one protocol.
 
     Args:
         results: of any protocols; those of the others only tell which tasks there are.
         protocol: "linear", "knn" or "finetune".
         tasks: all tasks of each domain; by default those that occur in `results` for any algorithm.
+        tuned: let learning rate, weight decay and batch size differ between algorithms, as the ruleset `tuned` does.
 
     Raises:
         RequestError: no results, a result outside `tasks`, or results that may not be compared: another suite, other
@@ -153,7 +168,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     _check_equal(chosen, "evaluation", _task_words, lambda r: {"evaluation.config": r.evaluation.config})
     _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", _recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
-    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", _budget_of)
+    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", _tuned_budget_of if tuned else _budget_of)
     known = _tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
@@ -176,6 +191,20 @@ def ordered(algorithms: Iterable[str]) -> tuple[str, ...]:
 def _mean_of_all(values: Sequence[float | None]) -> float | None:
     there = [value for value in values if value is not None]
     return statistics.fmean(there) if there and len(there) == len(values) else None
+
+
+def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float]] | None]) -> tuple[float, float] | None:
+    """Interval of the mean of independent scores from their own intervals; None when one is missing.
+
+    The distances from score to either end add in quadrature (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
+    """
+    there = [part for part in parts if part]
+    if not there or len(there) < len(parts):
+        return None
+    mean = statistics.fmean(score for score, _ in there)
+    below = math.hypot(*(max(0.0, score - low) for score, (low, _) in there)) / len(there)
+    above = math.hypot(*(max(0.0, high - score) for score, (_, high) in there)) / len(there)
+    return mean - below, mean + above
 
 
 def _tasks_of(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tuple[str, ...]]:
@@ -252,6 +281,11 @@ def _budget_of(result: Result) -> dict[str, Any]:
     names = ("batch_size", "lr", "weight_decay", "encoder")
     settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
     return {"pretraining.steps": result.pretraining.steps, **settings}
+
+
+def _tuned_budget_of(result: Result) -> dict[str, Any]:
+    """What algorithms with hyper-parameters of their own still share: the encoder."""
+    return {"pretraining.config.encoder": result.pretraining.config.get("encoder")}
 
 
 def _check_equal(
