@@ -113,21 +113,25 @@ def load_results(*roots: Path) -> list[Result]:
     Raises:
         DabsError: a root that is not there, an invalid file, or two files for one cell; the message names them.
     """
-    places: dict[tuple[Any, ...], Path] = {}
-    found: dict[tuple[Any, ...], Result] = {}
-    for path in _result_files(roots):
+    return [result for _, result in load_placed(*roots)]
+
+
+def load_placed(*roots: Path) -> list[tuple[Path, Result]]:
+    """`load_results` with the file of each result."""
+    found: dict[tuple[Any, ...], tuple[Path, Result]] = {}
+    for path in result_files(roots):
         result = read_result(path)
         cell = (result.suite, result.domain, result.task, result.protocol, result.algorithm, result.seed)
         if cell in found:
             words = " ".join(map(str, cell[:5]))
             raise DabsError(
-                f"{places[cell]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two."
+                f"{found[cell][0]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two."
             )
-        places[cell], found[cell] = path, result
+        found[cell] = (path, result)
     return [found[cell] for cell in sorted(found)]
 
 
-def _result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
+def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
     """Each file once, even when one root lies in another."""
     seen: set[Path] = set()
     for root in roots:
@@ -179,10 +183,10 @@ def _validated(path: Path, text: str, way_out: str) -> Result:
     try:
         return Result.model_validate_json(text)
     except ValidationError as error:
-        raise DabsError(f"{path}: {_explained(error)} {way_out}") from error
+        raise DabsError(f"{path}: {explained(error)} {way_out}") from error
 
 
-def _explained(error: ValidationError) -> str:
+def explained(error: ValidationError) -> str:
     """The first complaint as a sentence with field and value, and how many more there are."""
     first, *others = error.errors(include_url=False)
     field = ".".join(map(str, first["loc"])) or "the result"

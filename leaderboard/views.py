@@ -31,16 +31,19 @@ def facts(results: Sequence[Result], table: Table) -> dict[str, Any]:
 
 
 def view(table: Table, known: dict[str, plots.Look]) -> dict[str, Any]:
-    """Everything the page shows of one protocol."""
+    """Everything the report shows of one protocol."""
     figures = [plots.dot_plot(table, domain, known) for domain in table.tasks]
+    return {**overview(table), "tasks": task_rows(table), "figures": [figure for figure in figures if figure]}
+
+
+def overview(table: Table) -> dict[str, Any]:
+    """The overall table of one protocol."""
     return {
         "protocol": table.protocol,
         "name": protocol_name(table.protocol),
         "algorithms": table.algorithms,
         "domains": [(domain, mark(table, domain)) for domain in table.tasks],
         "headline": headline(table),
-        "tasks": task_rows(table),
-        "figures": [figure for figure in figures if figure],
         "seeds": seeds_of(table.cells.values()),
         "compare": "none" in table.algorithms,
     }

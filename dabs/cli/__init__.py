@@ -19,7 +19,7 @@ VERBS = {
     "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
     "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
     "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),
-    "leaderboard": ("board", "show the table of results, build the HTML report"),
+    "leaderboard": ("board", "show the table of results, build the HTML report or the site"),
 }
 
 
