@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dabs.errors import RequestError
+from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of, tuned_budget_of
 from leaderboard.schema import PROTOCOLS, Counts, Metric, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
@@ -164,11 +165,11 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     if not chosen:
         raise RequestError(f"there are no results of the protocol {protocol!r}.")
     _check_equal(results, "suite", lambda r: "the table", lambda r: {"suite": r.suite})
-    _check_equal(results, "data", _task_words, _data_of)
-    _check_equal(chosen, "evaluation", _task_words, lambda r: {"evaluation.config": r.evaluation.config})
-    _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", _recipe_of)
+    _check_equal(results, "data", _task_words, data_of)
+    _check_equal(chosen, "evaluation", _task_words, evaluation_of)
+    _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
-    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", _tuned_budget_of if tuned else _budget_of)
+    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", tuned_budget_of if tuned else budget_of)
     known = _tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
@@ -252,40 +253,6 @@ def _info(result: Result) -> TaskInfo:
 
 def _task_words(result: Result) -> str:
     return f"{result.domain}/{result.task}"
-
-
-def _data_of(result: Result) -> dict[str, Any]:
-    return {
-        "data.sha256": result.data.sha256.model_dump(),
-        "data.split_sha256": result.data.split_sha256.model_dump(),
-        "data.origin": result.data.origin,
-        "metric": result.metric.model_dump(),
-        "counts": result.counts.model_dump(),
-    }
-
-
-def _recipe_of(result: Result) -> dict[str, Any]:
-    """What the seeds of one cell share; a `seed` among the settings is what may differ."""
-    config = {key: value for key, value in result.pretraining.config.items() if key != "seed"}
-    return {
-        "algorithm_sha256": result.algorithm_sha256,
-        "pretraining.steps": result.pretraining.steps,
-        "pretraining.config": config,
-        "encoder.config": result.encoder.config,
-        "interval.level": result.interval.level,
-    }
-
-
-def _budget_of(result: Result) -> dict[str, Any]:
-    """What all algorithms that learn in a domain share: steps, batches, optimiser and encoder."""
-    names = ("batch_size", "lr", "weight_decay", "encoder")
-    settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
-    return {"pretraining.steps": result.pretraining.steps, **settings}
-
-
-def _tuned_budget_of(result: Result) -> dict[str, Any]:
-    """What algorithms with hyper-parameters of their own still share: the encoder."""
-    return {"pretraining.config.encoder": result.pretraining.config.get("encoder")}
 
 
 def _check_equal(

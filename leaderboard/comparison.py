@@ -40,6 +40,15 @@ class Estimate:
         low, high = (None if end is None else 2 * around - end for end in (self.high, self.low))
         return replace(self, value=2 * around - self.value, low=low, high=high)
 
+    def shifted(self, by: float) -> Estimate:
+        """The same for `value + by`; p stays that of the old zero."""
+        low, high = (None if end is None else end + by for end in (self.low, self.high))
+        return replace(self, value=self.value + by, low=low, high=high)
+
+    def untested(self) -> Estimate:
+        """Without p, for a number whose being zero means nothing."""
+        return replace(self, p=None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
@@ -64,16 +73,17 @@ class TaskComparison:
         covers: what the interval allows for: "test examples", "seeds and test examples".
         test: the test behind p, in words.
         mcnemar: for accuracy with predictions: each seed that both have.
-        examples: test examples. groups: what was resampled when not single examples.
+        units: how many test examples (or groups, when these are resampled) the uncertainty comes from.
     """
 
     domain: str
     task: str
     metric: str
-    examples: int
-    groups: int | None
+    units: int
     a: float
     b: float
+    seeds_a: tuple[int, ...]
+    seeds_b: tuple[int, ...]
     scores_a: tuple[float, ...]
     scores_b: tuple[float, ...]
     difference: Estimate
@@ -90,6 +100,8 @@ class TaskComparison:
             self,
             a=self.b,
             b=self.a,
+            seeds_a=self.seeds_b,
+            seeds_b=self.seeds_a,
             scores_a=self.scores_b,
             scores_b=self.scores_a,
             difference=self.difference.mirrored(),
@@ -129,14 +141,19 @@ class Aggregate:
 
     def swapped(self) -> Aggregate:
         """b against a."""
-        mirrored = {
-            "difference": self.difference and self.difference.mirrored(),
-            "over_tasks": self.over_tasks and self.over_tasks.mirrored(),
-            "improvement": self.improvement and self.improvement.mirrored(0.5),
-            "iqm_difference": self.iqm_difference and self.iqm_difference.mirrored(),
-        }
-        sides = {"a": self.b, "b": self.a, "iqm_a": self.iqm_b, "iqm_b": self.iqm_a}
-        return replace(self, wins=self.losses, losses=self.wins, **sides, **mirrored)
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            wins=self.losses,
+            losses=self.wins,
+            iqm_a=self.iqm_b,
+            iqm_b=self.iqm_a,
+            difference=self.difference and self.difference.mirrored(),
+            over_tasks=self.over_tasks and self.over_tasks.mirrored(),
+            improvement=self.improvement and self.improvement.mirrored(0.5),
+            iqm_difference=self.iqm_difference and self.iqm_difference.mirrored(),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
