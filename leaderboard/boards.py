@@ -82,7 +82,8 @@ def boards_of(rows: Sequence[Row], tasks: Tasks | None = None) -> list[Board]:
     for ruleset in RULESETS:
         if ruleset in rulesets.values():
             mine = tuple(r for r in everything if rulesets[r.algorithm] == ruleset or r.algorithm in FLOORS)
-            tables = (build_table(mine, p, known, tuned=ruleset == "tuned") for p in protocols_of(mine))
+            own = [result for result in mine if rulesets[result.algorithm] == ruleset]
+            tables = (build_table(mine, p, known, tuned=ruleset == "tuned") for p in protocols_of(own))
             boards.append(Board(ruleset=ruleset, results=mine, tables=tuple(tables)))
     return boards
 

@@ -61,7 +61,7 @@ class _Submission(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     name: Name
-    authors: Text | tuple[Text, ...]
+    authors: Text | Annotated[tuple[Text, ...], Field(min_length=1)]
     url: Annotated[str, Field(max_length=400)] = ""
     ruleset: Ruleset
 
@@ -110,7 +110,7 @@ def slugs(names: Iterable[str]) -> dict[str, str]:
 
 def _slug(name: str) -> str:
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
-    if plain == name:
+    if plain == name and not re.search(r"-[0-9a-f]{8}$", name):  # else a name could be chosen to take another's files
         return plain
     return f"{plain or 'entry'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 

@@ -50,10 +50,11 @@ def build_site(
     if not rows:
         raise RequestError("there are no results to make a site of. Make some with `dabs run`.")
     refuse_twins(rows)
+    rows = sorted(rows, key=lambda row: row.name)
     out = out.resolve()
     _refuse_foreign(out)
     boards = boards_of(rows, tasks)
-    names = slugs(sorted({row.name for row in rows}))
+    names = slugs(row.name for row in rows)
     with replacing(out) as folder:
         for path, template, context in site_pages.every_page(rows, boards, {d.name: d for d in domains}, names):
             links = Links(root="../" * path.count("/"), slugs=names)

@@ -34,7 +34,11 @@ def every_page(
     }
     yield "index.html", "index", {**common, **_index(rows, boards, domains)}
     yield "compare.html", "compare", {**common, **_compare(boards, slugs)}
-    yield "cards.html", "cards", {**common, "cards": [_card(domain) for domain in domains.values()]}
+    yield (
+        "cards.html",
+        "cards",
+        {**common, "cards": [_card(domains[name]) for name in table.tasks if name in domains], "scored": table.tasks},
+    )
     yield "submit.html", "submit", common
     for domain, tasks in table.tasks.items():
         card = _card(domains[domain]) if domain in domains else None

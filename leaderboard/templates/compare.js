@@ -95,7 +95,7 @@
     const head = make("tr", {}, ...columns.map(([words, kind]) => make("th", kind === "text" ? { scope: "col", "data-kind": "text" } : { scope: "col", class: "number" }, words)));
     const made = make("table", { class: "sortable filterable scores" }, make("thead", {}, head), make("tbody", {}, ...rows));
     makeSortable(made);
-    return make("section", { "aria-labelledby": id }, make("h2", { id }, heading),
+    return make("section", {}, make("h2", { id }, heading),
       make("div", { class: "scroll fit", tabindex: "0", role: "region", "aria-labelledby": id }, made));
   };
   const meanRow = (mean, hrefA, hrefB) => {
