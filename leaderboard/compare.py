@@ -29,10 +29,10 @@ from leaderboard.comparison import (
     Verdict,
 )
 from leaderboard.contestants import Contestant, Key, contestants_of
-from leaderboard.evidence import Evidence, gather, paired, spread_between
+from leaderboard.evidence import Evidence, gather, paired, spread_between, steady
 from leaderboard.schema import Metric
 from leaderboard.statistics import holm, mcnemar, paired_proportions, student
-from leaderboard.summaries import TaskScores, aggregates, rank_rows
+from leaderboard.summaries import TaskScores, aggregates, domain_means, rank_rows
 
 ALPHA = 0.05
 RESAMPLES = 10_000
@@ -69,7 +69,7 @@ def compare_contestants(
         contestants: at least two, all of one protocol.
         alpha: two-sided level of tests; intervals are of 1 - alpha.
         resamples: of test examples, and of tasks.
-        groups: gives the group of each test example; whole groups are then resampled (`groups.test_groups`).
+        groups: gives the group of each test example; whole groups are then resampled (`groups.groups_of`).
         tuned: let budgets differ, as the ruleset `tuned` does.
 
     Raises:
@@ -84,8 +84,9 @@ def compare_contestants(
         raise RequestError(refusal(lines))
     board, metrics = _board(contestants, resamples, groups)
     tasks = _tasks(board)
+    whole = domain_means(board, tasks)
     pairs = [
-        _pair(a.name, b.name, board, metrics, tasks, alpha=alpha, resamples=resamples, grouped=groups is not None)
+        _pair((a.name, b.name), board, whole, metrics, tasks, alpha=alpha, resamples=resamples, grouped=bool(groups))
         for a, b in combinations(contestants, 2)
     ]
     first = contestants[0].results[0]
@@ -101,7 +102,7 @@ def compare_contestants(
         tasks=tasks,
         pairs=tuple(pairs),
         ranks={scope: tuple(Rank(name=n, rank=rank) for n, rank in rows) for scope, rows in ranked.items()},
-        notes=notes_of(contestants, pairs, tasks, grouped=groups is not None, tuned=tuned),
+        notes=notes_of(contestants, pairs, tasks, grouped=bool(groups), tuned=tuned),
     )
 
 
@@ -112,6 +113,7 @@ def _board(contestants: Sequence[Contestant], resamples: int, groups: Groups | N
         group_n = groups(key, result.suite, result.data.sha256.test) if groups else None
         board[key] = gather(contestants, key, resamples=resamples, group_n=group_n)
         metrics[key] = result.metric
+    steady(board)
     return board, metrics
 
 
@@ -135,9 +137,9 @@ def _entry(one: Contestant) -> Entry:
 
 
 def _pair(
-    a: str,
-    b: str,
+    names: tuple[str, str],
     board: Board,
+    whole: Mapping[str, Mapping[str, Evidence]],
     metrics: Mapping[Key, Metric],
     tasks: Mapping[str, Sequence[str]],
     *,
@@ -145,6 +147,7 @@ def _pair(
     resamples: int,
     grouped: bool,
 ) -> Pair:
+    a, b = names
     both = {key: (found[a], found[b]) for key, found in board.items() if a in found and b in found}
     if not both:
         raise RequestError(f"{a} and {b} have no task in common, so there is nothing to compare.")
@@ -158,7 +161,7 @@ def _pair(
         TaskScores(row=row, a=evidence[0], b=evidence[1], metric=metrics[key])
         for row, (key, evidence) in zip(judged, both.items(), strict=True)
     ]
-    domains, overall = aggregates(scores, tasks, resamples, 1 - alpha)
+    domains, overall = aggregates(names, scores, whole, tasks, resamples, 1 - alpha)
     return Pair(a=a, b=b, tasks=judged, domains=domains, overall=overall)
 
 

@@ -127,17 +127,17 @@ class Aggregate:
     scope: str
     tasks: int
     complete: bool
-    a: float | None
-    b: float | None
-    difference: Estimate | None
-    over_tasks: Estimate | None
     wins: int
     ties: int
     losses: int
-    improvement: Estimate | None
-    iqm_a: float | None
-    iqm_b: float | None
-    iqm_difference: Estimate | None
+    a: float | None = None
+    b: float | None = None
+    difference: Estimate | None = None
+    over_tasks: Estimate | None = None
+    improvement: Estimate | None = None
+    iqm_a: float | None = None
+    iqm_b: float | None = None
+    iqm_difference: Estimate | None = None
 
     def swapped(self) -> Aggregate:
         """b against a."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
-from dabs.errors import RequestError
+from dabs.errors import DabsError, RequestError
 from dabs.home import read_json
 from dabs.registry import unknown
 from leaderboard.aggregate import ordered
-from leaderboard.results import load_placed, read_predictions
-from leaderboard.schema import Result
+from leaderboard.results import explained, load_placed, read_predictions
+from leaderboard.schema import Name, Result
 
 SUBMISSION = "submission.json"
 Key = tuple[str, str]  # domain, task
@@ -139,11 +140,19 @@ def _of_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: boo
 
 
 def _title(root: Path) -> str:
-    """The name of a submission, when `root` is one."""
+    """The name of a submission, when `root` is one.
+
+    Raises:
+        DabsError: its name is not a printable text of 80 characters at most.
+    """
     path = root / SUBMISSION
-    value = read_json(path) if path.is_file() else {}
-    name = value.get("name") if isinstance(value, dict) else None
-    return name if isinstance(name, str) else ""
+    if not path.is_file():
+        return ""
+    value = read_json(path)
+    try:
+        return TypeAdapter(Name).validate_python(value.get("name") if isinstance(value, dict) else None)
+    except ValidationError as error:
+        raise DabsError(f"{path}: {explained(error)} Write the submission again with `dabs submit`.") from error
 
 
 def _told_apart(found: Sequence[Contestant]) -> list[Contestant]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -13,7 +14,7 @@ from dabs.errors import DabsError
 from leaderboard.comparable import has_encoder
 from leaderboard.contestants import Contestant, Key, Placed
 from leaderboard.resampling import SCORERS, covariance, resampled_scores
-from leaderboard.statistics import Spread, spread_of
+from leaderboard.statistics import Seeds, Spread, spread_of, steadied
 
 SAME = 1e-5  # how far a score may stand from the one its predictions give (they are weighed in float32)
 
@@ -30,6 +31,7 @@ class Evidence:
         fixed: there is no seed that could vary (the raw input).
         units: test examples, or groups when these are drawn.
         rows: hash of the test split; tasks with one hash ask about the same examples.
+        steady: `spread_over_seeds` after `steady` drew it towards that of the other tasks.
     """
 
     seeds: tuple[int, ...]
@@ -40,6 +42,13 @@ class Evidence:
     fixed: bool
     units: int
     rows: str
+
+    steady: Seeds = None
+
+    @property
+    def spread_over_seeds(self) -> Seeds:
+        """Sample variance of the scores and its degrees of freedom; None with one seed."""
+        return (float(np.var(self.scores_S, ddof=1)), len(self.seeds) - 1.0) if len(self.seeds) > 1 else None
 
     @property
     def mean(self) -> float:
@@ -157,12 +166,27 @@ def paired(a: Evidence, b: Evidence) -> bool:
     return a.draws_RS is not None and b.draws_RS is not None
 
 
-def spread_between(a: Evidence, b: Evidence) -> Spread:
-    """How uncertain mean(a) - mean(b) is; without predictions as if the two had met different examples."""
+def steady(board: Mapping[Any, dict[str, Evidence]]) -> None:
+    """Fill in `steady` of every contestant's evidence from all its tasks (or domains)."""
+    for name in {name for found in board.values() for name in found}:
+        mine = {key: found[name] for key, found in board.items() if name in found}
+        known = {key: one.spread_over_seeds for key, one in mine.items()}
+        several = {key: value for key, value in known.items() if value is not None}
+        rows = steadied([variance for variance, _ in several.values()], [df for _, df in several.values()])
+        for key, row in zip(several, rows, strict=True):
+            board[key][name] = replace(mine[key], steady=row)
+
+
+def spread_between(a: Evidence, b: Evidence, *, raw: bool = False) -> Spread:
+    """How uncertain mean(a) - mean(b) is; without predictions as if the two had met different examples.
+
+    With `raw`, seeds vary as these scores do; else as `steady` says.
+    """
+    sizes = len(a.seeds), len(b.seeds)
     if a.draws_RS is not None and b.draws_RS is not None:
         cov = covariance(np.concatenate([a.draws_RS, b.draws_RS], axis=1))
     else:
-        sizes = len(a.seeds), len(b.seeds)
         cov = np.zeros((sum(sizes), sum(sizes)))
         cov[: sizes[0], : sizes[0]], cov[sizes[0] :, sizes[0] :] = a.error**2, b.error**2
-    return spread_of(cov, a.scores_S, b.scores_S, max(a.units - 1, 1), (a.fixed, b.fixed))
+    seeds = (a.spread_over_seeds, b.spread_over_seeds) if raw else (a.steady, b.steady)
+    return spread_of(cov, sizes, seeds, (a.fixed, b.fixed), max(a.units - 1, 1))

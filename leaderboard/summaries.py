@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from leaderboard.comparison import Aggregate, Estimate, TaskComparison
-from leaderboard.evidence import Evidence, mean_evidence, spread_between
+from leaderboard.evidence import Evidence, mean_evidence, spread_between, steady
 from leaderboard.schema import Metric
 from leaderboard.statistics import (
     Spread,
+    added,
     clipped,
     improvement,
     interquartile_mean,
@@ -23,6 +24,7 @@ from leaderboard.statistics import (
 )
 
 ALL = "all domains"
+Tasks = Mapping[str, Sequence[str]]  # domain -> the tasks that any contestant has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,74 +37,123 @@ class TaskScores:
     metric: Metric
 
 
+def domain_means(
+    board: Mapping[tuple[str, str], Mapping[str, Evidence]], tasks: Tasks
+) -> dict[str, dict[str, Evidence]]:
+    """The evidence on each domain's mean, of the contestants that have all its tasks with the same seeds.
+
+    Seeds move all tasks of a domain together, as they share the encoder: the mean is taken seed by seed.
+    """
+    whole: dict[str, dict[str, Evidence]] = {}
+    for domain, names in tasks.items():
+        found = [board[domain, task] for task in names]
+        means = {
+            name: mean_evidence([one[name] for one in found]) for name in found[0] if all(name in o for o in found)
+        }
+        whole[domain] = {name: mean for name, mean in means.items() if mean}
+    steady(whole)
+    return whole
+
+
 def aggregates(
-    scores: Sequence[TaskScores], tasks: Mapping[str, Sequence[str]], resamples: int, level: float
+    pair: tuple[str, str],
+    scores: Sequence[TaskScores],
+    whole: Mapping[str, Mapping[str, Evidence]],
+    tasks: Tasks,
+    resamples: int,
+    level: float,
 ) -> tuple[tuple[Aggregate, ...], Aggregate]:
     """The aggregate of each domain in which both have a task, and that of all domains.
 
     Args:
+        pair: the two names.
         scores: a task both have.
+        whole: from `domain_means`.
         tasks: all tasks of each domain, those one of the two lacks included; a missing task empties the means.
+        resamples: of tasks, and of domains.
+        level: of the intervals.
     """
-    by_domain = {domain: [one for one in scores if one.row.domain == domain] for domain in tasks}
-    spreads, rows = [], []
-    for domain, found in by_domain.items():
-        if not found:
-            continue
-        whole = len(found) == len(tasks[domain])
-        spreads.append(_domain_spread(found) if whole else None)
-        rows.append(_aggregate(domain, [[one] for one in found], whole, spreads[-1], resamples, level))
-    units = [found for found in by_domain.values() if found]
+    units = {domain: [one for one in scores if one.row.domain == domain] for domain in tasks}
+    units = {domain: found for domain, found in units.items() if found}
+    sides = {domain: [found[name] for name in pair] for domain, found in whole.items() if all(n in found for n in pair)}
+    rows = []
+    for domain, found in units.items():
+        spread = spread_between(*sides[domain]) if domain in sides else None
+        complete = len(found) == len(tasks[domain])
+        rows.append(_aggregate(domain, found, complete, spread, resamples, level))
+    # the sum over domains needs no steadying: what one domain gains another loses
+    spread = (
+        mean_spread([spread_between(*both, raw=True) for both in sides.values()]) if len(sides) == len(tasks) else None
+    )
     complete = len(rows) == len(tasks) and all(row.complete for row in rows)
-    known = [spread for spread in spreads if spread is not None]
-    spread = mean_spread(known) if complete and len(known) == len(rows) else None
-    if len(units) == 1:  # of a single domain the tasks are what is drawn
-        return tuple(rows), _aggregate(ALL, [[one] for one in units[0]], complete, spread, resamples, level)
-    return tuple(rows), _aggregate(ALL, units, complete, spread, resamples, level)
-
-
-def _domain_spread(found: Sequence[TaskScores]) -> Spread | None:
-    """Seeds move all tasks of a domain together, as they share the encoder: the domain's mean is taken seed by seed."""
-    a, b = mean_evidence([one.a for one in found]), mean_evidence([one.b for one in found])
-    return spread_between(a, b) if a and b else None
+    if len(units) == 1:
+        return tuple(rows), replace(rows[0], scope=ALL, complete=complete)
+    return tuple(rows), _overall(list(units.values()), complete, spread, resamples, level)
 
 
 def _aggregate(
-    scope: str,
-    units: Sequence[Sequence[TaskScores]],
-    complete: bool,
-    spread: Spread | None,
-    resamples: int,
-    level: float,
+    domain: str, found: Sequence[TaskScores], complete: bool, spread: Spread | None, resamples: int, level: float
 ) -> Aggregate:
-    """Means over units (tasks of a domain, or domains), each counting the same."""
-    every = [one for unit in units for one in unit]
+    """A domain. Its tasks share their encoders, so a bootstrap over tasks says nothing of other seeds.
+
+    Therefore the interval over tasks adds the variance from seeds and examples to that from tasks (which counts some of
+    the examples' part twice), and the interquartile mean and the probability of improvement stand without intervals.
+    """
+    if not complete:
+        return _counted(domain, found, complete)
+    a, b = float(np.mean([one.a.mean for one in found])), float(np.mean([one.b.mean for one in found]))
+    gap_T = np.array([one.a.mean - one.b.mean for one in found])
+    over = over_units(a - b, gap_T[unit_draws(len(found), resamples)].mean(axis=1), len(found), level)
+    iqm_a, iqm_b = (interquartile_mean(np.concatenate([_normalised(one, side) for one in found])) for side in "ab")
+    return replace(
+        _counted(domain, found, complete),
+        a=a,
+        b=b,
+        difference=spread.estimate(a - b, level) if spread else Estimate(value=a - b),
+        over_tasks=added(over, spread, level) if spread else Estimate(value=a - b),
+        improvement=Estimate(value=float(np.mean([improvement(one.a.scores_S, one.b.scores_S) for one in found]))),
+        iqm_a=iqm_a,
+        iqm_b=iqm_b,
+        iqm_difference=Estimate(value=iqm_a - iqm_b),
+    )
+
+
+def _counted(scope: str, found: Sequence[TaskScores], complete: bool) -> Aggregate:
+    """The verdicts of a scope, the means empty."""
+    verdicts = [one.row.verdict for one in found]
+    return Aggregate(
+        scope=scope,
+        tasks=len(found),
+        complete=complete,
+        wins=verdicts.count("win"),
+        ties=verdicts.count("tie"),
+        losses=verdicts.count("loss"),
+    )
+
+
+def _overall(
+    units: Sequence[Sequence[TaskScores]], complete: bool, spread: Spread | None, resamples: int, level: float
+) -> Aggregate:
+    """All domains, each counting the same. They were pretrained apart, so a bootstrap over domains covers seeds too."""
+    counted = _counted(ALL, [one for unit in units for one in unit], complete)
+    if not complete:
+        return counted
     drawn_RU = unit_draws(len(units), resamples)
     a = float(np.mean([np.mean([one.a.mean for one in unit]) for unit in units]))
     b = float(np.mean([np.mean([one.b.mean for one in unit]) for unit in units]))
     gap_U = np.array([np.mean([one.a.mean - one.b.mean for one in unit]) for unit in units])
-    verdicts = [one.row.verdict for one in every]
     iqm_a, iqm_b, iqm_difference = _interquartile(units, drawn_RU, level)
-    return Aggregate(
-        scope=scope,
-        tasks=len(every),
-        complete=complete,
-        a=a if complete else None,
-        b=b if complete else None,
-        difference=_estimate(a - b, spread, level) if complete else None,
-        over_tasks=over_units(a - b, gap_U[drawn_RU].mean(axis=1), len(units), level) if complete else None,
-        wins=verdicts.count("win"),
-        ties=verdicts.count("tie"),
-        losses=verdicts.count("loss"),
-        improvement=_improvement(units, drawn_RU, level) if complete else None,
-        iqm_a=iqm_a if complete else None,
-        iqm_b=iqm_b if complete else None,
-        iqm_difference=iqm_difference if complete else None,
+    return replace(
+        counted,
+        a=a,
+        b=b,
+        difference=spread.estimate(a - b, level) if spread else Estimate(value=a - b),
+        over_tasks=over_units(a - b, gap_U[drawn_RU].mean(axis=1), len(units), level),
+        improvement=_improvement(units, drawn_RU, level),
+        iqm_a=iqm_a,
+        iqm_b=iqm_b,
+        iqm_difference=iqm_difference,
     )
-
-
-def _estimate(value: float, spread: Spread | None, level: float) -> Estimate:
-    return spread.estimate(value, level) if spread else Estimate(value=value)
 
 
 def _improvement(units: Sequence[Sequence[TaskScores]], drawn_RU: np.ndarray, level: float) -> Estimate:
@@ -137,7 +188,7 @@ def _normalised(one: TaskScores, side: str) -> np.ndarray:
 def rank_rows(
     names: Sequence[str],
     board: Mapping[tuple[str, str], Mapping[str, Evidence]],
-    tasks: Mapping[str, Sequence[str]],
+    tasks: Tasks,
     resamples: int,
     level: float,
 ) -> dict[str, list[tuple[str, Estimate]]]:
@@ -154,13 +205,19 @@ def rank_rows(
     if len(by_scope) == len(tasks):
         means = [table.mean(axis=0) for table in tables.values()]
         by_scope[ALL] = np.array(means) if len(means) > 1 else next(iter(tables.values()))
-    return {scope: _ranked(names, table, resamples, level) for scope, table in by_scope.items()}
+    return {
+        scope: _ranked(names, table, resamples, level, apart=scope == ALL and len(tables) > 1)
+        for scope, table in by_scope.items()
+    }
 
 
-def _ranked(names: Sequence[str], table_UA: np.ndarray, resamples: int, level: float) -> list[tuple[str, Estimate]]:
+def _ranked(
+    names: Sequence[str], table_UA: np.ndarray, resamples: int, level: float, *, apart: bool
+) -> list[tuple[str, Estimate]]:
     draws_RA = table_UA[unit_draws(len(table_UA), resamples)].mean(axis=1)
     rows = []
     for i, name in enumerate(names):
         estimate = over_units(float(table_UA[:, i].mean()), draws_RA[:, i], len(table_UA), level)
-        rows.append((name, clipped(estimate.untested(), 1.0, float(len(names)))))
+        alone = Estimate(value=estimate.value)  # tasks of one domain share their encoders
+        rows.append((name, clipped(estimate.untested(), 1.0, float(len(names))) if apart else alone))
     return sorted(rows, key=lambda row: row[1].value)

@@ -33,6 +33,7 @@ OPTIONS = {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
         "--report",
     },
+    ("compare",): {"--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out"},
     ("leaderboard",): {"--results", "--protocol", "--out"},
 }  # fmt: skip
 

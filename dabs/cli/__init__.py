@@ -19,6 +19,7 @@ VERBS = {
     "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
     "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
     "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),
+    "compare": ("comparing", "compare algorithms: which is better, where, and how sure that is"),
     "leaderboard": ("board", "show the table of results, build the HTML report or the site"),
 }
 
