@@ -77,6 +77,8 @@ def boards_of(rows: Sequence[Row], tasks: Tasks | None = None) -> list[Board]:
     """
     everything = [result for row in rows for result in row.labelled()]
     known = tasks or _tasks_of(everything)
+    for protocol in protocols_of(everything):  # also what stands in two tables is of the same data
+        build_table(everything, protocol, known, tuned=True)
     rulesets = {row.name: row.ruleset for row in rows}
     boards = []
     for ruleset in RULESETS:

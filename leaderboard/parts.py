@@ -1,7 +1,7 @@
-"""The JSON behind each number of the site: a file a cell, and one a pretraining run that its cells refer to.
+"""The JSON behind each number of the site: a file a cell, which refers to its task's and to its pretraining runs'.
 
-Together they hold everything the result files hold; what several results share stands once, which makes them a quarter
-of the size.
+Together they hold everything the result files hold; what several results share stands once, which makes them a fifth of
+the size.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 from leaderboard.aggregate import Cell, Table
 from leaderboard.schema import Result
 
-SHARED = ("schema_version", "suite", "domain", "task", "protocol", "algorithm", "algorithm_sha256")
-EQUAL = ("metric", "counts", "data", "evaluation")  # equal for all seeds of a cell; `build_table` refuses others
+SHARED = ("schema_version", "suite", "domain", "task", "protocol", "algorithm", "algorithm_sha256", "evaluation")
+TASK = ("metric", "counts", "data")  # equal for all results of a task; `build_table` refuses others
 OWN = ("seed", "score", "interval", "validation_score", "selected", "predictions", "timings")
 RUN = ("pretraining", "encoder", "environment")
 
@@ -42,7 +42,8 @@ def cell_json(name: str, cell: Cell, results: Sequence[Result], runs: Runs) -> d
     first = ordered[0].model_dump(mode="json")
     return {
         "name": name,
-        **{key: first[key] for key in (*SHARED, *EQUAL)},
+        **{key: first[key] for key in SHARED},
+        "about": f"../{task_file(cell.domain, cell.task)}",
         "mean": cell.mean,
         "deviation": cell.deviation,
         "low": cell.interval[0],
@@ -81,3 +82,14 @@ def _means(name: str, table: Table) -> dict[str, Any]:
 def cell_file(domain: str, task: str, protocol: str) -> str:
     """The file name of a cell in its row's folder."""
     return f"{domain}.{task}.{protocol}.json"
+
+
+def task_json(result: Result) -> dict[str, Any]:
+    """What any result of a task says of it."""
+    whole = result.model_dump(mode="json")
+    return {key: whole[key] for key in ("suite", "domain", "task", *TASK)}
+
+
+def task_file(domain: str, task: str) -> str:
+    """The file name of a task beside the rows' folders."""
+    return f"{domain}.{task}.json"

@@ -18,10 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dabs.errors import DabsError, RequestError
 from dabs.home import read_json
-from leaderboard.results import explained, load_results, result_files
+from leaderboard.contestants import SUBMISSION, Placed
+from leaderboard.results import explained, load_placed, result_files
 from leaderboard.schema import Name, Result, Text
 
-SUBMISSION = "submission.json"
 Ruleset = Literal["fixed", "tuned"]
 RULESETS: tuple[Ruleset, ...] = ("fixed", "tuned")
 
@@ -32,18 +32,23 @@ class Row:
 
     Attributes:
         name: what the tables call it.
-        results: as their files have them, of any protocols.
+        placed: results as their files have them, of any protocols, with these files where there are any.
         ruleset: "fixed" (one hyper-parameter setting for all domains) or "tuned".
         authors, url: empty where no submission tells.
         folder: where the submission lies; None for results that lie elsewhere.
     """
 
     name: str
-    results: tuple[Result, ...]
+    placed: tuple[Placed, ...]
     ruleset: Ruleset = "fixed"
     authors: str = ""
     url: str = ""
     folder: Path | None = None
+
+    @property
+    def results(self) -> list[Result]:
+        """Without their files."""
+        return [placed.result for placed in self.placed]
 
     def labelled(self) -> list[Result]:
         """The results under the row's name."""
@@ -80,17 +85,21 @@ def load_rows(*roots: Path) -> list[Row]:
         home = next((parent for parent in path.resolve().parents if parent in folders), None)
         (elsewhere if home is None else inside[home]).append(path)
     rows = [_submission(folder, paths) for folder, paths in inside.items()]
-    rows += rows_of(load_results(*elsewhere))
+    rows += _by_algorithm([Placed(result=result, path=path) for path, result in load_placed(*elsewhere)])
     refuse_twins(rows)
     return sorted(rows, key=lambda row: row.name)
 
 
 def rows_of(results: Iterable[Result]) -> list[Row]:
-    """One row for each algorithm of some results."""
-    found: dict[str, list[Result]] = defaultdict(list)
-    for result in results:
-        found[result.algorithm].append(result)
-    return [Row(name=name, results=tuple(group)) for name, group in sorted(found.items())]
+    """One row for each algorithm of some results, without predictions."""
+    return _by_algorithm([Placed(result=result) for result in results])
+
+
+def _by_algorithm(placed: Iterable[Placed]) -> list[Row]:
+    found: dict[str, list[Placed]] = defaultdict(list)
+    for one in placed:
+        found[one.result.algorithm].append(one)
+    return [Row(name=name, placed=tuple(group)) for name, group in sorted(found.items())]
 
 
 def refuse_twins(rows: Sequence[Row]) -> None:
@@ -123,14 +132,12 @@ def _submission(folder: Path, files: list[Path]) -> Row:
         raise DabsError(
             f"{path}: {explained(error)} Make it again with `dabs submit`, or remove the folder."
         ) from error
-    results = load_results(*files)
-    algorithms = sorted({result.algorithm for result in results})
+    placed = tuple(Placed(result=result, path=path) for path, result in load_placed(*files))
+    algorithms = sorted({one.result.algorithm for one in placed})
     if len(algorithms) != 1:
         raise DabsError(
             f"{folder} should hold the results of one algorithm and holds {len(algorithms)} "
             f"({', '.join(algorithms)[:200] or 'no result files'}). Make it again with `dabs submit`."
         )
     authors = card.authors if isinstance(card.authors, str) else ", ".join(card.authors)
-    return Row(
-        name=card.name, results=tuple(results), ruleset=card.ruleset, authors=authors, url=card.url, folder=folder
-    )
+    return Row(name=card.name, placed=placed, ruleset=card.ruleset, authors=authors, url=card.url, folder=folder)

@@ -20,7 +20,7 @@ from leaderboard.aggregate import Tasks
 from leaderboard.boards import Board, Links, boards_of
 from leaderboard.pages import asset, pages
 from leaderboard.rows import Row, refuse_twins, slugs
-from leaderboard.site_compare import Comparisons, compare_scripts
+from leaderboard.site_compare import TESTED, compare_scripts, comparisons_of
 
 MARKER = "site.json"
 ASSETS = ("style.css", "site.js", "compare.js")
@@ -31,7 +31,7 @@ def build_site(
     out: Path,
     *,
     domains: Sequence[Domain] = (),
-    comparisons: Comparisons | None = None,
+    tested: int = TESTED,
     tasks: Tasks | None = None,
 ) -> Path:
     """Write the site of all rows into the folder `out` and give its path. The same rows give the same bytes.
@@ -40,7 +40,7 @@ def build_site(
         rows: of one suite; those of the ruleset "tuned" get a table of their own.
         out: made when it is not there; replaced as a whole when it holds a site.
         domains: those whose cards are shown; domains without one get a page of numbers only.
-        comparisons: the tested rows against each other, by protocol; the compare page shows others without tests.
+        tested: rows that are tested against each other; the compare page shows the others' scores without tests.
         tasks: all tasks of each domain, as in `aggregate.build_table`.
 
     Raises:
@@ -61,7 +61,7 @@ def build_site(
             _write(folder / path, pages().get_template(f"site/{template}.html.j2").render(links=links, **context))
         for path, value in _data(rows, boards, names):
             _write(folder / path, _compact(value))
-        for path, text in compare_scripts(boards, comparisons or {}, names):
+        for path, text in compare_scripts(boards, comparisons_of(rows, boards, most=tested), names):
             _write(folder / path, text)
         for name in ASSETS:
             _write(folder / name, asset(name))
@@ -81,6 +81,8 @@ def _refuse_foreign(out: Path) -> None:
 
 def _data(rows: Sequence[Row], boards: Sequence[Board], names: dict[str, str]) -> Iterator[tuple[str, Any]]:
     """Every JSON file: its path and its value."""
+    for result in {(r.domain, r.task): r for board in boards for r in board.results}.values():
+        yield f"data/{parts.task_file(result.domain, result.task)}", parts.task_json(result)
     for row in rows:
         board = next(board for board in boards if board.ruleset == row.ruleset)
         folder, runs = f"data/{names[row.name]}", parts.Runs()

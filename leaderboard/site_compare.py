@@ -11,13 +11,51 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any
 
-from leaderboard.aggregate import Table
+from leaderboard.aggregate import FLOORS, Table, ordered
 from leaderboard.boards import Board
+from leaderboard.compare import compare_contestants
 from leaderboard.comparison import Comparison
+from leaderboard.contestants import Contestant, contestant
+from leaderboard.rows import Row
+from leaderboard.views import headline
 
+TESTED = 20  # rows that are tested against each other unless told otherwise
 Comparisons = Mapping[str, Comparison]  # protocol -> the tested rows against each other
+
+
+def comparisons_of(rows: Sequence[Row], boards: Sequence[Board], *, most: int = TESTED) -> dict[str, Comparison]:
+    """Test rows against each other, by protocol: random encoder, raw input, and the best others of each ruleset.
+
+    Args:
+        most: rows that are tested; a pair costs about a fifth of a second.
+    """
+    placed = {row.name: row for row in rows}
+    found = {}
+    for protocol in dict.fromkeys(table.protocol for board in boards for table in board.tables):
+        contestants: list[Contestant] = []
+        for name in _ranked(boards, protocol):
+            mine = [one for one in placed[name].placed if one.result.protocol == protocol]
+            one = contestant(name, str(placed[name].folder or name), mine)
+            if len(contestants) < most and one.cells and all(one.cells.keys() & c.cells.keys() for c in contestants):
+                contestants.append(one)
+        if len(contestants) > 1:
+            tuned = any(placed[one.name].ruleset == "tuned" for one in contestants)
+            order = ordered(one.name for one in contestants)
+            found[protocol] = compare_contestants(sorted(contestants, key=lambda c: order.index(c.name)), tuned=tuned)
+    return found
+
+
+def _ranked(boards: Sequence[Board], protocol: str) -> list[str]:
+    """Every row once: the floors, then the best of each ruleset in turn."""
+    columns = []
+    for board in boards:
+        tables = [table for table in board.tables if table.protocol == protocol]
+        columns += [[row["algorithm"] for row in headline(table)] for table in tables]
+    turns = [name for turn in zip_longest(*columns) for name in turn if name is not None]
+    return list(dict.fromkeys([*(name for name in FLOORS if name in turns), *turns]))
 
 
 def compare_scripts(

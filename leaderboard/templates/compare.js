@@ -61,7 +61,8 @@
     const [i, j] = [contestants.indexOf(a), contestants.indexOf(b)];
     if (i < 0 || j < 0) {
       const [rowA, rowB] = await Promise.all([load("row", a), load("row", b)]);
-      return rowA[protocol] && rowB[protocol] ? plain(rowA[protocol], rowB[protocol]) : null;
+      const pair = rowA[protocol] && rowB[protocol] ? plain(rowA[protocol], rowB[protocol]) : null;
+      return pair && pair.tasks.length ? pair : null;
     }
     const pair = (await load("pairs", i < j ? a : b))[protocol][i < j ? b : a];
     return i < j ? pair : swapped(pair);
@@ -83,11 +84,12 @@
   const bar = (estimate, most) => {
     const place = (value) => (60 + (54 * value) / most).toFixed(1);
     const svg = make("svg", { viewBox: "0 0 120 14", width: 120, height: 14, "aria-hidden": "true" });
-    svg.append(make("path", { class: "rule", d: "M60 0V14" }));
+    svg.append(make("path", { class: "zero", d: "M60 0V14" }));
     if (estimate.low !== null) svg.append(make("path", { class: "interval", d: `M${place(estimate.low)} 7H${place(estimate.high)}` }));
     svg.append(make("path", { class: "dot", d: `M${place(estimate.value)} 3.5l3.5 3.5-3.5 3.5-3.5-3.5z` }));
-    const tone = estimate.low > 0 ? "ahead" : estimate.high < 0 ? "behind" : "level";
-    return make("td", { class: `number ${estimate.low === null ? "level" : tone}`, "data-value": estimate.value }, svg);
+    const { low, high } = estimate;
+    const tone = low === null ? "level" : low > 0 ? "ahead" : high < 0 ? "behind" : "level";
+    return make("td", { class: `number ${tone}`, "data-value": estimate.value }, svg);
   };
 
   // ---- tables
@@ -117,10 +119,10 @@
       number(task.difference.p, chance(task.difference.p), { "data-key": key("p"), title: task.test }),
       number(task.p_holm, chance(task.p_holm), { "data-key": key("p_holm") }),
       make("td", { "data-key": key("verdict"), "data-value": task.verdict }, verdicts[task.verdict]),
-      make("td", { class: "long" }, task.test),
     ];
-    return make("tr", {}, make("th", { scope: "row" }, make("a", { href: `tasks/${task.domain}.${task.task}.html` }, task.task)),
-      make("td", {}, task.domain), make("td", {}, task.metric), score(task.a, href(a), key("a")), score(task.b, href(b), key("b")),
+    const about = make("small", {}, ` ${task.domain}, ${task.metric}`);
+    return make("tr", {}, make("th", { scope: "row" }, make("a", { href: `tasks/${task.domain}.${task.task}.html` }, task.task), about),
+      score(task.a, href(a), key("a")), score(task.b, href(b), key("b")),
       difference(task.difference, key("difference")), bar(task.difference, most), ...more);
   };
 
@@ -147,12 +149,13 @@
     const extra = tested ? [["Over tasks"], ["Wins / ties / losses"], ["P(improvement)"], ["IQM difference"]] : [];
     const means = table("Means", "means", [["Domain", "text"], [nameA()], [nameB()], ["Difference"], ...extra],
       [pair.overall, ...pair.domains].map((mean) => meanRow(mean, `data/${a}/summary.json`, `data/${b}/summary.json`)));
-    const tests = tested ? [["p"], ["p, Holm"], ["Verdict", "text"], ["Test", "text"]] : [];
+    const tests = tested ? [["p"], ["p, Holm"], ["Verdict", "text"]] : [];
     const tasks = table("Task by task", "tasks",
-      [["Task", "text"], ["Domain", "text"], ["Metric", "text"], [nameA()], [nameB()], ["Difference"], ["Interval"], ...tests],
+      [["Task", "text"], [nameA()], [nameB()], ["Difference"], ["Interval"], ...tests],
       pair.tasks.map((task) => taskRow(task, a, b, protocol, most)));
+    const how = [...new Set(pair.tasks.map((task) => task.test))].join("; ");
     const words = tested
-      ? `Scores × 100. Under each difference its ${level} interval; “over tasks” is uncertain by the choice of tasks instead. A verdict holds at ${about.alpha} after Holm’s correction over the tasks.`
+      ? `Scores × 100. Under each difference its ${level} interval; “over tasks” is uncertain by the choice of tasks instead. A verdict holds at ${about.alpha} after Holm’s correction over the tasks. Tests: ${how}.`
       : "Scores × 100. These two are not tested here: the site tests its best rows against each other. For intervals and p values run “dabs compare” on the two.";
     const json = new Blob([JSON.stringify({ protocol, ...pair }, null, 2)], { type: "application/json" });
     const download = make("a", { class: "button", href: URL.createObjectURL(json), download: `compare.${a}.${b}.${protocol}.json` }, "This comparison as JSON");
@@ -174,7 +177,7 @@
       try {
         const pair = a === b ? null : await pairOf(a, b, by);
         if (pair) drawn = draw(pair, a, b, by);
-        else if (a !== b) drawn.said = ["One of the two has no results of this protocol."];
+        else if (a !== b) drawn.said = ["The two have no task in common under this protocol."];
       } catch (error) {
         drawn.said = [`${error.message}; is the site's folder complete?`];
       }

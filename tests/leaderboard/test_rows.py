@@ -73,7 +73,7 @@ def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "b", [make(algorithm="Ours", task="side")])
     with pytest.raises(RequestError, match=r"'Ours'.*without a submission"):
         load_rows(tmp_path)
-    refuse_twins([Row(name="a", results=()), Row(name="b", results=())])
+    refuse_twins([Row(name="a", placed=()), Row(name="b", placed=())])
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_only_web_addresses_are_led_to(url: str, led: bool) -> None:
-    assert Row(name="a", results=(), url=url).link == (url if led else "")
+    assert Row(name="a", placed=(), url=url).link == (url if led else "")
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), unique=True))

@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from dabs.errors import RequestError
 from dabs.registry import domain_names, find_domain
 from leaderboard.boards import DRAWN
+from leaderboard.contestants import Placed
 from leaderboard.results import load_results
 from leaderboard.rows import Row, rows_of
 from leaderboard.site import build_site
@@ -30,7 +32,7 @@ def tuned_row(**changes: Any) -> Row:
     config = {"pretraining": results[0].pretraining.model_copy(update={"config": {"lr": 0.5, "options": {"a": 1}}})}
     results = [result.model_copy(update=config) for result in results]
     values = {"name": "Ours", "authors": "A. One", "url": "https://example.org/ours", "ruleset": "tuned"}
-    return Row(results=tuple(results), folder=Path("ours"), **(values | changes))
+    return Row(placed=tuple(Placed(result=result) for result in results), folder=Path("ours"), **(values | changes))
 
 
 def files_of(site: Path) -> dict[str, str]:
@@ -117,7 +119,10 @@ def test_the_json_holds_all_that_the_result_files_hold(committed: Path) -> None:
         cell = json.loads(path.read_text())
         if "results" not in cell:
             continue
-        shared = {key: cell[key] for key in cell.keys() - {"name", "mean", "deviation", "low", "high", "results"}}
+        shared = {
+            key: cell[key] for key in cell.keys() - {"name", "mean", "deviation", "low", "high", "results", "about"}
+        }
+        shared |= json.loads((path.parent / cell["about"]).read_text())
         for own in cell["results"]:
             run = json.loads((path.parent / own.pop("run")).read_text())
             whole = results.pop((cell["algorithm"], cell["domain"], cell["task"], cell["protocol"], own["seed"]))
@@ -253,7 +258,7 @@ def test_hostile_strings_change_nothing(browser: Any, tmp_path: Path, name: str)
     hurt = [
         r.model_copy(update={"pretraining": r.pretraining.model_copy(update={"config": config})}) for r in ours.results
     ]
-    ours = Row(**{**vars(ours), "results": tuple(hurt)})
+    ours = replace(ours, placed=tuple(Placed(result=result) for result in hurt))
     site = build_site([*rows_of(make_suite(("linear",), seeds=1)), ours], tmp_path / "site")
     mine = next(
         path
