@@ -159,7 +159,7 @@
       : "Scores × 100. These two are not tested here: the site tests its best rows against each other. For intervals and p values run “dabs compare” on the two.";
     const json = new Blob([JSON.stringify({ protocol, ...pair }, null, 2)], { type: "application/json" });
     const download = make("a", { class: "button", href: URL.createObjectURL(json), download: `compare.${a}.${b}.${protocol}.json` }, "This comparison as JSON");
-    const notes = make("ul", { class: "plain caption" }, ...about.notes.map((note) => make("li", {}, note)));
+    const notes = make("ul", { class: "plain caption notes" }, ...about.notes.map((note) => make("li", {}, note)));
     const parts = [make("p", { class: "caption" }, words), means, tasks, make("p", { class: "actions" }, download)];
     return { said: summary(pair, level), parts: about.notes.length ? [...parts, notes] : parts };
   };
