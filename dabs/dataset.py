@@ -51,6 +51,13 @@ class Scalar:
 Target = Classes | MultiLabel | Scalar
 
 
+def target_of(target: Target) -> str:
+    """A target in a few words, e.g. `7 classes`."""
+    if isinstance(target, Classes):
+        return f"{len(target)} classes"
+    return f"{len(target)} findings" if isinstance(target, MultiLabel) else f"score {target.low:g} to {target.high:g}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """What a reader must know of a dataset before trusting a number from it."""

@@ -36,6 +36,7 @@ OPTIONS = {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
         "--report",
     },
+    ("compare",): {"--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out"},
     ("leaderboard",): {"--results", "--protocol", "--out"},
     ("leaderboard", "verify"): {"--root", "--suite"},
     ("submit",): {

@@ -1,4 +1,4 @@
-"""`dabs leaderboard show|build|verify`: the table of results in the terminal; the HTML report; checks of both."""
+"""`dabs leaderboard show|build|verify`: the table of results; the HTML report or the site; checks of what is committed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
 @dataclass(frozen=True, kw_only=True)
 class BoardOptions:
-    """Show the table of results, build the HTML report, or verify what is committed (`verify --help`)."""
+    """Show the table of results, build the HTML report or the site, or verify what is committed (`verify --help`)."""
 
     action: tyro.conf.Positional[Literal["show", "build", "verify"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
-    out: Path = Path("report.html")  # where the report is written
+    out: Path = Path("report.html")  # a file that ends in .html: the report in one file; else a folder: the site
 
 
 def main(arguments: list[str]) -> int | None:
@@ -32,8 +32,11 @@ def main(arguments: list[str]) -> int | None:
     if options.action == "show":
         show(list(options.results), protocol=options.protocol)
         return None
-    path = build(list(options.results), options.out)
-    Console().print(f"report: {path.resolve()}", highlight=False, soft_wrap=True)
+    if options.out.suffix == ".html":
+        where = f"report: {build(list(options.results), options.out).resolve()}"
+    else:
+        where = f"site: {site(list(options.results), options.out) / 'index.html'}"
+    Console().print(where, highlight=False, soft_wrap=True)
     return None
 
 
@@ -52,3 +55,16 @@ def build(roots: list[Path], out: Path, tasks: Tasks = None) -> Path:
     from leaderboard.results import load_results
 
     return build_report(load_results(*roots), out, tasks)
+
+
+def site(roots: list[Path], out: Path) -> Path:
+    """Write the site of all results and submissions below some folders, with the cards of the domains they are of."""
+    from dabs.registry import SUITES, domain_names, find_domain
+    from leaderboard.rows import load_rows
+    from leaderboard.site import build_site
+
+    rows = load_rows(*roots)
+    seen = {(result.domain, result.suite) for row in rows for result in row.results}
+    known = set(domain_names())
+    domains = [find_domain(name, suite) for name, suite in sorted(seen) if name in known and suite in SUITES]
+    return build_site(rows, out, domains=domains)

@@ -10,9 +10,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from dabs.dataset import Classes, MultiLabel, Target
+from dabs.dataset import target_of
 from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
-from dabs.specs import Series, Specs, Tokens
+from dabs.specs import inputs_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,26 +33,6 @@ def main(arguments: list[str]) -> None:
         console.print(task_table(options.suite))
     if options.what in ("all", "algorithms"):
         console.print(algorithm_table())
-
-
-def inputs_of(specs: Specs) -> str:
-    """Specs in a few words, e.g. `Image 32x32x3, patch 4 (64)`."""
-    words = []
-    for spec in specs:
-        if isinstance(spec, Tokens):
-            words.append(f"Tokens {spec.length} of {spec.vocabulary:,}")
-        elif isinstance(spec, Series):
-            words.append(f"Series {spec.steps}×{spec.channels}, segment {spec.segment} ({spec.embeddings})")
-        else:
-            words.append(f"Image {spec.height}×{spec.width}×{spec.channels}, patch {spec.patch} ({spec.embeddings})")
-    return " + ".join(words)
-
-
-def target_of(target: Target) -> str:
-    """A target in a few words, e.g. `7 classes`."""
-    if isinstance(target, Classes):
-        return f"{len(target)} classes"
-    return f"{len(target)} findings" if isinstance(target, MultiLabel) else f"score {target.low:g} to {target.high:g}"
 
 
 def domain_table(suite: str) -> Table:
