@@ -146,19 +146,39 @@ class Workspace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """One dataset of a domain that is fetched, built and kept by itself: a user may have some and not others.
+
+    Attributes:
+        dataset: `PRETRAIN` or a task's name.
+        sources: what to fetch first.
+        build: yields the rows of this dataset's splits and of no other.
+        version: raised when `build` changes what it yields; prepared data of another version is refused.
+    """
+
+    dataset: str
+    sources: tuple[Source, ...]
+    build: Callable[[Workspace], Iterator[Rows]]
+    version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Domain:
     """A kind of data: one pretraining set without labels and the tasks that say what was learned.
 
     Attributes:
         name: equal to the file's name.
-        suite: "lite" or "paper".
+        suite: one of `dabs.registry.SUITES`.
         title: a few words for tables.
         specs: the inputs of every example of the domain.
         card: of the pretraining set.
         tasks: at least one.
         sources: what to fetch first.
-        build: yields the rows of every split.
+        build: yields the rows of every split; None where the domain has parts.
         version: raised when `build` changes what it yields; prepared data of another version is refused.
+        parts: for a domain whose datasets come from many places: one for `PRETRAIN` and for each task, instead of
+            `sources`, `build` and `version`.
+        encoder: sizes of the encoder of the standard budget: "small" or "paper".
         steps: pretraining steps of the suite's standard budget.
         batch_size: examples a step of the standard budget.
     """
@@ -169,9 +189,11 @@ class Domain:
     specs: Specs
     card: Card
     tasks: tuple[Task, ...]
-    sources: tuple[Source, ...]
-    build: Callable[[Workspace], Iterator[Rows]]
+    sources: tuple[Source, ...] = ()
+    build: Callable[[Workspace], Iterator[Rows]] | None = None
     version: int = 1
+    parts: tuple[Part, ...] = ()
+    encoder: str = "small"
     steps: int = 250
     batch_size: int = 64
 

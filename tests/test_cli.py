@@ -19,7 +19,7 @@ from dabs.home import read_json
 # Frozen: a change here is a change of the command line and belongs in the changelog.
 OPTIONS = {
     ("list",): {"--suite"},
-    ("data",): {"--suite", "--force", "--no-force"},
+    ("data",): {"--suite", "--tasks", "--force", "--no-force", "--data-dir", "--tokenizer"},
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
         "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",

@@ -64,13 +64,14 @@ def check(cell: Cell) -> None:
     Raises:
         DabsError: it does; the message says what differs.
     """
+    from dabs.dataset import PRETRAIN
     from dabs.prepared import is_prepared
     from dabs.pretrain import identity_of, resolve
 
     if cell.is_raw or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
-    if is_prepared(domain):
+    if is_prepared(domain, (PRETRAIN,)):
         check_folder(cell.folder, config, identity_of(algorithm, domain))
 
 

@@ -20,7 +20,7 @@ from dabs.cli.screens import training_progress
 from dabs.errors import DabsError, RequestError
 from dabs.home import write_json
 from dabs.raw_input import RAW
-from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import Suite, algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.run import PretrainConfig, environment
 
 
@@ -32,8 +32,8 @@ class GridOptions:
     domains: tuple[str, ...] = ()  # which domains; all when none is named
     seeds: int = 1  # pretraining seeds 0 .. N-1 of every algorithm
     protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how encoders are read
-    suite: Literal["lite"] = "lite"  # which data
-    encoder: Literal["small", "paper"] = "small"  # sizes of the encoder
+    suite: Suite = "lite"  # which data
+    encoder: Literal["auto", "small", "paper"] = "auto"  # sizes of the encoder; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
     jobs: int = 0  # cells at a time; 0: one a core up to four without a GPU, else one
@@ -54,7 +54,7 @@ def plan(options: GridOptions) -> list[Cell]:
         RequestError: an unknown algorithm, domain or task.
     """
     algorithms = options.algorithms or tuple(algorithm_names())
-    domains = options.domains or tuple(domain_names())
+    domains = options.domains or tuple(domain_names(options.suite))
     if options.seeds < 1 or options.steps < 0 or options.jobs < 0 or not options.protocol:
         raise RequestError(
             "--seeds must be at least 1, --steps and --jobs at least 0, and --protocol names one or more."
