@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dabs.errors import DabsError
 from dabs.specs import Specs
@@ -84,6 +84,20 @@ class Task:
     metric: str
     apart: str
     card: Card | None = None
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A `say` that also draws: the command line's."""
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """So many of a file's bytes are there; `total` is 0 where unknown."""
+        ...
+
+
+def drawn(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """How to show the progress of a download where `say` can draw it; else nothing is shown."""
+    return say.progress if isinstance(say, Drawing) else lambda name, done, total: None
 
 
 class Source(Protocol):

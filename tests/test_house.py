@@ -25,7 +25,9 @@ def imported(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+            # `from domains.paper import _rows` takes a file, `from domains.paper._rows import Rows` a name in it
+            folder = (ROOT / node.module.replace(".", "/")).is_dir()
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if folder else {node.module}
     return names
 
 

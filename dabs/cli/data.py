@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from dabs.cli.screens import DataScreen
 from dabs.dataset import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
 from dabs.registry import Suite, domain_names, find_domain
@@ -63,11 +64,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
             console.print(f"[{number}/{len(domains)}] {domain.name}: ready in {folder_of(domain)}", highlight=False)
             continue
         begun = time.perf_counter()
-        with console.status(f"{domain.name}") as live:
-
-            def say(line: str, name: str = domain.name, live: object = live) -> None:
-                live.update(f"[{number}/{len(domains)}] {name}: {line}")  # type: ignore[attr-defined]  # noqa: B023
-
+        with DataScreen(f"[{number}/{len(domains)}] {domain.name}", console) as say:
             try:
                 prepare(domain, say, force=force, datasets=datasets)
             except DabsError as error:
