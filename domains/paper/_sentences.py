@@ -36,7 +36,10 @@ def _plain(text: str) -> str:
 
 
 def read_tsv(path: Path, columns: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
-    """The rows of a tab-separated file, quotes taken as they are; rows that are cut short are left out, as on the hub.
+    """The rows of a tab-separated file; rows that are cut short are left out, as on the hub.
+
+    The official files do not quote fields, and sentences hold single quotes; many copies were written again by a CSV
+    writer, which doubled them: only a field that can come from nothing else is taken out of its quotes.
 
     Args:
         path: with a first line of column names, unless `columns` are given.
@@ -46,7 +49,13 @@ def read_tsv(path: Path, columns: tuple[str, ...] = ()) -> Iterator[dict[str, st
         # every sentence is on one line; `csv` alone would also break at a lone carriage return
         lines = (line.rstrip("\r\n") for line in handle.read().split("\n"))
         reader = csv.DictReader(lines, list(columns) or None, delimiter="\t", quoting=csv.QUOTE_NONE)
-        yield from (row for row in reader if None not in row.values())
+        yield from ({k: _unquoted(v) for k, v in row.items()} for row in reader if None not in row.values())
+
+
+def _unquoted(field: str) -> str:
+    inside = field[1:-1]
+    doubled = len(field) > 2 and field[0] == field[-1] == '"' and '""' in inside and '"' not in inside.replace('""', "")
+    return inside.replace('""', '"') if doubled else field
 
 
 def carve(sentences: list[Sentence], seed: object) -> tuple[list[Sentence], list[Sentence]]:
@@ -58,7 +67,11 @@ def carve(sentences: list[Sentence], seed: object) -> tuple[list[Sentence], list
     together = _linked(sentences)
     room = min(int(SHARE * len(sentences)), MOST)
     aside: set[int] = set()
-    for members in sorted(together, key=lambda m: hashlib.sha256(f"{seed}\n{sentences[m[0]].key}".encode()).digest()):
+
+    def draw(members: list[int]) -> bytes:
+        return hashlib.sha256(f"{seed}\n{min(sentences[i].key for i in members)}".encode()).digest()
+
+    for members in sorted(together, key=draw):
         if len(members) <= room:
             room -= len(members)
             aside.update(members)
@@ -106,7 +119,11 @@ def sentence_rows(
     Raises:
         BuildError: a split is empty.
     """
-    for split, sentences in splits.items():
+    seen: set[bytes] = (
+        set()
+    )  # rows of the stricter splits: other texts may become equal by the cut or by unknown pieces
+    for split in (TEST, VALIDATION, TRAIN):
+        sentences, shown = splits[split], set[bytes]()
         if not sentences:
             raise BuildError(f"{dataset}: its {split} split is empty. The files are not those of the whole dataset.")
         say(f"encoding {dataset} {split}, {len(sentences):,} rows")
@@ -116,4 +133,10 @@ def sentence_rows(
             ids = encode(tokenizer, first, others[0] if others else None, length)
             group = [hashlib.sha256(s.key.encode()).hexdigest()[:16] for s in block]
             label = np.array([s.label for s in block], np.float32 if scalar else np.int64)
-            yield Rows(dataset=dataset, split=split, inputs=(ids,), label=label, group=group)
+            raw = [row.tobytes() for row in ids]
+            kept = [i for i, row in enumerate(raw) if row not in seen]
+            shown.update(raw)
+            group = [group[i] for i in kept]
+            yield Rows(dataset=dataset, split=split, inputs=(ids[kept],), label=label[kept], group=group)
+        if split != TRAIN:
+            seen |= shown
