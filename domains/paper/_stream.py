@@ -166,9 +166,9 @@ class TokenStream:
             for row in islice(rows, wanted):
                 texts.append(row["text"])
                 languages.append(row["language"])
-        except OSError as error:
+        except Exception as error:  # of the hub's client, of the HTTP library, of the system, of damaged JSON
             raise DabsError(
-                f"the stream broke in block {number} ({error}). {number} blocks are kept in {self.folder}; run the "
+                f"the stream broke in block {number} ({type(error).__name__}: {error}). {number} blocks are kept in {self.folder}; run the "
                 "same command again to go on from there."
             ) from error
         if texts:
