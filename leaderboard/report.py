@@ -18,6 +18,7 @@ from dabs.errors import RequestError
 from dabs.home import replacing
 from leaderboard import plots
 from leaderboard.aggregate import Table, Tasks, build_table, ordered, protocols_of
+from leaderboard.published import published_of
 from leaderboard.schema import Result
 from leaderboard.table import best, legend, mark, points, protocol_name, seeds_of
 
@@ -45,6 +46,7 @@ def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = Non
         looks=list(known.values()),
         legend=legend(tables[0]),
         curves=_curves(results, known),
+        published=published_of(results[0].suite),
         data=_data(results, tables[0]),
         runs=_runs(results),
         environments=_environments(results),

@@ -33,7 +33,7 @@ OPTIONS = {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
         "--report",
     },
-    ("leaderboard",): {"--results", "--protocol", "--out"},
+    ("leaderboard",): {"--results", "--suite", "--protocol", "--out"},
 }  # fmt: skip
 
 

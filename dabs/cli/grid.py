@@ -125,11 +125,12 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         console.print(f"failed {name}: {reason}", highlight=False, markup=False, style="red")
     if not failed and len(todo) == len(cells):  # a resumed or incomplete grid says nothing of the whole
         _write_timing(options, cells, spent)
-    if any(options.out.rglob("*.result.json")):
+    if any((options.out / options.suite).rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
-        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks)
-        where = build([options.out], options.report or options.out / "report.html", tasks)
+        suite = options.suite
+        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
+        where = build([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
         console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     return failed

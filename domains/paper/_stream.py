@@ -168,8 +168,8 @@ class TokenStream:
                 languages.append(row["language"])
         except Exception as error:  # of the hub's client, of the HTTP library, of the system, of damaged JSON
             raise DabsError(
-                f"the stream broke in block {number} ({type(error).__name__}: {error}). {number} blocks are kept in {self.folder}; run the "
-                "same command again to go on from there."
+                f"the stream broke in block {number} ({type(error).__name__}: {error}). {number} blocks are kept in "
+                f"{self.folder}; run the same command again to go on from there."
             ) from error
         if texts:
             write_json(self._state(number + 1), json.loads(json.dumps(self.stream.state_dict())))
