@@ -16,6 +16,7 @@ import numpy as np
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Rows
 
 BLOCK = 64  # items a process decodes at a time: 9.6 MB of 224×224 pictures
+FEW = 16  # blocks; up to so many are decoded sooner than processes have started and imported what they need
 AHEAD = 2  # blocks a process may be ahead of what is written
 SHARE = 0.1  # of the training units, put aside for validation where the publisher has no such split
 
@@ -77,9 +78,9 @@ Decoded = tuple[np.ndarray, list[int]]  # rows of a block, and which item each b
 def _decoded(items: Iterable[Item], decode: Decode) -> Iterator[tuple[list[Item], np.ndarray, list[int]]]:
     """Blocks in order. Few items are decoded here; for more, processes are worth their start."""
     blocks = _blocks(items)
-    first = list(islice(blocks, 2))
+    first = list(islice(blocks, FEW + 1))
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(first) < 2 or workers == 1:
+    if len(first) <= FEW or workers == 1:
         for block in chain(first, blocks):
             yield block, *_decode_block(block, decode)
         return

@@ -1,13 +1,12 @@
 """Datasets of the paper in their official layout, put together for tests: samples as they are, the rest generated.
 
-`lay_out(name, samples, folder)` makes `folder/NAME`, which `--data-dir folder` finds. What is not from the sample is said
-beside each function; pixels of generated pictures are noise, clips are tones.
+`lay_out(name, samples, folder)` makes `folder/NAME`, which `--data-dir folder` finds. What is not from the sample is
+said in each function; pixels of generated pictures are noise, clips are tones.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from PIL import Image
 def link(source: Path, target: Path) -> None:
     """A link to a sample's file or folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    os.symlink(source, target)
+    target.symlink_to(source)
 
 
 def picture(path: Path, width: int = 40, height: int = 30, seed: int = 0) -> Path:
@@ -129,8 +128,8 @@ def fluent_speech(samples: Path, folder: Path) -> None:
 
 
 def google_speech(samples: Path, folder: Path) -> None:
-    """Real clips; the lists are neither the official ones (where all of these are tested) nor the sample's, which do not
-    keep speakers apart: every fourth speaker validates, every fourth is tested."""
+    """Real clips; the lists are neither the official ones (where all of these are tested) nor the sample's, which do
+    not keep speakers apart: every fourth speaker validates, every fourth is tested."""
     target = folder / "SpeechCommands/speech_commands_v0.02"
     clips = sorted((samples / "google_speech").glob("*/*.wav"))
     for path in clips:
