@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +18,15 @@ from rich.console import Console
 
 from dabs.cli.cells import Cell, check, is_done, prepare_domain, run_cell, start_worker
 from dabs.cli.screens import training_progress
+from dabs.dataset import Domain
 from dabs.errors import DabsError, RequestError
 from dabs.home import write_json
 from dabs.raw_input import RAW
 from dabs.registry import Suite, algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.run import PretrainConfig, environment
+from dabs.specs import Tokens
+
+RAW_VALUES = 1 << 15  # in one input of an example, at most, for the raw-input row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +72,7 @@ def plan(options: GridOptions) -> list[Cell]:
         raise RequestError(f"two rows of the table would be called {', '.join(twice)}; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
     rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
+    readable = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
     return [
         Cell(
             config=PretrainConfig(
@@ -84,7 +90,13 @@ def plan(options: GridOptions) -> list[Cell]:
         )
         for algorithm, seed in rows
         for domain in domains
+        if algorithm != RAW or domain in readable
     ]
+
+
+def _raw_fits(domain: Domain) -> bool:
+    """Whether the principal components of a domain's raw inputs can be held in memory; those of 224×224 cannot."""
+    return all(isinstance(spec, Tokens) or prod(spec.shape) <= RAW_VALUES for spec in domain.specs)
 
 
 def jobs_of(options: GridOptions) -> int:

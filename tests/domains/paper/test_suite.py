@@ -113,6 +113,17 @@ def test_a_user_with_nothing_is_told_what_to_do_for_every_set(name, raw, monkeyp
         assert f"{name} {part.dataset}: " in said
 
 
+def test_the_grid_leaves_out_the_raw_row_of_large_inputs():
+    from dabs.cli.grid import GridOptions, plan
+
+    def raw(suite):
+        return {cell.config.domain for cell in plan(GridOptions(suite=suite, algorithms=("none",))) if cell.is_raw}
+
+    assert raw("paper") == {"sensor", "english_text", "multilingual_text"}
+    assert raw("paper32") == set(domain_names("paper32"))
+    assert raw("lite") == set(domain_names("lite"))
+
+
 @pytest.mark.parametrize("suite", ["paper", "paper32"])
 def test_lists_show_the_suite(suite, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
