@@ -19,7 +19,7 @@ from dabs.home import read_json, write_json
 
 CHUNK = 1 << 16  # bytes; of a cut connection at most so many are asked for again
 ATTEMPTS = 5  # times in a row that nothing came before giving up
-TIMEOUT = (15, 60)  # seconds to connect, and between two pieces
+TIMEOUT = (15, 30)  # seconds to connect, and between two pieces
 BUSY = (429, 502, 503, 504)  # the server asks to come back later
 WAIT = 2.0  # seconds before the second attempt, doubled each time
 
@@ -82,7 +82,10 @@ def _receive(url: str, part: Path, progress: Progress, stop: threading.Event) ->
     import requests
 
     note, headers = part.with_name(f"{part.name}.json"), {"Accept-Encoding": "identity"}
-    start, validator = _size(part), read_json(note)["validator"] if note.exists() else ""
+    begun = read_json(note) if note.exists() else {"validator": "", "total": 0}
+    start, validator = _size(part), begun["validator"]
+    if start and start == begun["total"]:  # stopped between the last byte and the checksum
+        return True
     if start and validator:
         # If-Range: the server gives the rest only when the file is still the one that was begun, else all of it
         headers |= {"Range": f"bytes={start}-", "If-Range": validator}

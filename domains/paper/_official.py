@@ -94,10 +94,13 @@ class OfficialFiles:
         if self._is_whole(root):
             return root
         if self.archives:
-            root.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(root.parent / f".{self.name}.lock"):  # a second process waits instead of writing over it
-                if not self._is_whole(root):
-                    self._get(root, say)
+            try:
+                root.parent.mkdir(parents=True, exist_ok=True)
+                with FileLock(root.parent / f".{self.name}.lock"):  # a second process waits instead of writing over it
+                    if not self._is_whole(root):
+                        self._get(root, say)
+            except OSError as error:
+                raise DabsError(f"cannot write {root}: {error}. Choose another folder with --data-dir.") from error
         if not self._is_whole(root):
             raise self._incomplete(root)
         return root

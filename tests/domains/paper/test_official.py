@@ -126,6 +126,36 @@ def test_a_connection_cut_in_the_middle_goes_on_from_there(raw, served, dtd):
     assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
 
 
+def test_a_part_that_is_whole_is_not_asked_for_again(raw, served, dtd, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(_download, "_accept", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            dtd.fetch(raw, quiet)
+    dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) == 1
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def stopped(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_a_folder_that_cannot_be_written(raw, served, dtd, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DABS_DATA_DIR", str(tmp_path / "file" / "below"))
+    with pytest.raises(DabsError, match=r"cannot write .*below/dtd.*--data-dir"):
+        dtd.fetch(raw, quiet)
+
+
+def test_two_at_the_same_time_download_once(raw, served, dtd):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: dtd.fetch(raw, quiet), range(3)))
+    assert found == [raw / "dtd"] * 3
+    assert len(served.seen["/dtd.tar.gz"]) == 1
+
+
 def test_a_server_without_ranges_starts_again(raw, served, dtd):
     served.ranges, served.cut_after["/dtd.tar.gz"] = False, [1_500_000]
     dtd.fetch(raw, quiet)
