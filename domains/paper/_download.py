@@ -82,7 +82,7 @@ def _receive(url: str, part: Path, progress: Progress, stop: threading.Event) ->
     import requests
 
     note, headers = part.with_name(f"{part.name}.json"), {"Accept-Encoding": "identity"}
-    begun = read_json(note) if note.exists() else {"validator": "", "total": 0}
+    begun: dict[str, Any] = read_json(note) if note.exists() else {"validator": "", "total": 0}
     start, validator = _size(part), begun["validator"]
     if start and start == begun["total"]:  # stopped between the last byte and the checksum
         return True
