@@ -106,7 +106,7 @@ def show_published(published: Published, console: Console) -> None:
     for algorithm in published.algorithms:
         table.add_column(algorithm, justify="right")
     for row in published.rows:
-        table.add_row(f"{row.domain}, {row.label}", *(f"{row.percent[a]:.1f}" for a in published.algorithms))
+        table.add_row(f"{row.domain}, {row.label}", *(f"{row.percent[a]:.2f}" for a in published.algorithms))
     console.print(table)
     for source in published.sources:
         seeds = f"{source.seeds} seed{'s' if source.seeds > 1 else ''}"
