@@ -92,13 +92,14 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     for key in config.options:
         if key not in options:
             raise unknown("option", key, list(options), of=config.algorithm)
-    precision = _precision(config.precision, PRESETS[config.encoder].width)
+    encoder: Any = domain.encoder if config.encoder == "auto" else config.encoder
+    precision = _precision(config.precision, PRESETS[encoder].width)
     steps = (config.steps or domain.steps) if algorithm.trains else 0
     batch_size = config.batch_size or domain.batch_size
     options |= config.options
-    rate = config.lr or STANDARD_RATE[config.encoder]
-    resolved = replace(config, steps=steps, batch_size=batch_size, lr=rate, precision=precision, options=options)
-    return resolved, algorithm, domain
+    rate = config.lr or STANDARD_RATE[encoder]
+    filled = {"encoder": encoder, "lr": rate, "precision": precision, "options": options}
+    return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
 
 
 def _precision(wanted: Precision, width: int) -> Precision:

@@ -15,6 +15,7 @@ from dabs.home import replacing
 from leaderboard import plots, views
 from leaderboard.aggregate import Tasks, build_table, ordered, protocols_of
 from leaderboard.pages import asset, pages
+from leaderboard.published import published_of
 from leaderboard.schema import Result
 from leaderboard.table import legend
 
@@ -42,6 +43,7 @@ def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = Non
         looks=list(known.values()),
         legend=legend(tables[0]),
         curves=views.curves(results, known),
+        published=published_of(results[0].suite),
         data=views.data(results, tables[0]),
         runs=views.runs(results),
         environments=views.environments(results),

@@ -19,7 +19,7 @@ from dabs.home import read_json
 # Frozen: a change here is a change of the command line and belongs in the changelog.
 OPTIONS = {
     ("list",): {"--suite"},
-    ("data",): {"--suite", "--force", "--no-force"},
+    ("data",): {"--suite", "--tasks", "--force", "--no-force", "--data-dir", "--tokenizer"},
     ("new",): set(),
     ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
@@ -36,8 +36,10 @@ OPTIONS = {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
         "--report",
     },
-    ("compare",): {"--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out"},
-    ("leaderboard",): {"--results", "--protocol", "--out"},
+    ("compare",): {
+        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out",
+    },
+    ("leaderboard",): {"--results", "--suite", "--protocol", "--out"},
     ("leaderboard", "verify"): {"--root", "--suite"},
     ("submit",): {
         "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",

@@ -64,13 +64,14 @@ def check(cell: Cell) -> None:
     Raises:
         DabsError: it does; the message says what differs.
     """
+    from dabs.dataset import PRETRAIN
     from dabs.prepared import is_prepared
     from dabs.pretrain import identity_of, resolve
 
     if cell.is_raw or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
-    if is_prepared(domain):
+    if is_prepared(domain, (PRETRAIN,)):
         check_folder(cell.folder, config, identity_of(algorithm, domain))
 
 
@@ -100,13 +101,25 @@ def _end_with_parent() -> None:
 
 
 def prepare_domain(name: str, suite: str) -> str:
-    """Prepare a domain in a worker; gives a line for the log."""
-    from dabs.prepared import prepare
+    """Prepare a domain in a worker; gives a line for the log. Of a domain of parts, what can be is enough to go on.
+
+    Raises:
+        DabsError: the domain, its pretraining set or all of its tasks could not be prepared.
+    """
+    from dabs.dataset import PRETRAIN
+    from dabs.evaluate import chosen_tasks
+    from dabs.prepared import is_prepared, prepare
     from dabs.registry import find_domain
 
-    begun = time.perf_counter()
-    prepare(find_domain(name, suite), lambda line: _messages.put((name, 0, 0, {"loss": line, "speed": ""})))
-    return f"{time.perf_counter() - begun:.0f} s"
+    begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
+    try:
+        prepare(domain, lambda line: _messages.put((name, 0, 0, {"loss": line, "speed": ""})))
+    except DabsError:
+        if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
+            raise
+        lacking = [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
+    without = f", without {', '.join(lacking)}: `dabs data prepare {name} --suite {suite}` says why" if lacking else ""
+    return f"{time.perf_counter() - begun:.0f} s{without}"
 
 
 def run_cell(cell: Cell) -> str:
@@ -134,10 +147,11 @@ def run_cell(cell: Cell) -> str:
 def _run(cell: Cell) -> str:
     from dabs.cli.evaluating import write_all
     from dabs.evaluate import evaluate, evaluate_raw
+    from dabs.prepared import is_prepared
     from dabs.pretrain import pretrain
     from dabs.registry import find_domain
 
-    begun = time.perf_counter()
+    begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)
     if not cell.is_raw:
         pretrain(cell.config, cell.folder, watch=_watch(cell))
     trained = time.perf_counter()
@@ -145,9 +159,12 @@ def _run(cell: Cell) -> str:
     def tell(line: str) -> None:
         _messages.put((cell.name, 0, 0, {"loss": line, "speed": ""}))
 
-    for protocols, tasks in missing(cell).items():
+    for protocols, lacking in missing(cell).items():
+        tasks = tuple(task for task in lacking if is_prepared(domain, (task,)))
+        if not tasks:
+            continue
         if cell.is_raw:
-            cells = evaluate_raw(find_domain(cell.config.domain, cell.config.suite), tasks, protocols, tell)
+            cells = evaluate_raw(domain, tasks, protocols, tell)
         else:
             cells = evaluate(cell.folder, tasks, protocols, tell)
         for _ in write_all(cell.folder, cells):

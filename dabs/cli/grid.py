@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +18,15 @@ from rich.console import Console
 
 from dabs.cli.cells import Cell, check, is_done, prepare_domain, run_cell, start_worker
 from dabs.cli.screens import training_progress
+from dabs.dataset import Domain
 from dabs.errors import DabsError, RequestError
 from dabs.home import write_json
 from dabs.raw_input import RAW
-from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import Suite, algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.run import PretrainConfig, environment
+from dabs.specs import Tokens
+
+RAW_VALUES = 1 << 15  # in one input of an example, at most, for the raw-input row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +37,8 @@ class GridOptions:
     domains: tuple[str, ...] = ()  # which domains; all when none is named
     seeds: int = 1  # pretraining seeds 0 .. N-1 of every algorithm
     protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how encoders are read
-    suite: Literal["lite"] = "lite"  # which data
-    encoder: Literal["small", "paper", "large"] = "small"  # sizes of the encoder
+    suite: Suite = "lite"  # which data
+    encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
     jobs: int = 0  # cells at a time; 0: one a core up to four without a GPU, else one
@@ -54,7 +59,7 @@ def plan(options: GridOptions) -> list[Cell]:
         RequestError: an unknown algorithm, domain or task.
     """
     algorithms = options.algorithms or tuple(algorithm_names())
-    domains = options.domains or tuple(domain_names())
+    domains = options.domains or tuple(domain_names(options.suite))
     if options.seeds < 1 or options.steps < 0 or options.jobs < 0 or not options.protocol:
         raise RequestError(
             "--seeds must be at least 1, --steps and --jobs at least 0, and --protocol names one or more."
@@ -67,6 +72,7 @@ def plan(options: GridOptions) -> list[Cell]:
         raise RequestError(f"two rows of the table would be called {', '.join(twice)}; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
     rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
+    readable = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
     return [
         Cell(
             config=PretrainConfig(
@@ -84,7 +90,13 @@ def plan(options: GridOptions) -> list[Cell]:
         )
         for algorithm, seed in rows
         for domain in domains
+        if algorithm != RAW or domain in readable
     ]
+
+
+def _raw_fits(domain: Domain) -> bool:
+    """Whether the principal components of a domain's raw inputs can be held in memory; those of 224×224 cannot."""
+    return all(isinstance(spec, Tokens) or prod(spec.shape) <= RAW_VALUES for spec in domain.specs)
 
 
 def jobs_of(options: GridOptions) -> int:
@@ -125,11 +137,12 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         console.print(f"failed {name}: {reason}", highlight=False, markup=False, style="red")
     if not failed and len(todo) == len(cells):  # a resumed or incomplete grid says nothing of the whole
         _write_timing(options, cells, spent)
-    if any(options.out.rglob("*.result.json")):
+    if any((options.out / options.suite).rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
-        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks)
-        where = build([options.out], options.report or options.out / "report.html", tasks)
+        suite = options.suite
+        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
+        where = build([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
         console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     return failed

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dabs.dataset import target_of
-from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import Suite, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import inputs_of
 
 
@@ -20,7 +20,7 @@ class ListOptions:
     """Show what there is, with cards: licence, size, citation, and whether data is recorded or generated."""
 
     what: tyro.conf.Positional[Literal["all", "domains", "tasks", "algorithms"]] = "all"
-    suite: Literal["lite"] = "lite"  # which data
+    suite: Suite = "lite"  # which data
 
 
 def main(arguments: list[str]) -> None:
@@ -40,7 +40,7 @@ def domain_table(suite: str) -> Table:
     table = Table(title=f"domains ({suite})", show_lines=True)
     for column in ("domain", "input", "data", "licence", "size", "source and citation"):
         table.add_column(column, overflow="fold")
-    for name in domain_names():
+    for name in domain_names(suite):
         domain = find_domain(name, suite)
         card = domain.card
         about = f"{card.source}\n[dim]{card.citation}[/dim]" + (f"\n{card.notes}" if card.notes else "")
@@ -53,7 +53,7 @@ def task_table(suite: str) -> Table:
     table = Table(title=f"tasks ({suite})")
     for column in ("domain", "task", "question", "target", "metric", "splits apart by"):
         table.add_column(column, overflow="fold")
-    for name in domain_names():
+    for name in domain_names(suite):
         for task in find_domain(name, suite).tasks:
             table.add_row(name, task.name, task.question, target_of(task.target), task.metric, task.apart)
     return table

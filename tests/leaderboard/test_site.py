@@ -254,7 +254,8 @@ def test_colours_and_protocol_are_kept_from_page_to_page(browser: Any, site: Pat
 
 
 # what a long name would stretch
-TALL = """() => [...document.querySelectorAll("tr, h1, p, li, dd, figcaption, select")].filter((e) => e.offsetHeight > 300)
+TALL = """() => [...document.querySelectorAll("tr, h1, p, li, dd, figcaption, select")]
+  .filter((e) => e.offsetHeight > 300)
   .map((e) => e.tagName + " " + e.offsetHeight + " " + e.textContent.trim().slice(0, 30))"""
 
 
