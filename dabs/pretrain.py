@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -38,7 +38,8 @@ from dabs.dataset import PRETRAIN, TRAIN, Domain
 from dabs.devices import Devices, launch
 from dabs.distributed import apart, processes, rank
 from dabs.encoder import PRESETS, Encoder
-from dabs.errors import RequestError
+from dabs.errors import DabsError, RequestError
+from dabs.home import sole_use
 from dabs.logs import RunLog
 from dabs.prepared import Split, manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
@@ -207,27 +208,35 @@ def pretrain(
         return folder
     objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken
     check_batch_size(config, manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["rows"])
-    if fabric.is_global_zero:
-        claim_folder(folder, config, identity)
-    state: dict[str, Any] = {"steps_done": 0, "seconds": 0.0, "loss": 0.0}
-    if algorithm.trains:
-        training = _Training(
-            config=config,
-            folder=folder,
-            fabric=fabric,
-            lonely=lonely,
-            objective=objective,
-            state=state,
-            checkpoint_every=checkpoint_every,
-            watch=watch,
-        )
-        with apart(lonely):
-            _train(training, domain, logger)
-    encoder = whole_encoder(objective.encoder)
-    if fabric.is_global_zero:
-        device = fabric.device.type if algorithm.trains else "cpu"
-        save_final(folder, encoder, _provenance(config, objective, identity, state, device))
+    training = _Training(
+        config=config,
+        folder=folder,
+        fabric=fabric,
+        lonely=lonely,
+        objective=objective,
+        state={"steps_done": 0, "seconds": 0.0, "loss": 0.0},
+        checkpoint_every=checkpoint_every,
+        watch=watch,
+    )
+    with _taken(folder, fabric), apart(lonely):
+        _complete(training, domain, logger, identity)
     return folder
+
+
+@contextmanager
+def _taken(folder: Path, fabric: Fabric) -> Iterator[None]:
+    """Keep other runs out of the folder; every process of this one learns whether that is possible."""
+    with ExitStack() as held:
+        refusal = None
+        if fabric.is_global_zero:
+            try:
+                held.enter_context(sole_use(folder))
+            except DabsError as error:
+                refusal = str(error)
+        refusal = fabric.broadcast(refusal)
+        if refusal:
+            raise DabsError(refusal)
+        yield
 
 
 @dataclass(kw_only=True)
@@ -242,6 +251,22 @@ class _Training:
     state: dict[str, Any]  # steps_done, seconds, loss: saved with each checkpoint
     checkpoint_every: int
     watch: Watch | None
+
+
+def _complete(training: _Training, domain: Domain, logger: str, identity: dict[str, Any]) -> None:
+    """Claim the folder, train and write the final encoder."""
+    config, folder, fabric, objective = training.config, training.folder, training.fabric, training.objective
+    if fabric.is_global_zero:
+        check_folder(folder, config, identity)  # again, now that nobody else writes there
+        claim_folder(folder, config, identity)
+    if completed(folder) is not None:
+        return
+    if objective.algorithm.trains:
+        _train(training, domain, logger)
+    encoder = whole_encoder(objective.encoder)
+    if fabric.is_global_zero:
+        device = fabric.device.type if objective.algorithm.trains else "cpu"
+        save_final(folder, encoder, _provenance(config, objective, identity, training.state, device))
 
 
 def _train(training: _Training, domain: Domain, logger: str) -> None:

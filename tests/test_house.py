@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "dabs": {"dabs"},
     "dabs/check": {"dabs"},
+    "dabs/launch": {"dabs"},
     "dabs/cli": {"dabs", "leaderboard"},
     "domains": {"dabs", "domains"},
     "domains/paper": {"dabs", "domains"},
