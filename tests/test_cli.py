@@ -34,7 +34,7 @@ OPTIONS = {
         "--report",
     },
     ("compare",): {"--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out"},
-    ("leaderboard",): {"--results", "--protocol", "--out"},
+    ("leaderboard",): {"--results", "--protocol", "--out", "--format"},
 }  # fmt: skip
 
 

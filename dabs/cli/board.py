@@ -1,4 +1,4 @@
-"""`dabs leaderboard show|build`: the table of results in the terminal; the HTML report or the site."""
+"""`dabs leaderboard show|build|export`: the table in the terminal; the report or the site; files for other tools."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
 @dataclass(frozen=True, kw_only=True)
 class BoardOptions:
-    """Show the table of results, or build the HTML report or the site."""
+    """Show the table of results, build the HTML report or the site, or export the results."""
 
-    action: tyro.conf.Positional[Literal["show", "build"]]
+    action: tyro.conf.Positional[Literal["show", "build", "export"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
-    out: Path = Path("report.html")  # a file that ends in .html: the report in one file; else a folder: the site
+    # build: a file that ends in .html (the report; the default) or a folder (the site). export: a file or folder
+    out: Path | None = None
+    format: Literal["csv", "every-eval-ever"] = "csv"  # what to export: a table, or records of the shared schema 0.3
 
 
 def main(arguments: list[str]) -> None:
@@ -28,10 +30,13 @@ def main(arguments: list[str]) -> None:
     if options.action == "show":
         show(list(options.results), protocol=options.protocol)
         return
-    if options.out.suffix == ".html":
-        where = f"report: {build(list(options.results), options.out).resolve()}"
+    out = options.out or Path("report.html")
+    if options.action == "export":
+        where = f"export: {export(list(options.results), options.format, options.out).resolve()}"
+    elif out.suffix == ".html":
+        where = f"report: {build(list(options.results), out).resolve()}"
     else:
-        where = f"site: {site(list(options.results), options.out) / 'index.html'}"
+        where = f"site: {site(list(options.results), out) / 'index.html'}"
     Console().print(where, highlight=False, soft_wrap=True)
 
 
@@ -63,3 +68,15 @@ def site(roots: list[Path], out: Path) -> Path:
     known = set(domain_names())
     domains = [find_domain(name, suite) for name, suite in sorted(seen) if name in known and suite in SUITES]
     return build_site(rows, out, domains=domains)
+
+
+def export(roots: list[Path], kind: str, out: Path | None = None) -> Path:
+    """Write all results below some folders as `csv` (a file) or `every-eval-ever` (a folder of records)."""
+    from leaderboard.exports import write_csv, write_records
+    from leaderboard.results import load_results
+
+    results = load_results(*roots)
+    if kind == "csv":
+        return write_csv(results, out or Path("results.csv"))
+    write_records(results, folder := out or Path("every-eval-ever"))
+    return folder
