@@ -82,6 +82,12 @@ def test_the_total_is_never_less_than_the_examples_part() -> None:
     assert spread.variance == pytest.approx(0.01)
 
 
+def test_few_groups_keep_their_degrees_of_freedom() -> None:
+    spread = Spread(examples=1e-6, shared=1e-6, df=1, seeds=((0.01, 3.0), (0.01, 3.0)))
+    assert spread.freedom == 1
+    assert Spread(examples=1e-6, shared=1e-6, df=30, seeds=((0.01, 3.0), (0.01, 3.0))).freedom > 5
+
+
 def test_the_raw_input_has_no_seed_to_vary() -> None:
     spread = spread_of(np.zeros((3, 3)), (1, 2), (None, (0.02, 1.0)), (True, False), 99)
     assert spread.seeds == ((0.01, 1.0),)
