@@ -39,7 +39,7 @@ OPTIONS = {
     ("compare",): {
         "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out",
     },
-    ("leaderboard",): {"--results", "--suite", "--protocol", "--out"},
+    ("leaderboard",): {"--results", "--suite", "--protocol", "--out", "--format"},
     ("leaderboard", "verify"): {"--root", "--suite"},
     ("submit",): {
         "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",
