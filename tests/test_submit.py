@@ -443,6 +443,29 @@ def test_what_is_committed_here_is_valid():
     assert {"none", "raw"} < set(rows)
 
 
+def test_the_tuning_of_the_docs_is_one():
+    import re
+
+    from leaderboard.submission import Tuning
+
+    page = (Path(__file__).parents[1] / "docs" / "submitting.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert Tuning.model_validate_json(block).budget == 3
+
+
+def test_submit_speaks(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("dabs.cli.rules.rules_of", lambda suite: made.rules)
+    words = ["submit", str(made.runs), "--name", "mine", "--authors", "A", "B", "--url", "https://example.org"]
+    for out, code in ((tmp_path / "board" / "submissions", 0), (tmp_path / "board" / "submissions", 2)):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--out", str(out)])
+        assert (stop.value.code or 0) == code
+    captured = capsys.readouterr()
+    assert "nothing was compared with the project's own results" in " ".join(captured.out.split())
+    assert "is there already" in captured.err
+    assert load_submission(tmp_path / "board" / "submissions" / "mine")[0].authors == ("A", "B")
+
+
 def test_the_exported_schema_is_current():
     from leaderboard.submission import SCHEMA_FILE, json_schema
 

@@ -82,13 +82,13 @@ def _kept(module: torch.nn.Module, loss: Callable[[], Tensor]) -> int:
     sizes: dict[int, int] = {}
     parameters = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
 
-    def pack(x: Tensor) -> Tensor:
+    def _pack(x: Tensor) -> Tensor:
         storage = x.untyped_storage()
         if storage.data_ptr() not in parameters:
             sizes[storage.data_ptr()] = storage.nbytes()
         return x
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+    with torch.autograd.graph.saved_tensors_hooks(_pack, lambda x: x):
         kept = loss()  # held, so that no storage is freed and counted again under its address
     del kept
     return max(1, sum(sizes.values()))

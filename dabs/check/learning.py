@@ -32,7 +32,8 @@ def batch_sizes(subject: Subject, case: Case) -> None:
         try:
             _backward(subject, objective, case.batch(size, padded=True))
         except Broken as error:
-            raise Broken(f"batch of {size}: {error}", error.place) from error
+            hint = "; guard what divides by B - 1 or needs a partner" if size == 1 else ""
+            raise Broken(f"batch of {size}: {error}{hint}", error.place) from error
         except Exception as error:
             error.add_note(f"batch of {size}")
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
     options = tyro.cli(CheckOptions, prog="dabs check", args=arguments)
     from dabs.check.suite import run_checks
     from dabs.registry import find_algorithm
+    from dabs.run import environment
 
     algorithm, specs = find_algorithm(options.algorithm), specs_of(options.domains, options.suite)
     console, begun = Console(), time.perf_counter()
@@ -48,6 +49,11 @@ def main(arguments: list[str]) -> int:
     counts = {word: sum(f.outcome == word for f in findings) for word in COLOURS}
     words = ", ".join(f"{count} {word}" for word, count in counts.items())
     console.print(f"{words} in {time.perf_counter() - begun:.0f} s", highlight=False)
+    if environment()["git_dirty"]:
+        console.print(
+            "note: dabs runs from a checkout with uncommitted changes; results made now cannot be submitted",
+            style="yellow",
+        )
     return 1 if counts["failed"] else 0
 
 
@@ -61,14 +67,15 @@ def specs_of(names: tuple[str, ...], suite: str) -> dict[str, Specs]:
     return {" and ".join(alike): specs for specs, alike in groups.items()}
 
 
-def show(console: Console, findings: Iterable[Finding]) -> None:
+def show(console: Console, findings: Sequence[Finding]) -> None:
     """Print what came out of one check: a line for all inputs that share an outcome and its reason."""
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for f in findings:
         groups.setdefault((f.check, f.outcome, f.reason, f.place), []).append(f.case)
     for (check, outcome, reason, place), cases in groups.items():
         line = Text.assemble((f"{outcome:8}", COLOURS[outcome]), f"{check:28}")
-        line.append(", ".join(cases) if reason or len(cases) == 1 else f"{len(cases)} inputs")
+        everywhere = len(cases) == len(findings) > 1
+        line.append(f"all {len(cases)} inputs" if everywhere else ", ".join(cases))
         line.append(f": {reason}" if reason else "")
         console.print(line, soft_wrap=True)
         if place:

@@ -56,6 +56,13 @@ def main(arguments: list[str]) -> None:
         return
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     console.print(f"submission in {folder} ({size:.1f} MB)", highlight=False, soft_wrap=True)
+    if not (options.out.parent / "results").is_dir():
+        console.print(
+            f"note: there is no {options.out.parent / 'results'} here, so nothing was compared with the project's own "
+            "results; run this at the top of a checkout",
+            style="yellow",
+            soft_wrap=True,
+        )
     lines = [
         "next, in a checkout of the project: dabs leaderboard verify",
         "      if the tables changed:        python docs/update_tables.py",
