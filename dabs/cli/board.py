@@ -21,6 +21,7 @@ class BoardOptions:
     action: tyro.conf.Positional[Literal["show", "build", "export", "verify"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     suite: Suite | None = None  # results of this suite only, with what was published on it; default: of all there are
+    store: str = ""  # fsspec URL of a shared store, whose results are fetched into the first of the folders
     protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
     # build: a file that ends in .html (the report; the default) or a folder (the site). export: a file or folder
     out: Path | None = None
@@ -34,6 +35,12 @@ def main(arguments: list[str]) -> int | None:
 
         return verify(arguments[1:])
     options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
+    if options.store:
+        from dabs.store import Store
+
+        store = Store(options.store, options.results[0])
+        for run in store.runs():
+            store.fetch(run, results_only=True)
     if options.action == "show":
         show(list(options.results), protocol=options.protocol, suite=options.suite)
         return None
