@@ -3,8 +3,8 @@
 URL/lite/shed/sensor/seed0/   what the run's folder holds, by the same names
     checkpoints/LATEST        names the newest checkpoint that is there whole
 
-Machines need no common disk: each fetches what it lacks before it works on a run, and sends what it made. As on disk, the
-file whose presence means that the rest is whole goes last.
+Machines need no common disk: each fetches what it lacks before it works on a run, and sends what it made. As on disk,
+the file whose presence means that the rest is whole goes last.
 """
 
 from __future__ import annotations

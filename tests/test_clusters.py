@@ -1,4 +1,4 @@
-"""The whole grid on a Ray cluster of two nodes, one of which is killed; as submitit jobs; and from two launchers at once."""
+"""The grid on a Ray cluster of two nodes, one of which is killed; as submitit jobs; from two launchers at once."""
 
 from __future__ import annotations
 
