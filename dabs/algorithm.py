@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from dabs.errors import RequestError
+from dabs.errors import DabsError, RequestError
 
 if TYPE_CHECKING:
     from dabs.encoder import Encoder
@@ -66,6 +66,18 @@ def hyper_parameters(algorithm: type[Algorithm]) -> dict[str, inspect.Parameter]
             raise RequestError(f"{algorithm.__name__}: {name!r} must not default to None: results record every value.")
         found[name] = parameter
     return found
+
+
+def source_of(algorithm: type[Algorithm]) -> str:
+    """The text of the file that defines an algorithm, as it was loaded.
+
+    Raises:
+        DabsError: it cannot be read.
+    """
+    try:
+        return inspect.getsource(inspect.getmodule(algorithm) or algorithm)
+    except OSError as error:
+        raise DabsError(f"the source of {algorithm.__name__} cannot be read: {error}") from error
 
 
 def defaults(algorithm: type[Algorithm]) -> dict[str, Any]:

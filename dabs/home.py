@@ -23,6 +23,12 @@ def data_home() -> Path:
     return Path(given).expanduser() if given else user_cache_path("dabs")
 
 
+def raw_home() -> Path:
+    """`$DABS_DATA_DIR`, or `raw` in `data_home()`: a folder a dataset, each in the layout its publisher gives it."""
+    given = os.environ.get("DABS_DATA_DIR")
+    return Path(given).expanduser() if given else data_home() / "raw"
+
+
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 

@@ -8,7 +8,6 @@ precision; several processes share each batch (`dabs.distributed`), and the firs
 from __future__ import annotations
 
 import hashlib
-import inspect
 import math
 import random
 import signal
@@ -25,7 +24,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from dabs.algorithm import Algorithm, defaults
+from dabs.algorithm import Algorithm, defaults, source_of
 from dabs.batches import check_batch_size, loader_of
 from dabs.checkpoint import (
     latest_checkpoint,
@@ -94,13 +93,14 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     for key in config.options:
         if key not in options:
             raise unknown("option", key, list(options), of=config.algorithm)
-    precision = _precision(config.precision, PRESETS[config.encoder].width)
+    encoder: Any = domain.encoder if config.encoder == "auto" else config.encoder
+    precision = _precision(config.precision, PRESETS[encoder].width)
     steps = (config.steps or domain.steps) if algorithm.trains else 0
     batch_size = config.batch_size or domain.batch_size
     options |= config.options
-    rate = config.lr or STANDARD_RATE[config.encoder]
-    resolved = replace(config, steps=steps, batch_size=batch_size, lr=rate, precision=precision, options=options)
-    return resolved, algorithm, domain
+    rate = config.lr or STANDARD_RATE[encoder]
+    filled = {"encoder": encoder, "lr": rate, "precision": precision, "options": options}
+    return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
 
 
 def _precision(wanted: Precision, width: int) -> Precision:
@@ -346,12 +346,8 @@ def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, Any]:
     Raises:
         DabsError: the data is not prepared, or the source cannot be read.
     """
-    try:
-        source = inspect.getsource(inspect.getmodule(algorithm) or algorithm)
-    except OSError as error:
-        raise DabsError(f"the source of {algorithm.__name__} cannot be read: {error}") from error
     return {
-        "algorithm_sha256": hashlib.sha256(source.encode()).hexdigest(),
+        "algorithm_sha256": hashlib.sha256(source_of(algorithm).encode()).hexdigest(),
         "data_sha256": manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"],
     }
 

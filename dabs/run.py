@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from dabs import __version__
 from dabs.errors import DabsError, RequestError
 from dabs.home import read_json, write_json
+from dabs.registry import Suite
 
 RUN_FORMAT = 1
 PACKAGES = (
@@ -43,8 +44,8 @@ PACKAGES = (
 class Training:
     """What defines a run beside its algorithm and domain: equal values on one machine give equal numbers."""
 
-    suite: Literal["lite"] = "lite"  # which data
-    encoder: Literal["small", "paper", "large"] = "small"  # sizes of the encoder
+    suite: Suite = "lite"  # which data
+    encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
     seed: int = 0  # of the initial weights, the order of examples and every draw
     steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
     batch_size: int = 0  # examples a step; 0 takes the domain's standard budget

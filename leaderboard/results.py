@@ -87,7 +87,7 @@ def read_result(path: Path, check_predictions: bool = False) -> Result:
     Raises:
         DabsError: missing, over 5 MB, not JSON, of another schema version, or a field that breaks the schema.
     """
-    result = _validated(path, _text_of(path), _REMAKE)
+    result = _validated(path, text_of(path), _REMAKE)
     if check_predictions:
         _checked_predictions(path, result)
     return result
@@ -113,21 +113,25 @@ def load_results(*roots: Path) -> list[Result]:
     Raises:
         DabsError: a root that is not there, an invalid file, or two files for one cell; the message names them.
     """
-    places: dict[tuple[Any, ...], Path] = {}
-    found: dict[tuple[Any, ...], Result] = {}
-    for path in _result_files(roots):
+    return [result for _, result in load_placed(*roots)]
+
+
+def load_placed(*roots: Path) -> list[tuple[Path, Result]]:
+    """`load_results` with the file of each result."""
+    found: dict[tuple[Any, ...], tuple[Path, Result]] = {}
+    for path in result_files(roots):
         result = read_result(path)
         cell = (result.suite, result.domain, result.task, result.protocol, result.algorithm, result.seed)
         if cell in found:
             words = " ".join(map(str, cell[:5]))
             raise DabsError(
-                f"{places[cell]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two."
+                f"{found[cell][0]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two."
             )
-        places[cell], found[cell] = path, result
+        found[cell] = (path, result)
     return [found[cell] for cell in sorted(found)]
 
 
-def _result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
+def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
     """Each file once, even when one root lies in another."""
     seen: set[Path] = set()
     for root in roots:
@@ -139,7 +143,8 @@ def _result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
                 yield path
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The content of a file of at most 5 MB."""
     try:
         size = path.stat().st_size
         if size > RESULT_BYTES:
@@ -163,13 +168,23 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _validated(path: Path, text: str, way_out: str) -> Result:
+def strict_json(path: Path, text: str, way_out: str) -> dict[str, Any]:
+    """The object that `text`, the content of `path`, holds.
+
+    Raises:
+        DabsError: it is not JSON, holds NaN or infinity, names a key twice, or is not an object.
+    """
     try:
         value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
         raise DabsError(f"{path} is not valid JSON ({error}). {way_out}") from error
     if not isinstance(value, dict):
-        raise DabsError(f"{path} holds {_short(value)}, not a result. {way_out}")
+        raise DabsError(f"{path} holds {_short(value)}, not an object. {way_out}")
+    return value
+
+
+def _validated(path: Path, text: str, way_out: str) -> Result:
+    value = strict_json(path, text, way_out)
     version = value.get("schema_version")
     if type(version) is not int or version != SCHEMA_VERSION:
         raise DabsError(
@@ -179,13 +194,13 @@ def _validated(path: Path, text: str, way_out: str) -> Result:
     try:
         return Result.model_validate_json(text)
     except ValidationError as error:
-        raise DabsError(f"{path}: {_explained(error)} {way_out}") from error
+        raise DabsError(f"{path}: {explained(error)} {way_out}") from error
 
 
-def _explained(error: ValidationError) -> str:
+def explained(error: ValidationError) -> str:
     """The first complaint as a sentence with field and value, and how many more there are."""
     first, *others = error.errors(include_url=False)
-    field = ".".join(map(str, first["loc"])) or "the result"
+    field = ".".join(map(str, first["loc"])) or "the whole"
     message = first["msg"].removeprefix("Value error, ")
     value = f" (found {_short(first['input'])})" if first["type"] != "missing" else ""
     more = f" There are {len(others)} more such problems." if others else ""

@@ -165,13 +165,13 @@ def _add(rich: RichTable, first: str, values: list[float | None], texts: list[st
     rich.add_row(Text(first), *cells, style=style or None)
 
 
-def _markdown(text: str) -> str:
+def plain_markdown(text: str) -> str:
     """Names as plain text: nothing in them is read as Markdown or HTML."""
     return re.sub(r"([\\`*|<>\[\]~&])", r"\\\1", text)
 
 
 def _head(names: list[str]) -> str:
-    cells = " | ".join(_markdown(name) for name in names)
+    cells = " | ".join(plain_markdown(name) for name in names)
     left = sum(name in ("domain", "task", "metric") for name in names[:3])
     rule = " | ".join(["---"] * left + ["---:"] * (len(names) - left))
     return f"| {cells} |\n| {rule} |"
@@ -180,4 +180,4 @@ def _head(names: list[str]) -> str:
 def _row(first: str, values: list[float | None], texts: list[str], *, plain: bool = True) -> str:
     winners = best(values)
     cells = [f"**{text}**" if i in winners else text for i, text in enumerate(texts)]
-    return f"| {_markdown(first) if plain else first} | {' | '.join(cells)} |"
+    return f"| {plain_markdown(first) if plain else first} | {' | '.join(cells)} |"

@@ -9,18 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dabs.check.mock import KINDS
 from dabs.dataset import Domain
 from dabs.errors import DabsError
 from dabs.prepared import is_prepared, prepare
 from dabs.registry import find_domain
-from dabs.specs import Image, Series, Specs, Tokens
 
-SPECS: dict[str, Specs] = {
-    "tokens": (Tokens(length=12, vocabulary=50),),
-    "series": (Series(steps=20, channels=6, segment=5),),
-    "image": (Image(height=16, width=16, channels=3, patch=4),),
-    "image_tokens": (Image(height=16, width=16, channels=3, patch=4), Tokens(length=12, vocabulary=50)),
-}
+SPECS = KINDS
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +52,19 @@ def prepared() -> Callable[[str], Domain]:
                     pytest.skip(str(error))
                 raise
         return domain
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def paper_sample(shared: Path) -> Callable[[str], Path]:
+    """Gives `shared/data/paper/NAME`, a sample of a dataset of the paper in its official layout; skips without it."""
+
+    def get(name: str) -> Path:
+        folder = shared / "data" / "paper" / name
+        if not (folder / "SOURCE.md").is_file():
+            pytest.skip(f"no sample of {name} at {folder}")
+        return folder
 
     return get
 

@@ -19,7 +19,9 @@ from dabs.home import read_json
 # Frozen: a change here is a change of the command line and belongs in the changelog.
 OPTIONS = {
     ("list",): {"--suite"},
-    ("data",): {"--suite", "--force", "--no-force"},
+    ("data",): {"--suite", "--tasks", "--force", "--no-force", "--data-dir", "--tokenizer"},
+    ("new",): set(),
+    ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
         "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",
@@ -34,7 +36,16 @@ OPTIONS = {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
         "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
     },
-    ("leaderboard",): {"--results", "--store", "--protocol", "--out"},
+    ("compare",): {
+        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out",
+    },
+    ("leaderboard",): {"--results", "--store", "--suite", "--protocol", "--out", "--format"},
+    ("leaderboard", "verify"): {"--root", "--suite"},
+    ("submit",): {
+        "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",
+        "--no-with-predictions", "--check-only", "--no-check-only", "--suite", "--out",
+    },
+    ("reproduce",): {"--cell", "--seed", "--protocol", "--trust", "--no-trust", "--out"},
 }  # fmt: skip
 
 

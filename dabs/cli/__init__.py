@@ -16,10 +16,15 @@ from dabs.registry import unknown
 VERBS = {
     "list": ("listing", "what there is: domains, tasks, algorithms, with their cards"),
     "data": ("data", "prepare, status, verify: fetch and check the data; offline afterwards"),
+    "new": ("starting", "write a working algorithm file and its test, to begin with"),
+    "check": ("checking", "try every promise an algorithm makes, in under a minute"),
     "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
     "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
     "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),
-    "leaderboard": ("board", "show the table of results, build the HTML report"),
+    "submit": ("submitting", "gather an algorithm's runs into a submission, or say what is missing"),
+    "reproduce": ("reproducing", "run cells of a submission again and say whether the scores hold"),
+    "compare": ("comparing", "compare algorithms: which is better, where, and how sure that is"),
+    "leaderboard": ("board", "show the table of results; build the HTML report or the site; verify what is committed"),
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dabs.cli.screens import training_fields
+from dabs.errors import DabsError
 from dabs.home import sole_use
 from dabs.launch.task import Task, tell
 from dabs.raw_input import RAW
@@ -73,13 +74,14 @@ def check(cell: Cell) -> None:
     Raises:
         DabsError: it does; the message says what differs.
     """
+    from dabs.dataset import PRETRAIN
     from dabs.prepared import is_prepared
     from dabs.pretrain import identity_of, resolve
 
     if cell.is_raw or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
-    if is_prepared(domain):
+    if is_prepared(domain, (PRETRAIN,)):
         check_folder(cell.folder, config, identity_of(algorithm, domain))
 
 
@@ -121,15 +123,26 @@ def _log(out: Path, name: str) -> Path:
 
 
 def prepare_domain(name: str, suite: str) -> str:
-    """Prepare a domain; gives a line for the display."""
-    from dabs.prepared import folder_of, prepare
+    """Prepare a domain; gives a line for the display. Of a domain of parts, what can be is enough to go on.
+
+    Raises:
+        DabsError: the domain, its pretraining set or all of its tasks could not be prepared.
+    """
+    from dabs.dataset import PRETRAIN
+    from dabs.evaluate import chosen_tasks
+    from dabs.prepared import folder_of, is_prepared, prepare
     from dabs.registry import find_domain
 
-    begun = time.perf_counter()
-    domain = find_domain(name, suite)
+    begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
     with sole_use(folder_of(domain), wait=True):
-        prepare(domain, lambda line: tell(f"data of {name}", 0, 0, {"loss": line, "speed": ""}))
-    return f"{time.perf_counter() - begun:.0f} s"
+        try:
+            prepare(domain, lambda line: tell(f"data of {name}", 0, 0, {"loss": line, "speed": ""}))
+        except DabsError:
+            if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
+                raise
+            lacking = [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
+    without = f", without {', '.join(lacking)}: `dabs data prepare {name} --suite {suite}` says why" if lacking else ""
+    return f"{time.perf_counter() - begun:.0f} s{without}"
 
 
 def run_cell(cell: Cell) -> str:
@@ -156,9 +169,10 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     """Evaluate one cell on the tasks that lack results, or `only` on one of them; gives a line for the display."""
     from dabs.cli.evaluating import write_all
     from dabs.evaluate import evaluate, evaluate_raw
+    from dabs.prepared import is_prepared
     from dabs.registry import find_domain
 
-    begun = time.perf_counter()
+    begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)
     prepare_domain(cell.config.domain, cell.config.suite)
 
     def say(line: str) -> None:
@@ -167,11 +181,11 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     with sole_use(cell.folder / "results" / (only or "all"), wait=True):
         store = fetched(cell)
         for protocols, lacking in missing(cell).items():
-            tasks = tuple(task for task in lacking if only in (None, task))
+            tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))
             if not tasks:
                 continue
             if cell.is_raw:
-                done = evaluate_raw(find_domain(cell.config.domain, cell.config.suite), tasks, protocols, say)
+                done = evaluate_raw(domain, tasks, protocols, say)
             else:
                 done = evaluate(cell.folder, tasks, protocols, say)
             for _ in write_all(cell.folder, done):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +13,17 @@ from rich.console import Console
 
 from dabs.cli.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
 from dabs.cli.screens import training_progress
+from dabs.dataset import Domain
 from dabs.errors import RequestError
 from dabs.home import write_json
 from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
 from dabs.launch.options import jobs_of
 from dabs.raw_input import RAW
-from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import Suite, algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.run import PretrainConfig, environment
+from dabs.specs import Tokens
+
+RAW_VALUES = 1 << 15  # in one input of an example, at most, for the raw-input row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +34,8 @@ class GridOptions:
     domains: tuple[str, ...] = ()  # which domains; all when none is named
     seeds: int = 1  # pretraining seeds 0 .. N-1 of every algorithm
     protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how encoders are read
-    suite: Literal["lite"] = "lite"  # which data
-    encoder: Literal["small", "paper", "large"] = "small"  # sizes of the encoder
+    suite: Suite = "lite"  # which data
+    encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a common disk
@@ -52,7 +57,7 @@ def plan(options: GridOptions) -> list[Cell]:
         RequestError: an unknown algorithm, domain or task.
     """
     algorithms = options.algorithms or tuple(algorithm_names())
-    domains = options.domains or tuple(domain_names())
+    domains = options.domains or tuple(domain_names(options.suite))
     if options.seeds < 1 or options.steps < 0 or not options.protocol:
         raise RequestError("--seeds must be at least 1, --steps at least 0, and --protocol names one or more.")
     for name in algorithms:
@@ -63,6 +68,7 @@ def plan(options: GridOptions) -> list[Cell]:
         raise RequestError(f"two rows of the table would be called {', '.join(twice)}; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
     rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
+    readable = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
     return [
         Cell(
             config=PretrainConfig(
@@ -81,7 +87,13 @@ def plan(options: GridOptions) -> list[Cell]:
         )
         for algorithm, seed in rows
         for domain in domains
+        if algorithm != RAW or domain in readable
     ]
+
+
+def _raw_fits(domain: Domain) -> bool:
+    """Whether the principal components of a domain's raw inputs can be held in memory; those of 224×224 cannot."""
+    return all(isinstance(spec, Tokens) or prod(spec.shape) <= RAW_VALUES for spec in domain.specs)
 
 
 def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, str]:
@@ -105,11 +117,12 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         _write_timing(options, cells, spent)
     for cell in todo:
         fetched(cell, results_only=True)
-    if any(options.out.rglob("*.result.json")):
+    if any((options.out / options.suite).rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
-        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks)
-        where = build([options.out], options.report or options.out / "report.html", tasks)
+        suite = options.suite
+        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
+        where = build([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
         console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     return failed

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import distributed, nn
 
+from dabs.check.mock import TINY, Subject, make_batch
 from dabs.distributed import apart, gather_examples, own_examples, processes, rank, whole_batch
 from dabs.pretrain import Objective, seed_all
 from dabs.registry import algorithm_names, find_algorithm
 from dabs.specs import Batch
-from tests.algorithms.test_contract import TINY, make_batch, objective
 from tests.conftest import SPECS
 
 SIZE = 64  # on one process; 32 on each of two
@@ -38,7 +38,8 @@ def numbers_of(module: nn.Module, batch: Batch) -> Numbers:
 
 def build(case: tuple[str, str, float]) -> tuple[Objective, Batch]:
     name, kind, rate = case
-    return objective(name, kind, config=replace(TINY, dropout=rate)), make_batch(SPECS[kind], SIZE, padded=True)
+    objective = Subject(find_algorithm(name)).objective(SPECS[kind], config=replace(TINY, dropout=rate))
+    return objective, make_batch(SPECS[kind], SIZE, padded=True)
 
 
 def work(index: int, folder: str) -> None:

@@ -1,0 +1,153 @@
+"""All checks in their order, run on every input; what came out of each."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+from dabs.algorithm import Algorithm, hyper_parameters
+from dabs.check import access, learning, repeating, shape
+from dabs.check.cost import LIMIT, cost
+from dabs.check.mock import KINDS, Broken, Case, NotApplicable, Subject
+from dabs.errors import DabsError
+from dabs.specs import Specs
+
+Function = Callable[[Subject, Case], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One promise.
+
+    Attributes:
+        name: a few words.
+        function: raises when the promise does not hold; may give a note.
+        method: of the algorithm, whose line is shown when nothing better is known.
+        on: "every" input; the "first" alone, where the input does not matter; the "domains" (without any: the kinds).
+    """
+
+    name: str
+    function: Function
+    method: str = "loss"
+    on: Literal["every", "first", "domains"] = "every"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What came out of one check on one input; `place` is FILE:LINE of a failure."""
+
+    check: str
+    case: str
+    outcome: Literal["passed", "failed", "skipped"]
+    reason: str = ""
+    place: str = ""
+
+    def __str__(self) -> str:
+        place = f" ({self.place})" if self.place else ""
+        return f"{self.outcome} {self.check} on {self.case}: {self.reason}{place}"
+
+
+def _builds(subject: Subject, case: Case) -> None:
+    """It is built with its default hyper-parameters, each of which has a type and a default."""
+    hyper_parameters(subject.algorithm)
+    subject.objective(case.specs)
+
+
+def all_checks(limit: float = LIMIT) -> list[Check]:
+    """Every check in the order in which they are run; `limit` is that of the cost."""
+    return [
+        Check(name="source", function=access.source, on="first"),
+        Check(name="builds", function=_builds, method="__init__"),
+        Check(name="finite loss", function=learning.finite_loss),
+        Check(name="gradients reach the encoder", function=learning.gradients),
+        Check(name="loss falls", function=learning.loss_falls),
+        Check(name="batch sizes 1, 2 and 7", function=learning.batch_sizes),
+        Check(name="determinism", function=repeating.determinism),
+        Check(name="state round trip", function=repeating.state_round_trip, method="__init__"),
+        Check(name="resume", function=repeating.resume, method="__init__"),
+        Check(name="padding invariance", function=access.padding),
+        Check(name="no labels", function=access.labels),
+        Check(name="no files", function=access.files),
+        Check(name="encoder unchanged", function=shape.encoder_unchanged),
+        Check(name="bf16", function=learning.bf16),
+        Check(name="torch.compile", function=learning.compiled),
+        Check(name="cost of a step", function=partial(cost, limit=limit), on="domains"),
+    ]
+
+
+def run_checks(
+    algorithm: type[Algorithm],
+    domains: dict[str, Specs] | None = None,
+    *,
+    limit: float = LIMIT,
+    only: Iterable[str] = (),
+) -> Iterator[Finding]:
+    """Run every check on every kind of input and on the specs of some domains.
+
+    Args:
+        algorithm: the class, checked with its default hyper-parameters.
+        domains: name -> specs, beside the kinds of input.
+        limit: how many plain steps a step may cost.
+        only: names of checks; all when empty.
+
+    Yields:
+        One finding a check and input. When an algorithm cannot be built for an input, the other checks are skipped.
+    """
+    subject = Subject(algorithm)
+    kinds = [Case(name=name, specs=specs) for name, specs in KINDS.items()]
+    of_domains = [Case(name=name, specs=specs) for name, specs in (domains or {}).items()]
+    wanted = set(only)
+    cases = {
+        "every": [*kinds, *of_domains],
+        "first": [replace(kinds[0], name="every input")],
+        "domains": of_domains or kinds,
+    }
+    unbuilt: set[str] = set()
+    for check in all_checks(limit):
+        for case in cases[check.on]:
+            if wanted and check.name not in wanted:
+                continue
+            if case.name in unbuilt:
+                yield Finding(check=check.name, case=case.name, outcome="skipped", reason="it could not be built")
+                continue
+            finding = run_one(check, subject, case)
+            if check.name == "builds" and finding.outcome == "failed":
+                unbuilt.add(case.name)
+            yield finding
+
+
+def run_one(check: Check, subject: Subject, case: Case) -> Finding:
+    """One check on one input."""
+    try:
+        note = check.function(subject, case)
+    except NotApplicable as error:
+        return Finding(check=check.name, case=case.name, outcome="skipped", reason=str(error))
+    except Broken as error:
+        place = error.place or subject.place(check.method)
+        return Finding(check=check.name, case=case.name, outcome="failed", reason=str(error), place=place)
+    except Exception as error:
+        return Finding(
+            check=check.name,
+            case=case.name,
+            outcome="failed",
+            reason=_explained(error),
+            place=_place(error, subject) or subject.place(check.method),
+        )
+    return Finding(check=check.name, case=case.name, outcome="passed", reason=note or "")
+
+
+def _explained(error: Exception) -> str:
+    """An exception in one line, with the notes that a check added."""
+    first = (str(error).strip() or "no message").splitlines()[0]
+    kind = "" if isinstance(error, DabsError) else f"{type(error).__name__}: "
+    notes = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
+    return f"{notes}{kind}{first}"
+
+
+def _place(error: Exception, subject: Subject) -> str:
+    """The innermost line of the algorithm's own file that the exception passed."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == subject.file]
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

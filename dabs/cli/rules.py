@@ -1,0 +1,52 @@
+"""The benchmark's rules, made from the registry of domains and the constants of pretraining and evaluation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from leaderboard.rules import Rules
+
+
+def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
+    """What a submission to a suite must be; `domains` are all registered ones when none is named."""
+    from dabs.evaluate import PROTOCOLS, protocol_config
+    from dabs.pretrain import STANDARD_RATE
+    from dabs.registry import domain_names, find_domain
+    from dabs.run import Training
+    from leaderboard.rules import Rules
+
+    standard = Training()
+    all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names())]
+    return Rules(
+        suite=suite,
+        tasks={domain.name: tuple(task.name for task in domain.tasks) for domain in all_domains},
+        metrics={(domain.name, task.name): task.metric for domain in all_domains for task in domain.tasks},
+        budgets={
+            domain.name: {
+                "steps": domain.steps,
+                "batch_size": domain.batch_size,
+                "encoder": standard.encoder,
+                "lr": STANDARD_RATE[standard.encoder],
+                "weight_decay": standard.weight_decay,
+            }
+            for domain in all_domains
+        },
+        protocols={protocol: protocol_config(protocol) for protocol in PROTOCOLS},
+    )
+
+
+def labels_of(suite: str, domain: str, task: str) -> np.ndarray | None:
+    """The labels of a task's test split, or None where the domain's data is not prepared."""
+    from dabs.dataset import TEST
+    from dabs.prepared import is_prepared, read_columns
+    from dabs.registry import domain_names, find_domain
+
+    if domain not in domain_names():
+        return None
+    found = find_domain(domain, suite)
+    if not is_prepared(found) or task not in {t.name for t in found.tasks}:
+        return None
+    return read_columns(found, task, TEST, ("label",))["label"]

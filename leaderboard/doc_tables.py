@@ -1,0 +1,130 @@
+"""The tables of README.md and docs/results.md, written from the committed results and submissions."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from dabs.home import read_json
+from leaderboard.aggregate import FLOORS, Table, build_table
+from leaderboard.results import load_results
+from leaderboard.schema import PROTOCOLS, Result
+from leaderboard.submission import Submission, Tuning, load_submission, submission_folders
+from leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
+
+RESULTS = Path("leaderboard") / "results"
+SUBMISSIONS = Path("leaderboard") / "submissions"
+README, PAGE = Path("README.md"), Path("docs") / "results.md"
+
+
+def update(root: Path, out: Path | None = None) -> list[str]:
+    """Fill every marker of the two pages in `out` from the results in `root`; gives the names of pages that changed.
+
+    Args:
+        root: a checkout of the project.
+        out: where the pages are; `root` itself by default.
+
+    Raises:
+        DabsError: a result, a submission or a page is not what it should be.
+    """
+    out = out or root
+    results = load_results(root / RESULTS)
+    submissions = [load_submission(folder) for folder in submission_folders(root / SUBMISSIONS)]
+    fixed = results + [r for submission, own in submissions if submission.ruleset == "fixed" for r in own]
+    tuned = [r for r in results if r.algorithm in FLOORS]
+    tuned += [r for submission, own in submissions if submission.ruleset == "tuned" for r in own]
+    linear = build_table(fixed, "linear")
+    changed = [
+        update_between_markers(out / README, "table", markdown_domains(linear)),
+        update_between_markers(out / README, "wins", wins(linear)),
+        update_between_markers(out / README, "timing", timing(root)),
+        update_between_markers(out / README, "tree", tree(root)),
+    ]
+    stale = [README.name] if any(changed) else []
+    changed = [update_between_markers(out / PAGE, name, tasks_of(fixed, name)) for name in PROTOCOLS]
+    about = [submission for submission, _ in submissions]
+    changed.append(update_between_markers(out / PAGE, "submissions", submission_list(about)))
+    changed.append(update_between_markers(out / PAGE, "tuned", _tuned(about, tuned)))
+    return stale + ([PAGE.as_posix()] if any(changed) else [])
+
+
+def stale_pages(root: Path) -> list[str]:
+    """The pages whose tables differ from the committed results; nothing in `root` is changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for page in (README, PAGE):
+            (copy / page).parent.mkdir(exist_ok=True)
+            (copy / page).write_bytes((root / page).read_bytes())
+        return update(root, copy)
+
+
+def timing(root: Path) -> str:
+    """How long `make run` took, and on what."""
+    value = read_json(root / RESULTS / "lite" / "timing.json")
+    minutes, machine = value["minutes"], value["machine"]
+    total = sum(minutes.values())
+    parts = ", ".join(f"{name} {spent:.1f}" for name, spent in minutes.items())
+    return (
+        f"`make run` took {total:.0f} minutes ({parts}; install not counted) on {machine['cores']} cores of "
+        f"{machine['processor']}, without a GPU: {value['cells']} cells, {value['jobs']} at a time."
+    )
+
+
+def wins(table: Table) -> str:
+    """How often each algorithm beats the random encoder."""
+    lines = ["| algorithm | tasks above the random encoder by more than the seeds' spread |", "|---|---|"]
+    for algorithm in table.algorithms:
+        if algorithm not in FLOORS:
+            found = table.beats(algorithm)
+            share = f"{len(found.won)} of {found.tasks} ({100 * found.share:.0f} %)"
+            lines.append(f"| {plain_markdown(algorithm)} | {share} |")
+    return "\n".join(lines)
+
+
+def tasks_of(results: Sequence[Result], protocol: str) -> str:
+    """The table of every task under one protocol."""
+    chosen = [result for result in results if result.protocol == protocol]
+    return markdown_tasks(build_table(chosen, protocol)) if chosen else "No result files of this protocol yet."
+
+
+def submission_list(submissions: Sequence[Submission]) -> str:
+    """Who handed in what."""
+    if not submissions:
+        return "No submission yet."
+    lines = ["| submission | authors | ruleset | runs tried in each domain | more |", "|---|---|---|---|---|"]
+    for s in submissions:
+        tried = str(s.tuning.budget) if isinstance(s.tuning, Tuning) else "the default options"
+        authors = plain_markdown(", ".join(s.authors))
+        link = f"[source](../{SUBMISSIONS.as_posix()}/{s.name}/algorithm.py), <{plain_url(s.url)}>"
+        lines.append(f"| {plain_markdown(s.name)} | {authors} | {s.ruleset} | {tried} | {link} |")
+    return "\n".join(lines)
+
+
+def plain_url(url: str) -> str:
+    """A URL that ends no table cell."""
+    return url.replace("|", "%7C")
+
+
+def _tuned(submissions: Sequence[Submission], results: Sequence[Result]) -> str:
+    if not any(submission.ruleset == "tuned" for submission in submissions):
+        return "No tuned submission yet."
+    return tasks_of(results, "linear")
+
+
+def tree(root: Path) -> str:
+    """The project's files with the first line of each docstring."""
+    lines = ["```"]
+    for package in ("dabs", "dabs/check", "dabs/cli", "domains", "algorithms", "leaderboard"):
+        lines.append(f"{package}/")
+        for path in sorted((root / package).glob("*.py")):
+            if path.name != "__init__.py":
+                first = re.match(r'"""(.*?)(?:"""|\n)', path.read_text(encoding="utf-8"))
+                text = first.group(1).rstrip(".") if first else ""
+                lines.append(f"  {path.name:21} {text if len(text) < 96 else text[:93] + '...'}")
+    lines += ["tests/                  mirrors the packages; contract tests over every algorithm, input and dataset"]
+    lines += [
+        "docs/                   architecture, protocol, deviations, results, how to add a part, sheets of examples"
+    ]
+    return "\n".join([*lines, "```"])

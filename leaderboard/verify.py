@@ -1,0 +1,142 @@
+"""Is what is committed valid: every result and submission by the same models and rules, no doubles, tables current."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dabs.check.source import scan
+from dabs.errors import DabsError
+from leaderboard.aggregate import FLOORS
+from leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
+from leaderboard.gathering import score_differences
+from leaderboard.results import SUFFIX, read_predictions, read_result, result_files
+from leaderboard.rules import Rules, broken_rules, clashes, options_of
+from leaderboard.schema import Result
+from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, result_paths, submission_folders
+
+Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results
+
+
+def problems(root: Path, rules: Rules) -> list[str]:
+    """A text for everything that is wrong with the results, submissions and tables of a checkout.
+
+    Args:
+        root: the checkout.
+        rules: what a submission must be.
+    """
+    if not (root / RESULTS).is_dir():
+        raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
+    rows, found = committed_rows(root / RESULTS)
+    submissions = root / SUBMISSIONS
+    for folder in sorted(path for path in submissions.glob("*") if path.is_dir() or path.is_symlink()):
+        if folder not in submission_folders(submissions):
+            found.append(f"{folder} holds no submission.json")
+            continue
+        wrong, results = of_submission(folder, rules, rows)
+        found += wrong
+        rows = {**rows, folder.name: results}
+    if not found:  # tables of invalid results say nothing
+        found += [
+            f"the tables in {page} differ from leaderboard/: run docs/update_tables.py" for page in stale_pages(root)
+        ]
+    return found
+
+
+def committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str]]:
+    """The project's own results by algorithm, and what is wrong with them: schema, names, places, doubles, dirt."""
+    rows: dict[str, list[Result]] = defaultdict(list)
+    found: list[str] = []
+    places: dict[tuple[str, ...], Path] = {}
+    for path in result_files((folder,)):
+        try:
+            result = read_result(path)
+        except DabsError as error:
+            found.append(str(error))
+            continue
+        parts = (result.suite, result.algorithm, result.domain, f"seed{result.seed}")
+        wanted = folder.joinpath(*parts, "results", f"{result.task}.{result.protocol}{SUFFIX}")
+        if path != wanted:
+            found.append(f"{path} is a result that belongs in {wanted}")
+        if result.environment.git_dirty:
+            found.append(f"{path} was made from a checkout with uncommitted changes")
+        cell = (*parts, result.task, result.protocol)
+        if cell in places:
+            found.append(f"{places[cell]} and {path} are results of one cell")
+        places[cell] = path
+        rows[result.algorithm].append(result)
+    return dict(rows), found
+
+
+def of_submission(folder: Path, rules: Rules, rows: Rows) -> tuple[list[str], list[Result]]:
+    """What is wrong with one submission beside the rows before it, and its results (none when it cannot be read)."""
+    try:
+        submission, results = load_submission(folder)
+    except DabsError as error:
+        return [str(error)], []
+    source = (folder / SOURCE).read_text(encoding="utf-8")
+    tuning = submission.tuning if isinstance(submission.tuning, Tuning) else None
+    others = [
+        result for own in rows.values() for result in own if submission.ruleset == "fixed" or own[0].algorithm in FLOORS
+    ]
+    wrong = [f"{SOURCE} line {use.line}: {use.what}" for use in scan(source)]
+    wrong += taken(submission.name, results, rows)
+    wrong += broken_rules(results, rules, tuning)
+    wrong += clashes(results, others, rules.tasks)
+    wrong += _contradictions(submission, results)
+    wrong += _edited(folder, submission)
+    return [f"{folder}: {text}" for text in wrong], results
+
+
+def taken(name: str, results: Sequence[Result], rows: Rows) -> list[str]:
+    """Whether a row of this name, or of the same source and options under another name, is there already."""
+    found = []
+    if name.casefold() in {other.casefold() for other in (*rows, *FLOORS)}:
+        found.append(f"the name {name} is taken; choose another")
+    mine = {(r.algorithm_sha256, r.domain, str(options_of(r))) for r in results}
+    for other, theirs in rows.items():
+        if mine & {(r.algorithm_sha256, r.domain, str(options_of(r))) for r in theirs}:
+            found.append(f"{other} is the same algorithm with the same options")
+    return found
+
+
+def _contradictions(submission: Submission, results: Sequence[Result]) -> list[str]:
+    """Where `submission.json` says something else than its results."""
+    found = []
+    runs = {(run.domain, run.seed): run for run in submission.runs}
+    seen = {(result.domain, result.seed) for result in results}
+    if set(runs) != seen:
+        found.append(f"runs and results are of other domains and seeds: {sorted(set(runs) ^ seen)}")
+    for result in results:
+        run = runs.get((result.domain, result.seed))
+        place = f"results/{result.domain}/seed{result.seed}"
+        facts = {
+            "suite": (submission.suite, result.suite),
+            "algorithm.sha256": (submission.algorithm.sha256, result.algorithm_sha256),
+            "environment.git_commit": (submission.environment.git_commit, result.environment.git_commit),
+            "predictions": (
+                submission.predictions.get(f"{place}/{result.predictions.file}"),
+                result.predictions.sha256,
+            ),
+        }
+        if run is not None:
+            facts["runs.options"] = (str(run.options), str(options_of(result)))
+            facts["runs.weights_sha256"] = (run.weights_sha256, result.pretraining.weights_sha256)
+        cell = f"{place}/{result.task}.{result.protocol}{SUFFIX}"
+        found += [
+            f"{name} of submission.json is not that of {cell}" for name, (said, is_) in facts.items() if said != is_
+        ]
+        if cell not in submission.files:
+            found.append(f"a result of {cell} stands in another place")
+    return found
+
+
+def _edited(folder: Path, submission: Submission) -> list[str]:
+    """Scores that do not follow from the predictions, where these are included."""
+    found = []
+    for path in result_paths(folder, submission):
+        result = read_result(path)
+        if (path.parent / result.predictions.file).exists():
+            found += score_differences(path, result, read_predictions(path))
+    return found
