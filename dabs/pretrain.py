@@ -10,11 +10,8 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -38,8 +35,8 @@ from dabs.dataset import PRETRAIN, TRAIN, Domain
 from dabs.devices import Devices, launch
 from dabs.distributed import apart, processes, rank
 from dabs.encoder import PRESETS, Encoder
-from dabs.errors import DabsError, RequestError
-from dabs.home import sole_use
+from dabs.errors import RequestError
+from dabs.guards import Interrupted, denormals_flushed, stop_flag, taken
 from dabs.logs import RunLog
 from dabs.prepared import Split, manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
@@ -76,10 +73,6 @@ class Objective(nn.Module):
         """The algorithm's loss on a batch, or on its inputs and mask: Fabric passes on no frozen dataclass in bf16."""
         given = batch if isinstance(batch, Batch) else Batch(inputs=batch[0], mask=batch[1])
         return self.algorithm.loss(self.encoder, given)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C between two steps, after the state was saved."""
 
 
 def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Domain]:
@@ -139,36 +132,6 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-@contextmanager
-def _denormals_flushed() -> Iterator[None]:
-    """Vocabulary cross-entropies meet denormals, which are thirty times slower; nothing outside training is changed."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-
-
-@contextmanager
-def _stop_flag() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C instead of breaking into a step; a second one breaks in."""
-    flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def handle(number: int, frame: Any) -> None:
-        flag.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def pretrain(
     config: PretrainConfig,
     folder: Path | str | None = None,
@@ -218,25 +181,9 @@ def pretrain(
         checkpoint_every=checkpoint_every,
         watch=watch,
     )
-    with _taken(folder, fabric), apart(lonely):
+    with taken(folder, fabric), apart(lonely):
         _complete(training, domain, logger, identity)
     return folder
-
-
-@contextmanager
-def _taken(folder: Path, fabric: Fabric) -> Iterator[None]:
-    """Keep other runs out of the folder; every process of this one learns whether that is possible."""
-    with ExitStack() as held:
-        refusal = None
-        if fabric.is_global_zero:
-            try:
-                held.enter_context(sole_use(folder))
-            except DabsError as error:
-                refusal = str(error)
-        refusal = fabric.broadcast(refusal)
-        if refusal:
-            raise DabsError(refusal)
-        yield
 
 
 @dataclass(kw_only=True)
@@ -282,7 +229,7 @@ def _train(training: _Training, domain: Domain, logger: str) -> None:
     start = training.state["steps_done"]
     loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, start)
     log = RunLog(training.folder, logger, start, writes=fabric.is_global_zero)
-    with log, _stop_flag() as stop, _denormals_flushed():
+    with log, stop_flag() as stop, denormals_flushed():
         _loop(training, module, fabric_optimizer, loader, log, stop)
 
 
