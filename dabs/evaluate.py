@@ -26,7 +26,7 @@ from dabs.prepared import READ_BATCH, Split, is_prepared, manifest_of, read_colu
 from dabs.probes import MAX_ITERATIONS, NEIGHBOURS, READERS, STRENGTHS, Cached, Reading
 from dabs.raw_input import COMPONENTS, RAW, raw_features
 from dabs.registry import find_domain, unknown
-from dabs.run import PretrainConfig, environment, load_run
+from dabs.run import PretrainConfig, environment, load_run, recorded_config
 from dabs.specs import specs_to_json
 
 PROTOCOLS = ("linear", "knn", "finetune")
@@ -199,13 +199,11 @@ def _about_run(run: Path, config: PretrainConfig, provenance: dict[str, Any], en
         "weights_sha256",
     )
     pretraining = {name: provenance[name] for name in names}
-    # without gathering, how many processes there were is part of what was trained
-    extra = {name: provenance[name] for name in ("processes_apart",) if name in provenance}
     return {
         "algorithm": provenance["label"],
         "algorithm_sha256": provenance["algorithm_sha256"],
         "seed": config.seed,
-        "pretraining": {"config": asdict(config) | extra, **pretraining, "curve": curve(run)},
+        "pretraining": {"config": recorded_config(config, provenance), **pretraining, "curve": curve(run)},
         "encoder": {
             "config": {**asdict(encoder.config), "specs": specs_to_json(encoder.specs)},
             "parameters": provenance["parameters"],

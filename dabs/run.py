@@ -171,6 +171,11 @@ def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
     return config, provenance
 
 
+def recorded_config(config: PretrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
+    """The configuration that a run's results state: of one on several processes that did not gather, also how many."""
+    return asdict(config) | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
+
+
 @lru_cache(maxsize=1)
 def environment() -> dict[str, Any]:
     """Versions, hardware and the git state of this package: what a reader needs to trust or repeat a number."""

@@ -116,7 +116,7 @@ def _tuned(submissions: Sequence[Submission], results: Sequence[Result]) -> str:
 def tree(root: Path) -> str:
     """The project's files with the first line of each docstring."""
     lines = ["```"]
-    for package in ("dabs", "dabs/check", "dabs/cli", "domains", "algorithms", "leaderboard"):
+    for package in ("dabs", "dabs/check", "dabs/cli", "dabs/launch", "domains", "algorithms", "leaderboard"):
         lines.append(f"{package}/")
         for path in sorted((root / package).glob("*.py")):
             if path.name != "__init__.py":

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import numpy as np
 from dabs.errors import DabsError, RequestError
 from dabs.home import sha256_file
 from dabs.metrics import bootstrap_interval, metric_of
-from dabs.run import PretrainConfig, load_run
+from dabs.run import PretrainConfig, load_run, recorded_config
 from leaderboard.results import SUFFIX, read_predictions, read_result
 from leaderboard.schema import Result
 
@@ -122,7 +122,7 @@ def _of_result(path: Path, result: Result, run: RunFolder) -> list[str]:
         "domain": run.config.domain,
         "seed": run.config.seed,
         "file name": f"{result.task}.{result.protocol}{SUFFIX}",
-        "pretraining.config": json.loads(json.dumps(asdict(run.config))),
+        "pretraining.config": json.loads(json.dumps(recorded_config(run.config, run.provenance))),
         "environment.git_commit": environment["git_commit"],
         "environment.dabs_version": environment["dabs_version"],
         "environment.versions": environment["versions"],

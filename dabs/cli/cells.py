@@ -178,7 +178,7 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     def say(line: str) -> None:
         tell(cell.name, 0, 0, {"loss": line, "speed": ""})
 
-    with sole_use(cell.folder / "results" / (only or "all"), wait=True):
+    with sole_use(cell.folder.with_name(f"{cell.folder.name}-{only or 'results'}"), wait=True):
         store = fetched(cell)
         for protocols, lacking in missing(cell).items():
             tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))

@@ -161,6 +161,12 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
 def config_of(options: ReproduceOptions, submission: Submission, result: Result) -> PretrainConfig:
     """The configuration of a result's pretraining, with the submission's own copy of the source."""
     values = dict(result.pretraining.config)
+    apart = values.pop("processes_apart", None)
+    if apart:
+        raise DabsError(
+            f"this result was pretrained on {apart} processes that did not gather, which one process does not repeat. "
+            f"Run `dabs pretrain` with --devices {apart} on the submission's algorithm instead."
+        )
     values["algorithm"] = f"{options.submission / 'algorithm.py'}:{submission.algorithm.kind}"
     return config_from_json(values, options.submission)
 

@@ -17,6 +17,7 @@ from dabs.checkpoint import latest_checkpoint
 from dabs.devices import Devices, launch
 from dabs.encoder import load_encoder
 from dabs.errors import DabsError, RequestError
+from dabs.evaluate import evaluate
 from dabs.home import read_json
 from dabs.logs import read_metrics
 from dabs.pretrain import Interrupted, pretrain
@@ -159,6 +160,8 @@ def test_without_gathering_the_number_of_processes_is_part_of_the_run(starter, t
     with pytest.raises(DabsError, match="processes_apart is 2 there and None here"):
         pretrain(config, folder, logger="none")
     whole = pretrain(config, tmp_path / "one", logger="none")
+    (result,) = evaluate(folder, ("shade",), ("knn",))
+    assert result.payload["pretraining"]["config"]["processes_apart"] == 2
     losses = [float(read_metrics(where)[0]["loss"]) for where in (whole, folder)]
     assert losses[1] < losses[0] - 0.1, "half as many candidates are easier"
 
