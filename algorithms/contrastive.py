@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.algorithm import Algorithm
+from dabs.distributed import gather_examples, own_examples, whole_batch
 from dabs.encoder import Encoder
 from dabs.specs import Batch
 
@@ -36,6 +37,8 @@ class Contrastive(Algorithm):
         projection: output width of the two-layer head that is dropped after pretraining.
     """
 
+    gathers = True
+
     def __init__(self, encoder: Encoder, *, temperature: float = 0.2, projection: int = 128) -> None:
         super().__init__(encoder)
         self.temperature = temperature
@@ -46,7 +49,8 @@ class Contrastive(Algorithm):
     @staticmethod
     def draw(x_BND: Tensor, mask_BN: Tensor | None) -> Tensor:
         """Each example's positions in random order (B, N), the real ones before padding."""
-        noise_BN = torch.rand(x_BND.shape[:2]).to(x_BND.device)
+        b, n, _ = x_BND.shape
+        noise_BN = own_examples(torch.rand(whole_batch(b), n)).to(x_BND.device)
         if mask_BN is not None:
             noise_BN = noise_BN.masked_fill(~mask_BN, 2.0)
         return noise_BN.argsort(dim=1)
@@ -57,7 +61,7 @@ class Contrastive(Algorithm):
         order_BN = self.draw(x_BND, batch.mask)
         # taking every second place of the order deals real positions evenly, also in short padded texts
         views = [self._view(encoder, x_BND, batch.mask, order_BN[:, start::2]) for start in (0, 1)]
-        loss, accuracy = nt_xent(views[0], views[1], self.temperature)
+        loss, accuracy = nt_xent(gather_examples(views[0]), gather_examples(views[1]), self.temperature)
         return {"loss": loss, "accuracy": accuracy}
 
     def _view(self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, index_Bn: Tensor) -> Tensor:

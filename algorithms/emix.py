@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dabs.algorithm import Algorithm
+from dabs.distributed import gather_examples, own_examples, whole_batch
 from dabs.encoder import Encoder
 from dabs.specs import Batch
 
@@ -32,13 +33,15 @@ class EMix(Algorithm):
         alpha: the mixing coefficient is drawn from Beta(alpha, alpha), then made at least one half.
     """
 
+    gathers = True
+
     def __init__(self, encoder: Encoder, *, temperature: float = 0.2, alpha: float = 1.0) -> None:
         super().__init__(encoder)
         self.temperature = temperature
         self.alpha = alpha
 
     def draw(self, size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """The mixing coefficients (B,) in [1/2, 1] and each example's partner (B,)."""
+        """For a batch of this size the mixing coefficients in [1/2, 1] and each example's partner, (size,) both."""
         alpha = torch.full((size,), self.alpha)
         lam_B = torch.distributions.Beta(alpha, alpha).sample()
         return torch.maximum(lam_B, 1 - lam_B).to(device), torch.randperm(size).to(device)
@@ -46,21 +49,24 @@ class EMix(Algorithm):
     def loss(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """See the module; logs how often the larger part is found."""
         x_BND = encoder.embed(batch.inputs)
-        return self.loss_of(encoder, x_BND, batch.mask, *self.draw(len(x_BND), x_BND.device))
+        return self.loss_of(encoder, x_BND, batch.mask, *self.draw(whole_batch(len(x_BND)), x_BND.device))
 
     def loss_of(
-        self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, lam_B: Tensor, partner_B: Tensor
+        self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, lam_G: Tensor, partner_G: Tensor
     ) -> dict[str, Tensor]:
-        """The loss for given draws. A mixture is padding only where both of its parts are."""
-        weight_B11 = lam_B[:, None, None].to(x_BND.dtype)
+        """The loss for given draws. A mixture is padding only where both of its parts are.
+
+        G examples are the batch over all processes, where partners and negatives come from; B of them are this one's.
+        """
+        weight_B11, partner_B = own_examples(lam_G)[:, None, None].to(x_BND.dtype), own_examples(partner_G)
         # A padded place of one part adds nothing: its embedding counts as zero in the mixture.
         real_BND = x_BND if mask_BN is None else x_BND * mask_BN[:, :, None]
-        mixed_BND = weight_B11 * real_BND + (1 - weight_B11) * real_BND[partner_B].detach()
-        mixed_mask = None if mask_BN is None else mask_BN | mask_BN[partner_B]
+        mixed_BND = weight_B11 * real_BND + (1 - weight_B11) * gather_examples(real_BND.detach())[partner_B]
+        mixed_mask = None if mask_BN is None else mask_BN | gather_examples(mask_BN)[partner_B]
         u_BK, v_BK = self._view(encoder, mixed_BND, mixed_mask), self._view(encoder, x_BND, mask_BN)
-        logits_BB = u_BK @ v_BK.T / self.temperature
-        accuracy = (logits_BB.argmax(dim=1) == torch.arange(len(logits_BB), device=logits_BB.device)).float().mean()
-        return {"loss": mixed_cross_entropy(logits_BB, lam_B, partner_B), "accuracy": accuracy}
+        logits_GG = gather_examples(u_BK) @ gather_examples(v_BK).T / self.temperature
+        accuracy = (logits_GG.argmax(dim=1) == torch.arange(len(logits_GG), device=logits_GG.device)).float().mean()
+        return {"loss": mixed_cross_entropy(logits_GG, lam_G, partner_G), "accuracy": accuracy}
 
     @staticmethod
     def _view(encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None) -> Tensor:

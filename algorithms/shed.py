@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.algorithm import Algorithm
+from dabs.distributed import gather_examples, own_examples, whole_batch
 from dabs.encoder import Encoder
 from dabs.errors import RequestError
 from dabs.specs import Batch
@@ -39,6 +40,8 @@ class ShED(Algorithm):
         corruption_rate: share of the (unpadded) positions that are moved, rounded up to at least two.
     """
 
+    gathers = True
+
     def __init__(self, encoder: Encoder, *, corruption_rate: float = 0.15) -> None:
         super().__init__(encoder)
         if not 0 < corruption_rate <= 1:
@@ -49,7 +52,7 @@ class ShED(Algorithm):
     def draw(self, x_BND: Tensor, mask_BN: Tensor | None) -> tuple[Tensor, Tensor]:
         """Which positions move, bool (B, N), and the order of each example's cycle, int64 (B, N)."""
         b, n, _ = x_BND.shape
-        noise_BN = torch.rand(b, n).to(x_BND.device)
+        noise_BN = own_examples(torch.rand(whole_batch(b), n)).to(x_BND.device)
         if mask_BN is None:
             real_B1 = torch.full((b, 1), n, device=x_BND.device)
         else:
@@ -71,10 +74,11 @@ class ShED(Algorithm):
     ) -> dict[str, Tensor]:
         """The loss for given draws. Padded positions take part neither in the shuffle nor in the loss."""
         tokens_BSD = encoder.encode(shuffle(x_BND, moved_BN, order_BN), mask_BN)
-        logits_BN2 = self.head(tokens_BSD[:, 1:]).float()
+        logits, target = gather_examples(self.head(tokens_BSD[:, 1:]).float()), gather_examples(moved_BN)
         if mask_BN is not None:
-            logits_BN2, moved_BN = logits_BN2[mask_BN], moved_BN[mask_BN]
-        logits, target = logits_BN2.reshape(-1, 2), moved_BN.reshape(-1)
+            real = gather_examples(mask_BN)
+            logits, target = logits[real], target[real]
+        logits, target = logits.reshape(-1, 2), target.reshape(-1)
         right = logits.argmax(dim=1) == target
         found = [(right & (target == side)).sum() / (target == side).sum().clamp(min=1) for side in (False, True)]
         return {

@@ -27,6 +27,9 @@ class Algorithm(nn.Module):
 
     #: False for an algorithm that learns nothing (the random encoder): no step is taken.
     trains = True
+    #: Whether `loss` treats the parts of a batch on several processes as one, with the functions of `dabs.distributed`;
+    #: else each process draws and takes its loss by itself, and their gradients are averaged.
+    gathers = False
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()

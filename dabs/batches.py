@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from dabs.distributed import processes, rank
 from dabs.errors import RequestError
 from dabs.prepared import Split
 from dabs.run import PretrainConfig
@@ -14,9 +15,11 @@ from dabs.specs import Batch
 
 
 def check_batch_size(config: PretrainConfig, rows: int) -> None:
-    """Refuse a batch that is larger than the data."""
+    """Refuse a batch that is larger than the data, or that the processes cannot share evenly."""
     if rows < config.batch_size:
         raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
+    if config.batch_size % processes():
+        raise RequestError(f"batch_size {config.batch_size} cannot be shared evenly by {processes()} processes")
 
 
 class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
@@ -40,17 +43,19 @@ class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
 
 
 class _Batches(torch.utils.data.Dataset[Batch]):
-    """A split that is indexed by a whole batch."""
+    """A split that is indexed by a whole batch, of which each process reads its part."""
 
-    def __init__(self, split: Split) -> None:
-        self.split = split
+    def __init__(self, split: Split, size: int) -> None:
+        # settled here: worker processes that read do not know of the others that train
+        self.split, self.part = split, slice(rank() * size, (rank() + 1) * size)
 
     def __getitem__(self, index: np.ndarray) -> Batch:
-        return self.split.batch(index)
+        return self.split.batch(index, self.part)
 
 
 def loader_of(split: Split, config: PretrainConfig, start: int) -> torch.utils.data.DataLoader[Batch]:
     """Batches from step `start` on; data that does not fit in memory is read by worker processes."""
     sampler = _StepIndices(len(split), config, start)
     workers = 0 if split.in_memory else 2
-    return torch.utils.data.DataLoader(_Batches(split), sampler=sampler, batch_size=None, num_workers=workers)
+    batches = _Batches(split, config.batch_size // processes())
+    return torch.utils.data.DataLoader(batches, sampler=sampler, batch_size=None, num_workers=workers)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dabs.devices import is_sharded, load_optimizer, whole
 from dabs.encoder import Encoder, save_encoder
 from dabs.errors import DabsError
 from dabs.home import replacing, sha256_file, write_json
@@ -29,38 +32,71 @@ def latest_checkpoint(run: Path) -> Path | None:
     return folders[-1] if folders else None
 
 
-def save_checkpoint(run: Path, objective: Objective, optimizer: Any, state: dict[str, Any]) -> Path:
-    """Write `checkpoints/step-N` and drop all but the last two."""
+def whole_encoder(encoder: Encoder) -> Encoder:
+    """The encoder itself, or a copy on the CPU of one that is sharded, for which all processes must call."""
+    if not is_sharded(encoder):
+        return encoder
+    copy = Encoder(encoder.config, encoder.specs)
+    copy.load_state_dict(whole(encoder.state_dict()))
+    return copy
+
+
+def save_checkpoint(
+    run: Path, objective: Objective, optimizer: Any, state: dict[str, Any], *, writes: bool = True
+) -> None:
+    """Write `checkpoints/step-N` and drop all but the last two. Every process calls, and the one that `writes` does.
+
+    Sharded tensors are written whole, so that a run goes on with another number of devices, or another strategy.
+    """
+    encoder = whole_encoder(objective.encoder)
+    training = {
+        "algorithm": whole(objective.algorithm.state_dict()),
+        "optimizer": whole(optimizer.state_dict()),
+        "state": dict(state),
+    }
+    if not writes:
+        return
     target = run / "checkpoints" / f"step-{state['steps_done']:08d}"
     with replacing(target) as folder:
         folder.mkdir(parents=True)
-        save_encoder(objective.encoder, folder)
-        training = {
-            "algorithm": objective.algorithm.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "state": dict(state),
-        }
+        save_encoder(encoder, folder)
         torch.save(training, folder / "training.pt")
     for old in _folders(run)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
-    return target
 
 
-def load_training_state(checkpoint: Path, objective: Objective, optimizer: Any) -> dict[str, Any]:
-    """Put a checkpoint's weights and optimiser state back; gives its counters.
+def load_weights(checkpoint: Path, objective: Objective) -> dict[str, Any]:
+    """Put a checkpoint's weights into an objective that is not yet on its devices; gives what else was saved.
 
     Raises:
         DabsError: the checkpoint is damaged or of another run.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
+    with _damage_named(checkpoint):
         objective.encoder.load_state_dict(load_file(checkpoint / "encoder.safetensors"), strict=True)
-        training = torch.load(checkpoint / "training.pt", map_location="cpu", weights_only=True)
+        training: dict[str, Any] = torch.load(checkpoint / "training.pt", map_location="cpu", weights_only=True)
         objective.algorithm.load_state_dict(training["algorithm"], strict=True)
-        optimizer.load_state_dict(training["optimizer"])
-        return dict(training["state"])
+        return training
+
+
+def load_training_state(checkpoint: Path, saved: dict[str, Any], optimizer: Any) -> dict[str, Any]:
+    """Put the optimiser's state back, from what `load_weights` gave; gives the run's counters.
+
+    Raises:
+        DabsError: the checkpoint is damaged or of another run.
+    """
+    with _damage_named(checkpoint):
+        load_optimizer(optimizer, saved["optimizer"])
+        return dict(saved["state"])
+
+
+@contextmanager
+def _damage_named(checkpoint: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
     except (SafetensorError, OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DabsError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dabs.errors import DabsError
 from dabs.specs import Specs
@@ -51,6 +51,13 @@ class Scalar:
 Target = Classes | MultiLabel | Scalar
 
 
+def target_of(target: Target) -> str:
+    """A target in a few words, e.g. `7 classes`."""
+    if isinstance(target, Classes):
+        return f"{len(target)} classes"
+    return f"{len(target)} findings" if isinstance(target, MultiLabel) else f"score {target.low:g} to {target.high:g}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """What a reader must know of a dataset before trusting a number from it."""
@@ -84,6 +91,20 @@ class Task:
     metric: str
     apart: str
     card: Card | None = None
+
+
+@runtime_checkable
+class Drawing(Protocol):
+    """A `say` that also draws: the command line's."""
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """So many of a file's bytes are there; `total` is 0 where unknown."""
+        ...
+
+
+def drawn(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """How to show the progress of a download where `say` can draw it; else nothing is shown."""
+    return say.progress if isinstance(say, Drawing) else lambda name, done, total: None
 
 
 class Source(Protocol):
@@ -146,19 +167,39 @@ class Workspace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """One dataset of a domain that is fetched, built and kept by itself: a user may have some and not others.
+
+    Attributes:
+        dataset: `PRETRAIN` or a task's name.
+        sources: what to fetch first.
+        build: yields the rows of this dataset's splits and of no other.
+        version: raised when `build` changes what it yields; prepared data of another version is refused.
+    """
+
+    dataset: str
+    sources: tuple[Source, ...]
+    build: Callable[[Workspace], Iterator[Rows]]
+    version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Domain:
     """A kind of data: one pretraining set without labels and the tasks that say what was learned.
 
     Attributes:
         name: equal to the file's name.
-        suite: "lite" or "paper".
+        suite: one of `dabs.registry.SUITES`.
         title: a few words for tables.
         specs: the inputs of every example of the domain.
         card: of the pretraining set.
         tasks: at least one.
         sources: what to fetch first.
-        build: yields the rows of every split.
+        build: yields the rows of every split; None where the domain has parts.
         version: raised when `build` changes what it yields; prepared data of another version is refused.
+        parts: for a domain whose datasets come from many places: one for `PRETRAIN` and for each task, instead of
+            `sources`, `build` and `version`.
+        encoder: sizes of the encoder of the standard budget: "small" or "paper".
         steps: pretraining steps of the suite's standard budget.
         batch_size: examples a step of the standard budget.
     """
@@ -169,9 +210,11 @@ class Domain:
     specs: Specs
     card: Card
     tasks: tuple[Task, ...]
-    sources: tuple[Source, ...]
-    build: Callable[[Workspace], Iterator[Rows]]
+    sources: tuple[Source, ...] = ()
+    build: Callable[[Workspace], Iterator[Rows]] | None = None
     version: int = 1
+    parts: tuple[Part, ...] = ()
+    encoder: str = "small"
     steps: int = 250
     batch_size: int = 64
 

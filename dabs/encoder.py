@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dabs.distributed import dropout
 from dabs.errors import DabsError, RequestError
 from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, specs_from_json, specs_to_json, total_embeddings
 
@@ -41,6 +42,8 @@ PRESETS = {
     # sized for two cores: a few passes over small data, where dropout costs a quarter of a step and gains nothing
     "small": EncoderConfig(width=128, depth=3, heads=4, head_width=32, mlp=256, dropout=0.0),
     "paper": EncoderConfig(width=256, depth=12, heads=8, head_width=64, mlp=512),
+    # the sizes of BERT-base and ViT-B; beyond one small device, hence FSDP
+    "large": EncoderConfig(width=768, depth=12, heads=12, head_width=64, mlp=3072),
 }
 
 
@@ -96,7 +99,7 @@ class Attention(nn.Module):
         q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, S, K)
         y_BHSK = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_B11S)
         y_BSD = self.out(y_BHSK.transpose(1, 2).reshape(b, s, -1))
-        return F.dropout(y_BSD, self.dropout, self.training)
+        return dropout(y_BSD, self.dropout, self.training)
 
 
 class Block(nn.Module):
@@ -114,8 +117,8 @@ class Block(nn.Module):
     def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
         """(B, S, D) -> (B, S, D)."""
         x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S)
-        hidden = F.dropout(F.gelu(self.up(self.norm2(x_BSD))), self.dropout, self.training)
-        return x_BSD + F.dropout(self.down(hidden), self.dropout, self.training)
+        hidden = dropout(F.gelu(self.up(self.norm2(x_BSD))), self.dropout, self.training)
+        return x_BSD + dropout(self.down(hidden), self.dropout, self.training)
 
 
 class Encoder(nn.Module):
@@ -159,7 +162,7 @@ class Encoder(nn.Module):
         positions = self.positions[1 : 1 + x_BND.shape[1]] if index_BN is None else self.positions[1 + index_BN]
         cls_B1D = (self.cls + self.positions[0]).expand(len(x_BND), 1, -1)
         x_BSD = torch.cat([cls_B1D, x_BND + positions], dim=1)
-        x_BSD = F.dropout(x_BSD, self.config.dropout, self.training)
+        x_BSD = dropout(x_BSD, self.config.dropout, self.training)
         mask_B11S = None if mask_BN is None else F.pad(mask_BN, (1, 0), value=True)[:, None, None, :]
         for block in self.blocks:
             x_BSD = block(x_BSD, mask_B11S)

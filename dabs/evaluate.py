@@ -22,7 +22,7 @@ from dabs.finetune import Recipe, finetune
 from dabs.home import sha256_file
 from dabs.logs import curve
 from dabs.metrics import bootstrap_interval, chance, metric_of
-from dabs.prepared import READ_BATCH, Split, manifest_of, read_columns
+from dabs.prepared import READ_BATCH, Split, is_prepared, manifest_of, read_columns
 from dabs.probes import MAX_ITERATIONS, NEIGHBOURS, READERS, STRENGTHS, Cached, Reading
 from dabs.raw_input import COMPONENTS, RAW, raw_features
 from dabs.registry import find_domain, unknown
@@ -66,8 +66,20 @@ def _labels(domain: Domain, task: Task) -> dict[str, np.ndarray]:
 
 
 def chosen_tasks(domain: Domain, names: tuple[str, ...]) -> list[Task]:
-    """The named tasks of a domain, or all of them."""
-    return [domain.task(name) for name in names] if names else list(domain.tasks)
+    """The named tasks of a domain, or all of them; where a domain has parts, all whose data is prepared.
+
+    Raises:
+        DabsError: none is named and none is prepared.
+    """
+    if names or not domain.parts:
+        return [domain.task(name) for name in names] if names else list(domain.tasks)
+    there = [task for task in domain.tasks if is_prepared(domain, (task.name,))]
+    if not there:
+        raise DabsError(
+            f"no task of {domain.name} ({domain.suite}) is prepared. "
+            f"Run `dabs data prepare {domain.name} --suite {domain.suite}`."
+        )
+    return there
 
 
 def check_protocols(protocols: tuple[str, ...]) -> None:
@@ -187,11 +199,13 @@ def _about_run(run: Path, config: PretrainConfig, provenance: dict[str, Any], en
         "weights_sha256",
     )
     pretraining = {name: provenance[name] for name in names}
+    # without gathering, how many processes there were is part of what was trained
+    extra = {name: provenance[name] for name in ("processes_apart",) if name in provenance}
     return {
         "algorithm": provenance["label"],
         "algorithm_sha256": provenance["algorithm_sha256"],
         "seed": config.seed,
-        "pretraining": {"config": asdict(config), **pretraining, "curve": curve(run)},
+        "pretraining": {"config": asdict(config) | extra, **pretraining, "curve": curve(run)},
         "encoder": {
             "config": {**asdict(encoder.config), "specs": specs_to_json(encoder.specs)},
             "parameters": provenance["parameters"],
@@ -232,7 +246,7 @@ def _evaluation(
     about: dict[str, Any],
     seconds: dict[str, float],
 ) -> Evaluation:
-    metric, manifest = metric_of(task.metric), manifest_of(domain)
+    metric, manifest = metric_of(task.metric), manifest_of(domain, task.name)
     splits = {split: manifest["splits"][f"{task.name}/{split}"] for split in SPLITS}
     card: Card = task.card or domain.card
     payload = {

@@ -23,6 +23,12 @@ def data_home() -> Path:
     return Path(given).expanduser() if given else user_cache_path("dabs")
 
 
+def raw_home() -> Path:
+    """`$DABS_DATA_DIR`, or `raw` in `data_home()`: a folder a dataset, each in the layout its publisher gives it."""
+    given = os.environ.get("DABS_DATA_DIR")
+    return Path(given).expanduser() if given else data_home() / "raw"
+
+
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 
@@ -51,6 +57,36 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole_use(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Keep other processes, also those of other machines, from working on a file or folder at the same time.
+
+    The lock is a file beside `path` that the operating system lets go when the process ends, however it ends. A process
+    that holds it may take it again.
+
+    Raises:
+        DabsError: another process holds it and `wait` is false, or the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = path.with_name(f".{path.name}.lock").absolute()
+        place.touch()  # fails at once where nothing can be written, which the lock would take for a busy moment
+        lock = FileLock(place, is_singleton=True)
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout as error:
+        raise DabsError(
+            f"another process is working on {path}. Wait until it ends, or choose another folder."
+        ) from error
+    except OSError as error:
+        raise DabsError(f"cannot write {path}: {error}. Free the space, or choose another folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -24,16 +24,17 @@ class RunLog:
         folder: the run's.
         logger: one of `LOGGERS`, beside the CSV file.
         start: the first step that will be written.
+        writes: false in all processes of a run but the first: they only watch that the loss stays finite.
     """
 
-    def __init__(self, folder: Path, logger: str, start: int) -> None:
+    def __init__(self, folder: Path, logger: str, start: int, *, writes: bool = True) -> None:
         if logger not in LOGGERS:
             raise RequestError(f"logger must be one of {', '.join(LOGGERS)}, not {logger!r}")
-        self.path = folder / "metrics.csv"
-        if self.path.exists():
+        self.path, self.writes = folder / "metrics.csv", writes
+        if writes and self.path.exists():
             rows = [row for row in read_metrics(folder) if int(row["step"]) < start]
             _rewrite(self.path, rows)
-        self.writer = _curves(logger, folder)
+        self.writer = _curves(logger if writes else "none", folder)
 
     def __enter__(self) -> RunLog:
         return self
@@ -68,7 +69,7 @@ class RunLog:
         return float(rows[-1]["loss"])
 
     def _append(self, rows: list[dict[str, Any]]) -> None:
-        if not rows:
+        if not rows or not self.writes:
             return
         text = io.StringIO()
         writer = csv.DictWriter(text, fieldnames=list(rows[0]))

@@ -1,27 +1,30 @@
 """Prepared data on disk: one Arrow file a split, written once, the manifest last; and how it is read into batches.
 
-$DABS_HOME/sources/                    fetched files
+$DABS_HOME/sources/, raw/              fetched files
 $DABS_HOME/lite/sensor/manifest.json   what is here, with hashes; its presence means the rest is whole
 $DABS_HOME/lite/sensor/exercise/train.arrow   columns input_0.., label, group (Hugging Face `datasets` reads it)
+$DABS_HOME/paper/speech/librispeech/manifest.json   where a domain has parts, each dataset has its own manifest
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dabs import __version__
-from dabs.dataset import Domain, Rows, Workspace
-from dabs.errors import DabsError
+from dabs.dataset import PRETRAIN, Domain, Rows, Source, Workspace
+from dabs.errors import DabsError, RequestError
 from dabs.home import data_home, read_json, replacing, sha256_file, write_json
+from dabs.registry import unknown
 from dabs.specs import Batch, Specs, Tokens, specs_to_json
+from dabs.splitfile import SplitWriter, array_of, update_hashes
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     import torch
 
 FORMAT = 1
@@ -34,122 +37,161 @@ def folder_of(domain: Domain) -> Path:
     return data_home() / domain.suite / domain.name
 
 
-def manifest_of(domain: Domain) -> dict[str, Any]:
-    """The manifest of prepared data.
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """What is prepared in one go and has one manifest: a whole domain, or one part of it."""
+
+    domain: Domain
+    folder: Path  # under the domain's folder, or that folder itself
+    splits: dict[str, Path]  # "dataset/split" -> its file below `folder`
+    sources: tuple[Source, ...]
+    build: Callable[[Workspace], Iterator[Rows]]
+    version: int
+    only: str  # the dataset of a part; empty for a whole domain
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.domain.name} {self.only}".strip()
+
+    @property
+    def command(self) -> str:
+        """What prepares it."""
+        only = f" --tasks {self.only}" if self.only else ""
+        return f"dabs data prepare {self.domain.name} --suite {self.domain.suite}{only}"
+
+
+def units_of(domain: Domain, datasets: Iterable[str] = ()) -> list[Unit]:
+    """What must be prepared for some datasets of a domain, or for all.
 
     Raises:
-        DabsError: nothing is prepared, or it was prepared by another version of the domain.
+        RequestError: the domain has no such dataset, or its datasets are not prepared one by one.
+        DabsError: the domain's parts are not its datasets.
     """
-    path = folder_of(domain) / "manifest.json"
-    way_out = f"Run `dabs data prepare {domain.name} --suite {domain.suite}`."
+    names, root = tuple(datasets), folder_of(domain)
+    known = domain.datasets()
+    for name in names:
+        if name not in known:
+            raise unknown("dataset", name, list(known), of=f"{domain.name} ({domain.suite})")
+    if not domain.parts:
+        if domain.build is None:
+            raise DabsError(f"{domain.name} ({domain.suite}) has neither a builder nor parts.")
+        files = {f"{name}/{split}": Path(name, f"{split}.arrow") for name, splits in known.items() for split in splits}
+        about = {"sources": domain.sources, "build": domain.build, "version": domain.version}
+        return [Unit(domain=domain, folder=root, splits=files, only="", **about)]  # type: ignore[arg-type]
+    if sorted(part.dataset for part in domain.parts) != sorted(known):
+        raise DabsError(f"{domain.name} ({domain.suite}): its parts must be {sorted(known)}, each once.")
+    return [
+        Unit(
+            domain=domain,
+            folder=root / part.dataset,
+            splits={f"{part.dataset}/{split}": Path(f"{split}.arrow") for split in known[part.dataset]},
+            sources=part.sources,
+            build=part.build,
+            version=part.version,
+            only=part.dataset,
+        )
+        for part in domain.parts
+        if not names or part.dataset in names
+    ]
+
+
+def manifest_of(domain: Domain, dataset: str = PRETRAIN) -> dict[str, Any]:
+    """The manifest that covers a dataset of a domain.
+
+    Raises:
+        DabsError: it is not prepared, or was prepared by another version of the domain.
+    """
+    return _manifest(units_of(domain, (dataset,))[0])
+
+
+def _manifest(unit: Unit) -> dict[str, Any]:
+    path = unit.folder / "manifest.json"
+    way_out = f"Run `{unit.command}`."
     if not path.exists():
-        raise DabsError(f"the data of {domain.name} ({domain.suite}) is not prepared: there is no {path}. {way_out}")
+        raise DabsError(f"the data of {unit.name} ({unit.domain.suite}) is not prepared: there is no {path}. {way_out}")
     manifest: dict[str, Any] = read_json(path)
     found = (manifest.get("format"), manifest.get("version"))
-    if found != (FORMAT, domain.version):
+    if found != (FORMAT, unit.version):
         raise DabsError(
-            f"{path} was written by another version: {found} instead of {(FORMAT, domain.version)}. {way_out}"
+            f"{path} was written by another version: {found} instead of {(FORMAT, unit.version)}. {way_out}"
         )
     return manifest
 
 
-def is_prepared(domain: Domain) -> bool:
-    """Whether the data is there, in the version this code reads."""
+def _is_there(unit: Unit) -> bool:
     try:
-        manifest_of(domain)
+        _manifest(unit)
     except DabsError:
         return False
     return True
 
 
-def prepare(domain: Domain, say: Callable[[str], None] = print, *, force: bool = False) -> dict[str, Any]:
-    """Fetch, build and write a domain's data, unless it is there; gives the manifest.
+def is_prepared(domain: Domain, datasets: Iterable[str] = ()) -> bool:
+    """Whether the data of some datasets (or all) is there, in the version this code reads."""
+    return all(_is_there(unit) for unit in units_of(domain, datasets))
 
-    The folder is built under a temporary name and renamed when the manifest is written, so that an interrupted
-    preparation is never taken for a whole one.
+
+def prepare(
+    domain: Domain, say: Callable[[str], None] = print, *, force: bool = False, datasets: Iterable[str] = ()
+) -> None:
+    """Fetch, build and write the data of some datasets of a domain (or all), unless it is there.
+
+    Raises:
+        DabsError: some could not be prepared; the others are, and the message says what each of the some lacks.
     """
-    if not force and is_prepared(domain):
-        return manifest_of(domain)
-    sources = {s.name: s.fetch(data_home() / "sources", say) for s in domain.sources}
+    units, reasons = units_of(domain, datasets), []
+    for unit in units:
+        if not force and _is_there(unit):
+            continue
+        try:
+            _prepare(unit, say)
+        except RequestError:
+            raise
+        except DabsError as error:
+            if len(units) == 1:
+                raise
+            reasons.append(f"{unit.name}: {error}")
+    if reasons:
+        raise DabsError(f"{len(reasons)} of {len(units)} datasets were not prepared.\n\n" + "\n\n".join(reasons))
+
+
+def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
+    """The folder is built under a temporary name and renamed when the manifest is written, so that an interrupted
+    preparation is never taken for a whole one."""
+    domain = unit.domain
+    sources = {s.name: s.fetch(data_home() / "sources", say) for s in unit.sources}
     workspace = Workspace(sources=sources, say=say)
-    say(f"building {domain.name}")
-    with replacing(folder_of(domain)) as folder:
-        splits = _write_splits(domain, folder, domain.build(workspace))
+    say(f"building {unit.name}")
+    with replacing(unit.folder) as folder:
+        splits = _write_splits(unit, folder, unit.build(workspace))
         for name, content in workspace.files.items():
             (folder / name).write_bytes(content)
         manifest = {
             "format": FORMAT,
             "domain": domain.name,
             "suite": domain.suite,
-            "version": domain.version,
+            "version": unit.version,
             "dabs": __version__,
             "specs": specs_to_json(domain.specs),
-            "sources": [s.describe() for s in domain.sources],
+            "sources": [s.describe() for s in unit.sources],
             "splits": splits,
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in workspace.files.items()},
         }
         write_json(folder / "manifest.json", manifest)
-    return manifest
 
 
-class _Writer:
-    """Appends blocks of rows to one Arrow file and hashes what it writes."""
-
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self.rows = path, 0
-        self.writer: Any = None
-        self.data, self.groups = hashlib.sha256(), hashlib.sha256()
-
-    def write(self, rows: Rows) -> None:
-        """Append a block."""
-        import datasets
-        import pyarrow as pa
-
-        columns = {f"input_{i}": x.reshape(len(x), -1) for i, x in enumerate(rows.inputs)}
-        if rows.label is not None:
-            columns["label"] = rows.label
-        arrays = {name: _arrow_array(x) for name, x in columns.items()}
-        table = pa.table(arrays | {"group": pa.array(rows.group, pa.string())})
-        if self.writer is None:
-            # the `datasets` feature types go into the schema's metadata, so that Dataset.from_file knows them
-            features = datasets.Features.from_arrow_schema(table.schema)
-            self.schema = features.arrow_schema
-            self.writer = pa.ipc.new_stream(self.path, self.schema)
-        self.writer.write_table(table.cast(self.schema), max_chunksize=4096)
-        _update(self.data, self.groups, columns, rows.group)
-        self.rows += len(rows.group)
-
-    def close(self) -> dict[str, Any]:
-        if self.writer is not None:
-            self.writer.close()
-        return {"rows": self.rows, "sha256": self.data.hexdigest(), "split_sha256": self.groups.hexdigest()}
-
-
-def _arrow_array(x: np.ndarray) -> pa.Array:
-    import pyarrow as pa
-
-    flat = pa.array(np.ascontiguousarray(x).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, x.shape[1]) if x.ndim == 2 else flat
-
-
-def _update(data: Any, groups: Any, columns: dict[str, np.ndarray], group: list[str]) -> None:
-    """Row by row, so that the hash does not depend on how the rows were blocked."""
-    raw = [np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8) for x in columns.values()]
-    data.update(np.concatenate(raw, axis=1).tobytes())
-    groups.update("".join(f"{g}\n" for g in group).encode())
-
-
-def _write_splits(domain: Domain, folder: Path, blocks: Iterator[Rows]) -> dict[str, dict[str, Any]]:
-    writers: dict[str, _Writer] = {}
+def _write_splits(unit: Unit, folder: Path, blocks: Iterator[Rows]) -> dict[str, dict[str, Any]]:
+    writers: dict[str, SplitWriter] = {}
     for rows in blocks:
         key = f"{rows.dataset}/{rows.split}"
+        if key not in unit.splits:
+            raise DabsError(f"{unit.name}: its builder wrote {key}, which is none of {sorted(unit.splits)}.")
         if key not in writers:
-            writers[key] = _Writer(folder / f"{key}.arrow")
+            writers[key] = SplitWriter(folder / unit.splits[key])
         writers[key].write(rows)
-    wanted = {f"{name}/{split}" for name, splits in domain.datasets().items() for split in splits}
-    if set(writers) != wanted:
-        raise DabsError(f"{domain.name}: its builder wrote {sorted(writers)}, its tasks need {sorted(wanted)}.")
+    if set(writers) != set(unit.splits):
+        raise DabsError(f"{unit.name}: its builder wrote {sorted(writers)}, its tasks need {sorted(unit.splits)}.")
     return {key: writer.close() for key, writer in sorted(writers.items())}
 
 
@@ -158,41 +200,41 @@ def read_columns(domain: Domain, dataset: str, split: str, only: tuple[str, ...]
     import pyarrow as pa
 
     path = folder_of(domain) / dataset / f"{split}.arrow"
-    manifest_of(domain)
+    manifest_of(domain, dataset)
     try:
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_stream(source).read_all()
     except (OSError, pa.ArrowInvalid) as error:
-        raise DabsError(f"{path} cannot be read ({error}). Run `dabs data prepare {domain.name} --force`.") from error
-    columns = {name: _array(table.column(name)) for name in only or table.column_names}
+        raise DabsError(
+            f"{path} cannot be read ({error}). Run `{units_of(domain, (dataset,))[0].command} --force`."
+        ) from error
+    columns = {name: array_of(table.column(name)) for name in only or table.column_names}
     shapes = {f"input_{i}": spec.shape for i, spec in enumerate(domain.specs)}
     return {name: x.reshape(-1, *shapes[name]) if name in shapes else x for name, x in columns.items()}
 
 
-def _array(column: pa.ChunkedArray) -> np.ndarray:
-    """A column in its stored type: (n,), (n, values) for fixed-size lists, strings for the group."""
-    import pyarrow as pa
-
-    whole = column.combine_chunks()
-    if pa.types.is_string(whole.type):
-        return np.asarray(whole.to_pylist())
-    if pa.types.is_fixed_size_list(whole.type):
-        return np.asarray(whole.flatten().to_numpy(zero_copy_only=False).reshape(len(whole), -1))
-    return np.asarray(whole.to_numpy(zero_copy_only=False))
-
-
 def verify(domain: Domain) -> list[str]:
-    """Re-read every split and kept file and compare with the manifest; gives one line for each that differs."""
-    manifest, wrong = manifest_of(domain), []
+    """Re-read every split and kept file and compare with the manifest; gives one line for each that differs.
+
+    Raises:
+        DabsError: nothing is prepared. Parts that are not are passed over.
+    """
+    units = units_of(domain)
+    there = [unit for unit in units if _is_there(unit)]
+    return [line for unit in there or units[:1] for line in _verify(unit)]
+
+
+def _verify(unit: Unit) -> list[str]:
+    domain, manifest, wrong = unit.domain, _manifest(unit), []
     for name, expected in manifest["files"].items():
-        path = folder_of(domain) / name
+        path = unit.folder / name
         if not path.exists() or sha256_file(path) != expected:
-            wrong.append(f"{domain.name}/{name}: missing or not what was written")
+            wrong.append(f"{'/'.join(unit.name.split())}/{name}: missing or not what was written")
     for key, expected in manifest["splits"].items():
         columns = read_columns(domain, *key.split("/"))
         group = columns.pop("group").tolist()
         data, groups = hashlib.sha256(), hashlib.sha256()
-        _update(data, groups, columns, group)
+        update_hashes(data, groups, columns, group)
         found = {"rows": len(group), "sha256": data.hexdigest(), "split_sha256": groups.hexdigest()}
         wrong += [
             f"{domain.name}/{key}: {k} is {found[k]}, expected {expected[k]}" for k in found if found[k] != expected[k]
@@ -214,7 +256,7 @@ class Split:
         path = folder_of(domain) / dataset / f"{split}.arrow"
         self.specs = domain.specs
         self.names = [f"input_{i}" for i in range(len(domain.specs))] + (["label"] if labels else [])
-        self.rows = manifest_of(domain)["splits"][f"{dataset}/{split}"]["rows"]
+        self.rows = manifest_of(domain, dataset)["splits"][f"{dataset}/{split}"]["rows"]
         self.in_memory = not path.exists() or path.stat().st_size < IN_MEMORY_BYTES
         if self.in_memory:
             columns = read_columns(domain, dataset, split, tuple(self.names))
@@ -241,23 +283,33 @@ class Split:
             found.update(np.ascontiguousarray(self.columns[f"input_{i}"]).data)
         return found.hexdigest()
 
-    def batch(self, index: np.ndarray) -> Batch:
-        """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut."""
+    def _read(self, index: np.ndarray) -> dict[str, np.ndarray]:
+        if self.in_memory:
+            return {name: x[index] for name, x in self.columns.items()}
+        table = self.mapped[index]
+        return {name: np.array(array_of(table.column(name))) for name in self.names}
+
+    def _longest(self, index: np.ndarray, pad: int) -> int:
+        """How many places of the last input the longest of some examples fills, at least one."""
+        name = f"input_{len(self.specs) - 1}"
+        ids = self.columns[name][index] if self.in_memory else array_of(self.mapped[index].column(name))
+        return max(int((ids != pad).sum(axis=1).max()), 1)
+
+    def batch(self, index: np.ndarray, part: slice = slice(None)) -> Batch:
+        """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut.
+
+        With `part` only those rows of the batch, cut to the length that the whole batch has.
+        """
         import torch
 
-        if self.in_memory:
-            columns = {name: x[index] for name, x in self.columns.items()}
-        else:
-            table = self.mapped[index]
-            columns = {name: np.array(_array(table.column(name))) for name in self.names}
+        columns = self._read(index[part])
         inputs = [
-            _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index), *spec.shape)))
+            _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index[part]), *spec.shape)))
             for i, spec in enumerate(self.specs)
         ]
         last = self.specs[-1]
         if isinstance(last, Tokens):
-            longest = int((inputs[-1] != last.pad).sum(dim=1).max())
-            inputs[-1] = inputs[-1][:, : max(longest, 1)]
+            inputs[-1] = inputs[-1][:, : self._longest(index, last.pad)]
         label = torch.from_numpy(columns["label"]) if "label" in columns else None
         return Batch(inputs=tuple(inputs), mask=padding_mask(tuple(inputs), self.specs), label=label)
 

@@ -1,8 +1,8 @@
 """The pretraining loop. Nothing in it is specific to a domain or an algorithm.
 
 AdamW, linear warm-up and cosine decay, gradient clipping at norm 1. Every step seeds all generators from (seed, step),
-so that a resumed run draws what an uninterrupted one draws. Lightning Fabric places the run on a device and sets the
-precision.
+so that a resumed run draws what an uninterrupted one draws. Lightning Fabric places the run on its devices and sets the
+precision; several processes share each batch (`dabs.distributed`), and the first one alone writes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -26,10 +26,20 @@ from torch import Tensor, nn
 
 from dabs.algorithm import Algorithm, defaults, source_of
 from dabs.batches import check_batch_size, loader_of
-from dabs.checkpoint import latest_checkpoint, load_training_state, save_checkpoint, save_final
+from dabs.checkpoint import (
+    latest_checkpoint,
+    load_training_state,
+    load_weights,
+    save_checkpoint,
+    save_final,
+    whole_encoder,
+)
 from dabs.dataset import PRETRAIN, TRAIN, Domain
+from dabs.devices import Devices, launch
+from dabs.distributed import apart, processes, rank
 from dabs.encoder import PRESETS, Encoder
-from dabs.errors import RequestError
+from dabs.errors import DabsError, RequestError
+from dabs.home import sole_use
 from dabs.logs import RunLog
 from dabs.prepared import Split, manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
@@ -47,7 +57,8 @@ from dabs.specs import Batch
 
 Precision = Literal["auto", "fp32", "bf16"]
 Logged = tuple[int, float, dict[str, Tensor]]  # step, learning rate, the algorithm's scalars
-STANDARD_RATE = {"small": 3e-3, "paper": 1e-4}
+Fields = tuple[tuple[Tensor, ...], Tensor | None]  # of a batch: inputs, mask
+STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}
 FLUSH_EVERY = 10  # steps between reads of the loss, which on a GPU wait for the device
 WARMUP = 0.1  # share of the steps
 CLIP_NORM = 1.0
@@ -61,9 +72,10 @@ class Objective(nn.Module):
         self.encoder = encoder
         self.algorithm = algorithm
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The algorithm's loss on a batch."""
-        return self.algorithm.loss(self.encoder, batch)
+    def forward(self, batch: Batch | Fields) -> dict[str, Tensor]:
+        """The algorithm's loss on a batch, or on its inputs and mask: Fabric passes on no frozen dataclass in bf16."""
+        given = batch if isinstance(batch, Batch) else Batch(inputs=batch[0], mask=batch[1])
+        return self.algorithm.loss(self.encoder, given)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -81,13 +93,14 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     for key in config.options:
         if key not in options:
             raise unknown("option", key, list(options), of=config.algorithm)
-    precision = _precision(config.precision, PRESETS[config.encoder].width)
+    encoder: Any = domain.encoder if config.encoder == "auto" else config.encoder
+    precision = _precision(config.precision, PRESETS[encoder].width)
     steps = (config.steps or domain.steps) if algorithm.trains else 0
     batch_size = config.batch_size or domain.batch_size
     options |= config.options
-    rate = config.lr or STANDARD_RATE[config.encoder]
-    resolved = replace(config, steps=steps, batch_size=batch_size, lr=rate, precision=precision, options=options)
-    return resolved, algorithm, domain
+    rate = config.lr or STANDARD_RATE[encoder]
+    filled = {"encoder": encoder, "lr": rate, "precision": precision, "options": options}
+    return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
 
 
 def _precision(wanted: Precision, width: int) -> Precision:
@@ -100,9 +113,9 @@ def _precision(wanted: Precision, width: int) -> Precision:
     return "bf16" if wide and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
 
 
-def seed_all(seed: int, step: int) -> None:
-    """Seed every generator for one step; step -1 is the initialisation."""
-    mixed = int(np.random.SeedSequence([seed, step + 1]).generate_state(1)[0])
+def seed_all(seed: int, step: int, process: int = 0) -> None:
+    """Seed every generator for one step (-1 is the initialisation), by default alike in every process."""
+    mixed = int(np.random.SeedSequence([seed, step + 1], spawn_key=(process,) * (process > 0)).generate_state(1)[0])
     torch.manual_seed(mixed)
     np.random.seed(mixed)
     random.seed(mixed)
@@ -163,6 +176,8 @@ def pretrain(
     logger: str = "tensorboard",
     checkpoint_every: int = 200,
     watch: Watch | None = None,
+    fabric: Fabric | None = None,
+    gather: bool = True,
 ) -> Path:
     """Pretrain an encoder, or go on with a run that was stopped, or do nothing when it is complete.
 
@@ -171,7 +186,9 @@ def pretrain(
         folder: the run's folder; by default runs/SUITE/ALGORITHM/DOMAIN/seedN.
         logger: "tensorboard", "wandb" or "none"; metrics.csv is always written.
         checkpoint_every: steps between checkpoints.
-        watch: called after each flush of the losses.
+        watch: called after each flush of the losses, in the first process only.
+        fabric: on which devices (see `dabs.devices.launch`, which every process has called); by default on one.
+        gather: whether the processes' parts of a batch count as one, for an algorithm that can.
 
     Returns:
         The run's folder.
@@ -183,27 +200,43 @@ def pretrain(
         raise RequestError(f"checkpoint_every must be at least 1, not {checkpoint_every}")
     config, algorithm, domain = resolve(config)
     folder = Path(folder) if folder else default_folder(config, algorithm_label(config.algorithm))
-    identity = identity_of(algorithm, domain)
+    fabric = fabric or launch(Devices(devices=1, num_nodes=1), config.precision)
+    lonely = processes() > 1 and not (gather and algorithm.gathers)
+    identity = identity_of(algorithm, domain) | ({"processes_apart": processes()} if lonely else {})
     check_folder(folder, config, identity)
     if completed(folder) is not None:
         return folder
     objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken
     check_batch_size(config, manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["rows"])
-    claim_folder(folder, config, identity)
-    state: dict[str, Any] = {"steps_done": 0, "seconds": 0.0, "loss": 0.0}
-    device = "cpu"
-    if algorithm.trains:
-        training = _Training(
-            config=config,
-            folder=folder,
-            objective=objective,
-            state=state,
-            checkpoint_every=checkpoint_every,
-            watch=watch,
-        )
-        device = _train(training, domain, logger)
-    save_final(folder, objective.encoder, _provenance(config, objective, identity, state, device))
+    training = _Training(
+        config=config,
+        folder=folder,
+        fabric=fabric,
+        lonely=lonely,
+        objective=objective,
+        state={"steps_done": 0, "seconds": 0.0, "loss": 0.0},
+        checkpoint_every=checkpoint_every,
+        watch=watch,
+    )
+    with _taken(folder, fabric), apart(lonely):
+        _complete(training, domain, logger, identity)
     return folder
+
+
+@contextmanager
+def _taken(folder: Path, fabric: Fabric) -> Iterator[None]:
+    """Keep other runs out of the folder; every process of this one learns whether that is possible."""
+    with ExitStack() as held:
+        refusal = None
+        if fabric.is_global_zero:
+            try:
+                held.enter_context(sole_use(folder))
+            except DabsError as error:
+                refusal = str(error)
+        refusal = fabric.broadcast(refusal)
+        if refusal:
+            raise DabsError(refusal)
+        yield
 
 
 @dataclass(kw_only=True)
@@ -212,48 +245,77 @@ class _Training:
 
     config: PretrainConfig
     folder: Path
+    fabric: Fabric
+    lonely: bool  # each process draws, and takes its loss, by itself
     objective: Objective
     state: dict[str, Any]  # steps_done, seconds, loss: saved with each checkpoint
     checkpoint_every: int
     watch: Watch | None
 
 
-def _train(training: _Training, domain: Domain, logger: str) -> str:
-    """Train from the latest checkpoint or the start; gives the kind of device."""
-    config, objective = training.config, training.objective
-    fabric = Fabric(accelerator="auto", devices=1, precision="bf16-mixed" if config.precision == "bf16" else "32-true")
+def _complete(training: _Training, domain: Domain, logger: str, identity: dict[str, Any]) -> None:
+    """Claim the folder, train and write the final encoder."""
+    config, folder, fabric, objective = training.config, training.folder, training.fabric, training.objective
+    if fabric.is_global_zero:
+        check_folder(folder, config, identity)  # again, now that nobody else writes there
+        claim_folder(folder, config, identity)
+    if completed(folder) is not None:
+        return
+    if objective.algorithm.trains:
+        _train(training, domain, logger)
+    encoder = whole_encoder(objective.encoder)
+    if fabric.is_global_zero:
+        device = fabric.device.type if objective.algorithm.trains else "cpu"
+        save_final(folder, encoder, _provenance(config, objective, identity, training.state, device))
+
+
+def _train(training: _Training, domain: Domain, logger: str) -> None:
+    """Train from the latest checkpoint or the start."""
+    config, objective, fabric = training.config, training.objective, training.fabric
+    checkpoint = fabric.broadcast(latest_checkpoint(training.folder))  # one answer, also of a slow shared folder
+    saved = load_weights(checkpoint, objective) if checkpoint else {}
+    module = fabric.setup_module(torch.compile(objective) if config.compile else objective)  # type: ignore[arg-type]
     optimizer = torch.optim.AdamW(objective.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    trained: Any = torch.compile(objective) if config.compile else objective
-    module, fabric_optimizer = fabric.setup(trained, optimizer)
-    checkpoint = latest_checkpoint(training.folder)
-    if checkpoint is not None:  # after the weights are on their device, where the optimiser's state follows them
-        training.state |= load_training_state(checkpoint, objective, optimizer)
+    fabric_optimizer = fabric.setup_optimizers(optimizer)
+    if checkpoint:  # after the weights are on their device, where the optimiser's state follows them
+        training.state |= load_training_state(checkpoint, saved, optimizer)
     start = training.state["steps_done"]
     loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, start)
-    with RunLog(training.folder, logger, start) as log, _stop_flag() as stop, _denormals_flushed():
-        _loop(training, fabric, module, fabric_optimizer, loader, log, stop)
-    return fabric.device.type
+    log = RunLog(training.folder, logger, start, writes=fabric.is_global_zero)
+    with log, _stop_flag() as stop, _denormals_flushed():
+        _loop(training, module, fabric_optimizer, loader, log, stop)
 
 
-def _step(training: _Training, fabric: Fabric, module: Any, optimizer: Any, step: int, batch: Batch) -> Logged:
+def _step(training: _Training, module: Any, optimizer: Any, step: int, batch: Batch) -> Logged:
     """One optimiser step; gives what is logged of it, still on the device."""
-    config = training.config
-    seed_all(config.seed, step)
+    config, fabric = training.config, training.fabric
+    seed_all(config.seed, step, rank() if training.lonely else 0)
     rate = learning_rate(step, config.steps, config.lr)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    out = module(batch.to(fabric.device))
+    batch = batch.to(fabric.device)
+    out = module((batch.inputs, batch.mask))
     fabric.backward(out["loss"])
     fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     training.objective.algorithm.after_step(step)
-    return step, rate, {name: value.detach() for name, value in out.items()}
+    logged = {name: value.detach() for name, value in out.items()}
+    means: Any = fabric.all_reduce(logged, reduce_op="mean") if training.lonely else logged
+    return step, rate, means
 
 
-def _loop(
-    training: _Training, fabric: Fabric, module: Any, optimizer: Any, loader: Any, log: RunLog, stop: threading.Event
-) -> None:
+def _stopping(training: _Training, stop: threading.Event, step: int) -> bool:
+    """Whether to save and leave: on several processes they agree on it, every few steps."""
+    if processes() == 1:
+        return stop.is_set()
+    if (step + 1) % FLUSH_EVERY:
+        return False
+    wanted: Any = training.fabric.all_reduce(torch.tensor(float(stop.is_set())), reduce_op="sum")
+    return bool(wanted > 0)
+
+
+def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: RunLog, stop: threading.Event) -> None:
     """All steps that are left, with the log flushed and checkpoints written on the way."""
     config, state = training.config, training.state
     module.train()
@@ -261,23 +323,24 @@ def _loop(
     begun, before = time.perf_counter(), state["seconds"]
     flushed, flushed_at = state["steps_done"], begun
     for step, batch in enumerate(loader, start=state["steps_done"]):
-        waiting.append(_step(training, fabric, module, optimizer, step, batch))
-        done = step + 1
-        saving = done % training.checkpoint_every == 0 or done == config.steps or stop.is_set()
+        waiting.append(_step(training, module, optimizer, step, batch))
+        done, stopping = step + 1, _stopping(training, stop, step)
+        saving = done % training.checkpoint_every == 0 or done == config.steps or stopping
         if saving or done % FLUSH_EVERY == 0:
             now = time.perf_counter()
             speed = (done - flushed) * config.batch_size / (now - flushed_at)
             state |= {"steps_done": done, "loss": log.write(waiting, speed), "seconds": before + now - begun}
             flushed, flushed_at, waiting = done, now, []
-            if training.watch is not None:
+            if training.watch is not None and training.fabric.is_global_zero:
                 training.watch(done, config.steps, state["loss"], speed)
         if saving and done < config.steps:
-            save_checkpoint(training.folder, training.objective, optimizer, state)
-        if stop.is_set() and done < config.steps:
+            writes = training.fabric.is_global_zero
+            save_checkpoint(training.folder, training.objective, optimizer, state, writes=writes)
+        if (stopping or (processes() == 1 and stop.is_set())) and done < config.steps:
             raise Interrupted(f"stopped at step {done} of {config.steps}; the same command goes on from there")
 
 
-def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, str]:
+def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, Any]:
     """Hashes of the algorithm's source file and of the pretraining data.
 
     Raises:
@@ -290,7 +353,7 @@ def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, str]:
 
 
 def _provenance(
-    config: PretrainConfig, objective: Objective, identity: dict[str, str], state: dict[str, Any], device: str
+    config: PretrainConfig, objective: Objective, identity: dict[str, Any], state: dict[str, Any], device: str
 ) -> dict[str, Any]:
     return {
         "label": algorithm_label(config.algorithm),
@@ -301,5 +364,10 @@ def _provenance(
         "peak_memory_bytes": peak_memory(device),
         "final_loss": state["loss"],
         "parameters": sum(p.numel() for p in objective.encoder.parameters()),
-        "environment": {**environment(), "precision": config.precision, "threads": torch.get_num_threads()},
+        "environment": {
+            **environment(),
+            "precision": config.precision,
+            "threads": torch.get_num_threads(),
+            "processes": processes(),
+        },
     }

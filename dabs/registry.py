@@ -15,7 +15,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from dabs.errors import DabsError, RequestError
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from dabs.algorithm import Algorithm
     from dabs.dataset import Domain
 
-SUITES = ("lite",)
+Suite = Literal["lite", "paper", "paper32"]
+"""lite: data of a laptop's size; paper: the datasets of the paper; paper32: its image sets at 32×32, patch 4."""
+SUITES: tuple[str, ...] = get_args(Suite)
+_PACKAGES = {"lite": "domains", "paper": "domains.paper", "paper32": "domains.paper"}
 
 
 def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:
@@ -37,7 +40,8 @@ def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestE
 def _modules(package: str) -> dict[str, str]:
     """Registry name -> module path (`package.file`, or an entry point's module), refusing two with one name."""
     where = importlib.import_module(package)
-    found = {m.name: f"{package}.{m.name}" for m in pkgutil.iter_modules(where.__path__) if not m.name.startswith("_")}
+    files = [m.name for m in pkgutil.iter_modules(where.__path__) if not (m.name.startswith("_") or m.ispkg)]
+    found = {name: f"{package}.{name}" for name in files}
     for point in entry_points(group=f"dabs.{package}"):
         if point.name in found and found[point.name] != point.value:
             raise RequestError(
@@ -52,9 +56,30 @@ def algorithm_names() -> list[str]:
     return list(_modules("algorithms"))
 
 
-def domain_names() -> list[str]:
-    """The registered domains, by name."""
-    return list(_modules("domains"))
+def domain_names(suite: str = "lite") -> list[str]:
+    """The domains that a suite has, by name.
+
+    Raises:
+        RequestError: no such suite.
+    """
+    modules = _domain_modules(suite)
+    if list(_PACKAGES.values()).count(_PACKAGES[suite]) == 1:
+        return list(modules)
+    return [name for name, target in modules.items() if _offered(target, suite)]
+
+
+def _domain_modules(suite: str) -> dict[str, str]:
+    if suite not in SUITES:
+        raise unknown("suite", suite, list(SUITES))
+    return _modules(_PACKAGES[suite])
+
+
+def _offered(target: str, suite: str) -> list[Domain]:
+    """The domains of a suite in a module; a file may hold the same domain for several suites."""
+    from dabs.dataset import Domain
+
+    module = importlib.import_module(target.partition(":")[0])
+    return [value for value in vars(module).values() if isinstance(value, Domain) and value.suite == suite]
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -118,15 +143,12 @@ def find_domain(name: str, suite: str = "lite") -> Domain:
     Raises:
         RequestError: no such domain or suite.
     """
-    from dabs.dataset import Domain
-
-    if suite not in SUITES:
-        raise unknown("suite", suite, list(SUITES))
-    modules = _modules("domains")
+    modules = _domain_modules(suite)
     if name not in modules:
         raise unknown("domain", name, list(modules))
-    module = importlib.import_module(modules[name].partition(":")[0])
-    offered = [value for value in vars(module).values() if isinstance(value, Domain) and value.suite == suite]
+    offered = _offered(modules[name], suite)
+    if not offered and name not in domain_names(suite):
+        raise unknown("domain", name, domain_names(suite), of=f"the suite {suite}")
     if len(offered) != 1:
         raise DabsError(f"{modules[name]} must offer one Domain of the suite {suite!r}; it offers {len(offered)}.")
     return offered[0]

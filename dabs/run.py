@@ -25,6 +25,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from dabs import __version__
 from dabs.errors import DabsError, RequestError
 from dabs.home import read_json, write_json
+from dabs.registry import Suite
 
 RUN_FORMAT = 1
 PACKAGES = (
@@ -43,12 +44,12 @@ PACKAGES = (
 class Training:
     """What defines a run beside its algorithm and domain: equal values on one machine give equal numbers."""
 
-    suite: Literal["lite"] = "lite"  # which data
-    encoder: Literal["small", "paper"] = "small"  # sizes of the encoder
+    suite: Suite = "lite"  # which data
+    encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
     seed: int = 0  # of the initial weights, the order of examples and every draw
     steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
     batch_size: int = 0  # examples a step; 0 takes the domain's standard budget
-    lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0 takes the encoder's (small 3e-3, paper 1e-4)
+    lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0 takes the encoder's (small 3e-3, others 1e-4)
     weight_decay: float = 1e-4  # of AdamW, on all parameters
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast where the machine has it and it is faster
     compile: bool = False  # torch.compile; pays only in long runs
@@ -109,18 +110,18 @@ def load_config(path: Path) -> PretrainConfig:
     return config_from_json(saved["pretrain"], path)
 
 
-def _differences(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> list[str]:
+def _differences(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> list[str]:
     """How the run in a folder differs from this one, a text each; nothing when it is the same or the folder is free."""
     path = folder / "config.json"
     if not path.exists():
         return []
     found = asdict(load_config(path)) | read_json(path).get("identity", {})
     wanted = json.loads(json.dumps(asdict(config))) | identity  # as JSON gives it back: tuples become lists
-    names = [name for name in wanted if found.get(name) != wanted[name]]
-    return [f"{name} is {found.get(name)!r} there and {wanted[name]!r} here" for name in names]
+    names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
+    return [f"{name} is {found.get(name)!r} there and {wanted.get(name)!r} here" for name in names]
 
 
-def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> None:
+def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> None:
     """Make sure that a folder is free or holds this very run.
 
     Args:
@@ -139,7 +140,7 @@ def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, str])
         )
 
 
-def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, str]) -> None:
+def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> None:
     """Write down whose run a checked folder holds."""
     if not (folder / "config.json").exists():
         write_json(folder / "config.json", {"format": RUN_FORMAT, "pretrain": asdict(config), "identity": identity})

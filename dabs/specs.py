@@ -101,6 +101,19 @@ def total_embeddings(specs: Specs) -> int:
     return sum(spec.embeddings for spec in specs)
 
 
+def inputs_of(specs: Specs) -> str:
+    """Specs in a few words, e.g. `Image 32x32x3, patch 4 (64)`."""
+    words = []
+    for spec in specs:
+        if isinstance(spec, Tokens):
+            words.append(f"Tokens {spec.length} of {spec.vocabulary:,}")
+        elif isinstance(spec, Series):
+            words.append(f"Series {spec.steps}×{spec.channels}, segment {spec.segment} ({spec.embeddings})")
+        else:
+            words.append(f"Image {spec.height}×{spec.width}×{spec.channels}, patch {spec.patch} ({spec.embeddings})")
+    return " + ".join(words)
+
+
 def specs_to_json(specs: Specs) -> list[dict[str, Any]]:
     """Specs as plain JSON values, one object a spec with its `kind`."""
     return [{"kind": type(spec).__name__.lower(), **asdict(spec)} for spec in specs]

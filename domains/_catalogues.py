@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from dabs.dataset import BuildError
@@ -104,24 +104,23 @@ def _stands_in(message: str, source: str) -> bool:
     return False
 
 
-def used_in(wheel: Path, messages: Iterable[str], parts: dict[str, str]) -> dict[str, set[str]]:
+def used_in(wheel: Path, messages: Iterable[str], part_of: Callable[[str], str | None]) -> dict[str, set[str]]:
     """Which parts of a program use each message. The source is only read, none of it runs.
 
     Args:
         wheel: carries .py, .html and .js files.
         messages: ids as in the catalogues.
-        parts: a part's name and the regular expression that the paths of its files match; a file goes to the first.
+        part_of: the part that a file belongs to, by its path in the wheel; None for a file of no interest.
 
     Returns:
         The names of all parts in which a message occurs, by message.
     """
-    sources: dict[str, list[str]] = {part: [] for part in parts}
+    sources: dict[str, list[str]] = {}
     with zipfile.ZipFile(wheel) as archive:
         for name in sorted(archive.namelist()):
-            suffix = Path(name).suffix
-            part = next((p for p, pattern in parts.items() if re.search(pattern, name)), None)
-            if part and suffix in {".py", ".html", ".js"} and "spec" not in name and "/test" not in name:
-                sources[part].append(_searchable(archive.read(name).decode("utf-8"), suffix))
+            suffix, part = Path(name).suffix, part_of(name)
+            if part is not None and suffix in {".py", ".html", ".js"} and "spec" not in name and "/test" not in name:
+                sources.setdefault(part, []).append(_searchable(archive.read(name).decode("utf-8"), suffix))
     joined = {part: "\n".join(texts) for part, texts in sources.items()}
     spaced = {message: " ".join(message.split()) for message in messages}
     return {m: {part for part, text in joined.items() if _stands_in(s, text)} for m, s in spaced.items()}

@@ -73,6 +73,14 @@ def _bytes_of(tokenizer: Tokenizer, size: int) -> bytes:
     return tokenizer.to_str(pretty=True).encode()
 
 
+def encode_whole(tokenizer_json: bytes, texts: Iterable[str]) -> list[list[int]]:
+    """Token ids of each text, neither cut nor filled up."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_buffer(tokenizer_json)
+    return [e.ids for e in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+
+
 def encode(tokenizer_json: bytes, texts: Iterable[str], length: int) -> np.ndarray:
     """Token ids, int32 (n, length): cut at `length`, filled up with 0, the padding."""
     from tokenizers import Tokenizer

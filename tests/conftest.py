@@ -56,6 +56,19 @@ def prepared() -> Callable[[str], Domain]:
     return get
 
 
+@pytest.fixture(scope="session")
+def paper_sample(shared: Path) -> Callable[[str], Path]:
+    """Gives `shared/data/paper/NAME`, a sample of a dataset of the paper in its official layout; skips without it."""
+
+    def get(name: str) -> Path:
+        folder = shared / "data" / "paper" / name
+        if not (folder / "SOURCE.md").is_file():
+            pytest.skip(f"no sample of {name} at {folder}")
+        return folder
+
+    return get
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty $DABS_HOME."""

@@ -19,12 +19,13 @@ from dabs.home import read_json
 # Frozen: a change here is a change of the command line and belongs in the changelog.
 OPTIONS = {
     ("list",): {"--suite"},
-    ("data",): {"--suite", "--force", "--no-force"},
+    ("data",): {"--suite", "--tasks", "--force", "--no-force", "--data-dir", "--tokenizer"},
     ("new",): set(),
     ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
         "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",
+        "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
     },
     ("pretrain", "shed"): {"--corruption-rate"},
     ("pretrain", "emix"): {"--temperature", "--alpha"},
@@ -33,9 +34,12 @@ OPTIONS = {
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
-        "--report",
+        "--report", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
     },
-    ("leaderboard",): {"--results", "--protocol", "--out"},
+    ("compare",): {
+        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out",
+    },
+    ("leaderboard",): {"--results", "--suite", "--protocol", "--out"},
     ("leaderboard", "verify"): {"--root", "--suite"},
     ("submit",): {
         "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",
@@ -109,32 +113,27 @@ def test_config_replays_into_another_folder(toy, tmp_path, monkeypatch):
 
 def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, monkeypatch, capsys):
     # the worker processes do not see the test's changed domains.__path__, so the cells run in this process
-    from dabs.cli import cells, grid
+    from concurrent.futures import Future
+
+    from dabs.cli import grid
+    from dabs.launch.task import perform
 
     class Inline:
-        def __init__(self, *arguments: object) -> None:
-            cells._messages = type("Queue", (), {"put": lambda self, m: None})()
+        shared_fate = True
 
-        def __enter__(self):
-            return self
+        def submit(self, task):
+            future = Future()
+            future.set_result(perform(task))
+            return future
 
-        def __exit__(self, *error: object) -> None: ...
-
-        def run(self, title, work):
-            failed = {}
-            for name, function, arguments in work:
-                try:
-                    function(*arguments)
-                except Exception as error:
-                    failed[name] = str(error)
-            return failed
+        def close(self) -> None: ...
 
     (tmp_path / "broken.py").write_text(
         "from dabs.algorithm import Algorithm\n\n\nclass Broken(Algorithm):\n"
         '    """Raises."""\n\n    def loss(self, encoder, batch):\n        raise ValueError("my own mistake")\n'
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(grid, "_Pool", Inline)
+    monkeypatch.setattr(grid, "executor_of", lambda *where: Inline())
     options = grid.GridOptions(algorithms=("none", "shed", "broken.py:Broken"), domains=("toy",), steps=4)
     failed = grid.run_grid(options)
     assert list(failed) == ["Broken toy seed 0"]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dabs.check.mock import Broken, Case, Subject, adamw
-from dabs.checkpoint import latest_checkpoint, load_training_state, save_checkpoint
+from dabs.checkpoint import latest_checkpoint, load_training_state, load_weights, save_checkpoint
 from dabs.errors import DabsError
 from dabs.pretrain import Objective
 
@@ -76,7 +76,7 @@ def _interrupted(subject: Subject, case: Case) -> tuple[Objective, Objective, tu
         checkpoint = latest_checkpoint(Path(folder))
         assert checkpoint is not None  # noqa: S101 - it was written on the line before
         try:
-            load_training_state(checkpoint, loaded, optimizers[1])
+            load_training_state(checkpoint, load_weights(checkpoint, loaded), optimizers[1])
         except DabsError as error:
             raise Broken(
                 f"its checkpoint cannot be loaded: {error.__cause__}".split("\n")[0], subject.place("__init__")

@@ -1,4 +1,4 @@
-"""`dabs leaderboard show|build|verify`: the table of results in the terminal; the HTML report; checks of both."""
+"""`dabs leaderboard show|build|verify`: the table; the report or the site; checks of what is committed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
+from dabs.registry import Suite
+
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
 
 @dataclass(frozen=True, kw_only=True)
 class BoardOptions:
-    """Show the table of results, build the HTML report, or verify what is committed (`verify --help`)."""
+    """Show the table of results, build the HTML report or the site, or verify what is committed (`verify --help`)."""
 
     action: tyro.conf.Positional[Literal["show", "build", "verify"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
+    suite: Suite | None = None  # results of this suite only, with what was published on it; default: of all there are
     protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
-    out: Path = Path("report.html")  # where the report is written
+    out: Path = Path("report.html")  # a file that ends in .html: the report in one file; else a folder: the site
 
 
 def main(arguments: list[str]) -> int | None:
@@ -30,25 +33,72 @@ def main(arguments: list[str]) -> int | None:
         return verify(arguments[1:])
     options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
     if options.action == "show":
-        show(list(options.results), protocol=options.protocol)
+        show(list(options.results), protocol=options.protocol, suite=options.suite)
         return None
-    path = build(list(options.results), options.out)
-    Console().print(f"report: {path.resolve()}", highlight=False, soft_wrap=True)
+    roots = list(options.results)
+    if options.out.suffix == ".html":
+        where = f"report: {build(roots, options.out, suite=options.suite).resolve()}"
+    else:
+        where = f"site: {site(roots, options.out, options.suite) / 'index.html'}"
+    Console().print(where, highlight=False, soft_wrap=True)
     return None
 
 
-def show(roots: list[Path], *, protocol: str = "linear", console: Console | None = None, tasks: Tasks = None) -> None:
-    """Print the table of all results below some folders; `tasks` are those a whole table has (default: those seen)."""
-    from leaderboard.results import load_results
+def show(
+    roots: list[Path],
+    *,
+    protocol: str = "linear",
+    console: Console | None = None,
+    tasks: Tasks = None,
+    suite: str | None = None,
+) -> None:
+    """Print the table of results below some folders, and apart from it what was published on their suite.
+
+    Args:
+        roots: folders to read.
+        protocol: which protocol's results.
+        console: where to print.
+        tasks: those a whole table has (default: those seen).
+        suite: which suite's results; all there are by default.
+    """
+    from leaderboard.published import published_of, show_published
     from leaderboard.table import show as show_table
 
-    results: Any = load_results(*roots)
-    show_table(results, protocol=protocol, tasks=tasks, console=console or Console())
+    console = console or Console()
+    results = _results(roots, suite)
+    published = published_of(suite or (results[0].suite if results else ""))
+    if results or not published:
+        show_table(results, protocol=protocol, tasks=tasks, console=console)
+    else:
+        console.print(f"no results of the {suite} suite in {', '.join(map(str, roots))}", highlight=False)
+    if published:
+        show_published(published, console)
 
 
-def build(roots: list[Path], out: Path, tasks: Tasks = None) -> Path:
-    """Write the HTML report of all results below some folders; `tasks` as for `show`."""
+def build(roots: list[Path], out: Path, tasks: Tasks = None, suite: str | None = None) -> Path:
+    """Write the HTML report of results below some folders; `tasks` and `suite` as for `show`."""
     from leaderboard.report import build_report
+
+    return build_report(_results(roots, suite), out, tasks)
+
+
+def _results(roots: list[Path], suite: str | None) -> list[Any]:
+    """The results of one suite, or of all; the folder of one's own runs need not be there to see what was published."""
     from leaderboard.results import load_results
 
-    return build_report(load_results(*roots), out, tasks)
+    if suite is not None and roots == [Path("runs")] and not roots[0].exists():
+        return []
+    return [result for result in load_results(*roots) if suite in (None, result.suite)]
+
+
+def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
+    """Write the site of results and submissions below some folders, with the cards of the domains they are of."""
+    from dabs.registry import SUITES, domain_names, find_domain
+    from leaderboard.rows import load_rows
+    from leaderboard.site import build_site
+
+    rows = load_rows(*roots)
+    seen = {(result.domain, result.suite) for row in rows for result in row.results}
+    known = set(domain_names())
+    domains = [find_domain(name, of) for name, of in sorted(seen) if name in known and of in SUITES]
+    return build_site(rows, out, domains=domains)

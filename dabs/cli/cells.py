@@ -1,24 +1,19 @@
-"""One cell of the grid, as a worker process runs it: pretrain, then evaluate, skipping what is done."""
+"""The cells of the grid as tasks: prepare the data, pretrain, evaluate, skipping what is done."""
 
 from __future__ import annotations
 
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dabs.cli.screens import training_fields
 from dabs.errors import DabsError
+from dabs.home import sole_use
+from dabs.launch.task import Task, tell
 from dabs.raw_input import RAW
 from dabs.run import PretrainConfig, check_folder, default_folder
-
-_messages: Any = None  # the queue to the display; set once a worker
-_stopped = False  # Ctrl-C came to this worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +59,14 @@ def check(cell: Cell) -> None:
     Raises:
         DabsError: it does; the message says what differs.
     """
+    from dabs.dataset import PRETRAIN
     from dabs.prepared import is_prepared
     from dabs.pretrain import identity_of, resolve
 
     if cell.is_raw or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
-    if is_prepared(domain):
+    if is_prepared(domain, (PRETRAIN,)):
         check_folder(cell.folder, config, identity_of(algorithm, domain))
 
 
@@ -79,84 +75,107 @@ def is_done(cell: Cell) -> bool:
     return not missing(cell)
 
 
-def start_worker(messages: Any, threads: int) -> None:
-    """Called once in each worker process."""
-    global _messages
-    import torch
+def graph_of(cells: Sequence[Cell], *, spread: bool) -> list[Task]:
+    """The tasks of some cells: each domain's data, then each cell's run, then its evaluation.
 
-    _messages = messages
-    torch.set_num_threads(threads)
-    # Ctrl-C reaches the whole process group. While a run trains, its own handler saves a checkpoint first.
-    signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    Args:
+        cells: those that are not done.
+        spread: make a cell's run and each of its evaluations a task of its own, for a cluster; else a cell is one task,
+            which shares what the evaluations have in common.
+    """
+    tasks = []
+    for domain, suite, out in sorted({(cell.config.domain, cell.config.suite, cell.out) for cell in cells}):
+        data = f"data of {domain}"
+        tasks.append(Task(name=data, function=prepare_domain, arguments=(domain, suite), log=_log(out, data)))
+    for cell in cells:
+        first = (f"data of {cell.config.domain}",)
+        log = _log(cell.out, cell.name)
+        if not spread:
+            tasks.append(Task(name=cell.name, function=run_cell, arguments=(cell,), log=log, after=first))
+            continue
+        if not cell.is_raw:
+            tasks.append(Task(name=cell.name, function=pretrain_cell, arguments=(cell,), log=log, after=first))
+            first = (cell.name,)
+        for task in sorted({task for group in missing(cell).values() for task in group}, key=cell.tasks.index):
+            name = f"{cell.name} {task}"
+            log = _log(cell.out, name)
+            tasks.append(Task(name=name, function=evaluate_cell, arguments=(cell, task), log=log, after=first))
+    return tasks
 
 
-def _end_with_parent() -> None:
-    """A worker whose grid was killed stops, rather than work on unseen; its run goes on from its checkpoint later."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+def _log(out: Path, name: str) -> Path:
+    return out.absolute() / "logs" / f"{name.replace(' ', '-')}.log"
 
 
 def prepare_domain(name: str, suite: str) -> str:
-    """Prepare a domain in a worker; gives a line for the log."""
-    from dabs.prepared import prepare
+    """Prepare a domain; gives a line for the display. Of a domain of parts, what can be is enough to go on.
+
+    Raises:
+        DabsError: the domain, its pretraining set or all of its tasks could not be prepared.
+    """
+    from dabs.dataset import PRETRAIN
+    from dabs.evaluate import chosen_tasks
+    from dabs.prepared import folder_of, is_prepared, prepare
     from dabs.registry import find_domain
 
-    begun = time.perf_counter()
-    prepare(find_domain(name, suite), lambda line: _messages.put((name, 0, 0, {"loss": line, "speed": ""})))
-    return f"{time.perf_counter() - begun:.0f} s"
+    begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
+    with sole_use(folder_of(domain), wait=True):
+        try:
+            prepare(domain, lambda line: tell(f"data of {name}", 0, 0, {"loss": line, "speed": ""}))
+        except DabsError:
+            if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
+                raise
+            lacking = [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
+    without = f", without {', '.join(lacking)}: `dabs data prepare {name} --suite {suite}` says why" if lacking else ""
+    return f"{time.perf_counter() - begun:.0f} s{without}"
 
 
 def run_cell(cell: Cell) -> str:
-    """Pretrain and evaluate one cell; gives a line for the log.
-
-    Raises:
-        DabsError: what failed, as text that survives the way between processes.
-    """
-    global _stopped
-    if _stopped:
-        raise KeyboardInterrupt  # the pool had this cell queued already when Ctrl-C came
-    try:
-        return _run(cell)
-    except DabsError:
-        raise
-    except KeyboardInterrupt:
-        _stopped = True
-        raise
-    except Exception as error:
-        from dabs.cli import describe
-
-        raise DabsError(describe(error)) from None
+    """Pretrain and evaluate one cell; gives a line for the display."""
+    done = [pretrain_cell(cell)] if not cell.is_raw else []
+    return ", ".join([*done, evaluate_cell(cell)])
 
 
-def _run(cell: Cell) -> str:
-    from dabs.cli.evaluating import write_all
-    from dabs.evaluate import evaluate, evaluate_raw
+def pretrain_cell(cell: Cell) -> str:
+    """Pretrain one cell, or wait while another launcher does; gives a line for the display."""
     from dabs.pretrain import pretrain
-    from dabs.registry import find_domain
 
     begun = time.perf_counter()
-    if not cell.is_raw:
+    prepare_domain(cell.config.domain, cell.config.suite)  # a node may have a disk of its own
+    with sole_use(cell.folder, wait=True):
         pretrain(cell.config, cell.folder, watch=_watch(cell))
-    trained = time.perf_counter()
+    return f"pretrained in {time.perf_counter() - begun:.0f} s"
 
-    def tell(line: str) -> None:
-        _messages.put((cell.name, 0, 0, {"loss": line, "speed": ""}))
 
-    for protocols, tasks in missing(cell).items():
-        if cell.is_raw:
-            cells = evaluate_raw(find_domain(cell.config.domain, cell.config.suite), tasks, protocols, tell)
-        else:
-            cells = evaluate(cell.folder, tasks, protocols, tell)
-        for _ in write_all(cell.folder, cells):
-            pass
-    return f"pretrained in {trained - begun:.0f} s, evaluated in {time.perf_counter() - trained:.0f} s"
+def evaluate_cell(cell: Cell, only: str | None = None) -> str:
+    """Evaluate one cell on the tasks that lack results, or `only` on one of them; gives a line for the display."""
+    from dabs.cli.evaluating import write_all
+    from dabs.evaluate import evaluate, evaluate_raw
+    from dabs.prepared import is_prepared
+    from dabs.registry import find_domain
+
+    begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)
+    prepare_domain(cell.config.domain, cell.config.suite)
+
+    def say(line: str) -> None:
+        tell(cell.name, 0, 0, {"loss": line, "speed": ""})
+
+    with sole_use(cell.folder / "results" / (only or "all"), wait=True):
+        for protocols, lacking in missing(cell).items():
+            tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))
+            if not tasks:
+                continue
+            if cell.is_raw:
+                done = evaluate_raw(domain, tasks, protocols, say)
+            else:
+                done = evaluate(cell.folder, tasks, protocols, say)
+            for _ in write_all(cell.folder, done):
+                pass
+    return f"evaluated in {time.perf_counter() - begun:.0f} s"
 
 
 def _watch(cell: Cell) -> Any:
     def update(step: int, steps: int, loss: float, speed: float) -> None:
-        _messages.put((cell.name, step, steps, training_fields(loss, speed)))
+        tell(cell.name, step, steps, training_fields(loss, speed))
 
     return update

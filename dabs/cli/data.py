@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
-from dabs.dataset import Domain
-from dabs.errors import DabsError
-from dabs.registry import domain_names, find_domain
+from dabs.cli.screens import DataScreen
+from dabs.dataset import PRETRAIN, Domain
+from dabs.errors import DabsError, RequestError
+from dabs.registry import Suite, domain_names, find_domain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,58 +24,74 @@ class DataOptions:
 
     action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]
     domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all when none is named
-    suite: Literal["lite"] = "lite"  # which data
+    suite: Suite = "lite"  # which data
+    tasks: tuple[str, ...] = ()  # paper suite: only these datasets of one domain, "pretrain" or tasks; all when none
     force: bool = False  # prepare again what is there
+    data_dir: Path | None = None  # where official files lie, a folder a dataset; default $DABS_DATA_DIR, $DABS_HOME/raw
+    tokenizer: Path | None = None  # a local tokenizer.json instead of the hub's; default $DABS_TOKENIZER
 
 
 def main(arguments: list[str]) -> int:
     """Parse and do; gives 1 when something does not verify."""
     options = tyro.cli(DataOptions, prog="dabs data", args=arguments)
-    domains = [find_domain(name, options.suite) for name in options.domains or tuple(domain_names())]
+    domains = [find_domain(name, options.suite) for name in options.domains or tuple(domain_names(options.suite))]
+    if options.tasks and len(options.domains) != 1:
+        raise RequestError("--tasks are those of one domain; name it: dabs data prepare DOMAIN --tasks ...")
+    # through the environment, because the worker processes of `dabs run` look there too
+    for name, path in {"DABS_DATA_DIR": options.data_dir, "DABS_TOKENIZER": options.tokenizer}.items():
+        if path is not None:
+            os.environ[name] = str(path.expanduser().resolve())
     if options.action == "status":
         Console().print(status_table(domains))
         return 0
     if options.action == "verify":
         return verify_all(domains)
-    prepare_all(domains, force=options.force)
+    prepare_all(domains, options.tasks, force=options.force)
     return 0
 
 
-def prepare_all(domains: list[Domain], *, force: bool = False) -> None:
-    """Prepare each domain that is not, with a live line that says what is being done."""
+def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force: bool = False) -> None:
+    """Prepare each domain (or some datasets of it) that is not, with a live line that says what is being done.
+
+    Raises:
+        DabsError: some could not be prepared; it is raised when all were tried.
+    """
     from dabs.prepared import folder_of, is_prepared, prepare
 
-    console = Console()
+    console, failed = Console(), []
     for number, domain in enumerate(domains, 1):
-        if is_prepared(domain) and not force:
+        if is_prepared(domain, datasets) and not force:
             console.print(f"[{number}/{len(domains)}] {domain.name}: ready in {folder_of(domain)}", highlight=False)
             continue
         begun = time.perf_counter()
-        with console.status(f"{domain.name}") as live:
-
-            def say(line: str, name: str = domain.name, live: object = live) -> None:
-                live.update(f"[{number}/{len(domains)}] {name}: {line}")  # type: ignore[attr-defined]  # noqa: B023
-
-            prepare(domain, say, force=force)
+        with DataScreen(f"[{number}/{len(domains)}] {domain.name}", console) as say:
+            try:
+                prepare(domain, say, force=force, datasets=datasets)
+            except DabsError as error:
+                if len(domains) == 1:
+                    raise
+                failed.append(f"{domain.name}: {error}")
+                continue
         seconds = time.perf_counter() - begun
         console.print(f"[{number}/{len(domains)}] {domain.name}: prepared in {seconds:.0f} s", highlight=False)
+    if failed:
+        raise DabsError("\n\n".join(failed))
 
 
 def status_table(domains: list[Domain]) -> Table:
-    """One row a domain: whether it is prepared, its rows, its size on disk."""
-    from dabs.prepared import folder_of, manifest_of
+    """One row a domain, or a part of one: whether it is prepared, its rows, its size on disk."""
+    from dabs.prepared import manifest_of, units_of
 
     table = Table("domain", "state", "training rows", "MB", "folder", title="data")
-    for domain in domains:
-        folder = folder_of(domain)
+    for unit in [unit for domain in domains for unit in units_of(domain)]:
         try:
-            splits = manifest_of(domain)["splits"]
+            splits = manifest_of(unit.domain, unit.only or PRETRAIN)["splits"]
         except DabsError:
-            table.add_row(domain.name, "not prepared", "", "", str(folder))
+            table.add_row(unit.name, "not prepared", "", "", str(unit.folder))
             continue
         rows = ", ".join(f"{key.split('/')[0]} {v['rows']:,}" for key, v in splits.items() if key.endswith("/train"))
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        table.add_row(domain.name, "ready", rows, f"{size / 1e6:.0f}", str(folder))
+        size = sum(file.stat().st_size for file in unit.folder.rglob("*") if file.is_file())
+        table.add_row(unit.name, "ready", rows, f"{size / 1e6:.0f}", str(unit.folder))
     return table
 
 

@@ -37,7 +37,21 @@ def main(arguments: list[str]) -> None:
             console.print(
                 f"{name} {score:.4f}  [{interval['low']:.4f}, {interval['high']:.4f}]", highlight=False, markup=False
             )
+    left_out = [] if options.tasks else tasks_not_prepared(options.run)
+    if left_out:
+        console.print(f"left out, their data is not prepared: {', '.join(left_out)}", highlight=False)
     console.print(f"results in {options.run / 'results'}", highlight=False, soft_wrap=True)
+
+
+def tasks_not_prepared(run: Path) -> list[str]:
+    """The tasks of a run's domain whose data is not there."""
+    from dabs.prepared import is_prepared
+    from dabs.registry import find_domain
+    from dabs.run import load_config
+
+    config = load_config(run)
+    domain = find_domain(config.domain, config.suite)
+    return [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
 
 
 def write_all(run: Path, cells: Iterable[Evaluation]) -> Iterable[tuple[Path, Evaluation]]:

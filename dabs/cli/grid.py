@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
-from collections.abc import Iterable
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 from rich.console import Console
 
-from dabs.cli.cells import Cell, check, is_done, prepare_domain, run_cell, start_worker
+from dabs.cli.cells import Cell, check, graph_of, is_done, prepare_domain
 from dabs.cli.screens import training_progress
-from dabs.errors import DabsError, RequestError
+from dabs.dataset import Domain
+from dabs.errors import RequestError
 from dabs.home import write_json
+from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
+from dabs.launch.options import jobs_of
 from dabs.raw_input import RAW
-from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import Suite, algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.run import PretrainConfig, environment
+from dabs.specs import Tokens
+
+RAW_VALUES = 1 << 15  # in one input of an example, at most, for the raw-input row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +34,17 @@ class GridOptions:
     domains: tuple[str, ...] = ()  # which domains; all when none is named
     seeds: int = 1  # pretraining seeds 0 .. N-1 of every algorithm
     protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how encoders are read
-    suite: Literal["lite"] = "lite"  # which data
-    encoder: Literal["small", "paper"] = "small"  # sizes of the encoder
+    suite: Suite = "lite"  # which data
+    encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
-    jobs: int = 0  # cells at a time; 0: one a core up to four without a GPU, else one
     report: Path | None = None  # the HTML report; default OUT/report.html
+    launching: Launching = field(default_factory=Launching)
 
 
 def main(arguments: list[str]) -> int:
     """Parse, run the grid, print the table."""
-    options = tyro.cli(GridOptions, prog="dabs run", args=arguments)
+    options = tyro.cli(GridOptions, prog="dabs run", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
     failed = run_grid(options)
     return 1 if failed else 0
 
@@ -54,11 +56,9 @@ def plan(options: GridOptions) -> list[Cell]:
         RequestError: an unknown algorithm, domain or task.
     """
     algorithms = options.algorithms or tuple(algorithm_names())
-    domains = options.domains or tuple(domain_names())
-    if options.seeds < 1 or options.steps < 0 or options.jobs < 0 or not options.protocol:
-        raise RequestError(
-            "--seeds must be at least 1, --steps and --jobs at least 0, and --protocol names one or more."
-        )
+    domains = options.domains or tuple(domain_names(options.suite))
+    if options.seeds < 1 or options.steps < 0 or not options.protocol:
+        raise RequestError("--seeds must be at least 1, --steps at least 0, and --protocol names one or more.")
     for name in algorithms:
         find_algorithm(name)
     labels = [RAW, *(algorithm_label(name) for name in algorithms)]
@@ -67,6 +67,7 @@ def plan(options: GridOptions) -> list[Cell]:
         raise RequestError(f"two rows of the table would be called {', '.join(twice)}; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
     rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
+    readable = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
     return [
         Cell(
             config=PretrainConfig(
@@ -84,15 +85,13 @@ def plan(options: GridOptions) -> list[Cell]:
         )
         for algorithm, seed in rows
         for domain in domains
+        if algorithm != RAW or domain in readable
     ]
 
 
-def jobs_of(options: GridOptions) -> int:
-    """How many cells run at a time."""
-    import torch
-
-    cores = os.cpu_count() or 1
-    return options.jobs or (1 if torch.cuda.is_available() else min(cores, 4))
+def _raw_fits(domain: Domain) -> bool:
+    """Whether the principal components of a domain's raw inputs can be held in memory; those of 224×224 cannot."""
+    return all(isinstance(spec, Tokens) or prod(spec.shape) <= RAW_VALUES for spec in domain.specs)
 
 
 def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, str]:
@@ -110,92 +109,81 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     todo = [cell for cell in cells if not is_done(cell)]
     console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already", highlight=False)
     begun = time.perf_counter()
-    spent: dict[str, float] = {}
-    failed: dict[str, str] = {}
-    if todo:
-        pool = _Pool(jobs_of(options), console)
-        with pool:
-            names = sorted({cell.config.domain for cell in todo})
-            failed |= pool.run("preparing data", [(n, prepare_domain, (n, options.suite)) for n in names])
-            spent["prepare"] = time.perf_counter() - begun
-            ready = [(cell.name, run_cell, (cell,)) for cell in todo if cell.config.domain not in failed]
-            failed |= pool.run("cells", ready)
-        spent["cells"] = time.perf_counter() - begun - spent["prepare"]
-    for name, reason in failed.items():
-        console.print(f"failed {name}: {reason}", highlight=False, markup=False, style="red")
-    if not failed and len(todo) == len(cells):  # a resumed or incomplete grid says nothing of the whole
+    failed, spent = _perform(options, todo, console) if todo else ({}, {})
+    if not failed and todo == cells:  # a resumed or incomplete grid says nothing of the whole
         _write_timing(options, cells, spent)
-    if any(options.out.rglob("*.result.json")):
+    if any((options.out / options.suite).rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
-        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks)
-        where = build([options.out], options.report or options.out / "report.html", tasks)
+        suite = options.suite
+        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
+        where = build([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
         console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     return failed
 
 
+def _perform(options: GridOptions, todo: list[Cell], console: Console) -> tuple[dict[str, str], dict[str, float]]:
+    """Launch the tasks of some cells and list what failed, with its log; gives that, and the seconds spent."""
+    begun = time.perf_counter()
+    where = options.launching
+    tasks = {task.name: task for task in graph_of(todo, spread=where.launcher != "local")}
+    executor = executor_of(where, options.out.absolute() / "logs" / where.launcher)
+    display = _Display(console, len(tasks), executor)
+    try:
+        with display.progress:
+            outcomes = run_graph(tasks.values(), executor, display, retries=where.retries)
+    finally:
+        executor.close()
+    failed = {name: outcome.text for name, outcome in outcomes.items() if outcome.ran and not outcome.ok}
+    for name, reason in failed.items():
+        log = f" (log: {tasks[name].log})" if tasks[name].log.exists() else ""
+        console.print(f"failed {name}: {reason}{log}", highlight=False, markup=False, style="red", soft_wrap=True)
+    return failed, {"prepare": display.prepared - begun, "cells": time.perf_counter() - display.prepared}
+
+
 def _write_timing(options: GridOptions, cells: list[Cell], spent: dict[str, float]) -> None:
     """Keep the minutes of a grid that was run in one go."""
     machine = {k: v for k, v in environment().items() if k in ("processor", "cores", "device", "python", "platform")}
+    where = options.launching
+    jobs = {"jobs": jobs_of(where)} if where.launcher == "local" else {"launcher": where.launcher}
     minutes = {name: round(seconds / 60, 2) for name, seconds in spent.items()}
-    value = {"cells": len(cells), "jobs": jobs_of(options), "seeds": options.seeds, "protocols": list(options.protocol)}
+    value = {"cells": len(cells), **jobs, "seeds": options.seeds, "protocols": list(options.protocol)}
     write_json(options.out / options.suite / "timing.json", {**value, "minutes": minutes, "machine": machine})
 
 
-class _Pool:
-    """Worker processes that run cells and report progress to one live display."""
+class _Display:
+    """One live display of what runs: a bar for all tasks, and one for each that says how far it is."""
 
-    def __init__(self, jobs: int, console: Console) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.messages: Any = context.Queue()
-        threads = max(1, (os.cpu_count() or 1) // jobs)
-        # workers read these when they load their maths libraries
-        os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
-        self.pool = ProcessPoolExecutor(jobs, context, start_worker, (self.messages, threads))
+    def __init__(self, console: Console, tasks: int, executor: Executor) -> None:
+        self.messages: Any = getattr(executor, "messages", None)  # only the processes of this machine send any
         self.progress = training_progress(console)
         self.bars: dict[str, Any] = {}
+        self.prepared = time.perf_counter()  # when the last data was there
+        self.all = self.progress.add_task("[bold]tasks", total=tasks, loss="", speed="")
 
-    def __enter__(self) -> _Pool:
-        self.progress.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.pool.shutdown(wait=True, cancel_futures=True)
-        self.progress.stop()
-
-    def run(self, title: str, work: Iterable[tuple[str, Any, tuple[Any, ...]]]) -> dict[str, str]:
-        """Do all of it; gives name -> reason of what failed."""
-        futures = {self.pool.submit(function, *arguments): name for name, function, arguments in work}
-        bar = self.progress.add_task(f"[bold]{title}", total=len(futures), loss="", speed="")
-        failed: dict[str, str] = {}
-        waiting: set[Future[Any]] = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.2)
-            self._drain()
-            for future in done:
-                reason = self._finish(futures[future], future)
-                if reason:
-                    failed[futures[future]] = reason
-                self.progress.advance(bar)
-        self._drain()
-        return failed
-
-    def _finish(self, name: str, future: Future[Any]) -> str | None:
-        bar = self.bars.pop(name, None)
+    def ended(self, task: Task, outcome: Outcome) -> None:
+        """Say how a task ended."""
+        self.look()
+        bar = self.bars.pop(task.name, None)
         if bar is not None:
             self.progress.remove_task(bar)
-        error = future.exception()
-        if isinstance(error, KeyboardInterrupt):
-            raise error
-        if isinstance(error, BrokenProcessPool):
-            raise DabsError("a worker process died (out of memory?); the same command goes on from what is done.")
-        line = f"failed {name}" if error else f"done {name}: {future.result()}"
+        line = f"done {task.name}: {outcome.text}" if outcome.ok else f"failed {task.name}"
+        if not outcome.ran:
+            line = f"left out {task.name}: {outcome.text}"
+        if task.function is prepare_domain:
+            self.prepared = time.perf_counter()
         self.progress.console.print(line, highlight=False, markup=False)
-        return None if error is None else str(error)
+        self.progress.advance(self.all)
 
-    def _drain(self) -> None:
-        while not self.messages.empty():
+    def lost(self, task: Task, reason: str) -> None:
+        """Say that a task is run again."""
+        line = f"lost {task.name}, which is run again: {reason}"
+        self.progress.console.print(line, highlight=False, markup=False)
+
+    def look(self) -> None:
+        """Show what the tasks have said."""
+        while self.messages is not None and not self.messages.empty():
             name, step, steps, shown = self.messages.get()
             if name not in self.bars:
                 self.bars[name] = self.progress.add_task(name, total=None, loss="", speed="")

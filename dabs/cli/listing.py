@@ -10,9 +10,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from dabs.dataset import Classes, MultiLabel, Target
-from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
-from dabs.specs import Series, Specs, Tokens
+from dabs.dataset import target_of
+from dabs.registry import Suite, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.specs import inputs_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +20,7 @@ class ListOptions:
     """Show what there is, with cards: licence, size, citation, and whether data is recorded or generated."""
 
     what: tyro.conf.Positional[Literal["all", "domains", "tasks", "algorithms"]] = "all"
-    suite: Literal["lite"] = "lite"  # which data
+    suite: Suite = "lite"  # which data
 
 
 def main(arguments: list[str]) -> None:
@@ -35,32 +35,12 @@ def main(arguments: list[str]) -> None:
         console.print(algorithm_table())
 
 
-def inputs_of(specs: Specs) -> str:
-    """Specs in a few words, e.g. `Image 32x32x3, patch 4 (64)`."""
-    words = []
-    for spec in specs:
-        if isinstance(spec, Tokens):
-            words.append(f"Tokens {spec.length} of {spec.vocabulary:,}")
-        elif isinstance(spec, Series):
-            words.append(f"Series {spec.steps}×{spec.channels}, segment {spec.segment} ({spec.embeddings})")
-        else:
-            words.append(f"Image {spec.height}×{spec.width}×{spec.channels}, patch {spec.patch} ({spec.embeddings})")
-    return " + ".join(words)
-
-
-def target_of(target: Target) -> str:
-    """A target in a few words, e.g. `7 classes`."""
-    if isinstance(target, Classes):
-        return f"{len(target)} classes"
-    return f"{len(target)} findings" if isinstance(target, MultiLabel) else f"score {target.low:g} to {target.high:g}"
-
-
 def domain_table(suite: str) -> Table:
     """One row a domain: inputs, origin, licence, size, source, citation."""
     table = Table(title=f"domains ({suite})", show_lines=True)
     for column in ("domain", "input", "data", "licence", "size", "source and citation"):
         table.add_column(column, overflow="fold")
-    for name in domain_names():
+    for name in domain_names(suite):
         domain = find_domain(name, suite)
         card = domain.card
         about = f"{card.source}\n[dim]{card.citation}[/dim]" + (f"\n{card.notes}" if card.notes else "")
@@ -73,7 +53,7 @@ def task_table(suite: str) -> Table:
     table = Table(title=f"tasks ({suite})")
     for column in ("domain", "task", "question", "target", "metric", "splits apart by"):
         table.add_column(column, overflow="fold")
-    for name in domain_names():
+    for name in domain_names(suite):
         for task in find_domain(name, suite).tasks:
             table.add_row(name, task.name, task.question, target_of(task.target), task.metric, task.apart)
     return table

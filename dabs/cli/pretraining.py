@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import tyro
 from rich.console import Console
 
+from dabs.devices import Devices
 from dabs.errors import RequestError
 from dabs.run import PretrainConfig, Training, Watch, load_config
 
@@ -27,20 +28,41 @@ class Where:
     config: Path | None = None  # replay a saved config.json (or run folder) exactly; takes only --out beside it
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Replay:
+    """Replay a saved run."""
+
+    where: Where = field(default_factory=Where)
+    devices: Devices = field(default_factory=Devices)
+
+
 def main(arguments: list[str]) -> None:
     """Parse, train with a progress bar, say where the run is."""
-    config, where = parse(arguments)
+    config, where, devices = parse(arguments)
+    from dabs.devices import launched
     from dabs.pretrain import pretrain, resolve
 
-    resolve(config)  # what is wrong with the request is said before anything is shown
-    with progress_watch(f"{config.algorithm} {config.domain} seed {config.seed}") as watch:
-        folder = pretrain(config, where.out, logger=where.logger, checkpoint_every=where.checkpoint_every, watch=watch)
+    config, _, _ = resolve(config)  # what is wrong with the request is said before anything is started or shown
+    with launched(devices, config.precision) as fabric:
+        title = f"{config.algorithm} {config.domain} seed {config.seed}"
+        with progress_watch(title) if fabric.is_global_zero else nullcontext() as watch:
+            folder = pretrain(
+                config,
+                where.out,
+                logger=where.logger,
+                checkpoint_every=where.checkpoint_every,
+                watch=watch,
+                fabric=fabric,
+                gather=devices.gather,
+            )
+    if not fabric.is_global_zero:
+        return
     console = Console()
     console.print(f"run complete in {folder}", highlight=False, soft_wrap=True)
     console.print(f"next: dabs eval {folder}", highlight=False, soft_wrap=True)
 
 
-def parse(arguments: list[str]) -> tuple[PretrainConfig, Where]:
+def parse(arguments: list[str]) -> tuple[PretrainConfig, Where, Devices]:
     """The configuration that the arguments ask for.
 
     Raises:
@@ -56,7 +78,7 @@ def parse(arguments: list[str]) -> tuple[PretrainConfig, Where]:
     options = asdict(parsed.options) if parsed.options else {}
     training = {f.name: getattr(parsed.training, f.name) for f in fields(Training)}
     config = PretrainConfig(algorithm=parsed.algorithm, domain=parsed.domain, options=options, **training)
-    return config, parsed.where
+    return config, parsed.where, parsed.devices
 
 
 def options_type(algorithm: str | None) -> type:
@@ -79,6 +101,7 @@ def options_type(algorithm: str | None) -> type:
             ("domain", Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DOMAIN", help="on which data")]),
             ("training", Training, field(default_factory=Training)),
             ("where", Where, field(default_factory=Where)),
+            ("devices", Devices, field(default_factory=Devices)),
             options,
         ],
         frozen=True,
@@ -98,7 +121,7 @@ def hyper_parameter_type(algorithm: Any) -> type | None:
     own = hyper_parameters(algorithm)
     if not own:
         return None
-    taken = {f.name for kind in (Training, Where) for f in fields(kind)} | {"algorithm", "domain", "options"}
+    taken = {f.name for kind in (Training, Where, Devices) for f in fields(kind)} | {"algorithm", "domain", "options"}
     if taken & set(own):
         raise RequestError(f"{algorithm.__name__}: {sorted(taken & set(own))} is an option of every run; rename it.")
     hints, help_of = _types(algorithm), argument_help(inspect.getdoc(algorithm) or "")
@@ -136,18 +159,20 @@ def argument_help(docstring: str) -> dict[str, str]:
     return found
 
 
-def _replayed(arguments: list[str]) -> tuple[PretrainConfig, Where]:
-    allowed = ("--config", "--out", "--logger", "--checkpoint-every")
+def _replayed(arguments: list[str]) -> tuple[PretrainConfig, Where, Devices]:
+    harmless = [f"--{f.name.replace('_', '-')}" for kind in (Where, Devices) for f in fields(kind)]
+    allowed = (*harmless, "--no-gather")
     extra = [w for w in arguments if w.startswith("-") and w.split("=")[0] not in (*allowed, "-h", "--help")]
     if extra:
         raise RequestError(
             f"--config replays a run exactly; {', '.join(extra)} would change it. Leave one of them out."
         )
-    given = tyro.cli(Where, prog="dabs pretrain", args=arguments)
+    both = tyro.cli(_Replay, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
+    given = both.where
     if given.config is None:
         raise RequestError("--config needs the file or run folder to replay.")
     folder = given.out or (given.config if given.config.is_dir() else given.config.parent)
-    return load_config(given.config), replace(given, out=folder)
+    return load_config(given.config), replace(given, out=folder), both.devices
 
 
 @contextmanager

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 
 def training_progress(console: Console | None = None) -> Progress:
@@ -21,6 +33,44 @@ def training_progress(console: Console | None = None) -> Progress:
         TimeRemainingColumn(),
         console=console,
     )
+
+
+class DataScreen:
+    """A spinner with one line of what is being done, and a bar for each file that is downloaded; is itself a `say`."""
+
+    def __init__(self, prefix: str, console: Console) -> None:
+        self.prefix = prefix
+        self.shown = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self.line = Progress(SpinnerColumn(), TextColumn("{task.description}", markup=False), console=console)
+        self.says = self.line.add_task(prefix)
+        self.files: dict[str, TaskID] = {}
+        self.live = Live(Group(self.line, self.shown), console=console, transient=True)
+
+    def __enter__(self) -> DataScreen:
+        self.live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.live.stop()
+
+    def __call__(self, line: str) -> None:
+        """Show what is being done."""
+        self.line.update(self.says, description=f"{self.prefix}: {line}")
+
+    def progress(self, name: str, done: int, total: int) -> None:
+        """Draw how much of a file is there; may be called from any thread."""
+        if name not in self.files:
+            self.files[name] = self.shown.add_task(name)
+        self.shown.update(self.files[name], completed=done, total=total or None, visible=not total or done < total)
 
 
 def training_fields(loss: float, speed: float) -> dict[str, Any]:

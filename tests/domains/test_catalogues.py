@@ -59,7 +59,7 @@ def test_parts_that_use_a_message(tmp_path: Path) -> None:
         archive.writestr("p/nets/a.html", "{% blocktrans %}\n  Net {{ n }}\n  is up{% endblocktrans %}<b>Name</b>")
         archive.writestr("p/locale/fr/LC_MESSAGES/django.po", HEADER + 'msgid "Name"\nmsgstr "Nom"\n')
     messages = ["Delete the disk", 'Disk "x"', "Name", "disk", "Cancel", "\n  Net %(n)s\n  is up"]
-    used = used_in(wheel, messages, {"disks": "/disks/", "nets": "/nets/"})
+    used = used_in(wheel, messages, lambda path: path.split("/")[1] if "/locale/" not in path else None)
     assert used == {
         "Delete the disk": {"disks"},
         'Disk "x"': {"disks"},

@@ -9,7 +9,7 @@ import pytest
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.prepared import folder_of, read_columns
-from domains._text import Text, assign_sides, text_rows
+from domains._text import Text, assign_sides, packed_rows, strictest_sides, task_rows
 from domains._tokenize import train_wordpiece
 from domains.english_text import (
     FRAGMENT,
@@ -75,24 +75,42 @@ def test_sides_keep_their_shares() -> None:
     assert [sides.count(s) for s in (TRAIN, VALIDATION, TEST)] == [120, 20, 60]
 
 
+def _text(dataset: str, side: str, text: str, group: str, label: float | None = None) -> Text:
+    return Text(dataset=dataset, side=side, text=text, label=label, group=group)
+
+
 def test_an_input_that_is_tested_is_not_trained_on() -> None:
-    texts = [
-        Text(dataset=PRETRAIN, side=TRAIN, text="one two three", label=None, group="a"),
-        Text(dataset=PRETRAIN, side=TRAIN, text="four five six", label=None, group="b"),
-        Text(dataset="task", side=TRAIN, text="One two THREE", label=0, group="c"),
-        Text(dataset="task", side=TEST, text="one two three", label=1, group="d"),
-    ]
-    blocks = list(text_rows(texts, train_wordpiece([t.text for t in texts], 90), 16, (), shortest=2))
-    assert [(b.dataset, b.split, b.group) for b in blocks] == [(PRETRAIN, TRAIN, ["b"]), ("task", TEST, ["d"])]
+    texts = [_text("task", TRAIN, "One two THREE", "c", 0), _text("task", TEST, "one two three", "d", 1)]
+    tokenizer = train_wordpiece([t.text for t in texts], 90)
+    blocks = list(task_rows(texts, tokenizer, 16, ()))
+    assert [(b.dataset, b.split, b.group) for b in blocks] == [("task", TEST, ["d"])]
+    tested = strictest_sides(texts, tokenizer, 4)
+    document = [_text(PRETRAIN, TRAIN, text, text[0]) for text in ("one two three", "two three", "one three")]
+    rows = packed_rows([document], tested, tokenizer, 4, 9, RNG(0))
+    assert rows.group == ["t | o"]  # the first text is a test's
+
+
+def test_documents_are_packed_in_their_order_into_full_rows_of_their_own() -> None:
+    words = ["one two three", "two one", "three three two", "one one"]
+    tokenizer = train_wordpiece(words, 90)
+    first, second = words[:3], words[3:]
+    documents = [[_text(PRETRAIN, TRAIN, w, w[:5]) for w in of] for of in (first, second, first)]
+    rows = packed_rows(documents, {}, tokenizer, 3, 9, RNG(0))
+    from tokenizers import Tokenizer
+
+    decoded = Tokenizer.from_buffer(tokenizer)
+    shown = [" ".join(decoded.id_to_token(i) for i in row) for row in rows.inputs[0]]
+    found = dict(zip(shown, rows.group, strict=True))
+    assert found == {"one two three": "one t", "two one three": "two o | three"}  # the rest fills no row
+    assert len(rows.group) == 2  # what documents share is kept once
 
 
 def test_prepared_scores_and_classes(prepared: Callable[[str], Domain]) -> None:
     domain = prepared("english_text")
-    for task in ("sentiment", "tweet_sentiment"):
-        label = read_columns(domain, task, TEST)["label"]
-        assert label.dtype == np.float32
-        assert -4 <= label.min() < -2
-        assert 2 < label.max() <= 4
+    label = read_columns(domain, "tweet_sentiment", TEST)["label"]
+    assert label.dtype == np.float32
+    assert -4 <= label.min() < -2
+    assert 2 < label.max() <= 4
     genres = np.bincount(read_columns(domain, "genre", TEST)["label"], minlength=len(GENRES))
     assert genres.min() > 0.97 * genres.max()
     assert len(np.unique(read_columns(domain, "question_type", TEST)["label"])) == len(QUESTION_TYPES)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from leaderboard.schema import Result
+from tests.leaderboard.browsing import CHROMIUM, FLAGS
 
 SUITE = {
     "chest_xray": {"findings": ("auroc", 0.5, "generated")},
@@ -166,3 +167,15 @@ def payload() -> dict[str, Any]:
 def suite() -> Callable[..., list[Result]]:
     """Makes a suite of results."""
     return make_suite
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}; install it with apt-get install chromium")
+    with playwright.sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()

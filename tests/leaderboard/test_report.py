@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,8 @@ import pytest
 
 from dabs.errors import RequestError
 from leaderboard.report import build_report
+from tests.leaderboard.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.leaderboard.conftest import altered, make, make_suite
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-]
-HOSTILE = "<script>window.broken=1</script>"
-IMAGE = '"><img src=x onerror=window.broken=1>'
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
@@ -60,35 +48,6 @@ def test_odd_but_valid_results_still_make_a_page(tmp_path: Path) -> None:
 def test_the_package_needs_no_torch() -> None:
     code = "import sys, leaderboard.report, leaderboard.results; print(any(n.startswith('torch') for n in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no {CHROMIUM}; install it with apt-get install chromium")
-    with playwright.sync_playwright() as p:
-        chromium = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-class Visit:
-    """A page that was opened from disk, and what went wrong on it."""
-
-    def __init__(self, browser: Any, path: Path, width: int = 1280, scheme: str = "light") -> None:
-        self.page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        self.problems: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.problems.append(message.text))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-
-    def column(self, table: str, number: int) -> list[str]:
-        """The visible first words of a column's cells."""
-        cells = self.page.locator(f".view:not([hidden]) table.{table} tbody tr > :nth-child({number})")
-        return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
 
 
 @pytest.fixture(scope="module")
@@ -144,35 +103,16 @@ def test_the_protocol_is_chosen(browser: Any, report: Path) -> None:
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_the_page_never_scrolls_sideways(browser: Any, report: Path, width: int) -> None:
     visit = Visit(browser, report, width=width)
-    visit.page.locator("summary").evaluate_all("all => all.forEach(summary => summary.click())")
+    visit.open_details()
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
     assert visit.page.locator(".scroll:visible").count() >= 4
-
-
-CONTRAST = """() => {
-  const linear = (x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
-  const light = (c) => {
-    const [r, g, b] = c.match(/[\\d.]+/g).slice(0, 3).map((x) => linear(x / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
-    if (!/^rgba.*, 0\\)$/.test(c)) return c; } return "rgb(255, 255, 255)"; };
-  const bad = [];
-  for (const e of document.querySelectorAll("body *")) {
-    if (!e.checkVisibility() || ![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
-    const style = getComputedStyle(e), ink = e.closest("svg text") ? style.fill : style.color;
-    const [a, b] = [light(ink), light(behind(e))].sort((x, y) => y - x);
-    if ((a + 0.05) / (b + 0.05) < 4.5) bad.push(e.tagName + " " + e.textContent.trim().slice(0, 20));
-  }
-  return bad;
-}"""
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_has_contrast_in_both_schemes(browser: Any, report: Path, scheme: str) -> None:
     visit = Visit(browser, report, scheme=scheme)
-    visit.page.locator("summary").evaluate_all("all => all.forEach(summary => summary.click())")
+    visit.open_details()
     assert visit.page.evaluate(CONTRAST) == []
 
 

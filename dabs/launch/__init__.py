@@ -1,0 +1,11 @@
+"""Running a graph of tasks: on worker processes of this machine, on a Ray cluster, or as Slurm jobs.
+
+Nothing here knows what the tasks do. A task that fails stops only those that need it; one whose process or node dies is
+run again; every task writes a log of its own.
+"""
+
+from dabs.launch.graph import Executor, Watcher, run_graph
+from dabs.launch.options import Launching, executor_of
+from dabs.launch.task import Outcome, Task, tell
+
+__all__ = ["Executor", "Launching", "Outcome", "Task", "Watcher", "executor_of", "run_graph", "tell"]

@@ -1,0 +1,102 @@
+"""One task, and how it is performed in whatever process it lands: with a log, and its failure as text."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dabs.errors import DabsError
+
+QUIET = 30.0  # seconds between the lines that `tell` writes into a log
+_send: Callable[[tuple[Any, ...]], None] | None = None  # to a display in another process, where there is one
+_told = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A call in another process, perhaps on another machine."""
+
+    name: str  # unique in its graph
+    function: Callable[..., str]  # importable by name; gives a line for the display
+    arguments: tuple[Any, ...]
+    log: Path  # where its output goes; on a cluster, on a disk that all nodes share
+    after: tuple[str, ...] = ()  # tasks that must have succeeded
+    folder: Path = field(default_factory=Path.cwd)  # where it runs: relative paths mean there what they mean here
+    home: str | None = field(default_factory=lambda: os.environ.get("DABS_HOME"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended: as text, which survives every way between processes."""
+
+    ok: bool
+    text: str
+    ran: bool = True  # false where a task that it needs had failed
+
+
+def perform(task: Task) -> Outcome:
+    """Run a task here; what it raises becomes a failed outcome, and its output and traceback go to its log."""
+    os.chdir(task.folder)
+    if task.home is not None:
+        os.environ["DABS_HOME"] = task.home
+    with _logged(task):
+        try:
+            return Outcome(True, task.function(*task.arguments))
+        except Exception as error:
+            traceback.print_exc()
+            return Outcome(False, str(error) if isinstance(error, DabsError) else _described(error))
+
+
+def _described(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    first = (str(error).strip() or "no message").splitlines()[0]
+    return f"{type(error).__name__} at {last.filename}:{last.lineno} in {last.name}: {first}"
+
+
+@contextmanager
+def _logged(task: Task) -> Iterator[None]:
+    """Append all that this process prints, in Python or below it, to the task's log."""
+    task.log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with open(task.log, "a", encoding="utf-8", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
+        log.write(f"--- {time.strftime('%F %T')} {task.name} on {socket.gethostname()}, process {os.getpid()}\n")
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            for number, original in zip((1, 2), kept, strict=True):
+                os.dup2(original, number)
+                os.close(original)
+
+
+def send_to(send: Callable[[tuple[Any, ...]], None]) -> None:
+    """From now on `tell` hands what it is told to a display."""
+    global _send
+    _send = send
+
+
+def tell(name: str, step: int, steps: int, shown: dict[str, Any]) -> None:
+    """Say how far a task is: to the display, or now and then in the log.
+
+    Args:
+        name: of the cell.
+        step: out of `steps`; 0 of 0 where there are none.
+        shown: what the display shows beside the bar: "loss" and "speed".
+    """
+    global _told
+    if _send is not None:
+        _send((name, step, steps, shown))
+    elif time.monotonic() - _told > QUIET:
+        _told = time.monotonic()
+        print(f"{time.strftime('%T')} {name} {step}/{steps} {shown['loss']} {shown['speed']}", flush=True)

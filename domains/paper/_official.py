@@ -1,0 +1,157 @@
+"""Sources as their publishers give them out: a folder in the official layout, downloaded or put there by the user.
+
+$DABS_HOME/raw/NAME/   or, where `--data-dir` (or DABS_DATA_DIR) says so, DIR/NAME/
+              .done/   a note for each archive that was unpacked whole
+              .begun   there while a download goes on: what lies here is not whole, whatever it looks like
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from dabs.dataset import drawn
+from dabs.errors import DabsError
+from dabs.home import raw_home, write_json
+from domains.paper._download import Progress, Stopped, check_space, check_sum, download
+from domains.paper._unpack import unpack
+
+TOGETHER = 4  # files of one dataset downloaded at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """One file that a publisher serves.
+
+    Attributes:
+        url: where it is.
+        checksum: "md5:..." or "sha256:..." as the publisher gives it; empty where none is given.
+        size: bytes, to check the disk before; 0 where unknown.
+        unpacked: bytes once unpacked; 0 where unknown, taken to be `size` then.
+        into: folder below the dataset's own that it is unpacked in (or kept in, where `unpack` is false).
+        unpack: whether it is a zip or tar file whose members are wanted.
+        inner: an archive inside the archive that is unpacked as well, e.g. "PAMAP2_Dataset.zip".
+    """
+
+    url: str
+    checksum: str = ""
+    size: int = 0
+    unpacked: int = 0
+    into: str = "."
+    unpack: bool = True
+    inner: str = ""
+
+    @property
+    def needs(self) -> int:
+        """Bytes of disk while it is fetched."""
+        return self.size + ((self.unpacked or self.size) if self.unpack else 0)
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return self.url.partition("?")[0].rstrip("/").rpartition("/")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficialFiles:
+    """A dataset in its official layout.
+
+    Attributes:
+        name: the dataset's folder under `raw_home()`, and the key of `Workspace.sources`.
+        expects: files or glob patterns below that folder; each must match something. What to check, not all there is.
+        archives: what is downloaded when anything expected is missing; empty where the publisher asks for registration.
+        steps: what a user has to do by hand, one step a line; shown when something is missing.
+    """
+
+    name: str
+    expects: tuple[str, ...]
+    archives: tuple[Archive, ...] = ()
+    steps: str = ""
+
+    def describe(self) -> dict[str, str]:
+        """For the manifest."""
+        checksums = [archive.checksum for archive in self.archives if archive.checksum]
+        return {"name": self.name, "files": " ".join(a.file for a in self.archives) or "by hand"} | (
+            {"checksums": " ".join(checksums)} if checksums else {}
+        )
+
+    def missing(self, root: Path) -> list[str]:
+        """Which of the expected files are not below `root`."""
+        return [pattern for pattern in self.expects if next(root.glob(pattern), None) is None]
+
+    def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
+        """The dataset's folder, after downloading what can be downloaded.
+
+        Raises:
+            DabsError: files are missing that only the user can get; it says the steps, the folder and the files.
+        """
+        root = raw_home() / self.name
+        if self._is_whole(root):
+            return root
+        if self.archives:
+            try:
+                root.parent.mkdir(parents=True, exist_ok=True)
+                with FileLock(root.parent / f".{self.name}.lock"):  # a second process waits instead of writing over it
+                    if not self._is_whole(root):
+                        self._get(root, say)
+            except OSError as error:
+                raise DabsError(f"cannot write {root}: {error}. Choose another folder with --data-dir.") from error
+        if not self._is_whole(root):
+            raise self._incomplete(root)
+        return root
+
+    def _is_whole(self, root: Path) -> bool:
+        return not (root / ".begun").exists() and not self.missing(root)
+
+    def _get(self, root: Path, say: Callable[[str], None]) -> None:
+        """Download and unpack every archive that is not done, several at a time; the first failure stops the others."""
+        todo = [archive for archive in self.archives if not _done(root, archive).exists()] or list(self.archives)
+        check_space(root, sum(archive.needs for archive in todo))
+        say(f"fetching {self.name}: {', '.join(archive.file for archive in todo)}")
+        root.mkdir(parents=True, exist_ok=True)
+        (root / ".begun").touch()
+        stop, progress = threading.Event(), drawn(say)
+        with ThreadPoolExecutor(TOGETHER, thread_name_prefix="fetch") as pool:
+            futures = [pool.submit(_get_archive, archive, root, progress, stop) for archive in todo]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:  # Ctrl-C too: the threads keep their parts and end
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
+        (root / ".begun").unlink()
+
+    def _incomplete(self, root: Path) -> DabsError:
+        missing = "\n".join(f"  {root / pattern}" for pattern in self.missing(root))
+        steps = f"\n{self.steps.strip()}" if self.steps else ""
+        return DabsError(
+            f"{self.name} is not complete in {root}; missing:\n{missing}{steps}\n"
+            "Then run the same command again. Files that lie elsewhere are found with --data-dir DIR, a folder that "
+            f"holds {self.name}/ (a link will do)."
+        )
+
+
+def _done(root: Path, archive: Archive) -> Path:
+    return root / ".done" / f"{archive.file}.json"
+
+
+def _get_archive(archive: Archive, root: Path, progress: Progress, stop: threading.Event) -> None:
+    """One archive: downloaded, checked, unpacked, removed, noted; a note stands for all of it."""
+    if stop.is_set():
+        raise Stopped
+    file = root / archive.into / archive.file
+    if file.exists():
+        check_sum(file, archive.checksum, f"Delete it to have it downloaded again, or get the file of {archive.url}.")
+    else:
+        download(archive.url, file, archive.checksum, progress, stop)
+    if archive.unpack:
+        unpack(file, root / archive.into, archive.inner)
+    write_json(_done(root, archive), {"url": archive.url, "checksum": archive.checksum, "bytes": file.stat().st_size})
+    if archive.unpack:
+        file.unlink()

@@ -1,0 +1,171 @@
+"""Text in seven languages: mC4 without labels, and PAWS-X in each language, as 128 SentencePiece tokens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from dabs.dataset import (
+    PRETRAIN,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    BuildError,
+    Card,
+    Classes,
+    Domain,
+    Part,
+    Rows,
+    Task,
+    Workspace,
+)
+from dabs.home import data_home
+from dabs.specs import Tokens
+from domains.paper._hub import XLM_R, HubFiles, read_parquet
+from domains.paper._sentences import Sentence, read_tsv, sentence_rows
+from domains.paper._stream import HubStream, TokenStream, check_whole, interleaved
+
+LENGTH = 128
+STEPS, BATCH = 100_000, 128
+LANGUAGES = {
+    "en": "English",
+    "fr": "French",
+    "es": "Spanish",
+    "de": "German",
+    "zh": "Chinese",
+    "ja": "Japanese",
+    "ko": "Korean",
+}
+ROWS = {TRAIN: STEPS * BATCH, VALIDATION: 2_000 * len(LANGUAGES)}
+BUFFER = 70_000  # documents shuffled at a time, 10,000 of each language
+
+MC4 = HubStream(
+    name="mc4",
+    repo="allenai/c4",
+    pattern="multilingual/c4-{language}{split}.tfrecord-*.json.gz",
+    languages=tuple(LANGUAGES),
+    splits={TRAIN: "", VALIDATION: "-validation"},
+)
+
+
+def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
+    """Documents of the seven languages in turn; the group of a row is its split and language, all there is to know."""
+    tokenizer = workspace.sources[XLM_R.name]
+    made = []
+    for number, split in enumerate((TRAIN, VALIDATION)):
+        files = {language: MC4.files(language, split) for language in LANGUAGES}
+        same = hashlib.sha256(repr((files, BUFFER, ROWS)).encode() + tokenizer.read_bytes()).hexdigest()[:12]
+        tokens = TokenStream(
+            stream=interleaved(files, seed=number),
+            tokenizer=tokenizer,
+            length=LENGTH,
+            rows=ROWS[split],
+            buffer=BUFFER,
+            seed=number,
+            folder=data_home() / "partial" / f"mc4-{split}-{same}",
+        )
+        made.append(tokens)
+        total = 0
+        for ids, languages in tokens.blocks(workspace.say):
+            group = [f"mc4 {split} {language}" for language in languages]
+            total += len(ids)
+            yield Rows(dataset=PRETRAIN, split=split, inputs=(ids,), label=None, group=group)
+        check_whole(total, f"mC4 {split}")
+    for tokens in made:  # kept until here: an interruption before costs nothing
+        tokens.forget()
+
+
+def pawsx_source(language: str) -> HubFiles:
+    """The files of PAWS-X in a language, on the hub or as x-final.tar.gz lays them out (English is not translated)."""
+    train = "train" if language == "en" else "translated_train"
+    return HubFiles(
+        name="pawsx",
+        repo="google-research-datasets/paws-x",
+        patterns=tuple(f"{language}/{split}-*.parquet" for split in (TRAIN, VALIDATION, TEST)),
+        layouts=(tuple(f"x-final/{language}/{name}.tsv" for name in (train, "dev_2k", "test_2k")),),
+    )
+
+
+def read_pawsx(root: Path, language: str, split: str) -> list[Sentence]:
+    """The pairs of a language and a split.
+
+    Raises:
+        BuildError: a file is laid out differently.
+    """
+    hub = f"{language}/{split}-*.parquet"
+    folder = root / "x-final" / language
+    train = "train" if language == "en" else "translated_train"
+    path = folder / f"{ {TRAIN: train, VALIDATION: 'dev_2k', TEST: 'test_2k'}[split] }.tsv"
+    rows = read_parquet(root, hub) if next(root.glob(hub), None) is not None else read_tsv(path)
+    try:
+        return [Sentence(texts=(row["sentence1"], row["sentence2"]), label=int(row["label"])) for row in rows]
+    except (KeyError, ValueError) as error:
+        raise BuildError(f"PAWS-X in {root}, {language} {split}, is not laid out as published: {error!r}.") from error
+
+
+def build_task(workspace: Workspace, language: str) -> Iterator[Rows]:
+    """The official train, dev (to select on) and test; pairs that are tested on are not trained on."""
+    root, seen = workspace.sources["pawsx"], set[str]()
+    splits: dict[str, list[Sentence]] = {}
+    for split in (TEST, VALIDATION, TRAIN):
+        splits[split] = [s for s in read_pawsx(root, language, split) if s.key not in seen]
+        seen |= {s.key for s in splits[split]}
+    tokenizer = workspace.sources[XLM_R.name]
+    yield from sentence_rows(f"pawsx_{language}", splits, tokenizer, LENGTH, workspace.say)
+
+
+PAWSX_CARD = Card(
+    title="PAWS-X: adversarial paraphrases",
+    origin="recorded",
+    licence="may be freely used for any purpose, with acknowledgement of Google LLC",
+    citation="Yang, Zhang, Tar & Baldridge, PAWS-X, EMNLP 2019, arXiv:1908.11828",
+    source="hub google-research-datasets/paws-x, or x-final.tar.gz of its repository",
+    size="30 MB for all languages, 32 MB prepared for each",
+    notes="Train is translated by machine (English is not), dev and test by people; selection is on the official dev.",
+)
+
+DOMAIN = Domain(
+    name="multilingual_text",
+    suite="paper",
+    title="Multilingual text",
+    specs=(Tokens(length=LENGTH, vocabulary=XLM_R.vocabulary, pad=XLM_R.pad),),
+    card=Card(
+        title="mC4 in seven languages: web pages, cleaned",
+        origin="recorded",
+        licence="ODC-BY 1.0, and the terms of Common Crawl",
+        citation="Xue et al., mT5: A Massively Multilingual Pre-trained Text-to-Text Transformer, NAACL 2021",
+        source="hub allenai/c4, streamed, or some of its files for every language",
+        size=f"about 20 GB streamed, 7 GB prepared ({ROWS[TRAIN] / 1e6:.1f} million documents), 13 GB while preparing",
+        notes=(
+            "As many documents as 100,000 steps of 128 look at, the seven languages in equal parts, cut at 128 tokens; "
+            f"shuffled in a buffer of {BUFFER:,} documents and again by every run."
+        ),
+    ),
+    tasks=tuple(
+        Task(
+            name=f"pawsx_{language}",
+            question=f"Do two {name} sentences with nearly the same words mean the same?",
+            target=Classes(names=("different", "paraphrase")),
+            metric="accuracy",
+            apart="pair of texts, in either order",
+            card=PAWSX_CARD,
+        )
+        for language, name in LANGUAGES.items()
+    ),
+    parts=(
+        Part(dataset=PRETRAIN, sources=(MC4, XLM_R), build=build_pretraining),
+        *(
+            Part(
+                dataset=f"pawsx_{language}",
+                sources=(pawsx_source(language), XLM_R),
+                build=partial(build_task, language=language),
+            )
+            for language in LANGUAGES
+        ),
+    ),
+    encoder="paper",
+    steps=STEPS,
+    batch_size=BATCH,
+)

@@ -1,0 +1,286 @@
+"""Natural images: ImageNet to learn from, six labelled sets; at 224×224 (paper) and at 32×32 (paper32)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from dabs.dataset import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
+from domains.paper import _picture_sets as sets
+from domains.paper._classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
+from domains.paper._official import Archive, OfficialFiles
+from domains.paper._pictures import SPECS, resized
+from domains.paper._rows import Listing, rows, task_rows
+
+IMAGENET = OfficialFiles(
+    name="imagenet",
+    expects=("train/*", "val*/*"),
+    steps="""
+ImageNet-1k (ILSVRC2012) is given out after registration:
+  1. Sign up at https://image-net.org/download-images and accept the terms (non-commercial research and education).
+  2. Download ILSVRC2012_img_train.tar (138 GB) and ILSVRC2012_img_val.tar (6.3 GB).
+  3. Unpack the first into train/, then each of its 1,000 archives nNNNNNNNN.tar into train/nNNNNNNNN/; unpack the
+     second into val/ (with or without a folder a class; labels are not used).
+""",
+)
+CIFAR = OfficialFiles(
+    name="cifar10",
+    expects=(*(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)), "cifar-10-batches-py/test_batch"),
+    archives=(
+        Archive(
+            url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            checksum="md5:c58f30108f718f92721af3b95e74349a",
+            size=170_498_071,
+        ),
+    ),
+)
+FGVC = OfficialFiles(
+    name="aircraft",
+    expects=(
+        *(f"fgvc-aircraft-2013b/data/images_variant_{split}.txt" for split in ("train", "val", "test")),
+        "fgvc-aircraft-2013b/data/variants.txt",
+        "fgvc-aircraft-2013b/data/images_box.txt",
+        "fgvc-aircraft-2013b/data/images/*.jpg",
+    ),
+    archives=(
+        Archive(
+            url="https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz",
+            size=2_750_000_000,
+        ),
+    ),
+)
+CUB = OfficialFiles(
+    name="cu_birds",
+    expects=(
+        *(f"CUB_200_2011/{name}.txt" for name in ("images", "image_class_labels", "train_test_split")),
+        "CUB_200_2011/images/*/*.jpg",
+    ),
+    archives=(
+        Archive(
+            url="https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
+            checksum="md5:97eceeb196236b17998738112f37df78",
+            size=1_150_000_000,
+        ),
+    ),
+)
+DTD = OfficialFiles(
+    name="dtd",
+    expects=(*(f"dtd/labels/{split}1.txt" for split in ("train", "val", "test")), "dtd/images/*/*.jpg"),
+    archives=(
+        Archive(
+            url="https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz",
+            checksum="md5:fff73e5086ae6bdbea199a49dfb8a4c1",
+            size=625_000_000,
+        ),
+    ),
+)
+_SIGNS = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final"
+GTSRB = OfficialFiles(
+    name="gtsrb",
+    expects=("GTSRB/Final_Training/Images/*/*.ppm", "GTSRB/Final_Test/Images/*.ppm", "GT-final_test.csv"),
+    archives=(
+        Archive(url=f"{_SIGNS}_Training_Images.zip", size=276_000_000),
+        Archive(url=f"{_SIGNS}_Test_Images.zip", checksum="md5:c7e4e6327067d32654124b0fe9e82185", size=89_000_000),
+        Archive(url=f"{_SIGNS}_Test_GT.zip", checksum="md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5", size=99_620),
+    ),
+)
+_FLOWERS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
+OXFORD = OfficialFiles(
+    name="flowers",
+    expects=("flowers-102/imagelabels.mat", "flowers-102/setid.mat", "flowers-102/jpg/*.jpg"),
+    archives=(
+        Archive(
+            url=f"{_FLOWERS}/102flowers.tgz",
+            checksum="md5:52808999861908f626f3c1f4e79d11fa",
+            size=345_000_000,
+            into="flowers-102",
+        ),
+        Archive(
+            url=f"{_FLOWERS}/imagelabels.mat",
+            checksum="md5:e0620be6f572b9609742df49c70aed4d",
+            into="flowers-102",
+            unpack=False,
+        ),
+        Archive(
+            url=f"{_FLOWERS}/setid.mat",
+            checksum="md5:a5357ecc9cb78c4bef273ce3793fc85c",
+            into="flowers-102",
+            unpack=False,
+        ),
+    ),
+)
+
+
+def build_imagenet(workspace: Workspace, side: int) -> Iterator[Rows]:
+    """The pictures of `train/`, and of `val/` to watch, without their labels."""
+    for split, items in sets.imagenet(workspace.sources[IMAGENET.name]):
+        workspace.say(f"decoding ImageNet {split}")
+        yield from rows(PRETRAIN, split, items, partial(resized, side=side))
+
+
+def build_task(
+    workspace: Workspace, name: str, source: str, read: Callable[[Path], Listing], side: int
+) -> Iterator[Rows]:
+    """The splits of a labelled set."""
+    found = read(workspace.sources[source])
+    workspace.say(f"decoding {sum(map(len, found.values())):,} pictures of {name}")
+    yield from task_rows(name, found, partial(resized, side=side))
+
+
+CARD = Card(
+    title="ImageNet-1k (ILSVRC2012)",
+    origin="recorded",
+    licence="ImageNet terms of access: non-commercial research and education; the pictures belong to their authors",
+    citation="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015, arXiv:1409.0575",
+    source="https://image-net.org/download-images; 1,281,167 training and 50,000 validation pictures, labels unused",
+    size="144 GB of archives; prepared as bytes 200 GB at 224×224, 4.1 GB at 32×32",
+    registration=True,
+    notes="Some test pictures of CUB-200-2011 are known to stand in ImageNet's training set.",
+)
+
+
+def _card(title: str, licence: str, citation: str, source: str, size: str, notes: str = "") -> Card:
+    return Card(
+        title=title,
+        origin="recorded",
+        licence=licence,
+        citation=citation,
+        source=source,
+        size=size,
+        notes=notes,
+    )
+
+
+def _task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card) -> Task:
+    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", apart=apart, card=card)
+
+
+TASKS = (
+    _task(
+        "cifar10",
+        "Which of ten things does this small picture show?",
+        CIFAR10,
+        "picture",
+        _card(
+            "CIFAR-10",
+            "none stated; given out for research",
+            "Krizhevsky, Learning multiple layers of features from tiny images, 2009",
+            "https://www.cs.toronto.edu/~kriz/cifar.html; 50,000 training and 10,000 test pictures",
+            "170 MB archive; prepared 9.0 GB at 224×224, 184 MB at 32×32",
+            "Validation is a tenth of each training class. About 3 % of the test pictures have near twins in training.",
+        ),
+    ),
+    _task(
+        "aircraft",
+        "Which of 100 variants of aircraft is this?",
+        AIRCRAFT,
+        "picture",
+        _card(
+            "FGVC-Aircraft 2013b, variants",
+            "non-commercial research only",
+            "Maji et al., Fine-grained visual classification of aircraft, arXiv:1306.5151 (2013)",
+            "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/; 3,334 train, 3,333 val and 3,333 test pictures",
+            "2.75 GB archive; prepared 1.5 GB at 224×224, 31 MB at 32×32",
+            "Cut to the bounding box. The official val list is the validation split; probes are refitted on both.",
+        ),
+    ),
+    _task(
+        "cu_birds",
+        "Which of 200 species of bird is this?",
+        BIRDS,
+        "picture",
+        _card(
+            "Caltech-UCSD Birds 200-2011",
+            "non-commercial research and education only; the pictures belong to their authors",
+            "Wah et al., The Caltech-UCSD Birds-200-2011 dataset, CNS-TR-2011-001 (2011)",
+            "https://www.vision.caltech.edu/datasets/cub_200_2011/; 5,994 training and 5,794 test pictures",
+            "1.15 GB archive; prepared 1.8 GB at 224×224, 36 MB at 32×32",
+            "Validation is a tenth of each training class.",
+        ),
+    ),
+    _task(
+        "dtd",
+        "Which of 47 textures is this?",
+        TEXTURES,
+        "picture",
+        _card(
+            "Describable Textures Dataset, partition 1",
+            "released to the research community for research",
+            "Cimpoi et al., Describing textures in the wild, CVPR 2014, arXiv:1311.3618",
+            "https://www.robots.ox.ac.uk/~vgg/data/dtd/; 1,880 pictures each in train1, val1 and test1",
+            "625 MB archive; prepared 0.8 GB at 224×224, 17 MB at 32×32",
+            "The official val1 list is the validation split; probes are refitted on both.",
+        ),
+    ),
+    _task(
+        "traffic_sign",
+        "Which of 43 traffic signs is this?",
+        SIGNS,
+        "physical sign",
+        _card(
+            "German Traffic Sign Recognition Benchmark (GTSRB)",
+            "free for research with citation",
+            "Stallkamp et al., Man vs. computer: benchmarking machine learning algorithms for traffic sign "
+            "recognition, Neural Networks 32 (2012)",
+            "https://benchmark.ini.rub.de; 39,209 training and 12,630 test pictures",
+            "365 MB of archives; prepared 7.8 GB at 224×224, 159 MB at 32×32",
+            "Thirty frames show one physical sign; validation is a tenth of the signs of each class. Pictures are not "
+            "cut to the sign, which fills most of them.",
+        ),
+    ),
+    _task(
+        "vgg_flower",
+        "Which of 102 flowers is this?",
+        FLOWERS,
+        "picture",
+        _card(
+            "Oxford 102 Flowers",
+            "none stated; pictures from the web, for research",
+            "Nilsback and Zisserman, Automated flower classification over a large number of classes, ICVGIP 2008",
+            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/; 1,020 train, 1,020 val and 6,149 test pictures",
+            "345 MB archive; prepared 1.2 GB at 224×224, 25 MB at 32×32",
+            "The official val set is the validation split; probes are refitted on both.",
+        ),
+    ),
+)
+READERS: dict[str, tuple[Source, Callable[[Path], Listing]]] = {
+    "cifar10": (CIFAR, sets.cifar10),
+    "aircraft": (FGVC, sets.aircraft),
+    "cu_birds": (CUB, sets.cu_birds),
+    "dtd": (DTD, sets.dtd),
+    "traffic_sign": (GTSRB, sets.traffic_sign),
+    "vgg_flower": (OXFORD, sets.vgg_flower),
+}
+
+
+def _parts(side: int) -> tuple[Part, ...]:
+    pretraining = Part(dataset=PRETRAIN, sources=(IMAGENET,), build=partial(build_imagenet, side=side))
+    tasks = (
+        Part(
+            dataset=name,
+            sources=(source,),
+            build=partial(build_task, name=name, source=source.name, read=read, side=side),
+        )
+        for name, (source, read) in READERS.items()
+    )
+    return (pretraining, *tasks)
+
+
+def _domain(suite: str) -> Domain:
+    spec = SPECS[suite]
+    return Domain(
+        name="natural_images",
+        suite=suite,
+        title="Natural images" if suite == "paper" else "Natural images (32×32)",
+        specs=(spec,),
+        card=CARD,
+        tasks=TASKS,
+        parts=_parts(spec.height),
+        encoder="paper",
+        steps=100_000,
+        batch_size=64,
+    )
+
+
+PAPER, PAPER32 = _domain("paper"), _domain("paper32")

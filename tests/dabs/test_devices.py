@@ -1,0 +1,195 @@
+"""One run on two processes, however they were started, is the run of one; and either goes on from the other's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from dabs.checkpoint import latest_checkpoint
+from dabs.devices import Devices, launch
+from dabs.encoder import load_encoder
+from dabs.errors import DabsError, RequestError
+from dabs.home import read_json
+from dabs.logs import read_metrics
+from dabs.pretrain import Interrupted, pretrain
+from dabs.run import PretrainConfig
+
+CONFIG = PretrainConfig(algorithm="emix", domain="toy", steps=30)
+# `dabs` with the toy domain; after step STOP_AT the first process is asked to stop, as by Ctrl-C
+ENTRY = """
+import os, signal
+import domains
+domains.__path__.append(os.environ["MORE_DOMAINS"])
+from dabs.cli import main, pretraining
+if "STOP_AT" in os.environ:
+    from contextlib import contextmanager
+    @contextmanager
+    def watch(title):
+        yield lambda step, *rest: step == int(os.environ["STOP_AT"]) and os.kill(os.getpid(), signal.SIGINT)
+    pretraining.progress_watch = watch
+main()
+"""
+
+
+def free_port() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])
+
+
+class Starter:
+    """Starts `dabs pretrain` on two processes in several ways."""
+
+    def __init__(self, folder: Path) -> None:
+        self.script = folder / "entry.py"
+        self.script.write_text(ENTRY)
+        self.extra = str(folder / "more_domains")
+
+    def start(self, way: str, *words: str, code: int = 0, **environment: str) -> str:
+        """Run to the end; gives what was printed, of all processes."""
+        command = [sys.executable, str(self.script), "pretrain", *words, "--logger", "none"]
+        base = {**os.environ, **environment, "OMP_NUM_THREADS": "1", "MORE_DOMAINS": self.extra}
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+        if way == "fabric":
+            runs = [([*command, "--devices", "2"], {})]
+        elif way == "torchrun":
+            launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port"]
+            runs = [([*launcher, meeting["MASTER_PORT"], *command[1:]], {})]
+        elif way == "nodes":
+            both = [*command, "--devices", "1", "--num-nodes", "2"]
+            runs = [(both, {**meeting, "NODE_RANK": str(node)}) for node in range(2)]
+        else:
+            slurm = {
+                "SLURM_STEP_ID": "0",
+                "SLURM_JOB_ID": "77",
+                "SLURM_JOB_NAME": "dabs",
+                "SLURM_NTASKS": "2",
+                "SLURM_NTASKS_PER_NODE": "2",
+                "SLURM_NNODES": "1",
+                "SLURM_NODEID": "0",
+            }
+            ranks = [{"SLURM_PROCID": str(task), "SLURM_LOCALID": str(task)} for task in range(2)]
+            runs = [(command, {**meeting, **slurm, **places}) for places in ranks]
+        started = [
+            subprocess.Popen(words, env={**base, **extra}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for words, extra in runs
+        ]
+        texts = [process.communicate(timeout=200)[0] for process in started]
+        assert [process.returncode for process in started] == [code] * len(started), "\n".join(texts)
+        return "\n".join(texts)
+
+
+@pytest.fixture
+def starter(toy, tmp_path) -> Starter:
+    return Starter(tmp_path)
+
+
+def assert_alike(a: Path, b: Path, tolerance: float = 1e-4) -> None:
+    """Losses of every step and final weights agree to rounding."""
+    losses = [[float(row["loss"]) for row in read_metrics(folder)] for folder in (a, b)]
+    assert len(losses[0]) == len(losses[1])
+    torch.testing.assert_close(*map(torch.tensor, losses), atol=tolerance, rtol=0)
+    weights = [load_encoder(folder / "encoder").state_dict() for folder in (a, b)]
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, atol=1e-2, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("way", "algorithm", "options"),
+    [
+        ("fabric", "emix", ()),
+        ("fabric", "shed", ("--strategy", "fsdp")),
+        ("torchrun", "contrastive", ()),
+        ("nodes", "shed", ()),
+        ("srun", "emix", ()),
+    ],
+)
+def test_a_run_on_two_processes_is_the_run_on_one(starter, tmp_path, way, algorithm, options):
+    text = starter.start(way, algorithm, "toy", "--steps", "30", "--out", str(tmp_path / "two"), *options)
+    assert text.count("run complete") == 1, "only one process speaks"
+    one = pretrain(replace(CONFIG, algorithm=algorithm), tmp_path / "one", logger="none")
+    assert_alike(one, tmp_path / "two")
+    alone, shared = (read_json(folder / "run.json") for folder in (one, tmp_path / "two"))
+    assert (alone["environment"]["processes"], shared["environment"]["processes"]) == (1, 2)
+    assert shared["examples_seen"] == alone["examples_seen"] == 30 * 16
+    assert shared["parameters"] == alone["parameters"]
+    assert read_json(one / "config.json") == read_json(tmp_path / "two" / "config.json")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--strategy", "fsdp")], ids=["ddp", "fsdp"])
+def test_a_run_stopped_on_two_processes_goes_on_with_one(starter, tmp_path, options):
+    parts = tmp_path / "parts"
+    words = ("emix", "toy", "--steps", "30", "--out", str(parts), *options)
+    assert "stopped at step 20 of 30" in starter.start("fabric", *words, code=130, STOP_AT="10")
+    assert latest_checkpoint(parts).name == "step-00000020"
+    pretrain(CONFIG, parts, logger="none")
+    assert_alike(pretrain(CONFIG, tmp_path / "whole", logger="none"), parts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--strategy", "fsdp")], ids=["ddp", "fsdp"])
+def test_a_run_stopped_on_one_process_goes_on_with_two(starter, tmp_path, options):
+    parts = tmp_path / "parts"
+    with pytest.raises(Interrupted):
+        pretrain(CONFIG, parts, logger="none", checkpoint_every=4, watch=lambda *n: n[0] == 8 and interrupt())
+    starter.start("fabric", "emix", "toy", "--steps", "30", "--out", str(parts), *options)
+    assert_alike(pretrain(CONFIG, tmp_path / "whole", logger="none"), parts)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_without_gathering_the_number_of_processes_is_part_of_the_run(starter, tmp_path):
+    folder = tmp_path / "apart"
+    starter.start("fabric", "contrastive", "toy", "--steps", "10", "--out", str(folder), "--no-gather")
+    assert read_json(folder / "run.json")["processes_apart"] == 2
+    config = replace(CONFIG, algorithm="contrastive", steps=10)
+    with pytest.raises(DabsError, match="processes_apart is 2 there and None here"):
+        pretrain(config, folder, logger="none")
+    whole = pretrain(config, tmp_path / "one", logger="none")
+    losses = [float(read_metrics(where)[0]["loss"]) for where in (whole, folder)]
+    assert losses[1] < losses[0] - 0.1, "half as many candidates are easier"
+
+
+@pytest.mark.slow
+def test_a_batch_that_cannot_be_shared_is_refused(starter, tmp_path):
+    text = starter.start("fabric", "emix", "toy", "--batch-size", "15", "--out", str(tmp_path / "run"), code=2)
+    assert "batch_size 15 cannot be shared evenly by 2 processes" in text
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("algorithm", ["shed", "emix", "contrastive"])
+def test_bf16_trains(toy, tmp_path, algorithm):
+    config = replace(CONFIG, algorithm=algorithm, precision="bf16", steps=12)
+    rows = read_metrics(pretrain(config, tmp_path / "run", logger="none"))
+    full = read_metrics(pretrain(replace(config, precision="fp32"), tmp_path / "full", logger="none"))
+    difference = abs(float(rows[0]["loss"]) - float(full[0]["loss"]))
+    assert 0 < difference < 0.05, "the first step follows fp32, but not exactly"
+
+
+def test_what_torchrun_started_is_not_contradicted(monkeypatch):
+    values = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RequestError, match="devices cannot be 3; torchrun started 2"):
+        launch(Devices(devices=3), "fp32")
+    with pytest.raises(RequestError, match="num-nodes cannot be 1; torchrun started 2"):
+        launch(Devices(num_nodes=1), "fp32")
+
+
+def test_one_process_is_the_default():
+    fabric = launch(Devices(), "fp32")
+    assert fabric.world_size == 1
+    assert fabric.is_global_zero

@@ -1,0 +1,99 @@
+"""Two processes (gloo, CPU) that share a batch give the loss and gradients of one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed, nn
+
+from dabs.check.mock import TINY, Subject, make_batch
+from dabs.distributed import apart, gather_examples, own_examples, processes, rank, whole_batch
+from dabs.pretrain import Objective, seed_all
+from dabs.registry import algorithm_names, find_algorithm
+from dabs.specs import Batch
+from tests.conftest import SPECS
+
+SIZE = 64  # on one process; 32 on each of two
+GATHERING = [name for name in algorithm_names() if find_algorithm(name).gathers]
+CASES = [(name, kind, rate) for name in GATHERING for kind in SPECS for rate in (0.0, 0.1)]
+Numbers = dict[str, torch.Tensor]
+
+
+def part_of(batch: Batch) -> Batch:
+    mask = None if batch.mask is None else own_examples(batch.mask)
+    return Batch(inputs=tuple(own_examples(x) for x in batch.inputs), mask=mask)
+
+
+def numbers_of(module: nn.Module, batch: Batch) -> Numbers:
+    """The outputs of one step and the gradients of all parameters that have one."""
+    seed_all(0, 0)
+    out = module(batch)
+    out["loss"].backward()
+    gradients = {n.removeprefix("module."): p.grad for n, p in module.named_parameters() if p.grad is not None}
+    return {name: value.detach() for name, value in out.items()} | gradients
+
+
+def build(case: tuple[str, str, float]) -> tuple[Objective, Batch]:
+    name, kind, rate = case
+    objective = Subject(find_algorithm(name)).objective(SPECS[kind], config=replace(TINY, dropout=rate))
+    return objective, make_batch(SPECS[kind], SIZE, padded=True)
+
+
+def work(index: int, folder: str) -> None:
+    """What each of the two processes does; the first one writes what came out."""
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=index, world_size=2)
+    found = {}
+    for case in CASES:
+        module, batch = build(case)
+        wrapped = nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+        found[case] = numbers_of(wrapped, part_of(batch))
+    x = torch.arange(4.0) + 4 * rank()
+    with apart():
+        alone = gather_examples(x), own_examples(x), whole_batch(4)
+    found["functions"] = processes(), rank(), gather_examples(x), own_examples(torch.arange(8)), whole_batch(4), *alone
+    torch.save(found, f"{folder}/{index}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> list[dict]:
+    folder: Path = tmp_path_factory.mktemp("two")
+    torch.multiprocessing.spawn(work, (str(folder),), nprocs=2)
+    return [torch.load(folder / f"{index}.pt") for index in range(2)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_two_processes_give_the_loss_and_gradients_of_one(two, case):
+    expected = numbers_of(*build(case))
+    for found in two:
+        assert found[case].keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(found[case][name], value, atol=1e-5, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_every_gathering_algorithm_differs_when_it_is_kept_apart(two):
+    """The equality above would also hold for parts of no influence: each part alone must give another loss."""
+    for name in GATHERING:
+        module, batch = build((name, "series", 0.0))
+        half = Batch(inputs=tuple(x[:32] for x in batch.inputs))
+        assert abs(numbers_of(module, half)["loss"] - two[0][name, "series", 0.0]["loss"]) > 1e-4
+
+
+def test_the_functions_follow_their_shapes(two):
+    for index, found in enumerate(two):
+        own = torch.arange(4.0) + 4 * index
+        size, place, gathered, mine, whole, alone, alone_mine, alone_whole = found["functions"]
+        assert (size, place, whole, alone_whole) == (2, index, 8, 4)
+        for value, wanted in ((gathered, torch.arange(8.0)), (mine, own.long()), (alone, own), (alone_mine, own)):
+            assert torch.equal(value, wanted)
+
+
+def test_on_one_process_everything_is_the_identity():
+    x = torch.randn(4, 3, requires_grad=True)
+    assert gather_examples(x) is x
+    assert own_examples(x) is x
+    assert (whole_batch(4), processes(), rank()) == (4, 1, 0)

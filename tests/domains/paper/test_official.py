@@ -1,0 +1,377 @@
+"""Official files: found where the user keeps them, or downloaded and unpacked; a half is never taken for a whole."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dabs.errors import DabsError
+from domains.paper import _download
+from domains.paper._official import Archive, OfficialFiles
+
+NOISE = os.urandom(3 << 20)  # does not compress, and is more than one piece of a download
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def tar_of(members: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
+    """A .tar.gz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
+    return buffer.getvalue()
+
+
+def zip_of(members: dict[str, bytes], links: dict[str, str] | None = None) -> bytes:
+    """A .zip."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+        for name, target in (links or {}).items():
+            member = zipfile.ZipInfo(name)
+            member.create_system, member.external_attr = 3, 0o120777 << 16
+            archive.writestr(member, target)
+    return buffer.getvalue()
+
+
+def md5(content: bytes) -> str:
+    return f"md5:{hashlib.md5(content).hexdigest()}"
+
+
+@pytest.fixture
+def dtd(served) -> OfficialFiles:
+    """A small archive in the layout of DTD, served on loopback."""
+    content = tar_of({"dtd/images/a/a_0001.jpg": NOISE, "dtd/labels/train1.txt": b"a/a_0001.jpg\n"})
+    served.files["/dtd.tar.gz"] = content
+    archive = Archive(url=f"{served.url}/dtd.tar.gz", checksum=md5(content), size=len(content))
+    return OfficialFiles(name="dtd", expects=("dtd/labels/train1.txt", "dtd/images/*/*.jpg"), archives=(archive,))
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and not p.name.endswith(".lock")}
+
+
+WHOLE = {"dtd/images/a/a_0001.jpg", "dtd/labels/train1.txt", ".done/dtd.tar.gz.json"}
+
+
+def test_files_of_the_user_are_taken_as_they_are(raw, tmp_path, monkeypatch, served):
+    mine = tmp_path / "mine" / "dtd" / "dtd" / "labels"
+    mine.mkdir(parents=True)
+    (mine / "train1.txt").write_text("")
+    monkeypatch.setenv("DABS_DATA_DIR", str(tmp_path / "mine"))
+    assert OfficialFiles(name="dtd", expects=("dtd/labels/train1.txt",)).fetch(raw, quiet) == tmp_path / "mine" / "dtd"
+
+
+def test_a_registered_set_prints_steps_folder_and_missing_files(raw):
+    files = OfficialFiles(name="chexpert", expects=("train.csv", "valid.csv"), steps="1. Sign up at example.org.")
+    (raw / "chexpert").mkdir(parents=True)
+    (raw / "chexpert" / "train.csv").write_text("")
+    with pytest.raises(DabsError) as error:
+        files.fetch(raw, quiet)
+    text = str(error.value)
+    assert "1. Sign up at example.org." in text
+    assert str(raw / "chexpert" / "valid.csv") in text
+    assert str(raw / "chexpert" / "train.csv") not in text
+    (raw / "chexpert" / "valid.csv").write_text("")
+    assert files.fetch(raw, quiet) == raw / "chexpert"
+
+
+def test_downloaded_unpacked_and_not_again(raw, served, dtd):
+    shown: list[tuple[str, int, int]] = []
+
+    class Screen:
+        def __call__(self, line: str) -> None:
+            pass
+
+        def progress(self, name: str, done: int, total: int) -> None:
+            shown.append((name, done, total))
+
+    assert dtd.fetch(raw, Screen()) == raw / "dtd"
+    assert files_below(raw / "dtd") == WHOLE
+    assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
+    assert shown[-1] == ("dtd.tar.gz", dtd.archives[0].size, dtd.archives[0].size)
+    assert len(shown) > 2
+    dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) == 1
+
+
+def test_a_connection_cut_in_the_middle_goes_on_from_there(raw, served, dtd):
+    served.cut_after["/dtd.tar.gz"] = [1_500_000, 700_000]
+    dtd.fetch(raw, quiet)
+    first, *others = served.seen["/dtd.tar.gz"]
+    starts = [int(wanted.removeprefix("bytes=").rstrip("-")) for wanted in others]
+    assert first == ""
+    assert [start // 100_000 for start in starts] == [14, 20]  # cut at 1.5 MB and 0.7 MB later, in whole pieces
+    assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
+
+
+def test_a_part_that_is_whole_is_not_asked_for_again(raw, served, dtd, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(_download, "_accept", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            dtd.fetch(raw, quiet)
+    dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) == 1
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def stopped(*arguments):
+    raise KeyboardInterrupt
+
+
+def test_a_folder_that_cannot_be_written(raw, served, dtd, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DABS_DATA_DIR", str(tmp_path / "file" / "below"))
+    with pytest.raises(DabsError, match=r"cannot write .*below/dtd.*--data-dir"):
+        dtd.fetch(raw, quiet)
+
+
+def test_two_at_the_same_time_download_once(raw, served, dtd):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: dtd.fetch(raw, quiet), range(3)))
+    assert found == [raw / "dtd"] * 3
+    assert len(served.seen["/dtd.tar.gz"]) == 1
+
+
+def test_a_server_without_ranges_starts_again(raw, served, dtd):
+    served.ranges, served.cut_after["/dtd.tar.gz"] = False, [1_500_000]
+    dtd.fetch(raw, quiet)
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_a_file_that_changed_between_two_parts_is_not_mixed(raw, served, dtd, monkeypatch):
+    right = served.files["/dtd.tar.gz"]
+    served.files["/dtd.tar.gz"] = os.urandom(len(right))
+    served.cut_after["/dtd.tar.gz"] = [1_000_000]
+    with monkeypatch.context() as patch:
+        patch.setattr(_download, "ATTEMPTS", 1)
+        patch.setattr(_download, "WAIT", 0.001)
+        patch.setattr(_download, "_receive", once_then_fail(_download._receive))
+        with pytest.raises(DabsError, match=r"Network is unreachable.*are kept"):
+            dtd.fetch(raw, quiet)
+    assert (raw / "dtd" / "dtd.tar.gz.part").stat().st_size > 900_000
+    served.files["/dtd.tar.gz"] = right
+    dtd.fetch(raw, quiet)
+    assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
+
+
+def once_then_fail(receive):
+    """The first request is made, later ones find no network."""
+    calls = []
+
+    def call(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            return receive(*arguments)
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    return call
+
+
+def test_a_wrong_checksum_keeps_nothing(raw, served, dtd):
+    served.files["/dtd.tar.gz"] = tar_of({"dtd/labels/train1.txt": b"other"})
+    with pytest.raises(DabsError, match=f"expected {dtd.archives[0].checksum[4:]}"):
+        dtd.fetch(raw, quiet)
+    assert files_below(raw / "dtd") == {".begun"}
+
+
+def test_an_archive_put_there_by_hand_is_used_and_checked(raw, served, dtd):
+    (raw / "dtd").mkdir(parents=True)
+    (raw / "dtd" / "dtd.tar.gz").write_bytes(b"something else")
+    with pytest.raises(DabsError, match=r"dtd\.tar\.gz .14 bytes. has md5"):
+        dtd.fetch(raw, quiet)
+    (raw / "dtd" / "dtd.tar.gz").write_bytes(served.files["/dtd.tar.gz"])
+    dtd.fetch(raw, quiet)
+    assert served.seen["/dtd.tar.gz"] == []
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_not_found_says_what_to_do(raw, served, dtd):
+    del served.files["/dtd.tar.gz"]
+    with pytest.raises(DabsError, match=r"answers 404 .*put it at"):
+        dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) == 1
+
+
+def test_a_busy_server_is_asked_again(raw, served, dtd, monkeypatch):
+    monkeypatch.setattr(_download, "WAIT", 0.01)
+    served.status["/dtd.tar.gz"] = [503, 429]
+    dtd.fetch(raw, quiet)
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_no_server_at_all(raw, dtd, served, monkeypatch):
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    gone = OfficialFiles(name="gone", expects=("x",), archives=(Archive(url="http://127.0.0.1:1/x.zip"),))
+    with pytest.raises(DabsError, match="cannot be downloaded: ConnectionError"):
+        gone.fetch(raw, quiet)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+@pytest.mark.parametrize(
+    ("members", "links"),
+    [({"../out.txt": b"1"}, {}), ({"a/../../out.txt": b"1"}, {}), ({}, {"dtd": "/etc"}), ({}, {"dtd/x": "../../.."})],
+)
+def test_members_that_land_elsewhere_are_refused(raw, served, kind, members, links):
+    content = {"tar": tar_of, "zip": zip_of}[kind]({"good.txt": b"", **members}, links)
+    served.files["/evil"] = content
+    evil = OfficialFiles(name="evil", expects=("good.txt",), archives=(Archive(url=f"{served.url}/evil"),))
+    with pytest.raises(DabsError, match="not safe to unpack"):
+        evil.fetch(raw, quiet)
+    assert files_below(raw) == {"evil/.begun", "evil/evil"}
+    assert {p.name for p in raw.iterdir()} <= {"evil", ".evil.lock"}
+
+
+def test_a_damaged_archive_is_named_and_nothing_of_it_is_there(raw, served):
+    served.files["/a.tar.gz"] = tar_of({"first.txt": b"1", "noise": NOISE})[:-100_000]
+    cut = OfficialFiles(name="cut", expects=("first.txt",), archives=(Archive(url=f"{served.url}/a.tar.gz"),))
+    with pytest.raises(DabsError, match=r"a\.tar\.gz cannot be unpacked"):
+        cut.fetch(raw, quiet)
+    assert not (raw / "cut" / "first.txt").exists()
+
+
+def test_an_archive_inside_an_archive(raw, served):
+    served.files["/outer.zip"] = zip_of({"sub/inner.zip": zip_of({"Protocol/subject101.dat": b"1 2"}), "readme": b""})
+    archive = Archive(url=f"{served.url}/outer.zip", inner="sub/inner.zip")
+    nested = OfficialFiles(name="nested", expects=("sub/Protocol/subject101.dat",), archives=(archive,))
+    nested.fetch(raw, quiet)
+    assert files_below(raw / "nested") == {"sub/Protocol/subject101.dat", "readme", ".done/outer.zip.json"}
+
+
+def test_several_at_once_merge_into_one_folder_and_none_is_fetched_twice(raw, served, monkeypatch):
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    names = [f"part{i}" for i in range(6)]
+    for name in names:
+        served.files[f"/{name}.zip"] = zip_of({f"set/{name}/x.bin": NOISE})
+    archives = tuple(Archive(url=f"{served.url}/{name}.zip") for name in names)
+    several = OfficialFiles(name="several", expects=tuple(f"set/{n}/x.bin" for n in names), archives=archives)
+    served.status["/part3.zip"] = [404]
+    with pytest.raises(DabsError, match=r"part3\.zip"):
+        several.fetch(raw, quiet)
+    assert several.missing(raw / "several")
+    before = {name: len(served.seen[f"/{name}.zip"]) for name in names}
+    done = {name for name in names if (raw / "several/.done" / f"{name}.zip.json").exists()}
+    several.fetch(raw, quiet)
+    assert not several.missing(raw / "several")
+    assert served.at_once > 1
+    assert all(len(served.seen[f"/{name}.zip"]) == before[name] for name in done)
+
+
+def test_disk_space_is_checked_before(raw, served, dtd):
+    huge = OfficialFiles(name="huge", expects=("x",), archives=(Archive(url=f"{served.url}/x.zip", size=1 << 60),))
+    with pytest.raises(DabsError, match=r"needs 2305843009\.21 GB"):
+        huge.fetch(raw, quiet)
+    assert served.seen["/x.zip"] == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 8 MiB; skips where it cannot be mounted."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_gets_full_while_downloading(raw, served, dtd, small_disk, monkeypatch):
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(6 << 20))
+    monkeypatch.setenv("DABS_DATA_DIR", str(small_disk))
+    monkeypatch.setattr("domains.paper._official.check_space", lambda folder, needed: None)  # as for unknown sizes
+    with pytest.raises(DabsError, match="is full"):
+        dtd.fetch(raw, quiet)
+    assert (small_disk / "dtd" / "dtd.tar.gz.part").stat().st_size > 0
+    filler.unlink()
+    dtd.fetch(raw, quiet)
+    assert served.seen["/dtd.tar.gz"][1].startswith("bytes=")
+    assert (small_disk / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
+
+
+def test_a_disk_that_gets_full_while_unpacking(raw, served, dtd, small_disk, monkeypatch):
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(4 << 20))
+    monkeypatch.setenv("DABS_DATA_DIR", str(small_disk))
+    monkeypatch.setattr("domains.paper._official.check_space", lambda folder, needed: None)
+    with pytest.raises(DabsError, match="is full"):
+        dtd.fetch(raw, quiet)
+    assert files_below(small_disk / "dtd") == {".begun", "dtd.tar.gz"}
+    filler.unlink()
+    dtd.fetch(raw, quiet)
+    assert files_below(small_disk / "dtd") == WHOLE
+
+
+def test_ctrl_c_and_again(raw, served, dtd):
+    code = (
+        "import sys; from domains.paper._official import *\n"
+        "a = Archive(url=sys.argv[1], checksum=sys.argv[2])\n"
+        "f = OfficialFiles(name='dtd', expects=('dtd/labels/train1.txt', 'dtd/images/*/*.jpg'), archives=(a,))\n"
+        "f.fetch(None, print)"
+    )
+    command = [sys.executable, "-c", code, dtd.archives[0].url, dtd.archives[0].checksum]
+    served.hold.set()
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert served.halfway.wait(60)
+    part = raw / "dtd" / "dtd.tar.gz.part"
+    until = time.monotonic() + 20
+    while not (part.exists() and part.stat().st_size) and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    served.hold.clear()
+    served.released.set()
+    assert "KeyboardInterrupt" in process.communicate(timeout=60)[1]
+    assert process.returncode != 0
+    kept = part.stat().st_size
+    assert kept > 0
+    assert dtd.missing(raw / "dtd")
+    dtd.fetch(raw, quiet)
+    assert served.seen["/dtd.tar.gz"][-1] == f"bytes={kept}-"
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_a_killed_unpacking_is_not_taken_for_a_whole_one(raw, dtd, monkeypatch):
+    calls = []
+    original = Path.replace
+
+    def replace_once(self, target):
+        calls.append(self)
+        if "labels" in str(self) or self.name == "dtd":
+            raise KeyboardInterrupt
+        return original(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace_once)
+    with pytest.raises(KeyboardInterrupt):
+        dtd.fetch(raw, quiet)
+    monkeypatch.setattr(Path, "replace", original)
+    (raw / "dtd/dtd/labels").mkdir(parents=True, exist_ok=True)  # what a kill between two moves would leave
+    (raw / "dtd/dtd/labels/train1.txt").write_bytes(b"")
+    (raw / "dtd/dtd/images/a").mkdir(parents=True, exist_ok=True)
+    (raw / "dtd/dtd/images/a/a_0001.jpg").write_bytes(b"half")
+    dtd.fetch(raw, quiet)
+    assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE

@@ -1,0 +1,186 @@
+"""Every set but the texts, prepared from its files by the command's own function: rows, hashes, splits, messages.
+
+Real samples, stand-ins and generated files are those of `layouts.py`; 32×32 where a set has it, to be quick.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dabs.dataset import PRETRAIN, Classes, Domain, MultiLabel
+from dabs.errors import DabsError
+from dabs.metrics import METRICS
+from dabs.prepared import Split, manifest_of, prepare, read_columns, units_of, verify
+from dabs.registry import find_domain
+from domains.paper._official import OfficialFiles
+
+FOLDERS = {
+    "natural_images": ("imagenet", "cifar10", "aircraft", "cu_birds", "dtd", "gtsrb", "flowers"),
+    "chest_xray": ("chexpert", "xray8"),
+    "captioned_images": ("mscoco", "vqa"),
+    "sensor": ("pamap2",),
+    "speech": ("librispeech", "audiomnist", "fluent_speech", "google_speech", "voxceleb1"),
+}
+SUITE = {"natural_images": "paper32", "chest_xray": "paper32", "captioned_images": "paper32"}
+# rows of the samples in train, validation and test
+COUNTS = {
+    ("natural_images", PRETRAIN): (1600, 400),
+    ("natural_images", "cifar10"): (900, 100, 500),
+    ("natural_images", "aircraft"): (200, 100, 100),
+    ("natural_images", "cu_birds"): (20, 20, 40),
+    ("natural_images", "dtd"): (20, 20, 20),
+    ("natural_images", "traffic_sign"): (573, 72, 86),
+    ("natural_images", "vgg_flower"): (75, 62, 67),
+    ("chest_xray", PRETRAIN): (168, 28),
+    ("chest_xray", "chexpert"): (168, 28, 64),
+    ("chest_xray", "chest_xray8"): (644, 108, 248),
+    ("captioned_images", PRETRAIN): (27, 3),
+    ("captioned_images", "mismatched_caption"): (27, 3, 18),
+    ("captioned_images", "vqa"): (28, 5, 21),
+    ("sensor", PRETRAIN): (131, 11),
+    ("sensor", "pamap2"): (131, 11, 11),
+    ("speech", PRETRAIN): (45, 50),  # nine of 36 clips are longer than the window
+    ("speech", "librispeech"): (30, 10, 10),
+    ("speech", "audio_mnist"): (240, 80, 160),
+    ("speech", "fluent_speech_action"): (40, 40, 40),
+    ("speech", "fluent_speech_object"): (40, 40, 40),
+    ("speech", "fluent_speech_location"): (40, 40, 40),
+    ("speech", "google_speech"): (100, 66, 39),
+    ("speech", "voxceleb1"): (6, 6, 6),
+}
+SETS = [pytest.param(*key, id="-".join(key)) for key in COUNTS]
+
+
+def domain_of(name: str) -> Domain:
+    return find_domain(name, SUITE.get(name, "paper"))
+
+
+@pytest.fixture(scope="module")
+def ready(official, text_files, tmp_path_factory):
+    """Prepares one dataset of a domain once for all tests of this file and gives the domain."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("DABS_HOME", str(tmp_path_factory.mktemp("home")))
+    patch.setenv("DABS_DATA_DIR", str(official("cifar10").parent))
+    patch.setenv("DABS_TOKENIZER", str(text_files("bert-base-uncased") / "bert-base-uncased"))
+
+    def get(name: str, dataset: str) -> Domain:
+        for folder in FOLDERS[name]:
+            official(folder)
+        domain = domain_of(name)
+        prepare(domain, lambda line: None, datasets=(dataset,))
+        return domain
+
+    yield get
+    patch.undo()
+
+
+@pytest.mark.parametrize(("name", "dataset"), SETS)
+def test_rows_fit_their_specs_and_no_unit_stands_on_two_sides(ready, name, dataset):
+    domain = ready(name, dataset)
+    splits = {split: read_columns(domain, dataset, split) for split in domain.datasets()[dataset]}
+    assert tuple(len(columns["group"]) for columns in splits.values()) == COUNTS[name, dataset]
+    for columns in splits.values():
+        for number, spec in enumerate(domain.specs):
+            x = columns[f"input_{number}"]
+            assert x.shape[1:] == spec.shape
+            assert np.isfinite(x.astype(np.float32)).all()
+            assert len(x) < 2 or x.std(axis=0).max() > 0
+        assert ("label" in columns) == (dataset != PRETRAIN)
+    for a, b in combinations(splits.values(), 2):
+        assert not set(a["group"].tolist()) & set(b["group"].tolist())
+    batch = Split(domain, dataset, "train", labels=False).batch(np.arange(2))
+    assert len(batch) == 2
+
+
+@pytest.mark.parametrize(("name", "dataset"), [p for p in SETS if p.values[1] != PRETRAIN])
+def test_labels_fit_and_pretraining_saw_no_tested_unit(ready, name, dataset):
+    domain = ready(name, PRETRAIN) and ready(name, dataset)
+    task = domain.task(dataset)
+    assert task.metric in METRICS
+    test = read_columns(domain, dataset, "test", ("label", "group"))
+    if isinstance(task.target, MultiLabel):
+        assert test["label"].shape[1] == len(task.target)
+        assert set(np.unique(test["label"])) == {0, 1}
+    else:
+        assert isinstance(task.target, Classes)
+        assert test["label"].min() >= 0
+        assert test["label"].max() < len(task.target)
+        assert len(np.unique(test["label"])) > 1
+    learned = set(read_columns(domain, PRETRAIN, "train", ("group",))["group"].tolist())
+    assert not learned & set(test["group"].tolist())
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset"), [("natural_images", "cu_birds"), ("chest_xray", "chexpert"), ("speech", "voxceleb1")]
+)
+def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
+    domain = ready(name, dataset)
+    before = manifest_of(domain, dataset)
+    assert verify(domain) == []
+    prepare(domain, lambda line: None, datasets=(dataset,), force=True)
+    assert manifest_of(domain, dataset)["splits"] == before["splits"]
+
+
+@pytest.mark.parametrize("suite", ["paper", "paper32"])
+@pytest.mark.parametrize("name", ["natural_images", "chest_xray", "captioned_images"])
+def test_image_domains_come_in_two_sizes(name, suite):
+    domain, side = find_domain(name, suite), {"paper": 224, "paper32": 32}[suite]
+    assert domain.specs[0].shape == (3, side, side)
+    assert domain.specs[0].embeddings == {"paper": 196, "paper32": 64}[suite]
+    assert [t.name for t in domain.tasks] == [t.name for t in find_domain(name, "paper").tasks]
+
+
+def test_the_paper_size_is_what_the_builder_gives(ready):
+    domain = find_domain("natural_images", "paper")
+    ready("natural_images", "dtd")
+    prepare(domain, lambda line: None, datasets=("dtd",))
+    x = read_columns(domain, "dtd", "test", ("input_0",))["input_0"]
+    assert x.shape == (20, 3, 224, 224)
+    assert x.dtype == np.uint8
+
+
+def test_embeddings_are_those_of_the_paper():
+    found = {name: sum(s.embeddings for s in find_domain(name, "paper").specs) for name in FOLDERS}
+    assert found == {"natural_images": 196, "chest_xray": 196, "captioned_images": 228, "sensor": 64, "speech": 196}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_cards_say_where_data_comes_from_and_what_it_costs(name):
+    domain = find_domain(name, "paper")
+    for card in (domain.card, *(task.card for task in domain.tasks if task.card)):
+        assert all((card.title, card.licence, card.citation, card.source, card.size))
+        assert card.origin == "recorded"
+        assert "GB" in card.size or "MB" in card.size
+    assert domain.encoder == "paper"
+    assert domain.steps == 100_000
+
+
+@pytest.mark.parametrize(("name", "dataset"), SETS)
+def test_what_is_missing_is_named_with_the_folder_and_the_way(raw: Path, monkeypatch, name, dataset):
+    """Nothing is there and nothing can be downloaded: the set, the folder, the files and the steps are said."""
+    (unit,) = units_of(domain_of(name), (dataset,))
+    for source in unit.sources:
+        if not isinstance(source, OfficialFiles):
+            continue
+        assert source.archives or source.steps, "neither a download nor steps"
+        monkeypatch.setattr(OfficialFiles, "_get", lambda *_: None)
+        with pytest.raises(DabsError) as caught:
+            source.fetch(raw, lambda line: None)
+        message = str(caught.value)
+        assert source.name in message
+        assert str(raw / source.name) in message
+        assert all(pattern in message for pattern in source.expects)
+        assert source.steps.strip() in message
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_sources_that_need_a_signature_have_steps(name):
+    domain = find_domain(name, "paper")
+    cards = {PRETRAIN: domain.card} | {t.name: t.card or domain.card for t in domain.tasks}
+    for part in domain.parts:
+        by_hand = any(isinstance(s, OfficialFiles) and not s.archives for s in part.sources)
+        assert by_hand or not cards[part.dataset].registration

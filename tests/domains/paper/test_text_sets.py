@@ -1,0 +1,260 @@
+"""The text sets of the paper: real samples in the official layouts; token rows, labels, and splits without leakage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
+from dabs.errors import DabsError
+from dabs.prepared import manifest_of, prepare, read_columns
+from dabs.registry import find_domain
+from domains.paper import _sentences
+from domains.paper._hub import load_tokenizer
+from domains.paper._sentences import Sentence, carve, read_tsv, splits_of
+from domains.paper.english_text import GLUE
+from domains.paper.multilingual_text import LANGUAGES
+
+# rows of the official validation splits that the samples hold whole
+WHOLE = {"cola": 1043, "sst2": 872, "mrpc": 408, "stsb": 1500, "qnli": 5463, "rte": 277, "wnli": 71}
+
+
+@pytest.fixture(scope="module")
+def english(text_files, tmp_path_factory):
+    """The domain with everything prepared from the samples, by a tiny tokenizer."""
+    folder = text_files("wikitext", "glue", "bert-base-uncased")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DABS_HOME", str(tmp_path_factory.mktemp("english")))
+        patch.setenv("DABS_DATA_DIR", str(folder))
+        patch.delenv("DABS_TOKENIZER", raising=False)
+        domain = find_domain("english_text", "paper")
+        prepare(domain, lambda line: None)
+        yield domain
+
+
+@pytest.fixture(scope="module")
+def multilingual(text_files, tmp_path_factory):
+    """As `english`."""
+    folder = text_files("mc4", "pawsx", "xlm-roberta-base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DABS_HOME", str(tmp_path_factory.mktemp("multilingual")))
+        patch.setenv("DABS_DATA_DIR", str(folder))
+        patch.delenv("DABS_TOKENIZER", raising=False)
+        domain = find_domain("multilingual_text", "paper")
+        prepare(domain, lambda line: None)
+        yield domain
+
+
+def check_no_leakage(domain, task: str) -> None:
+    """No group and no row of tokens on two sides, and no tested row among those that are pretrained on."""
+    pretrained = {row.tobytes() for row in read_columns(domain, PRETRAIN, TRAIN)["input_0"]}
+    splits = {split: read_columns(domain, task, split) for split in (TRAIN, VALIDATION, TEST)}
+    for a, b in combinations(splits, 2):
+        assert not set(splits[a]["group"].tolist()) & set(splits[b]["group"].tolist())
+    rows = {split: {row.tobytes() for row in x["input_0"]} for split, x in splits.items()}
+    assert not rows[TEST] & pretrained
+    for a, b in combinations(rows, 2):
+        assert not rows[a] & rows[b], (task, a, b)
+
+
+@pytest.mark.parametrize("glue", GLUE, ids=lambda glue: glue.name)
+def test_glue(english, glue):
+    task = english.task(glue.name)
+    check_no_leakage(english, glue.name)
+    splits = manifest_of(english, glue.name)["splits"]
+    assert splits[f"{glue.name}/test"]["rows"] == WHOLE.get(glue.name, splits[f"{glue.name}/test"]["rows"])
+    columns = read_columns(english, glue.name, TEST)
+    assert columns["input_0"].shape[1:] == (128,)
+    assert (columns["input_0"][:, 0] == 2).all()
+    separators = (columns["input_0"] == 3).sum(axis=1)
+    assert (separators <= len(glue.texts)).all()
+    assert np.median(separators) == len(glue.texts)
+    labels = np.concatenate([read_columns(english, glue.name, split)["label"] for split in (TRAIN, VALIDATION, TEST)])
+    if glue.metric == "spearman":
+        assert labels.dtype == np.float32
+        assert (labels.min(), labels.max()) == (0.0, 5.0)
+    else:
+        assert set(labels.tolist()) == set(range(len(task.target)))
+    assert splits[f"{glue.name}/validation"]["rows"] == pytest.approx(
+        0.1 * splits[f"{glue.name}/train"]["rows"], rel=0.2
+    )
+
+
+def test_labels_mean_what_the_hub_numbers_mean(text_files):
+    root = text_files("glue") / "glue"
+    tasks = {glue.name: glue for glue in GLUE}
+    first = {name: glue.read(root, VALIDATION)[0] for name, glue in tasks.items()}
+    assert first["rte"].label == 1  # not_entailment, as the hub's parquet of the same row says
+    assert first["mnli_matched"].label == 0
+    assert first["qnli"].label == 0
+    assert first["cola"] == Sentence(texts=("The sailors rode the breeze clear of the rocks.",), label=1)
+    assert first["mrpc"].texts[1].startswith('"The foodservice')  # quotes are text
+
+
+def test_the_hubs_parquet_gives_the_same_rows_as_the_official_tsv(text_files, paper_sample, tmp_path):
+    tsv = text_files("glue") / "glue"
+    (tmp_path / "rte").symlink_to(paper_sample("glue") / "hf_parquet" / "rte")
+    rte = next(glue for glue in GLUE if glue.name == "rte")
+    for split in (TRAIN, VALIDATION):
+        assert rte.read(tmp_path, split) == rte.read(tsv, split)
+
+
+def test_wikitext_lines(english, text_files):
+    path = text_files("wikitext") / "wikitext/wikitext-103/wiki.valid.tokens"
+    lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    columns = read_columns(english, PRETRAIN, VALIDATION)
+    assert len(columns["group"]) == len(lines) == 2461
+    tokenizer = load_tokenizer(text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json")
+    tokenizer.enable_truncation(128)
+    tokenizer.no_padding()
+    for i in (0, 1, 700, 2460):
+        wanted = tokenizer.encode(lines[i]).ids
+        assert columns["input_0"][i, : len(wanted)].tolist() == wanted
+        assert (columns["input_0"][i, len(wanted) :] == 0).all()
+    articles = set(columns["group"].tolist())
+    assert len(articles) == 60  # WikiText-2 and -103 have 60 articles in their validation split
+    assert not articles & set(read_columns(english, PRETRAIN, TRAIN)["group"].tolist())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pawsx(multilingual, language):
+    name = f"pawsx_{language}"
+    check_no_leakage(multilingual, name)
+    splits = {split: read_columns(multilingual, name, split) for split in (TRAIN, VALIDATION, TEST)}
+    assert 590 <= len(splits[TRAIN]["group"]) <= 600  # the dev set, which is all the sample has, repeats some pairs
+    for x in splits.values():
+        assert set(x["label"].tolist()) == {0, 1}
+        assert (x["input_0"][:, 0] == 0).all()  # <s>
+        assert x["input_0"].shape[1:] == (128,)
+        assert (x["input_0"][:, 5] != 1).all()  # no example is padding only
+
+
+def test_mc4_has_equal_parts_of_seven_languages(multilingual):
+    for split in (TRAIN, VALIDATION):
+        group = read_columns(multilingual, PRETRAIN, split)["group"].tolist()
+        counts = Counter(group)
+        assert set(counts) == {f"mc4 {split} {language}" for language in LANGUAGES}
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+def test_padding_of_xlm_r_is_masked(multilingual):
+    from dabs.prepared import Split
+
+    batch = Split(multilingual, PRETRAIN, TRAIN, labels=False).batch(np.arange(32))
+    assert (batch.mask == (batch.inputs[0] != 1)).all()
+    assert batch.mask[:, 0].all()
+    assert not batch.mask.all()
+
+
+def test_the_part_to_select_on_shares_no_text_with_the_rest():
+    sentences = [
+        Sentence(texts=(f"premise {i // 3}", f"hypothesis {i}"), label=i % 3) for i in range(300)
+    ]  # three hypotheses of a premise
+    train, selection = carve(sentences, "mnli")
+    assert len(selection) == 30
+    assert len(train) == 270
+    texts = [{text for s in side for text in s.texts} for side in (train, selection)]
+    assert not texts[0] & texts[1]
+    assert carve(sentences[::-1], "mnli")[1] == selection[::-1]
+    assert carve(sentences, "rte")[1] != selection
+
+
+def test_linked_texts_stay_together_through_others():
+    chain = [Sentence(texts=(f"q{i}", f"q{i + 1}"), label=0) for i in range(50)]
+    loose = [Sentence(texts=(f"a{i}", f"b{i}"), label=1) for i in range(50)]
+    _, selection = carve(chain + loose, 0)
+    assert len(selection) == 10
+    assert all(s.label == 1 for s in selection)
+
+
+def test_what_is_tested_is_not_trained_on_in_either_order():
+    test = [Sentence(texts=("A cat.", "A dog."), label=0)]
+    train = [
+        Sentence(texts=("a dog.", "a  cat."), label=0),
+        *(Sentence(texts=(f"x{i}", f"y{i}"), label=0) for i in range(20)),
+    ]
+    splits = splits_of("t", train, test)
+    assert sum(len(splits[s]) for s in (TRAIN, VALIDATION)) == 20
+
+
+def test_a_file_of_another_layout_is_named(text_files, tmp_path):
+    folder = tmp_path / "glue_data" / "RTE"
+    folder.mkdir(parents=True)
+    (folder / "train.tsv").write_text("a\tb\n1\t2\n")
+    rte = next(glue for glue in GLUE if glue.name == "rte")
+    with pytest.raises(BuildError, match=r"RTE/train\.tsv is not laid out as GLUE's: KeyError\('label'\)"):
+        rte.read(tmp_path, TRAIN)
+    (folder / "train.tsv").write_text("sentence1\tsentence2\tlabel\nx\ty\tmaybe\n")
+    with pytest.raises(BuildError, match=r"maybe|tuple\.index"):
+        rte.read(tmp_path, TRAIN)
+
+
+def test_rows_that_are_cut_short_are_left_out(tmp_path):
+    (tmp_path / "a.tsv").write_text('id\tx\ty\n1\t"one\ttwo\n2\tthree\n3\tfour\tfive\n')
+    assert [row["id"] for row in read_tsv(tmp_path / "a.tsv")] == ["1", "3"]
+    assert next(read_tsv(tmp_path / "a.tsv"))["x"] == '"one'
+
+
+def test_only_fields_that_a_csv_writer_has_quoted_are_unquoted(tmp_path):
+    fields = ['"He said ""no"" twice."', '"All of it."', '"Begins', 'a "b" c', '""', '"a "b" c"']
+    (tmp_path / "a.tsv").write_text("x\ty\n" + "".join(f"{field}\t1\n" for field in fields))
+    found = [row["x"] for row in read_tsv(tmp_path / "a.tsv")]
+    assert found == ['He said "no" twice.', *fields[1:]]
+
+
+def test_missing_text_says_what_to_do(raw, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    domain = find_domain("english_text", "paper")
+    with pytest.raises(DabsError) as error:
+        prepare(domain, lambda line: None, datasets=("rte",))
+    text = str(error.value)
+    assert "hf download nyu-mll/glue --repo-type dataset --include 'rte/train-*.parquet'" in text
+    assert str(raw / "glue") in text
+    assert "glue_data/RTE/train.tsv" in text
+
+
+def unreachable(*words, **options):
+    raise OSError("Network is unreachable")
+
+
+def test_missing_tokenizer_says_what_to_do(raw, monkeypatch, text_files):
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", unreachable)
+    (raw / "glue").parent.mkdir(parents=True)
+    (raw / "glue").symlink_to(text_files("glue") / "glue")
+    domain = find_domain("english_text", "paper")
+    with pytest.raises(DabsError, match=r"hf download google-bert/bert-base-uncased tokenizer\.json.*--tokenizer PATH"):
+        prepare(domain, lambda line: None, datasets=("rte",))
+    monkeypatch.setenv("DABS_TOKENIZER", str(raw / "nowhere"))
+    with pytest.raises(DabsError, match=r"--tokenizer: there is no .*nowhere"):
+        prepare(domain, lambda line: None, datasets=("rte",))
+
+
+def test_a_tokenizer_of_ones_own(raw, monkeypatch, text_files):
+    folder = text_files("glue", "bert-base-uncased", "xlm-roberta-base")
+    (raw / "glue").parent.mkdir(parents=True)
+    (raw / "glue").symlink_to(folder / "glue")
+    monkeypatch.setenv("DABS_TOKENIZER", str(folder / "xlm-roberta-base"))
+    domain = find_domain("english_text", "paper")
+    with pytest.raises(DabsError, match="pads with the id 1; bert-base-uncased has 30,522 and pads with 0"):
+        prepare(domain, lambda line: None, datasets=("wnli",))
+    monkeypatch.setenv("DABS_TOKENIZER", str(folder / "bert-base-uncased" / "tokenizer.json"))
+    prepare(domain, lambda line: None, datasets=("wnli",))
+    assert {"name": "bert-base-uncased", "repo": "google-bert/bert-base-uncased", "replaced": "tokenizer.json"} in (
+        manifest_of(domain, "wnli")["sources"]
+    )
+    (raw / "broken.json").write_text("{}")
+    monkeypatch.setenv("DABS_TOKENIZER", str(raw / "broken.json"))
+    with pytest.raises(DabsError, match=r"broken\.json is not a tokenizer\.json"):
+        prepare(domain, lambda line: None, datasets=("wnli",), force=True)
+
+
+def test_an_empty_split_is_refused(text_files, tmp_path):
+    folder = text_files("bert-base-uncased")
+    rows = _sentences.sentence_rows(
+        "t", {TEST: [], VALIDATION: [], TRAIN: []}, folder / "bert-base-uncased" / "tokenizer.json", 8, print
+    )
+    with pytest.raises(BuildError, match="t: its test split is empty"):
+        next(rows)

@@ -1,0 +1,72 @@
+"""The whole path on every domain of the paper suite: prepare, pretrain and evaluate for a few steps, from the samples.
+
+What in the samples is real, a stand-in or generated is said in `layouts.py` and `texts.py`; no score means anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dabs.cli import main
+from dabs.home import read_json
+from dabs.registry import domain_names
+from leaderboard.results import load_results
+from tests.domains.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
+from tests.domains.paper.texts import LAYOUTS as TEXTS
+from tests.domains.paper.texts import TOKENIZERS, lay_out_text
+
+# of domains with many tasks or many rows, those whose samples are quickly embedded; of the others, all
+TASKS = {
+    "english_text": ("wnli",),
+    "multilingual_text": ("pawsx_ko",),
+    "speech": ("librispeech", "fluent_speech_action"),
+    "natural_images": ("dtd", "cu_birds"),
+    "chest_xray": ("chexpert",),
+}
+
+
+@pytest.fixture(scope="module")
+def everything(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for `--data-dir` that holds every set of the suite."""
+    samples, folder = shared / "data" / "paper", tmp_path_factory.mktemp("everything")
+    if not samples.is_dir():
+        pytest.skip(f"no samples at {samples}")
+    for name in (*LAYOUTS, *AS_THEY_ARE):
+        lay_out(name, samples, folder)
+    for name in (*TEXTS, *TOKENIZERS):
+        lay_out_text(name, samples, folder)
+    return folder
+
+
+def call(*words: str) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    assert not stop.value.code, words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", domain_names("paper"))
+def test_prepare_pretrain_and_evaluate(name, everything, raw, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DABS_DATA_DIR", str(everything))
+    tasks = TASKS.get(name, ())
+    only = ("--tasks", "pretrain", *tasks) if tasks else ()
+    call("data", "prepare", name, "--suite", "paper", *only)
+    call("data", "verify", name, "--suite", "paper")
+    # sensor: the paper's own encoder, by default
+    size = ("--encoder", "small") if name != "sensor" else ("--precision", "fp32")
+    call("pretrain", "shed", name, "--suite", "paper", *size, "--steps", "3", "--batch-size", "8", "--logger", "none")
+    run = Path("runs/paper/shed") / name / "seed0"
+    call("eval", str(run), "--protocol", "knn", *(("--tasks", *tasks) if tasks else ()))
+    results = load_results(run)
+    assert {r.suite for r in results} == {"paper"}
+    assert {r.task for r in results} == (
+        set(tasks) or {p.name for p in (raw.parent / "paper" / name).iterdir()} - {"pretrain"}
+    )
+    encoder = read_json(run / "config.json")["pretrain"]["encoder"]
+    assert encoder == ("small" if "small" in size else "paper")
+    for result in results:
+        assert result.counts.test > 0
+        assert result.metric.low <= result.score <= result.metric.high
