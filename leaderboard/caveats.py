@@ -24,6 +24,7 @@ def notes_of(
         *_unpaired(pairs),
         *_single_seeds(contestants),
         _resampled(grouped),
+        *(_few_groups(pairs) if grouped else []),
         *([_TUNED] if tuned else []),
         *_environments(contestants),
     )
@@ -71,6 +72,12 @@ def _resampled(grouped: bool) -> str:
         "Single test examples were resampled: intervals speak of new examples of the same people, voices and "
         "photographs. Where several examples share one, intervals over new ones are wider (--by-group)."
     )
+
+
+def _few_groups(pairs: Sequence[Pair]) -> Iterator[str]:
+    few = {f"{one.domain}/{one.task} ({one.units})": None for pair in pairs for one in pair.tasks if one.units < 10}
+    if few:
+        yield f"Too few groups to speak of new ones: {_some(list(few))}. Their intervals are a rough lower bound."
 
 
 def _environments(contestants: Sequence[Contestant]) -> Iterator[str]:

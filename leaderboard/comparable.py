@@ -61,13 +61,13 @@ def differences(groups: Mapping[str, Sequence[Result]], *, tuned: bool = False) 
         tuned: let the budget differ, as the ruleset `tuned` does.
     """
     firsts: dict[tuple[str, str], tuple[str, Any]] = {}
-    found: dict[tuple[str, str, str], list[tuple[str, Any, Any]]] = defaultdict(list)
+    found: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = defaultdict(dict)
     for name, results in groups.items():
         for result in results:
             for where, field, value in _facts(name, result, tuned):
                 whose, first = firsts.setdefault((where, field), (name, value))
                 if value != first:
-                    found[field, whose, name].append((where, first, value))
+                    found[field, whose, name].setdefault(where, (first, value))
     return [_line(*key, places) for key, places in found.items()]
 
 
@@ -98,8 +98,8 @@ def has_encoder(result: Result) -> bool:
     return result.encoder.parameters > 0
 
 
-def _line(field: str, whose: str, name: str, places: Sequence[tuple[str, Any, Any]]) -> str:
-    where, first, value = places[0]
+def _line(field: str, whose: str, name: str, places: Mapping[str, tuple[Any, Any]]) -> str:
+    where, (first, value) = next(iter(places.items()))
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
     first, value = _part(first, value)
     return f"{field} ({where}{more}): {whose} has {_short(first)}, {name} has {_short(value)}"

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.comparison import Comparison
-from leaderboard.sheets import Sheet, columns, heading, legend, sheets_of, shown
+from leaderboard.sheets import Sheet, columns, heading, legend, sheets_of
 from leaderboard.table import plain_markdown
 
 
@@ -148,7 +148,7 @@ def as_latex(comparison: Comparison) -> str:
     r"""Tables with `booktabs` rules, for \input; names in other scripts need a Unicode engine (LuaLaTeX, XeLaTeX)."""
     tables = [_latex_table(sheet) for sheet in sheets_of(comparison)]
     words = [legend(comparison), *(shown_note(note) for note in comparison.notes)]
-    comments = [f"% {shown(heading(comparison))}", r"% needs \usepackage{booktabs}"]
+    comments = [f"% {latex_escaped(heading(comparison))}", r"% needs \usepackage{booktabs}"]
     return "\n".join([*comments, *tables, *(f"\\par {latex_escaped(word)}" for word in words)]) + "\n"
 
 

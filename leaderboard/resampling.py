@@ -53,7 +53,8 @@ def resampled_scores(
     blocks = weights(len(label), resamples, seed, group_n)
     draws = np.concatenate([np.stack([score(w_nr) for score in scorers], axis=1) for w_nr in blocks])
     units = len(label) if group_n is None else int(group_n.max()) + 1
-    centre = np.nanmean(draws, axis=0)
+    defined = np.isfinite(draws).all(axis=1)
+    centre = draws[defined].mean(axis=0) if defined.any() else np.zeros(draws.shape[1])
     return np.asarray(centre + (draws - centre) * np.sqrt(units / max(units - 1, 1)))
 
 
@@ -82,13 +83,13 @@ def _matthews(prediction: np.ndarray, label: np.ndarray) -> Weighted:
     true_kn, said_kn = one_hot[:, true_n], one_hot[:, said_n]
     right_n = (true_n == said_n).astype(np.float32)
 
-    def score(w_nr: np.ndarray) -> np.ndarray:
+    def _scores(w_nr: np.ndarray) -> np.ndarray:
         total = w_nr.sum(axis=0, dtype=np.float64)
         true_kr, said_kr = (true_kn @ w_nr).astype(np.float64), (said_kn @ w_nr).astype(np.float64)
         top = (right_n @ w_nr) * total - (true_kr * said_kr).sum(axis=0)
         return _ratio(top, (total**2 - (true_kr**2).sum(axis=0)) * (total**2 - (said_kr**2).sum(axis=0)))
 
-    return score
+    return _scores
 
 
 def _ratio(top: np.ndarray, square: np.ndarray) -> np.ndarray:
@@ -137,21 +138,21 @@ def _spearman(prediction: np.ndarray, label: np.ndarray) -> Weighted:
     """Pearson's correlation of weighted mid-ranks; 0 where one side is constant."""
     mine, theirs = _Ranks(prediction), _Ranks(label)
 
-    def score(w_nr: np.ndarray) -> np.ndarray:
+    def _scores(w_nr: np.ndarray) -> np.ndarray:
         middle = w_nr.sum(axis=0) / 2  # the weighted mean of such ranks
         a, b = mine(w_nr) - middle, theirs(w_nr) - middle
         weighted = w_nr * a
         square = np.einsum("nr,nr->r", weighted, a) * np.einsum("nr,nr,nr->r", w_nr, b, b)
         return _ratio(np.einsum("nr,nr->r", weighted, b), square)
 
-    return score
+    return _scores
 
 
 def _auroc(prediction: np.ndarray, label: np.ndarray) -> Weighted:
     """Mean over findings of the share of (with, without) pairs in order, ties half."""
     findings = [(_Ranks(prediction[:, j]), label[:, j].astype(np.float32)[:, None]) for j in range(label.shape[1])]
 
-    def score(w_nr: np.ndarray) -> np.ndarray:
+    def _scores(w_nr: np.ndarray) -> np.ndarray:
         areas = np.zeros(w_nr.shape[1])
         for ranks, present_n1 in findings:
             positive = ranks.by_value(w_nr * present_n1)
@@ -162,7 +163,7 @@ def _auroc(prediction: np.ndarray, label: np.ndarray) -> Weighted:
                 areas += np.einsum("nr,nr->r", positive, below) / pairs
         return areas / len(findings)
 
-    return score
+    return _scores
 
 
 SCORERS: dict[str, Callable[[np.ndarray, np.ndarray], Weighted]] = {

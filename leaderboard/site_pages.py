@@ -209,7 +209,7 @@ def _algorithm(row: Row, boards: Sequence[Board]) -> dict[str, Any]:
             for domain, names in tasks.items()
             for task in names
         ],
-        "curves": views.curves(labelled, plots.looks(board.tables[0].algorithms)),
+        "curves": views.curves(labelled, plots.looks([name])),
         "runs": views.runs(labelled),
         "environments": views.environments(labelled),
     }

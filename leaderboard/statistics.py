@@ -37,6 +37,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
+FEW = 9.0  # degrees of freedom of ten groups
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spread:
     """The variance of a difference of two mean scores, in its parts.
@@ -61,11 +64,15 @@ class Spread:
 
     @property
     def freedom(self) -> float:
-        """Satterthwaite's (1946) degrees of freedom of the total; at least those of its least certain part."""
+        """Satterthwaite's (1946) degrees of freedom of the total; at least those of its least certain part.
+
+        Fewer than ten groups can agree by luck and their part then looks small, so their degrees of freedom are kept.
+        """
         parts = [*self.seeds, (self.shared, self.df)] if self.seeds else [(self.examples, self.df)]
         doubt = sum(part**2 / df for part, df in parts)
         least = min(df for part, df in parts if part > 0 or doubt == 0)
-        return max(least, self.variance**2 / doubt) if doubt > 0 else self.df
+        freedom = max(least, self.variance**2 / doubt) if doubt > 0 else self.df
+        return min(freedom, self.df) if self.df < FEW else freedom
 
     def estimate(self, value: float, level: float) -> Estimate:
         """`value` with its interval and the p of its being zero."""

@@ -34,12 +34,12 @@ OPTIONS = {
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
-        "--report", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
+        "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
     },
     ("compare",): {
         "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out",
     },
-    ("leaderboard",): {"--results", "--suite", "--protocol", "--out"},
+    ("leaderboard",): {"--results", "--store", "--suite", "--protocol", "--out", "--format"},
     ("leaderboard", "verify"): {"--root", "--suite"},
     ("submit",): {
         "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",

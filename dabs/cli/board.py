@@ -1,8 +1,8 @@
-"""`dabs leaderboard show|build|verify`: the table; the report or the site; checks of what is committed."""
+"""`dabs leaderboard show|build|export|verify`: the table; report or site; files for other tools; checks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +16,16 @@ Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
 @dataclass(frozen=True, kw_only=True)
 class BoardOptions:
-    """Show the table of results, build the HTML report or the site, or verify what is committed (`verify --help`)."""
+    """Show the table of results, build the report or the site, export results, or verify (`verify --help`)."""
 
-    action: tyro.conf.Positional[Literal["show", "build", "verify"]]
+    action: tyro.conf.Positional[Literal["show", "build", "export", "verify"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     suite: Suite | None = None  # results of this suite only, with what was published on it; default: of all there are
+    store: str = ""  # fsspec URL of a shared store, whose results are fetched into the first of the folders
     protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
-    out: Path = Path("report.html")  # a file that ends in .html: the report in one file; else a folder: the site
+    # build: a file that ends in .html (the report; the default) or a folder (the site). export: a file or folder
+    out: Path | None = None
+    format: Literal["csv", "every-eval-ever"] = "csv"  # what to export: a table, or records of the shared schema 0.3
 
 
 def main(arguments: list[str]) -> int | None:
@@ -32,14 +35,22 @@ def main(arguments: list[str]) -> int | None:
 
         return verify(arguments[1:])
     options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
+    if options.store:
+        from dabs.store import Store
+
+        store = Store(options.store, options.results[0])
+        for run in store.runs():
+            store.fetch(run, results_only=True)
     if options.action == "show":
         show(list(options.results), protocol=options.protocol, suite=options.suite)
         return None
-    roots = list(options.results)
-    if options.out.suffix == ".html":
-        where = f"report: {build(roots, options.out, suite=options.suite).resolve()}"
+    roots, out = list(options.results), options.out or Path("report.html")
+    if options.action == "export":
+        where = f"export: {export(roots, options.format, options.out, options.suite).resolve()}"
+    elif out.suffix == ".html":
+        where = f"report: {build(roots, out, suite=options.suite).resolve()}"
     else:
-        where = f"site: {site(roots, options.out, options.suite) / 'index.html'}"
+        where = f"site: {site(roots, out, options.suite) / 'index.html'}"
     Console().print(where, highlight=False, soft_wrap=True)
     return None
 
@@ -97,8 +108,20 @@ def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     from leaderboard.rows import load_rows
     from leaderboard.site import build_site
 
-    rows = load_rows(*roots)
+    placed = {row: tuple(p for p in row.placed if suite in (None, p.result.suite)) for row in load_rows(*roots)}
+    rows = [replace(row, placed=of) for row, of in placed.items() if of]
     seen = {(result.domain, result.suite) for row in rows for result in row.results}
     known = set(domain_names())
     domains = [find_domain(name, of) for name, of in sorted(seen) if name in known and of in SUITES]
     return build_site(rows, out, domains=domains)
+
+
+def export(roots: list[Path], kind: str, out: Path | None = None, suite: str | None = None) -> Path:
+    """Write results of one suite, or all, as `csv` (a file) or `every-eval-ever` (a folder of records)."""
+    from leaderboard.exports import write_csv, write_records
+
+    results = _results(roots, suite)
+    if kind == "csv":
+        return write_csv(results, out or Path("results.csv"))
+    write_records(results, folder := out or Path("every-eval-ever"))
+    return folder

@@ -6,14 +6,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dabs.cli.screens import training_fields
 from dabs.errors import DabsError
 from dabs.home import sole_use
 from dabs.launch.task import Task, tell
 from dabs.raw_input import RAW
-from dabs.run import PretrainConfig, check_folder, default_folder
+from dabs.run import PretrainConfig, Watch, check_folder, default_folder
+
+if TYPE_CHECKING:
+    from dabs.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,7 @@ class Cell:
     protocols: tuple[str, ...]
     tasks: tuple[str, ...]
     out: Path
+    store: str = ""  # URL of a shared store; empty: none
 
     @property
     def name(self) -> str:
@@ -40,6 +44,17 @@ class Cell:
     def is_raw(self) -> bool:
         """Whether there is no encoder to train."""
         return self.config.algorithm == RAW
+
+
+def fetched(cell: Cell, *, results_only: bool = False) -> Store | None:
+    """The cell's shared store, if it has one, after what the store has of the cell was fetched."""
+    if not cell.store:
+        return None
+    from dabs.store import Store
+
+    store = Store(cell.store, cell.out)
+    store.fetch(cell.folder, results_only=results_only)
+    return store
 
 
 def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
@@ -143,7 +158,10 @@ def pretrain_cell(cell: Cell) -> str:
     begun = time.perf_counter()
     prepare_domain(cell.config.domain, cell.config.suite)  # a node may have a disk of its own
     with sole_use(cell.folder, wait=True):
-        pretrain(cell.config, cell.folder, watch=_watch(cell))
+        store = fetched(cell)
+        pretrain(cell.config, cell.folder, watch=_watch(cell, store))
+        if store is not None:
+            store.send(cell.folder)
     return f"pretrained in {time.perf_counter() - begun:.0f} s"
 
 
@@ -161,6 +179,7 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
         tell(cell.name, 0, 0, {"loss": line, "speed": ""})
 
     with sole_use(cell.folder / "results" / (only or "all"), wait=True):
+        store = fetched(cell)
         for protocols, lacking in missing(cell).items():
             tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))
             if not tasks:
@@ -171,11 +190,23 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
                 done = evaluate(cell.folder, tasks, protocols, say)
             for _ in write_all(cell.folder, done):
                 pass
+            if store is not None:
+                store.send(cell.folder)
     return f"evaluated in {time.perf_counter() - begun:.0f} s"
 
 
-def _watch(cell: Cell) -> Any:
+def _watch(cell: Cell, store: Store | None) -> Watch:
+    """Tells how far the run is, and sends each new checkpoint to the store, which another machine can go on from."""
+    from dabs.checkpoint import latest_checkpoint
+
+    sent = latest_checkpoint(cell.folder)
+
     def update(step: int, steps: int, loss: float, speed: float) -> None:
+        nonlocal sent
         tell(cell.name, step, steps, training_fields(loss, speed))
+        newest = latest_checkpoint(cell.folder)
+        if store is not None and newest != sent:
+            sent = newest
+            store.send_checkpoint(cell.folder)
 
     return update

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
-from dabs.cli.cells import Cell, check, graph_of, is_done, prepare_domain
+from dabs.cli.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
 from dabs.cli.screens import training_progress
 from dabs.dataset import Domain
 from dabs.errors import RequestError
@@ -38,6 +38,7 @@ class GridOptions:
     encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
+    store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a common disk
     report: Path | None = None  # the HTML report; default OUT/report.html
     launching: Launching = field(default_factory=Launching)
 
@@ -82,6 +83,7 @@ def plan(options: GridOptions) -> list[Cell]:
             protocols=tuple(p for p in options.protocol if not (algorithm == RAW and p == "finetune")),
             tasks=tasks[domain],
             out=options.out,
+            store=options.store,
         )
         for algorithm, seed in rows
         for domain in domains
@@ -105,6 +107,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     console = console or Console()
     cells = plan(options)
     for cell in cells:
+        fetched(cell, results_only=True)
         check(cell)
     todo = [cell for cell in cells if not is_done(cell)]
     console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already", highlight=False)
@@ -112,6 +115,8 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     failed, spent = _perform(options, todo, console) if todo else ({}, {})
     if not failed and todo == cells:  # a resumed or incomplete grid says nothing of the whole
         _write_timing(options, cells, spent)
+    for cell in todo:
+        fetched(cell, results_only=True)
     if any((options.out / options.suite).rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}

@@ -110,6 +110,7 @@ def fluent_speech(root: Path, field: str) -> Listing:
     place = {"action": 5, "object": 6, "location": 7}[field]
 
     def split(name: str) -> list[Item]:
+        """One of the official lists, sorted."""
         found, items = FluentSpeechCommands(root, subset=name), []
         for n in range(len(found)):
             row = found.get_metadata(n)
@@ -125,6 +126,7 @@ def google_speech(root: Path) -> Listing:
     from torchaudio.datasets import SPEECHCOMMANDS
 
     def split(name: str) -> list[Item]:
+        """One of the official lists, sorted."""
         found, items = SPEECHCOMMANDS(root, subset=name), []
         for n in range(len(found)):
             path, _, word, speaker, _ = found.get_metadata(n)
@@ -143,6 +145,7 @@ def voxceleb1(root: Path) -> Listing:
     from torchaudio.datasets import VoxCeleb1Identification
 
     def split(name: str) -> list[Item]:
+        """One of the official lists, sorted."""
         found, items = VoxCeleb1Identification(root, subset=name, meta_url="iden_split.txt"), []
         for n in range(len(found)):
             path = found.get_metadata(n)[0]

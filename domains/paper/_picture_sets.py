@@ -71,6 +71,7 @@ def aircraft(root: Path) -> Listing:
         boxes[name] = (int(left) - 1, int(top) - 1, int(right), int(bottom))  # given from 1, both ends included
 
     def split(name: str) -> list[Item]:
+        """One of the official lists, sorted."""
         found = FGVCAircraft(root, split=name, annotation_level="variant")
         paths = zip(found._image_files, found._labels, strict=True)  # the only place where they are without decoding
         items = [Item(source=p, group=Path(p).stem, label=label, box=boxes[Path(p).stem]) for p, label in paths]
@@ -99,6 +100,7 @@ def dtd(root: Path) -> Listing:
     from torchvision.datasets import DTD
 
     def split(name: str) -> list[Item]:
+        """One of the official lists, sorted."""
         found = DTD(root.parent, split=name, partition=1)  # it adds the folder name `dtd` itself
         items = []
         for path in sorted(found._image_files):
@@ -139,6 +141,7 @@ def vgg_flower(root: Path) -> Listing:
         _file_dict = {name: (file, None) for name, (file, _) in Flowers102._file_dict.items()}  # noqa: RUF012
 
     def split(name: str) -> list[Item]:
+        """One of the official lists, sorted."""
         found = Unchecked(root, split=name)
         pairs = sorted(zip(found._image_files, found._labels, strict=True))
         return [Item(source=str(path), group=path.name, label=int(label)) for path, label in pairs]

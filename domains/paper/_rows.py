@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, islice
@@ -17,6 +18,7 @@ from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Rows
 
 BLOCK = 64  # items a process decodes at a time: 9.6 MB of 224×224 pictures
 FEW = 16  # blocks; up to so many are decoded sooner than processes have started and imported what they need
+MOST = 16  # processes; each takes some 300 MB where it needs torch
 AHEAD = 2  # blocks a process may be ahead of what is written
 SHARE = 0.1  # of the training units, put aside for validation where the publisher has no such split
 
@@ -79,17 +81,23 @@ def _decoded(items: Iterable[Item], decode: Decode) -> Iterator[tuple[list[Item]
     """Blocks in order. Few items are decoded here; for more, processes are worth their start."""
     blocks = _blocks(items)
     first = list(islice(blocks, FEW + 1))
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(first) <= FEW or workers == 1:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(first) <= FEW or cores == 1:
         for block in chain(first, blocks):
             yield block, *_decode_block(block, decode)
         return
+    yield from _decoded_by_processes(chain(first, blocks), decode, min(cores, MOST))
+
+
+def _decoded_by_processes(
+    blocks: Iterable[list[Item]], decode: Decode, workers: int
+) -> Iterator[tuple[list[Item], np.ndarray, list[int]]]:
     # spawned, not forked: the parent may hold the threads of torch
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
         waiting: deque[tuple[list[Item], Future[Decoded]]] = deque()
         try:
-            for block in chain(first, blocks):
+            for block in blocks:
                 waiting.append((block, pool.submit(_decode_block, block, decode)))
                 if len(waiting) > AHEAD * workers:
                     done, future = waiting.popleft()
@@ -97,6 +105,11 @@ def _decoded(items: Iterable[Item], decode: Decode) -> Iterator[tuple[list[Item]
             while waiting:
                 done, future = waiting.popleft()
                 yield done, *future.result()
+        except BrokenProcessPool:
+            raise BuildError(
+                f"one of {workers} decoding processes was killed, most often for want of memory. Close other programs "
+                "or give the command fewer cores (taskset -c 0,1 dabs data prepare ...), then run it again."
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -154,3 +154,45 @@ def test_algorithms_with_other_budgets_do_not_share_a_table() -> None:
     longer = altered("pretraining.steps", 5000, algorithm="emix")
     with pytest.raises(RequestError, match=r"pretraining in .*pretraining\.steps differs"):
         build_table([make(algorithm="shed"), longer], "linear")
+
+
+def test_the_interval_of_a_mean_adds_in_quadrature() -> None:
+    results = [
+        altered("interval", interval, task=task, score=score)
+        for task, score, interval in (
+            ("exercise", 0.50, _interval(0.47, 0.54)),
+            ("side", 0.70, _interval(0.66, 0.73)),
+        )
+    ] + [make(algorithm="emix", task="side")]
+    table = build_table(results, "linear")
+    assert table.domain_interval("shed", "sensor") == pytest.approx((0.6 - 0.05 / 2, 0.6 + 0.05 / 2))
+    assert table.overall_interval("shed") == table.domain_interval("shed", "sensor")
+    assert table.domain_interval("emix", "sensor") is None
+    assert table.overall_interval("emix") is None
+
+
+@given(st.lists(st.tuples(st.floats(0.2, 0.8), st.floats(0, 0.1), st.floats(0, 0.1)), min_size=1, max_size=6))
+def test_a_mean_is_surer_than_its_parts(parts: list[tuple[float, float, float]]) -> None:
+    results = [
+        altered("interval", _interval(score - below, score + above), task=f"t{i}", score=score)
+        for i, (score, below, above) in enumerate(parts)
+    ]
+    table = build_table(results, "linear")
+    mean, interval = table.overall("shed"), table.overall_interval("shed")
+    assert mean is not None
+    assert interval is not None
+    assert interval[0] <= mean + 1e-12
+    assert mean - 1e-12 <= interval[1]
+    assert mean - interval[0] <= max(below for _, below, _ in parts) + 1e-12
+    assert interval[1] - mean <= max(above for _, _, above in parts) + 1e-12
+
+
+def test_tuned_algorithms_need_not_share_a_learning_rate() -> None:
+    results = [make(), altered("pretraining.config.lr", 0.5, algorithm="emix")]
+    with pytest.raises(RequestError, match="lr differs"):
+        build_table(results, "linear")
+    assert build_table(results, "linear", tuned=True).algorithms == ("emix", "shed")
+
+
+def _interval(low: float, high: float) -> dict[str, Any]:
+    return {"level": 0.95, "low": low, "high": high, "method": "bootstrap", "resamples": 1000}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from dabs.cli.board import main as board
 from dabs.errors import RequestError
 from dabs.registry import domain_names, find_domain
 from leaderboard.boards import DRAWN
@@ -21,6 +22,7 @@ from leaderboard.rows import Row, rows_of
 from leaderboard.site import build_site
 from tests.leaderboard.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.leaderboard.conftest import altered, make, make_suite
+from tests.leaderboard.test_rows import CARD, write
 
 ROOT = Path(__file__).parents[2]
 LONG = "ü" * 10_000
@@ -147,6 +149,20 @@ def test_tuned_rows_have_a_table_of_their_own(site: Path) -> None:
     assert set(re.findall(r"<bdi>(.*?)</bdi>", tuned[0])) == {"Ours", "raw", "none"}
     with pytest.raises(RequestError, match=r"pretraining\.config\.lr differs"):
         build_site([*rows_of(make_suite()), tuned_row(ruleset="fixed")], site.parent / "other")
+
+
+def test_the_command_makes_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "results" / "shed", [make(), make(task="side")])
+    write(tmp_path / "results" / "ours", [make(task="side")], CARD)
+    for out in ("site", "page.html"):
+        board(["build", "--results", str(tmp_path / "results" / "shed"), "--out", str(tmp_path / out)])
+    assert (tmp_path / "page.html").is_file()
+    board(["build", "--results", str(tmp_path / "results"), "--out", str(tmp_path / "site")])
+    assert "index.html" in capsys.readouterr().out
+    assert "smartwatch" in (tmp_path / "site" / "cards.html").read_text()
+    (page,) = tmp_path.glob("site/algorithms/ours-*.html")
+    assert "A. One, B. Two" in page.read_text()
+    assert 'href="https://example.org/x"' in page.read_text()
 
 
 def test_only_a_site_is_replaced(tmp_path: Path) -> None:

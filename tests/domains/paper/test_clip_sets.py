@@ -1,6 +1,6 @@
-"""The lists of speech. Real samples: google_speech (own lists), LibriSpeech (dev-clean is cut from test-other),
-Fluent's tables; stand-ins: audiomnist (FSDD digits under split numbers),
-voxceleb1 (LibriSpeech clips under made-up names)."""
+"""The lists of speech. Real samples: google_speech (own lists), LibriSpeech (dev-clean is cut from test-other) and the
+tables of Fluent. Stand-ins: audiomnist (FSDD digits under split numbers), voxceleb1 (LibriSpeech under made-up names).
+"""
 
 from __future__ import annotations
 

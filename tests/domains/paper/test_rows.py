@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -77,6 +78,18 @@ def test_a_damaged_file_is_named_also_from_a_worker_process(tmp_path: Path, monk
     items = [*(flat(1, "g", 0) for _ in range(count)), Item(source=str(path), group="g", label=0)]
     with pytest.raises(BuildError, match=r"cut\.jpg cannot be decoded"):
         list(rows("shade", "train", items, partial(resized, side=8)))
+
+
+def killed(item: Item) -> np.ndarray:
+    """A decoder that the system ends, as it does for want of memory."""
+    os._exit(9)
+
+
+def test_a_killed_process_is_said(monkeypatch):
+    monkeypatch.setattr(_rows, "FEW", 1)
+    monkeypatch.setattr(_rows.os, "sched_getaffinity", lambda _: {0, 1})
+    with pytest.raises(BuildError, match="want of memory"):
+        list(rows("shade", "train", [flat(i, str(i), 0) for i in range(3 * BLOCK)], killed))
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
