@@ -16,6 +16,10 @@ from leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, 
 
 RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"
+PACKAGES = (
+    *("dabs", "dabs/check", "dabs/launch", "dabs/cli", "domains", "domains/paper", "algorithms", "leaderboard"),
+    "benchmarks",
+)
 README, PAGE = Path("README.md"), Path("docs") / "results.md"
 
 
@@ -116,7 +120,7 @@ def _tuned(submissions: Sequence[Submission], results: Sequence[Result]) -> str:
 def tree(root: Path) -> str:
     """The project's files with the first line of each docstring."""
     lines = ["```"]
-    for package in ("dabs", "dabs/check", "dabs/cli", "dabs/launch", "domains", "algorithms", "leaderboard"):
+    for package in PACKAGES:
         lines.append(f"{package}/")
         for path in sorted((root / package).glob("*.py")):
             if path.name != "__init__.py":
@@ -125,6 +129,6 @@ def tree(root: Path) -> str:
                 lines.append(f"  {path.name:21} {text if len(text) < 96 else text[:93] + '...'}")
     lines += ["tests/                  mirrors the packages; contract tests over every algorithm, input and dataset"]
     lines += [
-        "docs/                   architecture, protocol, deviations, results, how to add a part, sheets of examples"
+        "docs/                   architecture, protocol, results, comparing, submitting, paper suite, scaling, sheets"
     ]
     return "\n".join([*lines, "```"])

@@ -110,7 +110,7 @@ def test_its_commands_parse_to_the_same_configuration(made, submitted):
     words = shlex.split(run.commands[0])
     assert words[:4] == ["dabs", "pretrain", "algorithm.py:MyIdea", "toy"]
     path = str(submitted / "algorithm.py")
-    config, where = parse([f"{path}:MyIdea", *words[3:]])
+    config, where, _ = parse([f"{path}:MyIdea", *words[3:]])
     stated = read_json(made.runs / "toy/seed1/config.json")["pretrain"]
     assert config == PretrainConfig(**(stated | {"algorithm": f"{path}:MyIdea"}))
     assert shlex.split(run.commands[1])[2] == str(where.out)

@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
 from rich.text import Text
+
+from dabs.registry import Suite
 
 if TYPE_CHECKING:
     from dabs.check.suite import Finding
@@ -25,7 +27,7 @@ class CheckOptions:
 
     algorithm: tyro.conf.Positional[str]  # a name, or path/to/file.py:Class
     domains: tuple[str, ...] = ()  # whose inputs are tried beside one of each kind; all when none is named
-    suite: Literal["lite"] = "lite"  # whose domains
+    suite: Suite = "lite"  # whose domains
     limit: float = 10.0  # how many plain steps' time, memory and encoders' parameters a step may cost
 
 
@@ -62,7 +64,7 @@ def specs_of(names: tuple[str, ...], suite: str) -> dict[str, Specs]:
     from dabs.registry import domain_names, find_domain
 
     groups: dict[Specs, list[str]] = {}
-    for name in names or tuple(domain_names()):
+    for name in names or tuple(domain_names(suite)):
         groups.setdefault(find_domain(name, suite).specs, []).append(name)
     return {" and ".join(alike): specs for specs, alike in groups.items()}
 

@@ -18,8 +18,7 @@ def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     from dabs.run import Training
     from leaderboard.rules import Rules
 
-    standard = Training()
-    all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names())]
+    all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names(suite))]
     return Rules(
         suite=suite,
         tasks={domain.name: tuple(task.name for task in domain.tasks) for domain in all_domains},
@@ -28,9 +27,9 @@ def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
             domain.name: {
                 "steps": domain.steps,
                 "batch_size": domain.batch_size,
-                "encoder": standard.encoder,
-                "lr": STANDARD_RATE[standard.encoder],
-                "weight_decay": standard.weight_decay,
+                "encoder": domain.encoder,
+                "lr": STANDARD_RATE[domain.encoder],
+                "weight_decay": Training().weight_decay,
             }
             for domain in all_domains
         },
@@ -44,7 +43,7 @@ def labels_of(suite: str, domain: str, task: str) -> np.ndarray | None:
     from dabs.prepared import is_prepared, read_columns
     from dabs.registry import domain_names, find_domain
 
-    if domain not in domain_names():
+    if domain not in domain_names(suite):
         return None
     found = find_domain(domain, suite)
     if not is_prepared(found) or task not in {t.name for t in found.tasks}:
