@@ -17,7 +17,7 @@ from dabs.pretrain import pretrain
 from dabs.run import PretrainConfig
 
 ROOT = Path(__file__).parents[1]
-STEPS = 2000  # long enough for two runs that begin some seconds apart to train at the same time
+STEPS = 1200  # long enough for two runs that begin some seconds apart to train at the same time
 pytestmark = pytest.mark.slow
 
 
