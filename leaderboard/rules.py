@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 from dabs.errors import RequestError
+from dabs.run import NO_CHECKOUT
 from leaderboard.aggregate import Tasks, build_table, protocols_of
 from leaderboard.schema import Result
 from leaderboard.submission import Tuning
@@ -113,13 +114,22 @@ def _mixed(results: Sequence[Result]) -> list[str]:
 
 
 def _unclean(results: Sequence[Result]) -> list[str]:
+    """Results of which no commit says what was run."""
+    found = []
     dirty = [result for result in results if result.environment.git_dirty]
-    if not dirty:
-        return []
-    return [
-        f"{len(dirty)} results ({_cell(dirty[0])}, ...) were made from a checkout of dabs with uncommitted changes: "
-        "commit or undo them and run again (your own algorithm file may lie outside the checkout)"
-    ]
+    if dirty:
+        found.append(
+            f"{len(dirty)} results ({_cell(dirty[0])}, ...) were made from a checkout of dabs with uncommitted "
+            "changes: commit or undo them and run again (your own algorithm file may lie outside the checkout)"
+        )
+    installed = [result for result in results if result.environment.git_commit == NO_CHECKOUT]
+    if installed:
+        found.append(
+            f"{len(installed)} results ({_cell(installed[0])}, ...) were made with a copy of dabs that is "
+            f"{NO_CHECKOUT}, so no commit says what was run: clone the project, install it from there with `pip install --editable .` "
+            "and run again"
+        )
+    return found
 
 
 def _other_protocol(results: Sequence[Result], rules: Rules) -> list[str]:

@@ -1,0 +1,39 @@
+"""What a set of made-up results breaks of the rules, and what it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leaderboard.rules import Rules, broken_rules
+from leaderboard.schema import Result
+from tests.leaderboard.conftest import altered, make
+
+RULES = Rules(
+    suite="lite",
+    tasks={"sensor": ("exercise", "side")},
+    metrics={("sensor", task): "accuracy" for task in ("exercise", "side")},
+    budgets={"sensor": {"steps": 600, "lr": 0.0001}},
+    protocols={protocol: {"protocol": protocol, "features": "mean"} for protocol in ("linear", "knn", "finetune")},
+)
+CELLS = [(task, protocol) for task in ("exercise", "side") for protocol in ("linear", "knn")]
+
+
+def whole(seeds: tuple[int, ...] = (0, 1)) -> list[Result]:
+    """Results that follow the rules when the seeds do."""
+    return [make(task=task, protocol=protocol, seed=seed) for task, protocol in CELLS for seed in seeds]
+
+
+def with_field(path: str, value: Any) -> list[Result]:
+    """Results of which every one has a field of another value."""
+    return [altered(path, value, task=task, protocol=protocol, seed=s) for task, protocol in CELLS for s in (0, 1)]
+
+
+def test_a_whole_set_breaks_nothing() -> None:
+    assert broken_rules(whole(), RULES, None) == []
+    assert broken_rules([], RULES, None) == ["there are no results"]
+
+
+def test_results_of_an_installed_copy_are_refused() -> None:
+    (said,) = broken_rules(with_field("environment.git_commit", "not a git checkout"), RULES, None)
+    assert "8 results (sensor/exercise linear seed 0, ...)" in said
+    assert "pip install --editable ." in said
