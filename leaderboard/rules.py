@@ -72,6 +72,11 @@ def _missing(results: Sequence[Result], rules: Rules) -> list[str]:
             f"{len(seeds)} pretraining seed{'s' * (len(seeds) != 1)} ({', '.join(map(str, seeds))}), at least "
             f"{rules.seeds} are asked for: run with --seeds {rules.seeds}"
         )
+    elif seeds != list(range(len(seeds))):
+        found.append(
+            f"the pretraining seeds are {', '.join(map(str, seeds))}; they must be 0 to {len(seeds) - 1}, so that none "
+            f"was picked: run with --seeds {len(seeds)}"
+        )
     there = {(r.domain, r.task, r.protocol, r.seed) for r in results}
     absent = [domain for domain in rules.tasks if domain not in {result.domain for result in results}]
     if absent:
@@ -126,8 +131,8 @@ def _unclean(results: Sequence[Result]) -> list[str]:
     if installed:
         found.append(
             f"{len(installed)} results ({_cell(installed[0])}, ...) were made with a copy of dabs that is "
-            f"{NO_CHECKOUT}, so no commit says what was run: clone the project, install it from there with `pip install --editable .` "
-            "and run again"
+            f"{NO_CHECKOUT}, so no commit says what was run: clone the project, install it from there with "
+            "`pip install --editable .` and run again"
         )
     return found
 

@@ -37,3 +37,11 @@ def test_results_of_an_installed_copy_are_refused() -> None:
     (said,) = broken_rules(with_field("environment.git_commit", "not a git checkout"), RULES, None)
     assert "8 results (sensor/exercise linear seed 0, ...)" in said
     assert "pip install --editable ." in said
+
+
+def test_seeds_that_were_picked_are_refused() -> None:
+    assert broken_rules(whole((0, 1, 2)), RULES, None) == []
+    (said,) = broken_rules(whole((3, 7)), RULES, None)
+    assert said.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none was picked")
+    (said,) = broken_rules(whole((1,)), RULES, None)
+    assert said.startswith("1 pretraining seed (1), at least 2 are asked for")
