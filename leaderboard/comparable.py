@@ -41,7 +41,7 @@ def budget_of(result: Result) -> dict[str, Any]:
     """What all algorithms that learn in a domain share: steps, batches, optimiser and encoder."""
     names = ("batch_size", "lr", "weight_decay", "encoder")
     settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
-    return {"pretraining.steps": result.pretraining.steps, **settings}
+    return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
 
 
 def tuned_budget_of(result: Result) -> dict[str, Any]:

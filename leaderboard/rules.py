@@ -28,6 +28,7 @@ class Rules:
         tasks: all tasks of each domain.
         metrics: by (domain, task).
         budgets: for each domain what its pretraining runs must be: steps, batch_size, lr, weight_decay, encoder.
+        encoders: for each domain the sizes and input specs of its encoder.
         protocols: each protocol's settings.
         seeds: how many pretraining seeds every cell has at least.
     """
@@ -36,6 +37,7 @@ class Rules:
     tasks: Tasks
     metrics: Mapping[tuple[str, str], str]
     budgets: Mapping[str, Mapping[str, Any]]
+    encoders: Mapping[str, Mapping[str, Any]]
     protocols: Mapping[str, Mapping[str, Any]]
     seeds: int = 2
 
@@ -138,7 +140,7 @@ def _unclean(results: Sequence[Result]) -> list[str]:
 
 
 def _other_protocol(results: Sequence[Result], rules: Rules) -> list[str]:
-    """Results whose suite, metric, evaluation or pretraining budget is not the benchmark's, one text a difference."""
+    """Results whose suite, metric, evaluation, pretraining budget or encoder is not the benchmark's, one text a difference."""
     differences: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         wanted: dict[str, Any] = {"suite": rules.suite}
@@ -153,6 +155,9 @@ def _other_protocol(results: Sequence[Result], rules: Rules) -> list[str]:
         found |= {f"pretraining.{name}": result.pretraining.config.get(name) for name in budget}
         if "steps" in budget:
             found["pretraining.steps"] = result.pretraining.steps
+        if result.domain in rules.encoders:
+            wanted |= {f"encoder.{name}": value for name, value in rules.encoders[result.domain].items()}
+            found |= {f"encoder.{name}": value for name, value in result.encoder.config.items()}
         for name in wanted.keys() | found.keys():
             if found.get(name) != wanted.get(name):
                 text = f"{name} is {found.get(name)!r}, the protocol of {result.domain} has {wanted.get(name)!r}"

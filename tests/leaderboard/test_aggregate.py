@@ -104,7 +104,7 @@ def test_results_that_may_not_be_compared_are_refused(field: str, value: Any) ->
 def test_seeds_of_one_cell_share_their_recipe(field: str, value: Any) -> None:
     with pytest.raises(RequestError, match="differs"):
         build_table([make(), altered(field, value, seed=1)], "linear")
-    if not field.startswith("pretraining"):  # one budget for all: see below
+    if field == "algorithm_sha256":  # one budget and encoder for all: see below
         build_table([make(), altered(field, value, algorithm="emix")], "linear")
 
 
@@ -148,6 +148,12 @@ def test_the_mean_lies_within_the_scores(scores: list[float]) -> None:
 def test_the_order_of_the_results_changes_nothing() -> None:
     results = make_suite()
     assert build_table(results, "knn") == build_table(results[::-1], "knn")
+
+
+def test_algorithms_with_other_encoders_do_not_share_a_table() -> None:
+    wider = altered("encoder.config.width", 4096, algorithm="emix")
+    with pytest.raises(RequestError, match=r"pretraining in .*encoder\.config differs"):
+        build_table([make(algorithm="shed"), wider], "linear")
 
 
 def test_algorithms_with_other_budgets_do_not_share_a_table() -> None:

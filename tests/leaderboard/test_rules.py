@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from leaderboard.rules import Rules, broken_rules
 from leaderboard.schema import Result
 from tests.leaderboard.conftest import altered, make
@@ -13,6 +15,7 @@ RULES = Rules(
     tasks={"sensor": ("exercise", "side")},
     metrics={("sensor", task): "accuracy" for task in ("exercise", "side")},
     budgets={"sensor": {"steps": 600, "lr": 0.0001}},
+    encoders={"sensor": {"width": 64, "depth": 4}},
     protocols={protocol: {"protocol": protocol, "features": "mean"} for protocol in ("linear", "knn", "finetune")},
 )
 CELLS = [(task, protocol) for task in ("exercise", "side") for protocol in ("linear", "knn")]
@@ -45,3 +48,24 @@ def test_seeds_that_were_picked_are_refused() -> None:
     assert said.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none was picked")
     (said,) = broken_rules(whole((1,)), RULES, None)
     assert said.startswith("1 pretraining seed (1), at least 2 are asked for")
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"width": 4096, "depth": 4}, "encoder.width is 4096, the protocol of sensor has 64"),
+        ({"width": 64}, "encoder.depth is None, the protocol of sensor has 4"),
+        ({"width": 64, "depth": 4, "experts": 8}, "encoder.experts is 8, the protocol of sensor has None"),
+    ],
+)
+def test_an_encoder_of_other_sizes_is_refused(config: dict[str, int], said: str) -> None:
+    (found,) = broken_rules(with_field("encoder.config", config), RULES, None)
+    assert found.startswith(said)
+
+
+def test_the_rules_have_every_size_of_a_suites_encoder() -> None:
+    from dabs.cli.rules import rules_of
+
+    encoder = rules_of("lite", ("sensor",)).encoders["sensor"]
+    assert (encoder["width"], encoder["depth"], encoder["heads"], encoder["mlp"]) == (128, 3, 4, 256)
+    assert encoder["specs"] == [{"kind": "series", "steps": 128, "channels": 6, "segment": 4}]
