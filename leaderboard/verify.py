@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,11 +95,16 @@ def taken(name: str, results: Sequence[Result], rows: Rows) -> list[str]:
     found = []
     if name.casefold() in {other.casefold() for other in (*rows, *FLOORS)}:
         found.append(f"the name {name} is taken; choose another")
-    mine = {(r.algorithm_sha256, r.domain, str(options_of(r))) for r in results}
+    mine = _settings(results)
     for other, theirs in rows.items():
-        if mine & {(r.algorithm_sha256, r.domain, str(options_of(r))) for r in theirs}:
+        if mine == _settings(theirs):
             found.append(f"{other} is the same algorithm with the same options")
     return found
+
+
+def _settings(results: Sequence[Result]) -> set[tuple[str, str, str]]:
+    """Which source was run where with which options; one tuned may agree with another in some domains."""
+    return {(r.algorithm_sha256, r.domain, json.dumps(options_of(r), sort_keys=True)) for r in results}
 
 
 def _contradictions(submission: Submission, results: Sequence[Result]) -> list[str]:
