@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any
 
 from dabs.errors import RequestError
+from dabs.metrics import LEVEL, RESAMPLES
 from dabs.run import NO_CHECKOUT
 from leaderboard.aggregate import Tasks, build_table, protocols_of
 from leaderboard.schema import Result
@@ -140,11 +141,16 @@ def _unclean(results: Sequence[Result]) -> list[str]:
 
 
 def _other_protocol(results: Sequence[Result], rules: Rules) -> list[str]:
-    """Results whose suite, metric, evaluation, pretraining budget or encoder is not the benchmark's, one text a difference."""
+    """Where suite, metric, interval, evaluation, budget or encoder is not the benchmark's, one text a difference."""
     differences: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        wanted: dict[str, Any] = {"suite": rules.suite}
-        found: dict[str, Any] = {"suite": result.suite}
+        interval = result.interval
+        wanted: dict[str, Any] = {"suite": rules.suite, "interval.level": LEVEL, "interval.resamples": RESAMPLES}
+        found: dict[str, Any] = {
+            "suite": result.suite,
+            "interval.level": interval.level,
+            "interval.resamples": interval.resamples,
+        }
         if (result.domain, result.task) in rules.metrics:
             wanted["metric"], found["metric"] = rules.metrics[result.domain, result.task], result.metric.name
         settings = rules.protocols.get(result.protocol, {})

@@ -11,32 +11,33 @@ from dabs.check.source import scan
 from dabs.errors import DabsError
 from leaderboard.aggregate import FLOORS
 from leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
-from leaderboard.gathering import score_differences
-from leaderboard.results import SUFFIX, read_predictions, read_result, result_files
+from leaderboard.gathering import Labels, Seen, prediction_differences
+from leaderboard.results import SUFFIX, read_result, result_files
 from leaderboard.rules import Rules, broken_rules, clashes, options_of
 from leaderboard.schema import Result
-from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, result_paths, submission_folders
+from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
 
 Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results
 
 
-def problems(root: Path, rules: Rules) -> list[str]:
+def problems(root: Path, rules: Rules, labels: Labels = lambda domain, task: None) -> list[str]:
     """A text for everything that is wrong with the results, submissions and tables of a checkout.
 
     Args:
         root: the checkout.
         rules: what a submission must be.
+        labels: of the prepared data, against which those beside included predictions are held.
     """
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
     rows, found = committed_rows(root / RESULTS)
-    submissions = root / SUBMISSIONS
+    submissions, seen = root / SUBMISSIONS, Seen()
     for folder in sorted(path for path in submissions.glob("*") if path.is_dir() or path.is_symlink()):
         if folder not in submission_folders(submissions):
             found.append(f"{folder} holds no submission.json")
             continue
         wrong, results = of_submission(folder, rules, rows)
-        found += wrong
+        found += wrong + _edited(folder, results, labels, seen)
         rows = {**rows, folder.name: results}
     if not found:  # tables of invalid results say nothing
         found += [
@@ -86,7 +87,6 @@ def of_submission(folder: Path, rules: Rules, rows: Rows) -> tuple[list[str], li
     wrong += broken_rules(results, rules, tuning)
     wrong += clashes(results, others, rules.tasks)
     wrong += _contradictions(submission, results)
-    wrong += _edited(folder, submission)
     return [f"{folder}: {text}" for text in wrong], results
 
 
@@ -138,11 +138,14 @@ def _contradictions(submission: Submission, results: Sequence[Result]) -> list[s
     return found
 
 
-def _edited(folder: Path, submission: Submission) -> list[str]:
-    """Scores that do not follow from the predictions, where these are included."""
+def _edited(folder: Path, results: Sequence[Result], labels: Labels, seen: Seen) -> list[str]:
+    """Scores and labels that do not follow from the predictions and the data, where predictions are included."""
+    places = [(folder / f"results/{r.domain}/seed{r.seed}", r) for r in results]
+    included = [(place, result) for place, result in places if (place / result.predictions.file).exists()]
     found = []
-    for path in result_paths(folder, submission):
-        result = read_result(path)
-        if (path.parent / result.predictions.file).exists():
-            found += score_differences(path, result, read_predictions(path))
+    if 0 < len(included) < len(places):
+        found.append(f"{folder}: predictions of {len(included)} of {len(places)} results are included: all or none")
+    for place, result in included:
+        path = place / f"{result.task}.{result.protocol}{SUFFIX}"
+        found += prediction_differences(path, result, labels, seen)
     return found

@@ -50,6 +50,11 @@ def test_seeds_that_were_picked_are_refused() -> None:
     assert said.startswith("1 pretraining seed (1), at least 2 are asked for")
 
 
+def test_an_interval_of_another_level_is_refused() -> None:
+    (said,) = broken_rules(with_field("interval.level", 0.5), RULES, None)
+    assert said.startswith("interval.level is 0.5, the protocol of sensor has 0.95")
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
