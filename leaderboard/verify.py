@@ -1,22 +1,29 @@
-"""Is what is committed valid: every result and submission by the same models and rules, no doubles, tables current."""
+"""Is what is committed valid: every result and submission by the same models and rules, no doubles, tables current.
+
+A row of `leaderboard/results/` is one of the project's own algorithms, whose source lies in the checkout; everything
+else is a submission, which brings its source along.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dabs.check.source import scan
 from dabs.errors import DabsError
-from leaderboard.aggregate import FLOORS
+from leaderboard.aggregate import FLOORS, protocols_of
 from leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
 from leaderboard.gathering import Labels, Seen, prediction_differences
 from leaderboard.results import SUFFIX, read_result, result_files
-from leaderboard.rules import Rules, broken_rules, clashes, options_of
+from leaderboard.rules import REQUIRED, Rules, broken_rules, clashes, options_of
 from leaderboard.schema import Result
 from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
 
+RAW, RAW_SOURCE = "raw", Path("dabs") / "raw_input.py"  # the row that is no algorithm
 Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results
 
 
@@ -31,6 +38,8 @@ def problems(root: Path, rules: Rules, labels: Labels = lambda domain, task: Non
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
     rows, found = committed_rows(root / RESULTS)
+    for name, own in rows.items():
+        found += [f"{root / RESULTS}, {name}: {text}" for text in of_row(root, name, own, rules)]
     submissions, seen = root / SUBMISSIONS, Seen()
     for folder in sorted(path for path in submissions.glob("*") if path.is_dir() or path.is_symlink()):
         if folder not in submission_folders(submissions):
@@ -69,6 +78,29 @@ def committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str]]:
         places[cell] = path
         rows[result.algorithm].append(result)
     return dict(rows), found
+
+
+def of_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> list[str]:
+    """What is wrong with one of the project's own rows: made of another source than is here, or not by the rules.
+
+    What is said of a protocol holds for its own table, so that its seeds and commit may be others than another's.
+    """
+    source = root / (RAW_SOURCE if name == RAW else f"algorithms/{name}.py")
+    if not (name.isidentifier() and not name.startswith("_") and source.is_file()):
+        return ["is no algorithm of the project: hand it in with `dabs submit`"]
+    digest = hashlib.sha256(source.read_text(encoding="utf-8").encode()).hexdigest()
+    others = [result for result in results if result.algorithm_sha256 != digest]
+    found = []
+    if others:
+        found.append(f"{len(others)} of {len(results)} results were made of another source than {source}: run again")
+    if name in FLOORS:  # they learn nothing, and the raw input has no encoder
+        nothing = {domain: {"steps": 0} for domain in rules.tasks}
+        rules = replace(rules, budgets=nothing, encoders={} if name == RAW else rules.encoders)
+    for protocol in dict.fromkeys((*REQUIRED, *protocols_of(results))):
+        own = replace(rules, seeds=1, protocols={protocol: rules.protocols[protocol]})
+        broken = broken_rules([result for result in results if result.protocol == protocol], own, None)
+        found += [f"{protocol}: {text}" for text in broken]
+    return found
 
 
 def of_submission(folder: Path, rules: Rules, rows: Rows) -> tuple[list[str], list[Result]]:
