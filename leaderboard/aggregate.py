@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dabs.errors import RequestError
-from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of, tuned_budget_of
+from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of
 from leaderboard.schema import PROTOCOLS, Counts, Metric, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
@@ -148,14 +148,13 @@ def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(protocol for protocol in PROTOCOLS if protocol in seen)
 
 
-def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None, *, tuned: bool = False) -> Table:
+def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None) -> Table:
     """Gather the results of one protocol.
 
     Args:
         results: of any protocols; those of the others only tell which tasks there are.
         protocol: "linear", "knn" or "finetune".
         tasks: all tasks of each domain; by default those that occur in `results` for any algorithm.
-        tuned: let learning rate, weight decay and batch size differ between algorithms, as the ruleset `tuned` does.
 
     Raises:
         RequestError: no results, a result outside `tasks`, or results that may not be compared: another suite, other
@@ -169,7 +168,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     _check_equal(chosen, "evaluation", _task_words, evaluation_of)
     _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
-    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", tuned_budget_of if tuned else budget_of)
+    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", budget_of)
     known = _tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:

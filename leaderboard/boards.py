@@ -78,14 +78,14 @@ def boards_of(rows: Sequence[Row], tasks: Tasks | None = None) -> list[Board]:
     everything = [result for row in rows for result in row.labelled()]
     known = tasks or _tasks_of(everything)
     for protocol in protocols_of(everything):  # also what stands in two tables is of the same data
-        build_table(everything, protocol, known, tuned=True)
+        build_table(everything, protocol, known)
     rulesets = {row.name: row.ruleset for row in rows}
     boards = []
     for ruleset in RULESETS:
         if ruleset in rulesets.values():
             mine = tuple(r for r in everything if rulesets[r.algorithm] == ruleset or r.algorithm in FLOORS)
             own = [result for result in mine if rulesets[result.algorithm] == ruleset]
-            tables = (build_table(mine, p, known, tuned=ruleset == "tuned") for p in protocols_of(own))
+            tables = (build_table(mine, p, known) for p in protocols_of(own))
             boards.append(Board(ruleset=ruleset, results=mine, tables=tuple(tables)))
     return boards
 

@@ -48,11 +48,10 @@ def compare(
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
     groups: Groups | None = None,
-    tuned: bool = False,
 ) -> Comparison:
     """Compare what `contestants_of(sources, protocol, algorithms)` gives; the rest as `compare_contestants`."""
     contestants = contestants_of(sources, protocol, algorithms)
-    return compare_contestants(contestants, alpha=alpha, resamples=resamples, groups=groups, tuned=tuned)
+    return compare_contestants(contestants, alpha=alpha, resamples=resamples, groups=groups)
 
 
 def compare_contestants(
@@ -61,7 +60,6 @@ def compare_contestants(
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
     groups: Groups | None = None,
-    tuned: bool = False,
 ) -> Comparison:
     """Compare every two contestants.
 
@@ -70,7 +68,6 @@ def compare_contestants(
         alpha: two-sided level of tests; intervals are of 1 - alpha.
         resamples: of test examples, and of tasks.
         groups: gives the group of each test example; whole groups are then resampled (`groups.groups_of`).
-        tuned: let budgets differ, as the ruleset `tuned` does.
 
     Raises:
         RequestError: results that were not made alike (the message lists what differs), no task in common, or an
@@ -79,7 +76,7 @@ def compare_contestants(
     """
     if not 0 < alpha < 0.5 or resamples < 100:
         raise RequestError(f"alpha must be between 0 and 0.5 (is {alpha}) and resamples at least 100 (is {resamples}).")
-    lines = differences({one.name: one.results for one in contestants}, tuned=tuned)
+    lines = differences({one.name: one.results for one in contestants})
     if lines:
         raise RequestError(refusal(lines))
     board, metrics = _board(contestants, resamples, groups)
@@ -102,7 +99,7 @@ def compare_contestants(
         tasks=tasks,
         pairs=tuple(pairs),
         ranks={scope: tuple(Rank(name=n, rank=rank) for n, rank in rows) for scope, rows in ranked.items()},
-        notes=notes_of(contestants, pairs, tasks, grouped=bool(groups), tuned=tuned),
+        notes=notes_of(contestants, pairs, tasks, grouped=bool(groups)),
     )
 
 

@@ -37,7 +37,7 @@ OPTIONS = {
         "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
     },
     ("compare",): {
-        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out",
+        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--format", "--out",
     },
     ("leaderboard",): {"--results", "--store", "--suite", "--protocol", "--out", "--format"},
     ("leaderboard", "verify"): {"--root", "--suite"},

@@ -104,7 +104,7 @@ def test_results_that_may_not_be_compared_are_refused(field: str, value: Any) ->
 def test_seeds_of_one_cell_share_their_recipe(field: str, value: Any) -> None:
     with pytest.raises(RequestError, match="differs"):
         build_table([make(), altered(field, value, seed=1)], "linear")
-    if not field.startswith("pretraining"):  # one budget for all: see below
+    if field == "algorithm_sha256":  # one budget and encoder for all: see below
         build_table([make(), altered(field, value, algorithm="emix")], "linear")
 
 
@@ -150,6 +150,12 @@ def test_the_order_of_the_results_changes_nothing() -> None:
     assert build_table(results, "knn") == build_table(results[::-1], "knn")
 
 
+def test_algorithms_with_other_encoders_do_not_share_a_table() -> None:
+    wider = altered("encoder.config.width", 4096, algorithm="emix")
+    with pytest.raises(RequestError, match=r"pretraining in .*encoder\.config differs"):
+        build_table([make(algorithm="shed"), wider], "linear")
+
+
 def test_algorithms_with_other_budgets_do_not_share_a_table() -> None:
     longer = altered("pretraining.steps", 5000, algorithm="emix")
     with pytest.raises(RequestError, match=r"pretraining in .*pretraining\.steps differs"):
@@ -187,11 +193,10 @@ def test_a_mean_is_surer_than_its_parts(parts: list[tuple[float, float, float]])
     assert interval[1] - mean <= max(above for _, _, above in parts) + 1e-12
 
 
-def test_tuned_algorithms_need_not_share_a_learning_rate() -> None:
+def test_algorithms_share_a_learning_rate() -> None:
     results = [make(), altered("pretraining.config.lr", 0.5, algorithm="emix")]
     with pytest.raises(RequestError, match="lr differs"):
         build_table(results, "linear")
-    assert build_table(results, "linear", tuned=True).algorithms == ("emix", "shed")
 
 
 def _interval(low: float, high: float) -> dict[str, Any]:

@@ -163,9 +163,13 @@ def test_all_that_differs_is_listed(write: Writer) -> None:
     assert len(re.findall(r"^  - ", str(refusal.value), re.M)) == 2
 
 
-def test_the_ruleset_tuned_lets_budgets_differ(write: Writer) -> None:
-    a, b = str(write("better", 0.8)), str(write("worse", 0.5, pretraining__steps=700))
-    assert any("tuned" in note for note in compare([a, b], resamples=200, tuned=True).notes)
+def test_options_chosen_per_domain_are_said(write: Writer) -> None:
+    one, other = TASKS, {"pretraining__config": {"options": {"rate": 0.3}}}
+    write("worse", 0.5, tasks=list(one)[:2], pretraining__config={"options": {"rate": 0.1}})
+    tuned, plain = str(write("worse", 0.5, tasks=list(one)[2:], **other)), str(write("better", 0.8, **other))
+    notes = compare([plain, tuned], resamples=200).notes
+    assert any("chosen per domain for worse (ruleset tuned)" in note for note in notes)
+    assert not any("ruleset tuned" in note for note in both(write).notes)
 
 
 def test_other_protocols_are_not_read(write: Writer) -> None:

@@ -32,7 +32,7 @@ ATTACKS = (HOSTILE, IMAGE, RIGHT_TO_LEFT, LONG)
 
 def tuned_row(**changes: Any) -> Row:
     results = [r.model_copy(update={"algorithm": "shed"}) for r in make_suite(seeds=1) if r.algorithm == "shed"]
-    config = {"pretraining": results[0].pretraining.model_copy(update={"config": {"lr": 0.5, "options": {"a": 1}}})}
+    config = {"pretraining": results[0].pretraining.model_copy(update={"config": {"lr": 0.0001, "options": {"a": 1}}})}
     results = [result.model_copy(update=config) for result in results]
     values = {"name": "Ours", "authors": "A. One", "url": "https://example.org/ours", "ruleset": "tuned"}
     return Row(placed=tuple(Placed(result=result) for result in results), folder=Path("ours"), **(values | changes))
@@ -147,8 +147,12 @@ def test_tuned_rows_have_a_table_of_their_own(site: Path) -> None:
     assert tuned is not None
     assert re.findall(r"<bdi>(.*?)</bdi>", fixed[0]) == ["shed", "emix", "contrastive", "raw", "none"]
     assert set(re.findall(r"<bdi>(.*?)</bdi>", tuned[0])) == {"Ours", "raw", "none"}
-    with pytest.raises(RequestError, match=r"pretraining\.config\.lr differs"):
-        build_site([*rows_of(make_suite()), tuned_row(ruleset="fixed")], site.parent / "other")
+    ours = tuned_row()
+    other = {"pretraining": ours.results[0].pretraining.model_copy(update={"config": {"lr": 0.5}})}
+    faster = replace(ours, placed=tuple(Placed(result=one.model_copy(update=other)) for one in ours.results))
+    for ruleset in ("fixed", "tuned"):
+        with pytest.raises(RequestError, match=r"pretraining\.config\.lr differs"):
+            build_site([*rows_of(make_suite()), replace(faster, ruleset=ruleset)], site.parent / "other")
 
 
 def test_the_command_makes_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,7 +285,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = rows_of(make_suite(("linear",), seeds=1))
     for name in ATTACKS:
         row = tuned_row(name=name, authors=name, url=f"javascript:{name}")
-        config = {"lr": 0.5, "options": {name: name}}
+        config = {"lr": 0.0001, "options": {name: name}}
         hurt = [
             r.model_copy(update={"pretraining": r.pretraining.model_copy(update={"config": config})})
             for r in row.results
