@@ -209,6 +209,14 @@ def test_a_missing_task_empties_the_means(write: Writer) -> None:
     assert any("worse lacks sensor/tempo" in note for note in comparison.notes)
 
 
+def test_the_mean_of_one_shared_domain_is_not_that_of_all(write: Writer) -> None:
+    comparison = both(write, tasks=[key for key in TASKS if key[0] == "sensor"])
+    (sensor,), overall = comparison.pairs[0].domains, comparison.pairs[0].overall
+    assert sensor.a is not None
+    assert (overall.scope, overall.tasks, overall.complete) == ("all domains", 2, False)
+    assert (overall.a, overall.b, overall.difference, overall.iqm_difference) == (None, None, None, None)
+
+
 def test_groups_are_resampled_when_given(write: Writer) -> None:
     a, b = str(write("better", 0.8)), str(write("worse", 0.5))
     grouped = compare([a, b], resamples=500, groups=lambda key, suite, sha: np.arange(N) // 30)
