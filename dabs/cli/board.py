@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,8 +108,8 @@ def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     from leaderboard.rows import load_rows
     from leaderboard.site import build_site
 
-    placed = {row: tuple(p for p in row.placed if suite in (None, p.result.suite)) for row in load_rows(*roots)}
-    rows = [replace(row, placed=of) for row, of in placed.items() if of]
+    rows = [row.of_suite(suite) for row in load_rows(*roots)]
+    rows = [row for row in rows if row.placed]
     seen = {(result.domain, result.suite) for row in rows for result in row.results}
     known = set(domain_names())
     domains = [find_domain(name, of) for name, of in sorted(seen) if name in known and of in SUITES]

@@ -22,7 +22,7 @@ from leaderboard.comparison import Comparison
 from leaderboard.contestants import contestants_of
 from leaderboard.formats import FORMATS, latex_escaped, show
 from leaderboard.results import write_result
-from tests.leaderboard.conftest import alter, make_payload
+from tests.leaderboard.conftest import alter, make, make_payload, submit
 
 TASKS = {
     ("sensor", "exercise"): "accuracy",
@@ -239,11 +239,17 @@ def test_sources_are_told_apart(write: Writer, tmp_path: Path) -> None:
         contestants_of([str(a)], "linear")
     with pytest.raises(RequestError, match="page for readers"):
         contestants_of(["report.html", str(b)], "linear")
-    (a / "submission.json").write_text(json.dumps({"name": "My idea", "ruleset": "fixed"}))
-    assert [one.name for one in contestants_of([str(a), str(b)], "linear")] == ["My idea", "worse"]
-    (a / "submission.json").write_text(json.dumps({"name": "x" * 81}))
-    with pytest.raises(DabsError, match="80 characters"):
-        contestants_of([str(a), str(b)], "linear")
+
+
+def test_submissions_are_told_apart_and_must_be_whole(write: Writer, tmp_path: Path) -> None:
+    b, both = write("worse", 0.5), tmp_path / "submissions"
+    mine, other = (submit(both / name, [make(algorithm="Mine")]) for name in ("mine", "other"))
+    assert [one.name for one in contestants_of([str(mine), str(b)], "linear")] == ["mine", "worse"]
+    assert [one.name for one in contestants_of([str(both)], "linear")] == ["mine", "other"]
+    assert [one.name for one in contestants_of([f"{both}:other", str(b)], "linear")] == ["other", "worse"]
+    next(other.rglob("*.result.json")).write_text(make(score=0.9).model_dump_json())
+    with pytest.raises(DabsError, match="was changed"):
+        contestants_of([str(other), str(b)], "linear")
 
 
 def test_json_holds_every_number(write: Writer) -> None:

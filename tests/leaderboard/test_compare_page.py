@@ -10,9 +10,9 @@ import pytest
 
 from dabs.cli.comparing import main as compare_command
 from leaderboard.compare import compare_contestants
-from leaderboard.contestants import Placed, contestant
+from leaderboard.contestants import contestant
 from leaderboard.results import load_placed
-from leaderboard.rows import load_rows, rows_of
+from leaderboard.rows import Placed, load_rows, rows_of
 from leaderboard.site import build_site
 from tests.leaderboard.browsing import Visit
 from tests.leaderboard.conftest import make, make_suite
