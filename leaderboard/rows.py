@@ -88,6 +88,26 @@ def load_rows(*roots: Path) -> list[Row]:
     return sorted(rows, key=lambda row: row.name)
 
 
+def fixed_results(roots: Sequence[Path], suite: str | None = None) -> tuple[list[Result], str]:
+    """The results that share one table: those of the ruleset "fixed", under their rows' names.
+
+    Args:
+        roots: as for `load_rows`.
+        suite: results of this suite only.
+
+    Returns:
+        The results in the order of `load_results`, and a line on the tuned rows left out (empty when there are none).
+    """
+    rows = [row.of_suite(suite) for row in load_rows(*roots)]
+    tuned = [row.name for row in rows if row.ruleset == "tuned" and row.placed]
+    results = [result for row in rows if row.ruleset == "fixed" for result in row.results]
+    order = sorted(results, key=lambda r: (r.suite, r.domain, r.task, r.protocol, r.algorithm, r.seed))
+    return order, f"left out, tuned and so of another table ({_SITE}): {', '.join(tuned)}" if tuned else ""
+
+
+_SITE = "`dabs leaderboard build --out FOLDER` shows both"
+
+
 def rows_of(results: Iterable[Result]) -> list[Row]:
     """One row for each algorithm of some results, without predictions."""
     return _by_algorithm([Placed(result=result) for result in results])

@@ -76,7 +76,7 @@ def show(
     from leaderboard.table import show as show_table
 
     console = console or Console()
-    results = _results(roots, suite)
+    results = _results(roots, suite, console)
     published = published_of(suite or (results[0].suite if results else ""))
     if results or not published:
         show_table(results, protocol=protocol, tasks=tasks, console=console)
@@ -93,13 +93,19 @@ def build(roots: list[Path], out: Path, tasks: Tasks = None, suite: str | None =
     return build_report(_results(roots, suite), out, tasks)
 
 
-def _results(roots: list[Path], suite: str | None) -> list[Any]:
-    """The results of one suite, or of all; the folder of one's own runs need not be there to see what was published."""
-    from leaderboard.results import load_results
+def _results(roots: list[Path], suite: str | None, console: Console | None = None) -> list[Any]:
+    """The results of one suite, or of all, without tuned rows, which are named.
+
+    The folder of one's own runs need not be there to see what was published.
+    """
+    from leaderboard.rows import fixed_results
 
     if suite is not None and roots == [Path("runs")] and not roots[0].exists():
         return []
-    return [result for result in load_results(*roots) if suite in (None, result.suite)]
+    results, left_out = fixed_results(roots, suite)
+    if left_out:
+        (console or Console()).print(left_out, highlight=False, markup=False, soft_wrap=True)
+    return results
 
 
 def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:

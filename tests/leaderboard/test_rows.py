@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dabs.results
+from dabs.cli.board import main as board
 from dabs.errors import DabsError, RequestError
 from dabs.home import sha256_file
 from leaderboard.rows import Row, load_rows, refuse_twins, slugs
@@ -87,6 +89,28 @@ def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"'Ours'.*without a submission"):
         load_rows(tmp_path)
     refuse_twins([Row(name="a", placed=()), Row(name="b", placed=())])
+
+
+def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = tmp_path / "in", tmp_path / "out.csv"
+    write(root / "shed", [make(), make(seed=1)])
+    for name in ("mine", "yours"):  # two strangers, one class name
+        submit(root / name, [make(algorithm="Mine"), make(algorithm="Mine", task="side")])
+    submit(root / "slow", [make(algorithm="Mine", score=0.9)], **TUNED)
+    for words in (["show"], ["build", "--out", str(tmp_path / "page.html")], ["export", "--out", str(out)]):
+        board([*words, "--results", str(root)])
+        said = capsys.readouterr().out
+        assert said.count("left out, tuned") == 1
+        assert said.count("slow") == 1
+    with pytest.warns(UserWarning, match=r"left out, tuned.*: slow"):
+        found = dabs.results.frame(root)
+    assert list(found.algorithm) == ["mine", "shed", "shed", "yours", "mine", "yours"]
+    assert out.read_text().count("\n") == 1 + len(found)
+    page = (tmp_path / "page.html").read_text()
+    assert "yours" in page
+    assert "slow" not in page
 
 
 @pytest.mark.parametrize(
