@@ -34,9 +34,12 @@ class Placed:
         Raises:
             DabsError: the file is there but is not what the result says.
         """
-        if self.path is None or not (self.path.parent / self.result.predictions.file).exists():
-            return None
-        return read_predictions(self.path)
+        return read_predictions(self.path) if self.path is not None and self.has_predictions else None
+
+    @property
+    def has_predictions(self) -> bool:
+        """Whether their file is there; it may still be damaged."""
+        return self.path is not None and (self.path.parent / self.result.predictions.file).exists()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -224,6 +224,13 @@ def test_groups_are_resampled_when_given(write: Writer) -> None:
     assert (grouped.resampled, grouped.pairs[0].tasks[0].covers) == ("groups", "seeds and groups")
 
 
+def test_groups_without_predictions_are_refused(write: Writer) -> None:
+    a, b = write("better", 0.8), write("worse", 0.5)
+    next(b.rglob("word.linear.predictions.npz")).unlink()
+    with pytest.raises(RequestError, match=r"worse has none for speech/word\. .*leave out --by-group"):
+        compare([str(a), str(b)], resamples=200, groups=lambda key, suite, sha: np.arange(N) // 30)
+
+
 def test_sources_are_told_apart(write: Writer, tmp_path: Path) -> None:
     a, b = write("better", 0.8), write("worse", 0.5)
     assert [one.name for one in contestants_of([str(tmp_path)], "linear")] == ["better", "worse"]
