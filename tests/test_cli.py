@@ -204,6 +204,23 @@ def test_errors_are_one_paragraph(toy, tmp_path, monkeypatch, capsys, words, cod
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("build", ("--protocol", "knn")),
+        ("export", ("--protocol", "linear")),
+        ("show", ("--out", "x")),
+        ("show", ("--format", "csv")),
+        ("build", ("--format", "csv")),
+    ],
+)
+def test_the_leaderboard_refuses_options_of_another_action(action, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").mkdir()
+    assert call("leaderboard", action, *words) == 2
+    assert f"has no use for {words[0]}" in " ".join(capsys.readouterr().err.split())
+
+
 def test_debug_shows_the_traceback(capsys):
     assert call("eval", "nowhere", "--debug") == 1
     assert "Traceback" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
+from dabs.errors import RequestError
 from dabs.registry import Suite
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
@@ -22,10 +23,14 @@ class BoardOptions:
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     suite: Suite | None = None  # results of this suite only, with what was published on it; default: of all there are
     store: str = ""  # fsspec URL of a shared store, whose results are fetched into the first of the folders
-    protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
+    protocol: Literal["linear", "knn", "finetune"] | None = None  # show: of which protocol; default: linear
     # build: a file that ends in .html (the report; the default) or a folder (the site). export: a file or folder
     out: Path | None = None
-    format: Literal["csv", "every-eval-ever"] = "csv"  # what to export: a table, or records of the shared schema 0.3
+    # export: a table, or records of the shared schema 0.3; default: csv
+    format: Literal["csv", "every-eval-ever"] | None = None
+
+
+OF_ACTIONS = {"protocol": ("show",), "out": ("build", "export"), "format": ("export",)}
 
 
 def main(arguments: list[str]) -> int | None:
@@ -35,6 +40,12 @@ def main(arguments: list[str]) -> int | None:
 
         return verify(arguments[1:])
     options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
+    for name, actions in OF_ACTIONS.items():
+        if getattr(options, name) is not None and options.action not in actions:
+            raise RequestError(
+                f"`dabs leaderboard {options.action}` has no use for --{name}; it belongs to {' and '.join(actions)}. "
+                "Leave it out."
+            )
     if options.store:
         from dabs.store import Store
 
@@ -42,11 +53,11 @@ def main(arguments: list[str]) -> int | None:
         for run in store.runs():
             store.fetch(run, results_only=True)
     if options.action == "show":
-        show(list(options.results), protocol=options.protocol, suite=options.suite)
+        show(list(options.results), protocol=options.protocol or "linear", suite=options.suite)
         return None
     roots, out = list(options.results), options.out or Path("report.html")
     if options.action == "export":
-        where = f"export: {export(roots, options.format, options.out, options.suite).resolve()}"
+        where = f"export: {export(roots, options.format or 'csv', options.out, options.suite).resolve()}"
     elif out.suffix == ".html":
         where = f"report: {build(roots, out, suite=options.suite).resolve()}"
     else:
