@@ -20,7 +20,7 @@ from dabs.errors import DabsError, RequestError
 from dabs.home import read_json, sha256_file, write_json
 from dabs.run import PretrainConfig
 from leaderboard.doc_tables import update
-from leaderboard.results import npz_bytes, read_predictions
+from leaderboard.results import load_results, npz_bytes, read_predictions
 from leaderboard.rules import Rules
 from leaderboard.submission import load_submission
 from leaderboard.verify import problems
@@ -434,13 +434,16 @@ def test_verify_speaks_and_exits(submitted, made, monkeypatch, capsys):
     assert "algorithm.py is missing" in capsys.readouterr().out
 
 
-def test_reproduce_gives_the_same_numbers(submitted, tmp_path):
-    wanted = ReproduceOptions(submission=submitted, cell=("toy/shade",), seed=1, trust=True, out=tmp_path / "again")
+def test_reproduce_gives_the_same_numbers_and_leaves_runs_alone(submitted, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made.runs, "runs/lite/MyIdea")
+    wanted = ReproduceOptions(submission=submitted, cell=("toy/shade",), seed=1, trust=True)
     submission, results = load_submission(submitted)
     (again,) = reproduce(wanted, submission, chosen(wanted, results))
     assert again.verdict == "equal"
     assert again.weights_equal
     assert again.stated.seed == 1
+    assert len(load_results(Path("runs"))) == len(results)
 
 
 def test_reproduce_says_when_a_score_does_not_hold(submitted, tmp_path, capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 
 from dabs.errors import RequestError
 from leaderboard.aggregate import build_table, ordered, protocols_of
-from tests.leaderboard.conftest import altered, make, make_suite
+from leaderboard.schema import Result
+from tests.leaderboard.conftest import alter, altered, make, make_payload, make_suite
 
 
 def test_a_cell_summarises_its_seeds() -> None:
@@ -175,6 +178,16 @@ def test_the_interval_of_a_mean_adds_in_quadrature() -> None:
     assert table.overall_interval("shed") == table.domain_interval("shed", "sensor")
     assert table.domain_interval("emix", "sensor") is None
     assert table.overall_interval("emix") is None
+
+
+def test_intervals_of_tasks_on_the_same_examples_add() -> None:
+    changes = {"exercise": (0.50, "a"), "side": (0.70, "a"), "tempo": (0.60, "b")}
+    results = []
+    for task, (score, split) in changes.items():
+        payload = alter(make_payload(task=task, score=score), "interval", _interval(score - 0.03, score + 0.04))
+        results.append(Result.model_validate_json(json.dumps(alter(payload, "data.split_sha256.test", split * 64))))
+    low, high = build_table(results, "linear").domain_interval("shed", "sensor") or (0, 0)
+    assert (0.6 - low, high - 0.6) == pytest.approx((math.hypot(0.06, 0.03) / 3, math.hypot(0.08, 0.04) / 3))
 
 
 @given(st.lists(st.tuples(st.floats(0.2, 0.8), st.floats(0, 0.1), st.floats(0, 0.1)), min_size=1, max_size=6))
