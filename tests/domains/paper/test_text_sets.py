@@ -205,6 +205,34 @@ def test_only_fields_that_a_csv_writer_has_quoted_are_unquoted(tmp_path):
     assert found == ['He said "no" twice.', *fields[1:]]
 
 
+def test_the_real_files_of_mrpc_begin_with_a_byte_order_mark(paper_sample, tmp_path):
+    official = paper_sample("glue") / "glue_data" / "MRPC" / "msr_paraphrase_train.txt"
+    assert official.read_bytes().startswith(b"\xef\xbb\xbf")
+    (tmp_path / "glue_data" / "MRPC").mkdir(parents=True)
+    for name in ("train.tsv", "dev.tsv"):
+        (tmp_path / "glue_data" / "MRPC" / name).symlink_to(official)
+    mrpc = next(glue for glue in GLUE if glue.name == "mrpc")
+    assert len(mrpc.read(tmp_path, TRAIN)) == 4076
+    assert {sentence.label for sentence in mrpc.read(tmp_path, VALIDATION)} == {0, 1}
+
+
+def test_a_lone_carriage_return_is_text(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b"x\ty\r\none\rtwo\t1\r\n\r\nthree\t2")
+    assert list(read_tsv(tmp_path / "a.tsv")) == [{"x": "one\rtwo", "y": "1"}, {"x": "three", "y": "2"}]
+
+
+def test_a_block_without_a_row_of_its_own_is_left_out(text_files, monkeypatch):
+    monkeypatch.setattr(_sentences, "BLOCK", 2)
+    tokenizer = text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json"
+    tested = [Sentence(texts=(f"the {word}",), label=0) for word in ("film", "game")]
+    other = [Sentence(texts=(text,), label=0) for text in ("in a year", "of the city")]
+    splits = {TEST: tested, VALIDATION: other[:1], TRAIN: tested + other[1:]}
+    found = list(_sentences.sentence_rows("t", splits, tokenizer, 8, lambda line: None))
+    assert [(rows.split, len(rows.group)) for rows in found] == [(TEST, 2), (VALIDATION, 1), (TRAIN, 1)]
+    with pytest.raises(BuildError, match="t: all of its train split reads as what is tested"):
+        list(_sentences.sentence_rows("t", splits | {TRAIN: tested}, tokenizer, 8, lambda line: None))
+
+
 def test_missing_text_says_what_to_do(raw, monkeypatch):
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     domain = find_domain("english_text", "paper")
