@@ -118,6 +118,16 @@ def test_verify_covers_every_part_that_is_there(parted):
     assert verify(parted) == ["parted/shade/words.txt: missing or not what was written"]
 
 
+def test_comparing_by_group_reads_the_manifest_of_the_part(parted):
+    from leaderboard.groups import groups_of
+
+    prepare(parted, quiet, datasets=("shade",))
+    sha256 = manifest_of(parted, "shade")["splits"]["shade/test"]["sha256"]
+    assert len(set(groups_of(("parted", "shade"), "paper", sha256).tolist())) == 60
+    with pytest.raises(RequestError, match="is not what the results were made on"):
+        groups_of(("parted", "shade"), "paper", "other")
+
+
 def test_parts_must_be_the_datasets_of_the_domain(parted):
     with pytest.raises(DabsError, match="its parts must be"):
         units_of(replace(parted, parts=parted.parts[:-1]))
