@@ -13,7 +13,7 @@ from dabs.errors import DabsError
 from dabs.prepared import manifest_of, prepare, read_columns
 from dabs.registry import find_domain
 from domains.paper import _sentences
-from domains.paper._hub import load_tokenizer
+from domains.paper._hub import HubFiles, load_tokenizer
 from domains.paper._sentences import Sentence, carve, read_tsv, splits_of
 from domains.paper.english_text import GLUE
 from domains.paper.multilingual_text import LANGUAGES
@@ -231,6 +231,27 @@ def test_a_block_without_a_row_of_its_own_is_left_out(text_files, monkeypatch):
     assert [(rows.split, len(rows.group)) for rows in found] == [(TEST, 2), (VALIDATION, 1), (TRAIN, 1)]
     with pytest.raises(BuildError, match="t: all of its train split reads as what is tested"):
         list(_sentences.sentence_rows("t", splits | {TRAIN: tested}, tokenizer, 8, lambda line: None))
+
+
+def test_half_of_the_parts_of_a_split_is_not_the_split(raw, tmp_path, monkeypatch):
+    files = HubFiles(
+        name="wikitext", repo="Salesforce/wikitext", patterns=("103/train-*.parquet", "103/valid-*.parquet")
+    )
+    cached = tmp_path / "cached" / "103"
+    for folder in (raw / "wikitext" / "103", cached):
+        folder.mkdir(parents=True)
+        for name in ("train-00000-of-00002.parquet", "valid-00000-of-00001.parquet"):
+            (folder / name).touch()
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(DabsError, match=r"raw/wikitext lacks train-00001-of-00002\.parquet"):
+        files.fetch(raw, print)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *words, **options: str(cached.parent))
+    with pytest.raises(DabsError, match=r"the cached copy .*cached lacks train-00001-of-00002\.parquet"):
+        files.fetch(raw, print)
+    (cached / "train-00001-of-00002.parquet").touch()
+    assert files.fetch(raw, print) == cached.parent
+    (raw / "wikitext" / "103" / "train-00001-of-00002.parquet").touch()
+    assert files.fetch(raw, print) == raw / "wikitext"
 
 
 def test_missing_text_says_what_to_do(raw, monkeypatch):
