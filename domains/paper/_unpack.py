@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import lzma
 import stat
+import struct
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from dabs.errors import DabsError
 from domains.paper._download import check_space, full_disk
+
+# what the libraries raise on damaged bytes; BadGzipFile is an OSError too
+DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    NotImplementedError,
+    EOFError,
+    FileNotFoundError,
+)
 
 
 def unpack(archive: Path, folder: Path, inner: str = "") -> None:
@@ -37,7 +54,7 @@ def unpack(archive: Path, folder: Path, inner: str = "") -> None:
                 f"{archive} holds a member that is not safe to unpack: {error}. Nothing of it was unpacked. Delete it "
                 "and get the publisher's own file."
             ) from error
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, FileNotFoundError) as error:
+        except DAMAGED as error:
             raise DabsError(
                 f"{archive} cannot be unpacked ({type(error).__name__}: {error}); it is damaged or cut short. Delete "
                 "it and run the same command again."
@@ -59,6 +76,8 @@ def _extract(archive: Path, folder: Path) -> None:
     else:
         with tarfile.open(archive) as opened_tar:
             opened_tar.extractall(folder, filter="data")
+            while opened_tar.fileobj and opened_tar.fileobj.read(1 << 20):
+                pass  # gzip compares its checksum at its end, which lies behind the end of the tar file
 
 
 def _check_members(members: list[zipfile.ZipInfo], folder: Path) -> None:

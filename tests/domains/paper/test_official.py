@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 from dabs.errors import DabsError
 from domains.paper import _download
 from domains.paper._official import Archive, OfficialFiles
+from domains.paper._unpack import unpack
 
 NOISE = os.urandom(3 << 20)  # does not compress, and is more than one piece of a download
 
@@ -122,7 +124,7 @@ def test_a_connection_cut_in_the_middle_goes_on_from_there(raw, served, dtd):
     first, *others = served.seen["/dtd.tar.gz"]
     starts = [int(wanted.removeprefix("bytes=").rstrip("-")) for wanted in others]
     assert first == ""
-    assert [start // 100_000 for start in starts] == [14, 20]  # cut at 1.5 MB and 0.7 MB later, in whole pieces
+    assert starts == [1_500_000, 2_200_000]  # every byte that came is kept
     assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
 
 
@@ -223,6 +225,41 @@ def test_a_busy_server_is_asked_again(raw, served, dtd, monkeypatch):
     assert files_below(raw / "dtd") == WHOLE
 
 
+def test_an_archive_that_the_server_calls_encoded_is_kept_as_it_was_sent(raw, served, dtd, monkeypatch):
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    served.encoding["/dtd.tar.gz"] = "x-gzip"
+    served.cut_after["/dtd.tar.gz"] = [1_500_000]
+    dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) == 2
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_a_server_that_refuses_to_go_on_is_given_up(raw, served, dtd, monkeypatch):
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    served.cut_after["/dtd.tar.gz"] = [1_500_000] * 40
+    served.refuse.add("/dtd.tar.gz")
+    with pytest.raises(DabsError, match=r"dtd\.tar\.gz cannot be downloaded"):
+        dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) < 12
+
+
+def test_a_download_whose_answer_breaks_off_in_a_chunk_is_asked_for_again(raw, served, dtd, monkeypatch):
+    import urllib3
+
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    receive, calls = _download._receive, []
+
+    def broken_once(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise urllib3.exceptions.ProtocolError("Connection broken")
+        return receive(*arguments)
+
+    monkeypatch.setattr(_download, "_receive", broken_once)
+    dtd.fetch(raw, quiet)
+    assert files_below(raw / "dtd") == WHOLE
+
+
 def test_no_server_at_all(raw, dtd, served, monkeypatch):
     monkeypatch.setattr(_download, "WAIT", 0.001)
     gone = OfficialFiles(name="gone", expects=("x",), archives=(Archive(url="http://127.0.0.1:1/x.zip"),))
@@ -251,6 +288,29 @@ def test_a_damaged_archive_is_named_and_nothing_of_it_is_there(raw, served):
     with pytest.raises(DabsError, match=r"a\.tar\.gz cannot be unpacked"):
         cut.fetch(raw, quiet)
     assert not (raw / "cut" / "first.txt").exists()
+
+
+TEXT = "".join(random.Random(1).choices("abcdefgh ", k=200_000)).encode()
+
+
+def deflated(kind: str) -> bytes:
+    """An archive of TEXT, compressed."""
+    if kind == "tar.gz":
+        return tar_of({"words": TEXT})
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("words", TEXT)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["tar.gz", "zip"])
+@pytest.mark.parametrize("place", [35, 5_000, 60_000, -8])  # no deflate stream; it ends; other text; gzip's checksum
+def test_an_archive_whose_bytes_have_changed_is_refused(tmp_path, kind, place):
+    content = bytearray(deflated(kind))
+    content[place : place + 40 if place > 0 else None] = b"\xff" * (40 if place > 0 else -place)
+    (tmp_path / f"a.{kind}").write_bytes(content)
+    with pytest.raises(DabsError, match=rf"a\.{kind} (cannot be unpacked|holds a member that is not safe)"):
+        unpack(tmp_path / f"a.{kind}", tmp_path / "out")
+    assert not files_below(tmp_path / "out")
 
 
 def test_an_archive_inside_an_archive(raw, served):
