@@ -60,7 +60,7 @@ def download(url: str, path: Path, checksum: str, progress: Progress, stop: thre
                 raise DabsError(
                     f"{url} cannot be downloaded: the server answers {error.response.status_code} "
                     f"{error.response.reason}. The file may have moved; look for {path.name} at its publisher, put it "
-                    f"at {path} and run the same command again."
+                    f"at {path} (or what is in it into {path.parent}) and run the same command again."
                 ) from error
             reason = f"the server answers {error.response.status_code}"
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

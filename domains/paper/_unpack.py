@@ -16,6 +16,7 @@ from pathlib import Path
 from dabs.errors import DabsError
 from domains.paper._download import check_space, full_disk
 
+UNPACKING = ".unpack-"  # begins the name of the folder in which an archive is taken apart
 # what the libraries raise on damaged bytes; BadGzipFile is an OSError too
 DAMAGED = (
     tarfile.TarError,
@@ -30,19 +31,20 @@ DAMAGED = (
 )
 
 
-def unpack(archive: Path, folder: Path, inner: str = "") -> None:
+def unpack(archive: Path, folder: Path, inner: str = "", *, note: Path | None = None) -> None:
     """Take a zip or tar file apart into `folder`, all of it or nothing.
 
     Args:
         archive: kept as it is.
         folder: made where it is not; files of the same name are replaced.
         inner: a member that is an archive too and is taken apart in the place where it lies.
+        note: an empty file that is made before the first member is moved in; the caller removes it.
 
     Raises:
         DabsError: not an archive, damaged, a member that is a link or lands outside the folder, or a full disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unpack-") as temporary:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=UNPACKING) as temporary:
         place = Path(temporary)
         try:
             _extract(archive, place)
@@ -63,6 +65,9 @@ def unpack(archive: Path, folder: Path, inner: str = "") -> None:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise full_disk(folder, error) from error
             raise DabsError(f"{archive} cannot be unpacked into {folder}: {error}.") from error
+        if note:
+            note.parent.mkdir(exist_ok=True)
+            note.touch()
         _merge(place, folder)
 
 
