@@ -49,6 +49,28 @@ class SplitWriter:
         return {"rows": self.rows, "sha256": self.data.hexdigest(), "split_sha256": self.groups.hexdigest()}
 
 
+def hashes_of(path: Path) -> dict[str, Any]:
+    """What `SplitWriter.close` gave when the file was written, computed from the file as it is now.
+
+    It is read a batch at a time, because a split may be larger than memory.
+
+    Raises:
+        OSError, ValueError: the file cannot be read; pyarrow's own errors are among them.
+    """
+    import pyarrow as pa
+
+    data, groups, rows = hashlib.sha256(), hashlib.sha256(), 0
+    with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as batches:
+        for batch in batches:
+            batch.validate(full=True)  # offsets of strings that point elsewhere would be followed
+            table = pa.Table.from_batches([batch])
+            columns = {name: array_of(table.column(name)) for name in table.column_names}
+            group = columns.pop("group").tolist()
+            update_hashes(data, groups, columns, group)
+            rows += len(group)
+    return {"rows": rows, "sha256": data.hexdigest(), "split_sha256": groups.hexdigest()}
+
+
 def _arrow_array(x: np.ndarray) -> pa.Array:
     import pyarrow as pa
 

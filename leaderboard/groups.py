@@ -23,7 +23,7 @@ def groups_of(key: Key, suite: str, sha256: str) -> np.ndarray:
     from dabs.registry import find_domain
 
     domain = find_domain(key[0], suite)
-    found = manifest_of(domain)["splits"].get(f"{key[1]}/test", {}).get("sha256")
+    found = manifest_of(domain, key[1])["splits"].get(f"{key[1]}/test", {}).get("sha256")
     if found != sha256:
         raise RequestError(
             f"the prepared data of {key[0]}/{key[1]} is not what the results were made on (test split {found}, the "

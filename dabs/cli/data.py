@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
         Console().print(status_table(domains))
         return 0
     if options.action == "verify":
-        return verify_all(domains)
+        return verify_all(domains, named=bool(options.domains))
     prepare_all(domains, options.tasks, force=options.force)
     return 0
 
@@ -95,17 +95,33 @@ def status_table(domains: list[Domain]) -> Table:
     return table
 
 
-def verify_all(domains: list[Domain]) -> int:
-    """Compare every split with its manifest and print the verdict; gives the exit code."""
-    from dabs.prepared import verify
+def verify_all(domains: list[Domain], *, named: bool) -> int:
+    """Compare every split with its manifest, print the verdict and how to build what has changed; gives the exit code.
 
-    console, wrong = Console(), 0
+    Args:
+        domains: which.
+        named: whether the user named them; one that is not prepared is then an error, else it is passed over.
+
+    Raises:
+        DabsError: some that were named are not prepared; it is raised when all were tried.
+    """
+    from dabs.prepared import units_of, verify
+
+    console, commands, missing = Console(soft_wrap=True), [], []
     for domain in domains:
-        lines = verify(domain)
-        wrong += len(lines)
+        try:
+            lines = verify(domain)
+        except DabsError as error:
+            console.print(f"{domain.name}: not prepared", highlight=False)
+            missing.append(str(error))
+            continue
         console.print(f"{domain.name}: {'as prepared' if not lines else 'CHANGED'}", highlight=False)
         for line in lines:
-            console.print(f"  {line}", highlight=False)
-    if wrong:
-        console.print("Run `dabs data prepare --force DOMAIN` to build the changed data again.", highlight=False)
-    return 1 if wrong else 0
+            console.print(f"  {line}", highlight=False, markup=False)
+        changed = [u for u in units_of(domain) if any(x.startswith(f"{'/'.join(u.name.split())}/") for x in lines)]
+        commands += [f"  {unit.command} --force" for unit in changed]
+    if commands:
+        console.print("\n".join(["To build what has changed again:", *commands]), highlight=False, markup=False)
+    if missing and named:
+        raise DabsError("\n\n".join(missing))
+    return 1 if commands else 0

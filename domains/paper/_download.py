@@ -45,11 +45,12 @@ def download(url: str, path: Path, checksum: str, progress: Progress, stop: thre
         Stopped: `stop` was set.
     """
     import requests
+    import urllib3
 
     part, failures = path.with_name(f"{path.name}.part"), 0
     path.parent.mkdir(parents=True, exist_ok=True)
+    most = _size(part)
     while True:
-        before = _size(part)
         try:
             if _receive(url, part, progress, stop):
                 break
@@ -59,14 +60,15 @@ def download(url: str, path: Path, checksum: str, progress: Progress, stop: thre
                 raise DabsError(
                     f"{url} cannot be downloaded: the server answers {error.response.status_code} "
                     f"{error.response.reason}. The file may have moved; look for {path.name} at its publisher, put it "
-                    f"at {path} and run the same command again."
+                    f"at {path} (or what is in it into {path.parent}) and run the same command again."
                 ) from error
             reason = f"the server answers {error.response.status_code}"
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise full_disk(path.parent, error) from error
             reason = f"{type(error).__name__}: {error}"
-        failures = 0 if _size(part) > before else failures + 1
+        # more than ever, so that a part that is refused and fetched again counts as no progress
+        most, failures = (_size(part), 0) if _size(part) > most else (most, failures + 1)
         if failures >= ATTEMPTS:
             raise DabsError(
                 f"{url} cannot be downloaded: {reason}. {_size(part):,} bytes are kept in {part}; check the network "
@@ -102,7 +104,8 @@ def _receive(url: str, part: Path, progress: Progress, stop: threading.Event) ->
         write_json(note, {"validator": validator, "total": total})
         with open(part, "ab" if start else "wb") as handle:
             done = start
-            for piece in answer.iter_content(CHUNK):
+            # as sent: servers label a .tgz as "Content-Encoding: x-gzip", and `iter_content` would unpack it
+            for piece in answer.raw.stream(CHUNK, decode_content=False):
                 handle.write(piece)
                 done += len(piece)
                 progress(part.name.removesuffix(".part"), done, total)

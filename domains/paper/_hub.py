@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -47,7 +48,7 @@ class HubFiles:
             DabsError: no local copy, and the hub (or its cache, where HF_HUB_OFFLINE is set) does not have it.
         """
         root = raw_home() / self.name
-        if any(_all_match(root, layout) for layout in (self.patterns, *self.layouts)):
+        if any(not lacking(root, layout) for layout in (self.patterns, *self.layouts)):
             return root
         say(f"fetching {self.repo} from the hub")
         from huggingface_hub import snapshot_download
@@ -56,13 +57,16 @@ class HubFiles:
             found = Path(str(snapshot_download(self.repo, repo_type="dataset", allow_patterns=list(self.patterns))))
         except Exception as error:  # the hub's client raises its own, the HTTP library's and the system's
             raise self._unreachable(root, _first_line(error)) from error
-        if not _all_match(found, self.patterns):  # an older snapshot, kept by another task of the same repository
-            raise self._unreachable(root, f"the cached copy {found} has not all of it")
+        if absent := lacking(found, self.patterns):  # an older snapshot, kept by another task of the same repository
+            raise self._unreachable(root, f"the cached copy {found} lacks {', '.join(absent)}")
         return found
 
     def _unreachable(self, root: Path, reason: str) -> DabsError:
         layouts = "\n".join(f"  {', '.join(layout)}" for layout in (self.patterns, *self.layouts))
         wanted = " ".join(f"--include '{pattern}'" for pattern in self.patterns)
+        absent = lacking(root, self.patterns)
+        if root.is_dir() and set(absent) - set(self.patterns):  # a part of a pattern's files is there
+            reason = f"{reason}; {root} lacks {', '.join(absent)}"
         return DabsError(
             f"{self.repo} cannot be had from the Hugging Face hub: {reason}.\n"
             f"Where there is a network: hf download {self.repo} --repo-type dataset {wanted} --local-dir {root}\n"
@@ -183,8 +187,18 @@ def read_parquet(root: Path, pattern: str) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
 
 
-def _all_match(root: Path, patterns: Sequence[str]) -> bool:
-    return root.is_dir() and all(next(root.glob(pattern), None) is not None for pattern in patterns)
+SHARD = re.compile(r"(.+-)(\d+)(-of-(\d+)\b.*)")  # "train-00000-of-00002.parquet"
+
+
+def lacking(root: Path, patterns: Sequence[str]) -> list[str]:
+    """What is not there: patterns without a file, and files whose neighbours say that there must be more of them."""
+    absent = []
+    for pattern in patterns:
+        names = {path.name for path in root.glob(pattern) if path.is_file()}
+        shards = [found for found in map(SHARD.fullmatch, sorted(names)) if found]
+        wanted = [f"{s[1]}{i:0{len(s[2])}}{s[3]}" for s in shards for i in range(int(s[4]))]
+        absent += [name for name in dict.fromkeys(wanted) if name not in names] if names else [pattern]
+    return absent
 
 
 def _first_line(error: BaseException) -> str:

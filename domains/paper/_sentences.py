@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -39,17 +38,20 @@ def read_tsv(path: Path, columns: tuple[str, ...] = ()) -> Iterator[dict[str, st
     """The rows of a tab-separated file; rows that are cut short are left out, as on the hub.
 
     The official files do not quote fields, and sentences hold single quotes; many copies were written again by a CSV
-    writer, which doubled them: only a field that can come from nothing else is taken out of its quotes.
+    writer, which doubled them: only a field that can come from nothing else is taken out of its quotes. A sentence may
+    hold a lone carriage return, at which `csv` gives up, so lines are cut at tabs here. MRPC's files begin with a
+    byte-order mark.
 
     Args:
         path: with a first line of column names, unless `columns` are given.
         columns: the names of the columns of a file without them.
     """
-    with open(path, encoding="utf-8", newline="") as handle:
-        # every sentence is on one line; `csv` alone would also break at a lone carriage return
-        lines = (line.rstrip("\r\n") for line in handle.read().split("\n"))
-        reader = csv.DictReader(lines, list(columns) or None, delimiter="\t", quoting=csv.QUOTE_NONE)
-        yield from ({k: _unquoted(v) for k, v in row.items()} for row in reader if None not in row.values())
+    with open(path, encoding="utf-8-sig", newline="") as handle:
+        rows = (line.rstrip("\r").split("\t") for line in handle.read().split("\n") if line.rstrip("\r"))
+    names = columns or tuple(next(rows, ()))
+    for fields in rows:
+        if len(fields) >= len(names):
+            yield {name: _unquoted(field) for name, field in zip(names, fields, strict=False)}
 
 
 def _unquoted(field: str) -> str:
@@ -117,13 +119,11 @@ def sentence_rows(
     """Encoded blocks of every split; the group of a row is a hash of its texts, the label a class or a score.
 
     Raises:
-        BuildError: a split is empty.
+        BuildError: a split is empty, or all of it stands in a stricter one.
     """
-    seen: set[bytes] = (
-        set()
-    )  # rows of the stricter splits: other texts may become equal by the cut or by unknown pieces
+    seen: set[bytes] = set()  # rows of the stricter splits: other texts may become equal by the cut
     for split in (TEST, VALIDATION, TRAIN):
-        sentences, shown = splits[split], set[bytes]()
+        sentences, shown, left = splits[split], set[bytes](), 0
         if not sentences:
             raise BuildError(f"{dataset}: its {split} split is empty. The files are not those of the whole dataset.")
         say(f"encoding {dataset} {split}, {len(sentences):,} rows")
@@ -136,7 +136,14 @@ def sentence_rows(
             raw = [row.tobytes() for row in ids]
             kept = [i for i, row in enumerate(raw) if row not in seen]
             shown.update(raw)
+            left += len(kept)
+            if not kept:
+                continue
             group = [group[i] for i in kept]
             yield Rows(dataset=dataset, split=split, inputs=(ids[kept],), label=label[kept], group=group)
+        if not left:
+            raise BuildError(
+                f"{dataset}: all of its {split} split reads as what is tested or selected on. Get it again."
+            )
         if split != TRAIN:
             seen |= shown

@@ -11,54 +11,50 @@ from dabs.dataset import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Work
 from dabs.specs import Tokens
 from domains.paper import _captions as captions
 from domains.paper._hub import BERT, encode
-from domains.paper._official import Archive, OfficialFiles
+from domains.paper._official import Archive, OfficialFiles, given
 from domains.paper._pictures import SPECS, coco_resized
 from domains.paper._rows import Item, Listing, rows
 
 LENGTH = 32  # tokens
 _COCO = "http://images.cocodataset.org"
 _VQA = "https://s3.amazonaws.com/cvmlp/vqa/mscoco/vqa"
-COCO = OfficialFiles(
-    name="mscoco",
-    expects=(
-        "annotations/captions_train2017.json",
-        "annotations/captions_val2017.json",
-        "train2017/*.jpg",
-        "val2017/*.jpg",
-    ),
-    archives=(
-        Archive(url=f"{_COCO}/zips/train2017.zip", size=19_336_861_798),
-        Archive(url=f"{_COCO}/zips/val2017.zip", size=815_585_330),
-        Archive(url=f"{_COCO}/annotations/annotations_trainval2017.zip", size=252_907_541, unpacked=820_000_000),
+_COCO_ARCHIVES = (
+    Archive(url=f"{_COCO}/zips/train2017.zip", size=19_336_861_798, gives=("train2017/*.jpg",)),
+    Archive(url=f"{_COCO}/zips/val2017.zip", size=815_585_330, gives=("val2017/*.jpg",)),
+    Archive(
+        url=f"{_COCO}/annotations/annotations_trainval2017.zip",
+        size=252_907_541,
+        unpacked=820_000_000,
+        gives=("annotations/captions_train2017.json", "annotations/captions_val2017.json"),
     ),
 )
+COCO = OfficialFiles(name="mscoco", expects=given(_COCO_ARCHIVES), archives=_COCO_ARCHIVES)
 # to know which pictures were learned from, the pictures of 2017 are not needed
 COCO_CAPTIONS = OfficialFiles(
     name="mscoco", expects=("annotations/captions_train2017.json",), archives=COCO.archives[2:]
 )
-VQA = OfficialFiles(
-    name="vqa",
-    expects=tuple(
-        f"coco-vqa/{pattern.format(subset)}"
-        for subset in ("train2014", "val2014")
-        for pattern in (
-            "annotations/captions_{}.json",
-            "mscoco_{}_annotations.json",
-            "MultipleChoice_mscoco_{}_questions.json",
-            "{}/*.jpg",
-        )
+
+
+def _vqa(url: str, *gives: str, size: int = 0) -> Archive:
+    return Archive(url=url, size=size, into="coco-vqa", gives=tuple(f"coco-vqa/{pattern}" for pattern in gives))
+
+
+_VQA_ARCHIVES = (
+    _vqa(f"{_COCO}/zips/train2014.zip", "train2014/*.jpg", size=13_510_573_713),
+    _vqa(f"{_COCO}/zips/val2014.zip", "val2014/*.jpg", size=6_645_013_297),
+    _vqa(
+        f"{_COCO}/annotations/annotations_trainval2014.zip",
+        "annotations/captions_train2014.json",
+        "annotations/captions_val2014.json",
+        size=252_872_794,
     ),
-    archives=(
-        Archive(url=f"{_COCO}/zips/train2014.zip", size=13_510_573_713, into="coco-vqa"),
-        Archive(url=f"{_COCO}/zips/val2014.zip", size=6_645_013_297, into="coco-vqa"),
-        Archive(url=f"{_COCO}/annotations/annotations_trainval2014.zip", size=252_872_794, into="coco-vqa"),
-        *(
-            Archive(url=f"{_VQA}/{kind}_{subset}_mscoco.zip", into="coco-vqa")
-            for kind in ("Annotations", "Questions")
-            for subset in ("Train", "Val")
-        ),
+    *(_vqa(f"{_VQA}/Annotations_{s}_mscoco.zip", f"mscoco_{s.lower()}2014_annotations.json") for s in ("Train", "Val")),
+    *(
+        _vqa(f"{_VQA}/Questions_{s}_mscoco.zip", f"MultipleChoice_mscoco_{s.lower()}2014_questions.json")
+        for s in ("Train", "Val")
     ),
 )
+VQA = OfficialFiles(name="vqa", expects=given(_VQA_ARCHIVES), archives=_VQA_ARCHIVES)
 
 
 def _shown(workspace: Workspace, dataset: str, found: Listing, side: int) -> Iterator[Rows]:

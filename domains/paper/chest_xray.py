@@ -51,7 +51,7 @@ Without test_list.txt a fifth of the patients is tested, chosen by hash; with it
 
 
 def _table(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
 
 

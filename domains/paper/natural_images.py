@@ -9,13 +9,13 @@ from pathlib import Path
 from dabs.dataset import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from domains.paper import _picture_sets as sets
 from domains.paper._classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
-from domains.paper._official import Archive, OfficialFiles
+from domains.paper._official import Archive, OfficialFiles, given
 from domains.paper._pictures import SPECS, resized
 from domains.paper._rows import Listing, rows, task_rows
 
 IMAGENET = OfficialFiles(
     name="imagenet",
-    expects=("train/*", "val*/*"),
+    expects=("train/n*/*.JPEG", "val*/*"),
     steps="""
 ImageNet-1k (ILSVRC2012) is given out after registration:
   1. Sign up at https://image-net.org/download-images and accept the terms (non-commercial research and education).
@@ -76,40 +76,47 @@ DTD = OfficialFiles(
     ),
 )
 _SIGNS = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final"
-GTSRB = OfficialFiles(
-    name="gtsrb",
-    expects=("GTSRB/Final_Training/Images/*/*.ppm", "GTSRB/Final_Test/Images/*.ppm", "GT-final_test.csv"),
-    archives=(
-        Archive(url=f"{_SIGNS}_Training_Images.zip", size=276_000_000),
-        Archive(url=f"{_SIGNS}_Test_Images.zip", checksum="md5:c7e4e6327067d32654124b0fe9e82185", size=89_000_000),
-        Archive(url=f"{_SIGNS}_Test_GT.zip", checksum="md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5", size=99_620),
+_SIGN_ARCHIVES = (
+    Archive(url=f"{_SIGNS}_Training_Images.zip", size=276_000_000, gives=("GTSRB/Final_Training/Images/*/*.ppm",)),
+    Archive(
+        url=f"{_SIGNS}_Test_Images.zip",
+        checksum="md5:c7e4e6327067d32654124b0fe9e82185",
+        size=89_000_000,
+        gives=("GTSRB/Final_Test/Images/*.ppm",),
+    ),
+    Archive(
+        url=f"{_SIGNS}_Test_GT.zip",
+        checksum="md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5",
+        size=99_620,
+        gives=("GT-final_test.csv",),
     ),
 )
+GTSRB = OfficialFiles(name="gtsrb", expects=given(_SIGN_ARCHIVES), archives=_SIGN_ARCHIVES)
 _FLOWERS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
-OXFORD = OfficialFiles(
-    name="flowers",
-    expects=("flowers-102/imagelabels.mat", "flowers-102/setid.mat", "flowers-102/jpg/*.jpg"),
-    archives=(
-        Archive(
-            url=f"{_FLOWERS}/102flowers.tgz",
-            checksum="md5:52808999861908f626f3c1f4e79d11fa",
-            size=345_000_000,
-            into="flowers-102",
-        ),
-        Archive(
-            url=f"{_FLOWERS}/imagelabels.mat",
-            checksum="md5:e0620be6f572b9609742df49c70aed4d",
-            into="flowers-102",
-            unpack=False,
-        ),
-        Archive(
-            url=f"{_FLOWERS}/setid.mat",
-            checksum="md5:a5357ecc9cb78c4bef273ce3793fc85c",
-            into="flowers-102",
-            unpack=False,
-        ),
+_FLOWER_ARCHIVES = (
+    Archive(
+        url=f"{_FLOWERS}/102flowers.tgz",
+        checksum="md5:52808999861908f626f3c1f4e79d11fa",
+        size=345_000_000,
+        into="flowers-102",
+        gives=("flowers-102/jpg/*.jpg",),
+    ),
+    Archive(
+        url=f"{_FLOWERS}/imagelabels.mat",
+        checksum="md5:e0620be6f572b9609742df49c70aed4d",
+        into="flowers-102",
+        unpack=False,
+        gives=("flowers-102/imagelabels.mat",),
+    ),
+    Archive(
+        url=f"{_FLOWERS}/setid.mat",
+        checksum="md5:a5357ecc9cb78c4bef273ce3793fc85c",
+        into="flowers-102",
+        unpack=False,
+        gives=("flowers-102/setid.mat",),
     ),
 )
+OXFORD = OfficialFiles(name="flowers", expects=given(_FLOWER_ARCHIVES), archives=_FLOWER_ARCHIVES)
 
 
 def build_imagenet(workspace: Workspace, side: int) -> Iterator[Rows]:

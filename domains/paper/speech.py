@@ -14,7 +14,7 @@ from dabs.dataset import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Sou
 from dabs.specs import Image
 from domains.paper import _clip_sets as sets
 from domains.paper._clips import Level, spectrograms
-from domains.paper._official import Archive, OfficialFiles
+from domains.paper._official import Archive, OfficialFiles, given
 from domains.paper._rows import rows
 
 # the reference's constants, in dB
@@ -32,23 +32,18 @@ LEVELS = {
 
 def _openslr(subset: str, sha256: str, size: int) -> Archive:
     url = f"https://www.openslr.org/resources/12/{subset}.tar.gz"
-    return Archive(url=url, checksum=f"sha256:{sha256}", size=size)
+    return Archive(url=url, checksum=f"sha256:{sha256}", size=size, gives=(f"LibriSpeech/{subset}/*/*/*.flac",))
 
 
 DEV_CLEAN = _openslr("dev-clean", "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3", 337_926_286)
-LIBRISPEECH = OfficialFiles(
-    name="librispeech",
-    expects=tuple(f"LibriSpeech/{subset}/*/*/*.flac" for subset in (*sets.LIBRISPEECH_TRAIN, sets.LIBRISPEECH_WATCHED)),
-    archives=(
-        DEV_CLEAN,
-        _openslr("train-clean-100", "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2", 6_387_309_499),
-        _openslr("train-clean-360", "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf", 23_049_477_885),
-        _openslr("train-other-500", "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2", 30_593_501_606),
-    ),
+_ALL = (
+    DEV_CLEAN,
+    _openslr("train-clean-100", "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2", 6_387_309_499),
+    _openslr("train-clean-360", "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf", 23_049_477_885),
+    _openslr("train-other-500", "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2", 30_593_501_606),
 )
-LIBRISPEECH_DEV = OfficialFiles(
-    name="librispeech", expects=(f"LibriSpeech/{sets.LIBRISPEECH_WATCHED}/*/*/*.flac",), archives=(DEV_CLEAN,)
-)
+LIBRISPEECH = OfficialFiles(name="librispeech", expects=given(_ALL), archives=_ALL)
+LIBRISPEECH_DEV = OfficialFiles(name="librispeech", expects=DEV_CLEAN.gives, archives=(DEV_CLEAN,))
 AUDIO_MNIST = OfficialFiles(
     name="audiomnist",
     expects=("AudioMNIST/data/*/*.wav",),
@@ -171,7 +166,7 @@ TASKS = (
             "simple benchmark, Journal of the Franklin Institute 2024, arXiv:1807.03418",
             source="https://github.com/soerenab/AudioMNIST; 30,000 clips of 60 speakers (36, 12 and 12)",
             size="1 GB; prepared 3.0 GB",
-            notes="48 kHz, not resampled, as in the reference: a clip fills a fifteenth of the window.",
+            notes="48 kHz, not resampled, as in the reference: a clip fills a fifth of the window.",
         ),
     ),
     _task("fluent_speech_action", "Which of six actions is asked for?", sets.ACTIONS, "speaker", _FLUENT_CARD),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dabs.cli import main
-from dabs.cli.data import prepare_all, status_table
+from dabs.cli.data import prepare_all, status_table, verify_all
 from dabs.dataset import PRETRAIN, Domain, Part
 from dabs.errors import DabsError, RequestError
 from dabs.evaluate import chosen_tasks
@@ -116,6 +116,38 @@ def test_verify_covers_every_part_that_is_there(parted):
     assert verify(parted) == []
     (folder_of(parted) / "shade" / "words.txt").write_text("other")
     assert verify(parted) == ["parted/shade/words.txt: missing or not what was written"]
+
+
+def test_verifying_all_domains_passes_over_what_is_not_prepared(parted, capsys):
+    prepare(parted, quiet, datasets=("shade",))
+    domains = [replace(parted, suite="paper32"), parted]
+    assert verify_all(domains, named=False) == 0
+    assert capsys.readouterr().out.split("\n")[:2] == ["parted: not prepared", "parted: as prepared"]
+    with pytest.raises(DabsError, match=r"parted pretrain .paper32. is not prepared"):
+        verify_all(domains, named=True)
+    assert "parted: as prepared" in capsys.readouterr().out
+    (folder_of(parted) / "shade" / "train.arrow").write_bytes(b"not arrow")
+    assert verify_all(domains, named=False) == 1
+    said = capsys.readouterr().out
+    assert "parted/shade/train: cannot be read" in said
+    assert "dabs data prepare parted --suite paper --tasks shade --force" in said
+    assert main_code("data", "verify", "parted", "--suite", "paper32") == 1
+
+
+def main_code(*words: str) -> object:
+    with pytest.raises(SystemExit) as stop:
+        main(list(words))
+    return stop.value.code
+
+
+def test_comparing_by_group_reads_the_manifest_of_the_part(parted):
+    from leaderboard.groups import groups_of
+
+    prepare(parted, quiet, datasets=("shade",))
+    sha256 = manifest_of(parted, "shade")["splits"]["shade/test"]["sha256"]
+    assert len(set(groups_of(("parted", "shade"), "paper", sha256).tolist())) == 60
+    with pytest.raises(RequestError, match="is not what the results were made on"):
+        groups_of(("parted", "shade"), "paper", "other")
 
 
 def test_parts_must_be_the_datasets_of_the_domain(parted):

@@ -49,6 +49,35 @@ def test_verify_names_the_split_that_changed(toy):
     assert "toy/shade/test" in line
 
 
+def test_verify_holds_one_batch_at_a_time(home):
+    import pyarrow as pa
+
+    from dabs.dataset import Rows
+    from dabs.splitfile import SplitWriter, hashes_of
+
+    writer = SplitWriter(home / "large.arrow")
+    for block in range(8):
+        x = np.full((4096, 256), block, np.float32)
+        writer.write(Rows(dataset="a", split="train", inputs=(x,), label=None, group=["g"] * 4096))
+    expected, before = writer.close(), pa.total_allocated_bytes()
+    peak: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        from dabs import splitfile
+
+        update = splitfile.update_hashes
+        patch.setattr(splitfile, "update_hashes", lambda *a: (peak.append(len(a[3])), update(*a)))
+        assert hashes_of(home / "large.arrow") == expected
+    assert peak == [4096] * 8
+    assert pa.total_allocated_bytes() == before
+
+
+def test_verify_goes_on_after_a_split_that_cannot_be_read(toy):
+    (folder_of(toy) / "shade" / "test.arrow").write_bytes(b"not arrow")
+    (folder_of(toy) / "shade" / "train.arrow").unlink()
+    (folder_of(toy) / "words.txt").write_text("other")
+    assert [line.split(":")[0] for line in verify(toy)] == ["toy/words.txt", "toy/shade/test", "toy/shade/train"]
+
+
 def test_verify_names_a_kept_file_that_changed(toy):
     (folder_of(toy) / "words.txt").write_text("other")
     assert verify(toy) == ["toy/words.txt: missing or not what was written"]

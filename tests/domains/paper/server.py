@@ -19,6 +19,8 @@ class Served:
         cut_after: path -> bytes after which the connection is cut, one entry a request; none left: the whole file.
         status: path -> answers before the file is served.
         ranges: whether range requests are heeded.
+        refuse: paths whose range requests are answered by 416.
+        encoding: path -> a Content-Encoding that is claimed.
         hold: while set, answers stop after their first half until `released`.
         seen: path -> the Range header of every request, "" where there was none.
         at_once: the most answers that were open at one time.
@@ -28,6 +30,8 @@ class Served:
     cut_after: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     status: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     ranges: bool = True
+    refuse: set[str] = field(default_factory=set)
+    encoding: dict[str, str] = field(default_factory=dict)
     hold: threading.Event = field(default_factory=threading.Event)
     released: threading.Event = field(default_factory=threading.Event)
     halfway: threading.Event = field(default_factory=threading.Event)
@@ -66,6 +70,9 @@ def serve(served: Served) -> ThreadingHTTPServer:
 
         def answer(self, path: str, wanted: str) -> None:
             content = served.files[path]
+            if wanted and path in served.refuse:
+                self.send_error(416)
+                return
             tag = f'"{hashlib.md5(content).hexdigest()}"'
             start = 0
             if wanted and served.ranges and self.headers.get("If-Range") == tag:
@@ -78,6 +85,8 @@ def serve(served: Served) -> ThreadingHTTPServer:
                 self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
             self.send_header("Content-Length", str(len(content) - start))
             self.send_header("ETag", tag)
+            if path in served.encoding:
+                self.send_header("Content-Encoding", served.encoding[path])
             self.end_headers()
             body = content[start:]
             if served.hold.is_set():

@@ -36,6 +36,14 @@ def test_blank_and_uncertain_count_as_zero(tmp_path):
     assert Path(str(film.source)).is_file()
 
 
+def test_a_table_saved_with_a_byte_order_mark(tmp_path):
+    chexpert(tmp_path, {"train/patient00001/study1/view1_frontal.jpg": {"Edema": "1.0"}}, "train")
+    path = tmp_path / "CheXpert-v1.0-small" / "train.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    (film,) = xray.chexpert_table(tmp_path, "train.csv")
+    assert film.group == "patient00001"
+
+
 def test_chexpert_keeps_patients_apart_and_tests_on_the_official_validation_set(tmp_path, apart):
     films = {
         f"train/patient{p:05d}/study{s}/view{v}.jpg": {"Edema": str(p % 2)}

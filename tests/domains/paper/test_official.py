@@ -6,19 +6,23 @@ import errno
 import hashlib
 import io
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from dabs.errors import DabsError
 from domains.paper import _download
-from domains.paper._official import Archive, OfficialFiles
+from domains.paper._official import Archive, OfficialFiles, given
+from domains.paper._unpack import unpack
 
 NOISE = os.urandom(3 << 20)  # does not compress, and is more than one piece of a download
 
@@ -122,7 +126,7 @@ def test_a_connection_cut_in_the_middle_goes_on_from_there(raw, served, dtd):
     first, *others = served.seen["/dtd.tar.gz"]
     starts = [int(wanted.removeprefix("bytes=").rstrip("-")) for wanted in others]
     assert first == ""
-    assert [start // 100_000 for start in starts] == [14, 20]  # cut at 1.5 MB and 0.7 MB later, in whole pieces
+    assert starts == [1_500_000, 2_200_000]  # every byte that came is kept
     assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
 
 
@@ -195,7 +199,7 @@ def test_a_wrong_checksum_keeps_nothing(raw, served, dtd):
     served.files["/dtd.tar.gz"] = tar_of({"dtd/labels/train1.txt": b"other"})
     with pytest.raises(DabsError, match=f"expected {dtd.archives[0].checksum[4:]}"):
         dtd.fetch(raw, quiet)
-    assert files_below(raw / "dtd") == {".begun"}
+    assert files_below(raw / "dtd") == set()
 
 
 def test_an_archive_put_there_by_hand_is_used_and_checked(raw, served, dtd):
@@ -223,6 +227,41 @@ def test_a_busy_server_is_asked_again(raw, served, dtd, monkeypatch):
     assert files_below(raw / "dtd") == WHOLE
 
 
+def test_an_archive_that_the_server_calls_encoded_is_kept_as_it_was_sent(raw, served, dtd, monkeypatch):
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    served.encoding["/dtd.tar.gz"] = "x-gzip"
+    served.cut_after["/dtd.tar.gz"] = [1_500_000]
+    dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) == 2
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_a_server_that_refuses_to_go_on_is_given_up(raw, served, dtd, monkeypatch):
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    served.cut_after["/dtd.tar.gz"] = [1_500_000] * 40
+    served.refuse.add("/dtd.tar.gz")
+    with pytest.raises(DabsError, match=r"dtd\.tar\.gz cannot be downloaded"):
+        dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) < 12
+
+
+def test_a_download_whose_answer_breaks_off_in_a_chunk_is_asked_for_again(raw, served, dtd, monkeypatch):
+    import urllib3
+
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    receive, calls = _download._receive, []
+
+    def broken_once(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise urllib3.exceptions.ProtocolError("Connection broken")
+        return receive(*arguments)
+
+    monkeypatch.setattr(_download, "_receive", broken_once)
+    dtd.fetch(raw, quiet)
+    assert files_below(raw / "dtd") == WHOLE
+
+
 def test_no_server_at_all(raw, dtd, served, monkeypatch):
     monkeypatch.setattr(_download, "WAIT", 0.001)
     gone = OfficialFiles(name="gone", expects=("x",), archives=(Archive(url="http://127.0.0.1:1/x.zip"),))
@@ -241,7 +280,7 @@ def test_members_that_land_elsewhere_are_refused(raw, served, kind, members, lin
     evil = OfficialFiles(name="evil", expects=("good.txt",), archives=(Archive(url=f"{served.url}/evil"),))
     with pytest.raises(DabsError, match="not safe to unpack"):
         evil.fetch(raw, quiet)
-    assert files_below(raw) == {"evil/.begun", "evil/evil"}
+    assert files_below(raw) == {"evil/evil"}
     assert {p.name for p in raw.iterdir()} <= {"evil", ".evil.lock"}
 
 
@@ -251,6 +290,29 @@ def test_a_damaged_archive_is_named_and_nothing_of_it_is_there(raw, served):
     with pytest.raises(DabsError, match=r"a\.tar\.gz cannot be unpacked"):
         cut.fetch(raw, quiet)
     assert not (raw / "cut" / "first.txt").exists()
+
+
+TEXT = "".join(random.Random(1).choices("abcdefgh ", k=200_000)).encode()
+
+
+def deflated(kind: str) -> bytes:
+    """An archive of TEXT, compressed."""
+    if kind == "tar.gz":
+        return tar_of({"words": TEXT})
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("words", TEXT)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["tar.gz", "zip"])
+@pytest.mark.parametrize("place", [35, 5_000, 60_000, -8])  # no deflate stream; it ends; other text; gzip's checksum
+def test_an_archive_whose_bytes_have_changed_is_refused(tmp_path, kind, place):
+    content = bytearray(deflated(kind))
+    content[place : place + 40 if place > 0 else None] = b"\xff" * (40 if place > 0 else -place)
+    (tmp_path / f"a.{kind}").write_bytes(content)
+    with pytest.raises(DabsError, match=rf"a\.{kind} (cannot be unpacked|holds a member that is not safe)"):
+        unpack(tmp_path / f"a.{kind}", tmp_path / "out")
+    assert not files_below(tmp_path / "out")
 
 
 def test_an_archive_inside_an_archive(raw, served):
@@ -320,7 +382,7 @@ def test_a_disk_that_gets_full_while_unpacking(raw, served, dtd, small_disk, mon
     monkeypatch.setattr("domains.paper._official.check_space", lambda folder, needed: None)
     with pytest.raises(DabsError, match="is full"):
         dtd.fetch(raw, quiet)
-    assert files_below(small_disk / "dtd") == {".begun", "dtd.tar.gz"}
+    assert files_below(small_disk / "dtd") == {"dtd.tar.gz"}
     filler.unlink()
     dtd.fetch(raw, quiet)
     assert files_below(small_disk / "dtd") == WHOLE
@@ -373,5 +435,95 @@ def test_a_killed_unpacking_is_not_taken_for_a_whole_one(raw, dtd, monkeypatch):
     (raw / "dtd/dtd/labels/train1.txt").write_bytes(b"")
     (raw / "dtd/dtd/images/a").mkdir(parents=True, exist_ok=True)
     (raw / "dtd/dtd/images/a/a_0001.jpg").write_bytes(b"half")
+    (raw / "dtd/.unpack-left/dtd").mkdir(parents=True)
     dtd.fetch(raw, quiet)
     assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
+    assert {p.name for p in (raw / "dtd").iterdir()} == {"dtd", ".done"}
+
+
+def put_by_hand(root: Path) -> None:
+    """What the archive of `dtd` holds."""
+    for name, content in {"dtd/labels/train1.txt": b"", "dtd/images/a/a_0001.jpg": NOISE}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+
+
+def test_files_put_there_by_hand_after_a_dead_link_are_taken(raw, served, dtd):
+    del served.files["/dtd.tar.gz"]
+    with pytest.raises(DabsError, match=r"answers 404 .*or what is in it into .*raw/dtd\)") as caught:
+        dtd.fetch(raw, quiet)
+    assert ".begun" not in str(caught.value)
+    put_by_hand(raw / "dtd")
+    assert dtd.fetch(raw, quiet) == raw / "dtd"
+
+
+def test_files_put_there_by_hand_after_an_interrupted_unpacking_need_a_word(raw, served, dtd, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("domains.paper._unpack._merge", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            dtd.fetch(raw, quiet)
+    del served.files["/dtd.tar.gz"]
+    (raw / "dtd/dtd.tar.gz").unlink()
+    put_by_hand(raw / "dtd")
+    with pytest.raises(DabsError, match=r"answers 404 (?s:.*)files here yourself, delete .*raw/dtd/\.begun\."):
+        dtd.fetch(raw, quiet)
+    shutil.rmtree(raw / "dtd/.begun")
+    assert dtd.fetch(raw, quiet) == raw / "dtd"
+
+
+@pytest.fixture
+def pair(served) -> tuple[OfficialFiles, OfficialFiles]:
+    """A large source and a small one that share a folder and an archive, as LibriSpeech and its dev-clean do."""
+    archives = []
+    for name in ("dev", "train"):
+        served.files[f"/{name}.zip"] = zip_of({f"set/{name}/x.flac": NOISE})
+        archives.append(Archive(url=f"{served.url}/{name}.zip", size=len(NOISE), gives=(f"set/{name}/*.flac",)))
+    small = OfficialFiles(name="shared", expects=archives[0].gives, archives=(archives[0],))
+    return OfficialFiles(name="shared", expects=given(tuple(archives)), archives=tuple(archives)), small
+
+
+def test_what_another_source_has_fetched_is_not_fetched_again(raw, served, pair):
+    large, small = pair
+    small.fetch(raw, quiet)
+    large.fetch(raw, quiet)
+    small.fetch(raw, quiet)
+    assert {path: len(seen) for path, seen in served.seen.items()} == {"/dev.zip": 1, "/train.zip": 1}
+    shutil.rmtree(raw / "shared/set/dev")
+    large.fetch(raw, quiet)
+    assert {path: len(seen) for path, seen in served.seen.items()} == {"/dev.zip": 2, "/train.zip": 1}
+
+
+def test_what_the_user_has_is_not_downloaded(raw, served, pair):
+    large, _ = pair
+    (raw / "shared/set/train").mkdir(parents=True)
+    (raw / "shared/set/train/mine.flac").write_bytes(b"mine")
+    large.fetch(raw, quiet)
+    assert not served.seen["/train.zip"]
+    assert files_below(raw / "shared/set") == {"train/mine.flac", "dev/x.flac"}
+
+
+def test_an_unfinished_archive_of_a_large_source_does_not_stop_a_small_one(raw, served, pair, monkeypatch):
+    large, small = pair
+    monkeypatch.setattr(_download, "WAIT", 0.001)
+    served.status["/train.zip"] = [404]
+    with pytest.raises(DabsError, match="404"):
+        large.fetch(raw, quiet)
+    large.archives[1].begun(raw / "shared").parent.mkdir(exist_ok=True)
+    large.archives[1].begun(raw / "shared").touch()  # as a kill while it is moved in would leave
+    small.fetch(raw, quiet)
+    seen = len(served.seen["/dev.zip"])
+    assert small.fetch(raw, quiet) == raw / "shared"
+    assert len(served.seen["/dev.zip"]) == seen
+    large.fetch(raw, quiet)
+    assert not (raw / "shared/.begun").exists()
+
+
+@pytest.mark.parametrize("name", ["dtd.tar.gz", "dtd.tar.gz.part"])
+def test_space_that_an_earlier_attempt_took_is_not_asked_for_again(raw, dtd, monkeypatch, name):
+    archive, asked = dtd.archives[0], []
+    monkeypatch.setattr("domains.paper._official.check_space", lambda folder, needed: asked.append(needed))
+    (raw / "dtd").mkdir(parents=True)
+    (raw / "dtd" / name).write_bytes(bytes(1_000_000))
+    with suppress(DabsError):  # these bytes are not the archive's
+        dtd.fetch(raw, quiet)
+    assert asked == [2 * archive.size - 1_000_000]

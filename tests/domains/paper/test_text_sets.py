@@ -13,7 +13,7 @@ from dabs.errors import DabsError
 from dabs.prepared import manifest_of, prepare, read_columns
 from dabs.registry import find_domain
 from domains.paper import _sentences
-from domains.paper._hub import load_tokenizer
+from domains.paper._hub import HubFiles, load_tokenizer
 from domains.paper._sentences import Sentence, carve, read_tsv, splits_of
 from domains.paper.english_text import GLUE
 from domains.paper.multilingual_text import LANGUAGES
@@ -203,6 +203,55 @@ def test_only_fields_that_a_csv_writer_has_quoted_are_unquoted(tmp_path):
     (tmp_path / "a.tsv").write_text("x\ty\n" + "".join(f"{field}\t1\n" for field in fields))
     found = [row["x"] for row in read_tsv(tmp_path / "a.tsv")]
     assert found == ['He said "no" twice.', *fields[1:]]
+
+
+def test_the_real_files_of_mrpc_begin_with_a_byte_order_mark(paper_sample, tmp_path):
+    official = paper_sample("glue") / "glue_data" / "MRPC" / "msr_paraphrase_train.txt"
+    assert official.read_bytes().startswith(b"\xef\xbb\xbf")
+    (tmp_path / "glue_data" / "MRPC").mkdir(parents=True)
+    for name in ("train.tsv", "dev.tsv"):
+        (tmp_path / "glue_data" / "MRPC" / name).symlink_to(official)
+    mrpc = next(glue for glue in GLUE if glue.name == "mrpc")
+    assert len(mrpc.read(tmp_path, TRAIN)) == 4076
+    assert {sentence.label for sentence in mrpc.read(tmp_path, VALIDATION)} == {0, 1}
+
+
+def test_a_lone_carriage_return_is_text(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b"x\ty\r\none\rtwo\t1\r\n\r\nthree\t2")
+    assert list(read_tsv(tmp_path / "a.tsv")) == [{"x": "one\rtwo", "y": "1"}, {"x": "three", "y": "2"}]
+
+
+def test_a_block_without_a_row_of_its_own_is_left_out(text_files, monkeypatch):
+    monkeypatch.setattr(_sentences, "BLOCK", 2)
+    tokenizer = text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json"
+    tested = [Sentence(texts=(f"the {word}",), label=0) for word in ("film", "game")]
+    other = [Sentence(texts=(text,), label=0) for text in ("in a year", "of the city")]
+    splits = {TEST: tested, VALIDATION: other[:1], TRAIN: tested + other[1:]}
+    found = list(_sentences.sentence_rows("t", splits, tokenizer, 8, lambda line: None))
+    assert [(rows.split, len(rows.group)) for rows in found] == [(TEST, 2), (VALIDATION, 1), (TRAIN, 1)]
+    with pytest.raises(BuildError, match="t: all of its train split reads as what is tested"):
+        list(_sentences.sentence_rows("t", splits | {TRAIN: tested}, tokenizer, 8, lambda line: None))
+
+
+def test_half_of_the_parts_of_a_split_is_not_the_split(raw, tmp_path, monkeypatch):
+    files = HubFiles(
+        name="wikitext", repo="Salesforce/wikitext", patterns=("103/train-*.parquet", "103/valid-*.parquet")
+    )
+    cached = tmp_path / "cached" / "103"
+    for folder in (raw / "wikitext" / "103", cached):
+        folder.mkdir(parents=True)
+        for name in ("train-00000-of-00002.parquet", "valid-00000-of-00001.parquet"):
+            (folder / name).touch()
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(DabsError, match=r"raw/wikitext lacks train-00001-of-00002\.parquet"):
+        files.fetch(raw, print)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *words, **options: str(cached.parent))
+    with pytest.raises(DabsError, match=r"the cached copy .*cached lacks train-00001-of-00002\.parquet"):
+        files.fetch(raw, print)
+    (cached / "train-00001-of-00002.parquet").touch()
+    assert files.fetch(raw, print) == cached.parent
+    (raw / "wikitext" / "103" / "train-00001-of-00002.parquet").touch()
+    assert files.fetch(raw, print) == raw / "wikitext"
 
 
 def test_missing_text_says_what_to_do(raw, monkeypatch):
