@@ -179,6 +179,8 @@ def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
             "splits": splits,
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in workspace.files.items()},
         }
+        if workspace.notes:
+            manifest["notes"] = workspace.notes
         write_json(folder / "manifest.json", manifest)
 
 
