@@ -153,11 +153,14 @@ class Workspace:
         sources: path of each source by its name.
         say: prints one line of progress.
         files: small files to keep beside the data (a tokenizer), by name; filled by the builder.
+        notes: what a reader of the data must know of this copy, one sentence each (files are missing); filled by the
+            builder, said at the end and kept in the manifest.
     """
 
     sources: dict[str, Path]
     say: Callable[[str], None]
     files: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def generator(self, *key: int) -> Any:
         """A numpy generator that depends only on `key`: the same numbers on every machine."""

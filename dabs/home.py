@@ -8,7 +8,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well and is removed when it does not.
 
     Raises:
-        DabsError: the folder cannot be written.
+        DabsError: the folder cannot be written, or the block cannot read a file elsewhere; it says which.
     """
     temporary = _temporary(path)
     try:
@@ -51,12 +51,34 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         os.replace(temporary, path)
     except OSError as error:
+        if _of_another_file(error, path, temporary):
+            what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            raise DabsError(f"while {path} was made, a file could not be read: {what}.") from error
         raise DabsError(f"cannot write {path}: {error}. Free the space, or choose another folder.") from error
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _of_another_file(error: OSError, path: Path, temporary: Path) -> bool:
+    """Whether an error names a file that is not being written; pyarrow says only in words that one is not there."""
+    if isinstance(error.filename, str):
+        named = Path(error.filename)
+        return temporary not in (named, *named.parents) and named not in (path, *path.parents)
+    return isinstance(error, FileNotFoundError) and str(temporary) not in str(error)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what `replacing(path)` left when its process was killed; only for who holds `path` for himself."""
+    for left in path.parent.glob(f".{path.name}.????????.tmp"):
+        _remove(left)
+
+
+def _remove(temporary: Path) -> None:
+    if temporary.is_dir():
+        shutil.rmtree(temporary, ignore_errors=True)
+    else:
+        with suppress(OSError):  # not there, or in a folder that is none; an error on the way here says more
+            temporary.unlink()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import numpy as np
 from dabs import __version__
 from dabs.dataset import PRETRAIN, Domain, Rows, Source, Workspace
 from dabs.errors import DabsError, RequestError
-from dabs.home import data_home, read_json, replacing, sha256_file, sole_use, write_json
+from dabs.home import data_home, read_json, remove_leftovers, replacing, sha256_file, sole_use, write_json
 from dabs.registry import unknown
 from dabs.specs import Batch, Specs, Tokens, specs_to_json
 from dabs.splitfile import SplitWriter, array_of, hashes_of
@@ -168,11 +168,12 @@ def _prepare_each(units: list[Unit], say: Callable[[str], None], *, force: bool)
 
 def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
     """The folder is built under a temporary name and renamed when the manifest is written, so that an interrupted
-    preparation is never taken for a whole one."""
+    preparation is never taken for a whole one; what a killed one left is removed, since the caller is alone here."""
     domain = unit.domain
     sources = {s.name: s.fetch(data_home() / "sources", say) for s in unit.sources}
     workspace = Workspace(sources=sources, say=say)
     say(f"building {unit.name}")
+    remove_leftovers(unit.folder)
     with replacing(unit.folder) as folder:
         splits = _write_splits(unit, folder, unit.build(workspace))
         for name, content in workspace.files.items():
@@ -188,6 +189,8 @@ def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
             "splits": splits,
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in workspace.files.items()},
         }
+        if workspace.notes:
+            manifest["notes"] = workspace.notes
         write_json(folder / "manifest.json", manifest)
 
 

@@ -74,8 +74,18 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
                 continue
         seconds = time.perf_counter() - begun
         console.print(f"[{number}/{len(domains)}] {domain.name}: prepared in {seconds:.0f} s", highlight=False)
+        for note in notes_of(domain, datasets):
+            console.print(f"  {note}", highlight=False, markup=False)
     if failed:
         raise DabsError("\n\n".join(failed))
+
+
+def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
+    """What the builders noted of the copies that some datasets of a domain (or all) were made of."""
+    from dabs.prepared import manifest_of, units_of
+
+    manifests = [(unit, manifest_of(domain, unit.only or PRETRAIN)) for unit in units_of(domain, datasets)]
+    return [f"{unit.name}: {note}" for unit, manifest in manifests for note in manifest.get("notes", [])]
 
 
 def status_table(domains: list[Domain]) -> Table:
@@ -85,13 +95,15 @@ def status_table(domains: list[Domain]) -> Table:
     table = Table("domain", "state", "training rows", "MB", "folder", title="data")
     for unit in [unit for domain in domains for unit in units_of(domain)]:
         try:
-            splits = manifest_of(unit.domain, unit.only or PRETRAIN)["splits"]
+            manifest = manifest_of(unit.domain, unit.only or PRETRAIN)
         except DabsError:
             table.add_row(unit.name, "not prepared", "", "", str(unit.folder))
             continue
-        rows = ", ".join(f"{key.split('/')[0]} {v['rows']:,}" for key, v in splits.items() if key.endswith("/train"))
+        splits = manifest["splits"].items()
+        rows = ", ".join(f"{key.split('/')[0]} {entry['rows']:,}" for key, entry in splits if key.endswith("/train"))
         size = sum(file.stat().st_size for file in unit.folder.rglob("*") if file.is_file())
-        table.add_row(unit.name, "ready", rows, f"{size / 1e6:.0f}", str(unit.folder))
+        state = "ready, not whole" if manifest.get("notes") else "ready"
+        table.add_row(unit.name, state, rows, f"{size / 1e6:.0f}", str(unit.folder))
     return table
 
 

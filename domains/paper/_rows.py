@@ -14,7 +14,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Rows
+from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Rows, Workspace
 
 BLOCK = 64  # items a process decodes at a time: 9.6 MB of 224×224 pictures
 FEW = 16  # blocks; up to so many are decoded sooner than processes have started and imported what they need
@@ -174,6 +174,14 @@ def listing(train: Sequence[Item], validation: Sequence[Item] | None, test: Sequ
         if shared:
             raise BuildError(f"{len(shared)} units stand in {split} and in test, e.g. {min(shared)!r}.")
     return found
+
+
+def check_count(workspace: Workspace, found: int, published: int) -> None:
+    """Note where a copy has not as many files as its publisher counts: many sets are whatever lies in a folder."""
+    if found != published:
+        workspace.notes.append(
+            f"of the publisher's {published:,} files {found:,} are here; numbers made with them are of this copy alone."
+        )
 
 
 def task_rows(dataset: str, found: Listing, decode: Decode) -> Iterator[Rows]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from dabs.dataset import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
 from domains.paper._official import OfficialFiles
 from domains.paper._pictures import SPECS, resized
-from domains.paper._rows import Item, Listing, carve, listing, rows, task_rows
+from domains.paper._rows import Item, Listing, carve, check_count, listing, rows, task_rows
 
 CHEXPERT_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 NIH_FINDINGS = (
@@ -23,6 +23,7 @@ NIH_FINDINGS = (
     "Pneumonia",
     "Pneumothorax",
 )
+COUNTS = {"chexpert": 223_414 + 234, "chest_xray8": 112_120}  # films in all splits
 TESTED = 0.2  # of the NIH patients, where the official list is missing
 
 STANFORD = OfficialFiles(
@@ -99,6 +100,7 @@ def chest_xray8(root: Path) -> Listing:
 def build_pretraining(workspace: Workspace, side: int) -> Iterator[Rows]:
     """CheXpert's training films without labels; those of the patients put aside for validation watch."""
     found = chexpert(workspace.sources[STANFORD.name])
+    check_count(workspace, sum(map(len, found.values())), COUNTS["chexpert"])
     for split in (TRAIN, VALIDATION):
         workspace.say(f"decoding CheXpert {split}")
         yield from rows(PRETRAIN, split, found[split], partial(resized, side=side))
@@ -109,6 +111,7 @@ def build_task(
 ) -> Iterator[Rows]:
     """The splits of a labelled set."""
     found = read(workspace.sources[source])
+    check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} films of {name}")
     yield from task_rows(name, found, partial(resized, side=side))
 

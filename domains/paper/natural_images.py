@@ -11,7 +11,7 @@ from domains.paper import _picture_sets as sets
 from domains.paper._classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
 from domains.paper._official import Archive, OfficialFiles, given
 from domains.paper._pictures import SPECS, resized
-from domains.paper._rows import Listing, rows, task_rows
+from domains.paper._rows import Listing, check_count, rows, task_rows
 
 IMAGENET = OfficialFiles(
     name="imagenet",
@@ -117,13 +117,27 @@ _FLOWER_ARCHIVES = (
     ),
 )
 OXFORD = OfficialFiles(name="flowers", expects=given(_FLOWER_ARCHIVES), archives=_FLOWER_ARCHIVES)
+# pictures in all splits
+COUNTS = {
+    PRETRAIN: 1_281_167 + 50_000,
+    "cifar10": 50_000 + 10_000,
+    "aircraft": 3_334 + 3_333 + 3_333,
+    "cu_birds": 5_994 + 5_794,
+    "dtd": 3 * 1_880,
+    "traffic_sign": 39_209 + 12_630,
+    "vgg_flower": 1_020 + 1_020 + 6_149,
+}
 
 
 def build_imagenet(workspace: Workspace, side: int) -> Iterator[Rows]:
     """The pictures of `train/`, and of `val/` to watch, without their labels."""
+    count = 0
     for split, items in sets.imagenet(workspace.sources[IMAGENET.name]):
         workspace.say(f"decoding ImageNet {split}")
-        yield from rows(PRETRAIN, split, items, partial(resized, side=side))
+        for block in rows(PRETRAIN, split, items, partial(resized, side=side)):
+            count += len(block.group)
+            yield block
+    check_count(workspace, count, COUNTS[PRETRAIN])
 
 
 def build_task(
@@ -131,6 +145,7 @@ def build_task(
 ) -> Iterator[Rows]:
     """The splits of a labelled set."""
     found = read(workspace.sources[source])
+    check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} pictures of {name}")
     yield from task_rows(name, found, partial(resized, side=side))
 

@@ -15,7 +15,7 @@ from dabs.specs import Image
 from domains.paper import _clip_sets as sets
 from domains.paper._clips import Level, spectrograms
 from domains.paper._official import Archive, OfficialFiles, given
-from domains.paper._rows import rows
+from domains.paper._rows import check_count, rows
 
 # the reference's constants, in dB
 LEVELS = {
@@ -27,6 +27,17 @@ LEVELS = {
     "fluent_speech_location": Level(mean=-31.809, std=13.127),
     "google_speech": Level(mean=-46.847, std=19.151),
     "voxceleb1": Level(mean=-37.075, std=19.776),
+}
+# clips in all splits
+COUNTS = {
+    PRETRAIN: 28_539 + 104_014 + 148_688 + 2_703,
+    "librispeech": 2_703,
+    "audio_mnist": 30_000,
+    "fluent_speech_action": 23_132 + 3_118 + 3_793,
+    "fluent_speech_object": 23_132 + 3_118 + 3_793,
+    "fluent_speech_location": 23_132 + 3_118 + 3_793,
+    "google_speech": 105_829,
+    "voxceleb1": 153_516,
 }
 
 
@@ -98,14 +109,20 @@ VoxCeleb1 is given out after registration:
 
 def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
     """LibriSpeech without labels."""
+    groups = 0
     for split, items in sets.librispeech_pretraining(workspace.sources[LIBRISPEECH.name]):
         workspace.say(f"decoding LibriSpeech {split}")
-        yield from rows(PRETRAIN, split, items, partial(spectrograms, level=LEVELS[PRETRAIN], both=split == TRAIN))
+        decode = partial(spectrograms, level=LEVELS[PRETRAIN], both=split == TRAIN)
+        for block in rows(PRETRAIN, split, items, decode):
+            groups += len(set(block.group))  # a clip is one group, and all of its windows are in one block
+            yield block
+    check_count(workspace, groups, COUNTS[PRETRAIN])
 
 
 def build_task(workspace: Workspace, name: str, source: str) -> Iterator[Rows]:
     """The splits of a labelled set."""
     found = sets.READERS[name](workspace.sources[source])
+    check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} clips of {name}")
     for split, items in found.items():
         yield from rows(name, split, items, partial(spectrograms, level=LEVELS[name], both=split == TRAIN))

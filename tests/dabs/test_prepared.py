@@ -117,6 +117,54 @@ def test_what_another_process_prepared_meanwhile_is_taken(toy, monkeypatch):
     prepare(toy, built.append)  # there already: no lock, so that a disk may be read only
 
 
+def test_what_a_killed_preparation_left_is_removed(toy):
+    from dabs.home import _temporary
+
+    left, other = _temporary(folder_of(toy)), _temporary(folder_of(toy).with_name("toy2"))
+    for folder in (left, other):
+        (folder / "shade").mkdir(parents=True)
+        (folder / "shade" / "train.arrow").write_bytes(b"half")
+    prepare(toy, lambda line: None, force=True)
+    assert not left.exists()
+    assert other.exists()
+
+
+def test_a_source_that_cannot_be_read_is_not_said_to_be_a_full_disk(toy, tmp_path):
+    from dataclasses import replace
+
+    import pyarrow.parquet as pq
+
+    def opened(workspace):
+        (tmp_path / "gone.csv").read_text()
+        yield
+
+    def by_pyarrow(workspace):
+        pq.ParquetFile(tmp_path / "gone.parquet")
+        yield
+
+    for build, name in ((opened, "gone.csv"), (by_pyarrow, "gone.parquet")):
+        with pytest.raises(DabsError, match=f"a file could not be read: .*{name}") as caught:
+            prepare(replace(toy, build=build), lambda line: None, force=True)
+        assert "cannot write" not in str(caught.value)
+        assert "Free the space" not in str(caught.value)
+
+
+def test_a_folder_that_cannot_be_written_is_still_said_so(toy, monkeypatch, tmp_path):
+    import errno
+    from dataclasses import replace
+
+    def full(workspace):
+        yield from list(toy.build(workspace))[:1]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DabsError, match=r"cannot write .*toy: .*No space left.*Free the space"):
+        prepare(replace(toy, build=full), lambda line: None, force=True)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DABS_HOME", str(tmp_path / "file" / "below"))
+    with pytest.raises(DabsError, match=r"cannot write .*toy: "):
+        prepare(toy, lambda line: None)
+
+
 def test_a_builder_that_leaves_out_a_split_is_refused(toy):
     from dataclasses import replace
 

@@ -23,6 +23,7 @@ from dabs.errors import DabsError
 from domains.paper import _download
 from domains.paper._official import Archive, OfficialFiles, given
 from domains.paper._unpack import unpack
+from domains.paper.natural_images import IMAGENET
 
 NOISE = os.urandom(3 << 20)  # does not compress, and is more than one piece of a download
 
@@ -99,6 +100,14 @@ def test_a_registered_set_prints_steps_folder_and_missing_files(raw):
     assert str(raw / "chexpert" / "train.csv") not in text
     (raw / "chexpert" / "valid.csv").write_text("")
     assert files.fetch(raw, quiet) == raw / "chexpert"
+
+
+def test_folders_without_pictures_are_no_imagenet(raw):
+    (raw / "imagenet" / "train" / "n01440764.tar").mkdir(parents=True)
+    (raw / "imagenet" / "train" / "n01440764").mkdir()
+    (raw / "imagenet" / "val" / "x").mkdir(parents=True)
+    with pytest.raises(DabsError, match=r"imagenet is not complete in .*\n.*/train/n\*/\*\.JPEG"):
+        IMAGENET.fetch(raw, quiet)
 
 
 def test_downloaded_unpacked_and_not_again(raw, served, dtd):

@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dabs.cli.data import notes_of, status_table
 from dabs.dataset import PRETRAIN, Classes, Domain, MultiLabel
 from dabs.errors import DabsError
 from dabs.metrics import METRICS
 from dabs.prepared import Split, manifest_of, prepare, read_columns, units_of, verify
 from dabs.registry import find_domain
+from domains.paper import natural_images
 from domains.paper._official import OfficialFiles
 
 FOLDERS = {
@@ -123,6 +125,33 @@ def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
     assert verify(domain) == []
     prepare(domain, lambda line: None, datasets=(dataset,), force=True)
     assert manifest_of(domain, dataset)["splits"] == before["splits"]
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "found", "published"),
+    [
+        ("natural_images", PRETRAIN, "2,000", "1,331,167"),
+        ("natural_images", "cu_birds", "80", "11,788"),
+        ("chest_xray", "chexpert", "260", "223,648"),
+        ("speech", PRETRAIN, "86", "283,944"),  # clips, of which nine give two rows
+        ("speech", "voxceleb1", "18", "153,516"),
+    ],
+)
+def test_a_copy_that_is_not_whole_is_said_and_noted(ready, name, dataset, found, published):
+    domain = ready(name, dataset)
+    (note,) = manifest_of(domain, dataset)["notes"]
+    assert note.startswith(f"of the publisher's {published} files {found} are here")
+    assert notes_of(domain, (dataset,)) == [f"{name} {dataset}: {note}"]
+    assert "ready, not whole" in str([column._cells for column in status_table([domain]).columns])
+
+
+def test_a_whole_copy_has_no_note(official, raw, monkeypatch):
+    root = official("dtd")
+    monkeypatch.setenv("DABS_DATA_DIR", str(root.parent))
+    monkeypatch.setitem(natural_images.COUNTS, "dtd", 60)
+    domain = find_domain("natural_images", "paper32")
+    prepare(domain, lambda line: None, datasets=("dtd",))
+    assert "notes" not in manifest_of(domain, "dtd")
 
 
 @pytest.mark.parametrize("suite", ["paper", "paper32"])
