@@ -19,7 +19,7 @@ import numpy as np
 from dabs import __version__
 from dabs.dataset import PRETRAIN, Domain, Rows, Source, Workspace
 from dabs.errors import DabsError, RequestError
-from dabs.home import data_home, read_json, remove_leftovers, replacing, sha256_file, write_json
+from dabs.home import data_home, read_json, remove_leftovers, replacing, sha256_file, sole_use, write_json
 from dabs.registry import unknown
 from dabs.specs import Batch, Specs, Tokens, specs_to_json
 from dabs.splitfile import SplitWriter, array_of, hashes_of
@@ -137,10 +137,20 @@ def prepare(
 ) -> None:
     """Fetch, build and write the data of some datasets of a domain (or all), unless it is there.
 
+    Waits while another process prepares data of the domain, and then takes what that left.
+
     Raises:
         DabsError: some could not be prepared; the others are, and the message says what each of the some lacks.
     """
-    units, reasons = units_of(domain, datasets), []
+    units = units_of(domain, datasets)
+    if not force and all(_is_there(unit) for unit in units):
+        return  # without the lock, which a disk that is only read could not hold
+    with sole_use(folder_of(domain), wait=True):
+        _prepare_each(units, say, force=force)
+
+
+def _prepare_each(units: list[Unit], say: Callable[[str], None], *, force: bool) -> None:
+    reasons = []
     for unit in units:
         if not force and _is_there(unit):
             continue

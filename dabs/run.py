@@ -28,6 +28,7 @@ from dabs.home import read_json, write_json
 from dabs.registry import Suite
 
 RUN_FORMAT = 1
+NO_CHECKOUT = "not a git checkout"  # stands for the commit where there is none
 PACKAGES = (
     "torch",
     "torchvision",
@@ -204,6 +205,8 @@ def _processor() -> str:
 
 
 def _git_state() -> dict[str, Any]:
+    """The commit of the checkout that holds this very file; an installed copy has none, wherever it lies."""
+
     def _git(*arguments: str) -> str | None:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
         try:
@@ -212,8 +215,11 @@ def _git_state() -> dict[str, Any]:
             return None
         return result.stdout.strip() if result.returncode == 0 else None
 
-    commit = _git("rev-parse", "HEAD")
-    return {"git_commit": commit or "not a git checkout", "git_dirty": bool(_git("status", "--porcelain", "-uno"))}
+    # a virtual environment may lie in another project's repository, whose commit says nothing about this code
+    ours = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
+    commit = _git("rev-parse", "HEAD") if ours else None
+    dirty = commit is not None and bool(_git("status", "--porcelain", "-uno"))
+    return {"git_commit": commit or NO_CHECKOUT, "git_dirty": dirty}
 
 
 def peak_memory(device: str) -> int:

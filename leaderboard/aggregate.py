@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dabs.errors import RequestError
-from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of, tuned_budget_of
+from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of
 from leaderboard.schema import PROTOCOLS, Counts, Metric, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
@@ -50,13 +50,14 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskInfo:
-    """What all results of a task agree on."""
+    """What all results of a task agree on; tasks of one `test_split` (its hash) ask about the same examples."""
 
     domain: str
     task: str
     metric: Metric
     origin: str
     counts: Counts
+    test_split: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,15 +110,19 @@ class Table:
 
     def domain_interval(self, algorithm: str, domain: str) -> tuple[float, float] | None:
         """Interval of `domain_mean` over test examples, at the level of the cells' own; None where the mean is."""
-        cells = [self.cell(algorithm, domain, task) for task in self.tasks[domain]]
-        return _interval_of_mean([(cell.mean, cell.interval) if cell else None for cell in cells])
+        parts = [
+            (cell.mean, cell.interval, self.info[domain, task].test_split) if cell else None
+            for task in self.tasks[domain]
+            for cell in [self.cell(algorithm, domain, task)]
+        ]
+        return _interval_of_mean(parts)
 
     def overall_interval(self, algorithm: str) -> tuple[float, float] | None:
         """Interval of `overall` over test examples; None where the mean is."""
         parts = []
         for domain in self.tasks:
             mean, interval = self.domain_mean(algorithm, domain), self.domain_interval(algorithm, domain)
-            parts.append((mean, interval) if mean is not None and interval else None)
+            parts.append((mean, interval, domain) if mean is not None and interval else None)
         return _interval_of_mean(parts)
 
     def origins(self, domain: str) -> tuple[str, ...]:
@@ -148,14 +153,13 @@ def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
     return tuple(protocol for protocol in PROTOCOLS if protocol in seen)
 
 
-def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None, *, tuned: bool = False) -> Table:
+def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None) -> Table:
     """Gather the results of one protocol.
 
     Args:
         results: of any protocols; those of the others only tell which tasks there are.
         protocol: "linear", "knn" or "finetune".
         tasks: all tasks of each domain; by default those that occur in `results` for any algorithm.
-        tuned: let learning rate, weight decay and batch size differ between algorithms, as the ruleset `tuned` does.
 
     Raises:
         RequestError: no results, a result outside `tasks`, or results that may not be compared: another suite, other
@@ -169,7 +173,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     _check_equal(chosen, "evaluation", _task_words, evaluation_of)
     _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
-    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", tuned_budget_of if tuned else budget_of)
+    _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", budget_of)
     known = _tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
@@ -194,18 +198,23 @@ def _mean_of_all(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(there) if there and len(there) == len(values) else None
 
 
-def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float]] | None]) -> tuple[float, float] | None:
-    """Interval of the mean of independent scores from their own intervals; None when one is missing.
+def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float], str] | None]) -> tuple[float, float] | None:
+    """Interval of the mean of scores from their own intervals; None when one is missing.
 
-    The distances from score to either end add in quadrature (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
+    Each score comes with the name of its examples. The distances from score to either end add where scores share their
+    examples, which are taken as wholly dependent (as `evidence.mean_evidence` does), and otherwise in quadrature
+    (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
     """
     there = [part for part in parts if part]
     if not there or len(there) < len(parts):
         return None
-    mean = statistics.fmean(score for score, _ in there)
-    below = math.hypot(*(max(0.0, score - low) for score, (low, _) in there)) / len(there)
-    above = math.hypot(*(max(0.0, high - score) for score, (_, high) in there)) / len(there)
-    return mean - below, mean + above
+    mean = statistics.fmean(score for score, _, _ in there)
+    below: dict[str, float] = defaultdict(float)
+    above: dict[str, float] = defaultdict(float)
+    for score, (low, high), examples in there:
+        below[examples] += max(0.0, score - low)
+        above[examples] += max(0.0, high - score)
+    return mean - math.hypot(*below.values()) / len(there), mean + math.hypot(*above.values()) / len(there)
 
 
 def _tasks_of(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tuple[str, ...]]:
@@ -248,6 +257,7 @@ def _info(result: Result) -> TaskInfo:
         metric=result.metric,
         origin=result.data.origin,
         counts=result.counts,
+        test_split=result.data.split_sha256.test,
     )
 
 

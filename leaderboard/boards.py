@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from leaderboard.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of
 from leaderboard.parts import cell_file
-from leaderboard.rows import RULESETS, Row, Ruleset
+from leaderboard.rows import Row
 from leaderboard.schema import Result
+from leaderboard.submission import RULESETS
 
 DRAWN = 8  # learned algorithms in a figure, the best ones
 
@@ -56,11 +57,12 @@ class Board:
     """One ruleset: a table a protocol.
 
     Attributes:
+        ruleset: one of `submission.RULESETS`.
         results: of all rows, under the rows' names.
         tables: in the order of `protocols_of`.
     """
 
-    ruleset: Ruleset
+    ruleset: str
     results: tuple[Result, ...]
     tables: tuple[Table, ...]
 
@@ -70,22 +72,22 @@ class Board:
 
 
 def boards_of(rows: Sequence[Row], tasks: Tasks | None = None) -> list[Board]:
-    """A board for each ruleset that has an row; random encoder and raw input stand in all of them.
+    """A board for each ruleset that has a row; random encoder and raw input stand in all of them.
 
     Raises:
         RequestError: results that may not share a table.
     """
-    everything = [result for row in rows for result in row.labelled()]
+    everything = [result for row in rows for result in row.results]
     known = tasks or _tasks_of(everything)
     for protocol in protocols_of(everything):  # also what stands in two tables is of the same data
-        build_table(everything, protocol, known, tuned=True)
+        build_table(everything, protocol, known)
     rulesets = {row.name: row.ruleset for row in rows}
     boards = []
     for ruleset in RULESETS:
         if ruleset in rulesets.values():
             mine = tuple(r for r in everything if rulesets[r.algorithm] == ruleset or r.algorithm in FLOORS)
             own = [result for result in mine if rulesets[result.algorithm] == ruleset]
-            tables = (build_table(mine, p, known, tuned=ruleset == "tuned") for p in protocols_of(own))
+            tables = (build_table(mine, p, known) for p in protocols_of(own))
             boards.append(Board(ruleset=ruleset, results=mine, tables=tuple(tables)))
     return boards
 

@@ -16,7 +16,6 @@ def notes_of(
     tasks: Mapping[str, Sequence[str]],
     *,
     grouped: bool,
-    tuned: bool,
 ) -> tuple[str, ...]:
     """Sentences, most important first."""
     return (
@@ -25,12 +24,9 @@ def notes_of(
         *_single_seeds(contestants),
         _resampled(grouped),
         *(_few_groups(pairs) if grouped else []),
-        *([_TUNED] if tuned else []),
+        *_tuned(contestants),
         *_environments(contestants),
     )
-
-
-_TUNED = "Budgets were allowed to differ (ruleset tuned): a difference may come from tuning as well as from the idea."
 
 
 def _missing(contestants: Sequence[Contestant], tasks: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -50,6 +46,18 @@ def _unpaired(pairs: Sequence[Pair]) -> Iterator[str]:
             f"Predictions are missing for {_some(list(names))}: there McNemar's test and the paired bootstrap cannot "
             "be computed. Their intervals take the two scores' published intervals as independent and are wider than "
             "paired ones; a tie may be a difference that the predictions would show."
+        )
+
+
+def _tuned(contestants: Sequence[Contestant]) -> Iterator[str]:
+    names = []
+    for one in contestants:
+        options = {repr(result.pretraining.config.get("options")) for result in one.results}
+        names += [one.name] if len(options) > 1 else []
+    if names:
+        yield (
+            f"The options were chosen per domain for {_some(names)} (ruleset tuned): a difference may come from tuning "
+            "as well as from the idea."
         )
 
 

@@ -41,30 +41,24 @@ def budget_of(result: Result) -> dict[str, Any]:
     """What all algorithms that learn in a domain share: steps, batches, optimiser and encoder."""
     names = ("batch_size", "lr", "weight_decay", "encoder")
     settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
-    return {"pretraining.steps": result.pretraining.steps, **settings}
-
-
-def tuned_budget_of(result: Result) -> dict[str, Any]:
-    """What algorithms with hyper-parameters of their own still share: the encoder."""
-    return {"pretraining.config.encoder": result.pretraining.config.get("encoder")}
+    return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
 
 
 SHOWN = 12  # differences that a message lists
 Fact = tuple[str, str, Any]  # where it holds, which field, its value
 
 
-def differences(groups: Mapping[str, Sequence[Result]], *, tuned: bool = False) -> list[str]:
+def differences(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     """What keeps the results of several contestants from being compared, a line a field; empty when nothing does.
 
     Args:
         groups: results of one protocol by the name of their contestant.
-        tuned: let the budget differ, as the ruleset `tuned` does.
     """
     firsts: dict[tuple[str, str], tuple[str, Any]] = {}
     found: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = defaultdict(dict)
     for name, results in groups.items():
         for result in results:
-            for where, field, value in _facts(name, result, tuned):
+            for where, field, value in _facts(name, result):
                 whose, first = firsts.setdefault((where, field), (name, value))
                 if value != first:
                     found[field, whose, name].setdefault(where, (first, value))
@@ -78,14 +72,14 @@ def refusal(lines: Sequence[str]) -> str:
     return f"these results may not be compared, because they were not made alike:\n{listed}\nMake one side again."
 
 
-def _facts(name: str, result: Result, tuned: bool) -> Iterator[Fact]:
+def _facts(name: str, result: Result) -> Iterator[Fact]:
     """Every fact of a result that must be equal: over all, on its task, in its domain, and over its own seeds."""
     yield "the suite", "suite", result.suite
     task = f"{result.domain}/{result.task}"
     for field, value in (data_of(result) | evaluation_of(result)).items():
         yield task, field, value
     if result.pretraining.steps:
-        for field, value in (tuned_budget_of if tuned else budget_of)(result).items():
+        for field, value in budget_of(result).items():
             yield result.domain, field, value
     if has_encoder(result):
         yield result.domain, "encoder.config", result.encoder.config

@@ -48,11 +48,10 @@ def compare(
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
     groups: Groups | None = None,
-    tuned: bool = False,
 ) -> Comparison:
     """Compare what `contestants_of(sources, protocol, algorithms)` gives; the rest as `compare_contestants`."""
     contestants = contestants_of(sources, protocol, algorithms)
-    return compare_contestants(contestants, alpha=alpha, resamples=resamples, groups=groups, tuned=tuned)
+    return compare_contestants(contestants, alpha=alpha, resamples=resamples, groups=groups)
 
 
 def compare_contestants(
@@ -61,7 +60,6 @@ def compare_contestants(
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
     groups: Groups | None = None,
-    tuned: bool = False,
 ) -> Comparison:
     """Compare every two contestants.
 
@@ -70,18 +68,19 @@ def compare_contestants(
         alpha: two-sided level of tests; intervals are of 1 - alpha.
         resamples: of test examples, and of tasks.
         groups: gives the group of each test example; whole groups are then resampled (`groups.groups_of`).
-        tuned: let budgets differ, as the ruleset `tuned` does.
 
     Raises:
-        RequestError: results that were not made alike (the message lists what differs), no task in common, or an
-            alpha or a number of resamples that make no sense.
+        RequestError: results that were not made alike (the message lists what differs), no task in common, groups for
+            results without predictions, or an alpha or a number of resamples that make no sense.
         DabsError: predictions that cannot be read or do not belong to their results.
     """
     if not 0 < alpha < 0.5 or resamples < 100:
         raise RequestError(f"alpha must be between 0 and 0.5 (is {alpha}) and resamples at least 100 (is {resamples}).")
-    lines = differences({one.name: one.results for one in contestants}, tuned=tuned)
+    lines = differences({one.name: one.results for one in contestants})
     if lines:
         raise RequestError(refusal(lines))
+    if groups:
+        _refuse_without_predictions(contestants)
     board, metrics = _board(contestants, resamples, groups)
     tasks = _tasks(board)
     whole = domain_means(board, tasks)
@@ -102,8 +101,20 @@ def compare_contestants(
         tasks=tasks,
         pairs=tuple(pairs),
         ranks={scope: tuple(Rank(name=n, rank=rank) for n, rank in rows) for scope, rows in ranked.items()},
-        notes=notes_of(contestants, pairs, tasks, grouped=bool(groups), tuned=tuned),
+        notes=notes_of(contestants, pairs, tasks, grouped=bool(groups)),
     )
+
+
+def _refuse_without_predictions(contestants: Sequence[Contestant]) -> None:
+    """Published intervals are over examples, so that without predictions nothing can be said over groups."""
+    for one in contestants:
+        lacking = [f"{d}/{t}" for (d, t), cell in one.cells.items() if not all(p.has_predictions for p in cell)]
+        if lacking:
+            more = f" and {len(lacking) - 1} more" if lacking[1:] else ""
+            raise RequestError(
+                f"groups can only be resampled with predictions, and {one.name} has none for {lacking[0]}{more}. "
+                "Compare runs, with the predictions that `dabs eval` wrote beside the results, or leave out --by-group."
+            )
 
 
 def _board(contestants: Sequence[Contestant], resamples: int, groups: Groups | None) -> tuple[Board, dict[Key, Metric]]:

@@ -7,36 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from pydantic import TypeAdapter, ValidationError
-
-from dabs.errors import DabsError, RequestError
-from dabs.home import read_json
+from dabs.errors import RequestError
 from dabs.registry import unknown
 from leaderboard.aggregate import ordered
-from leaderboard.results import explained, load_placed, read_predictions
-from leaderboard.schema import Name, Result
+from leaderboard.rows import Placed, load_rows
+from leaderboard.schema import Result
 
-SUBMISSION = "submission.json"
 Key = tuple[str, str]  # domain, task
-
-
-@dataclass(frozen=True, kw_only=True)
-class Placed:
-    """A result and the file it came from; without a file there are no predictions."""
-
-    result: Result
-    path: Path | None = None
-
-    def predictions(self) -> dict[str, np.ndarray] | None:
-        """Arrays `prediction` and `label`, or None where the file of predictions does not lie beside the result.
-
-        Raises:
-            DabsError: the file is there but is not what the result says.
-        """
-        if self.path is None or not (self.path.parent / self.result.predictions.file).exists():
-            return None
-        return read_predictions(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +65,13 @@ def contestants_of(sources: Sequence[str], protocol: str, algorithms: Sequence[s
     Args:
         sources: folders (runs, a run, a submission, the committed results) or single result files.
         protocol: whose results are read.
-        algorithms: which of each source, in this order; by default all of a single source, the only one of several.
+        algorithms: which of each source, in this order, a submission by its name; by default all of a single source,
+            the only one of several.
 
     Raises:
         RequestError: a source that is not there or holds no results of the protocol, an unknown algorithm, a source of
             several algorithms among several sources, or fewer than two contestants.
-        DabsError: a result file that cannot be read.
+        DabsError: a result file or a submission that cannot be read.
     """
     found: list[Contestant] = []
     for word in sources:
@@ -117,13 +95,11 @@ def _split(word: str) -> tuple[Path, str]:
 
 
 def _of_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: bool) -> list[Contestant]:
-    placed = [Placed(result=result, path=path) for path, result in load_placed(root)]
-    groups: dict[str, list[Placed]] = defaultdict(list)
-    for one in placed:
-        if one.result.protocol == protocol:
-            groups[one.result.algorithm].append(one)
+    rows = load_rows(root)
+    mine = {row.name: [one for one in row.placed if one.result.protocol == protocol] for row in rows}
+    groups = {name: placed for name, placed in mine.items() if placed}
     if not groups:
-        others = ", ".join(sorted({one.result.protocol for one in placed})) or "no protocol"
+        others = ", ".join(sorted({one.result.protocol for row in rows for one in row.placed})) or "no protocol"
         raise RequestError(f"{root} has no results of the protocol {protocol!r} (it has those of {others}).")
     there = ordered(groups)
     for name in wanted:
@@ -135,24 +111,7 @@ def _of_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: boo
             f"--algorithms {there[-1]}."
         )
     chosen = wanted or there
-    title = _title(root) if len(chosen) == 1 and len(there) == 1 else ""
-    return [contestant(title or name, str(root), groups[name]) for name in chosen]
-
-
-def _title(root: Path) -> str:
-    """The name of a submission, when `root` is one.
-
-    Raises:
-        DabsError: its name is not a printable text of 80 characters at most.
-    """
-    path = root / SUBMISSION
-    if not path.is_file():
-        return ""
-    value = read_json(path)
-    try:
-        return TypeAdapter(Name).validate_python(value.get("name") if isinstance(value, dict) else None)
-    except ValidationError as error:
-        raise DabsError(f"{path}: {explained(error)} Write the submission again with `dabs submit`.") from error
+    return [contestant(name, str(root), groups[name]) for name in chosen]
 
 
 def _told_apart(found: Sequence[Contestant]) -> list[Contestant]:

@@ -12,8 +12,9 @@ from scipy.stats import norm
 
 from dabs.errors import DabsError
 from leaderboard.comparable import has_encoder
-from leaderboard.contestants import Contestant, Key, Placed
+from leaderboard.contestants import Contestant, Key
 from leaderboard.resampling import SCORERS, covariance, resampled_scores
+from leaderboard.rows import Placed
 from leaderboard.statistics import Seeds, Spread, spread_of, steadied
 
 SAME = 1e-5  # how far a score may stand from the one its predictions give (they are weighed in float32)

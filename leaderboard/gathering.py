@@ -27,6 +27,7 @@ from leaderboard.schema import Result
 CLOSE = 1e-9  # how far a recomputed score may be off
 Labels = Callable[[str, str], np.ndarray | None]
 """Gives the test labels of a domain's task, or None where its data is not prepared."""
+Seen = dict[tuple[str, str], np.ndarray]  # (domain, task) -> its test labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,12 +80,12 @@ def disagreements(runs: Sequence[RunFolder], source: str, labels: Labels) -> lis
             f"the algorithm's source was changed after {stale[0].folder} was made ({len(stale)} of {len(runs)} runs): "
             f"its hash is {digest[:12]}, the run has {stale[0].provenance['algorithm_sha256'][:12]}. Run again"
         )
-    seen: dict[tuple[str, str], np.ndarray] = {}
+    seen: Seen = {}
     for run in runs:
         found += _of_run(run)
         for path, result in run.results.items():
             found += _of_result(path, result, run)
-            found += _of_predictions(path, result, labels, seen)
+            found += prediction_differences(path, result, labels, seen)
     return found
 
 
@@ -134,8 +135,15 @@ def _of_result(path: Path, result: Result, run: RunFolder) -> list[str]:
     return [f"{path}: {name} is {mine[name]!r}, the run has {theirs[name]!r}" for name in different]
 
 
-def _of_predictions(path: Path, result: Result, labels: Labels, seen: dict[tuple[str, str], np.ndarray]) -> list[str]:
-    """Predictions must have their hash and give the score; labels must be those of the data and of other results."""
+def prediction_differences(path: Path, result: Result, labels: Labels, seen: Seen) -> list[str]:
+    """Predictions must have their hash and give the score; labels must be those of the data and of other results.
+
+    Args:
+        path: the result's file, beside which the predictions lie.
+        result: what it holds.
+        labels: of the prepared data.
+        seen: labels beside the results looked at before; this one's are added when its task is new.
+    """
     try:
         arrays = read_predictions(path)
     except DabsError as error:

@@ -1,7 +1,7 @@
 """What stands in the tables: one row for each submission, and one for each algorithm whose results lie elsewhere.
 
-A submission is a folder with `submission.json` (name, authors, url, ruleset) and result files anywhere below it. Its
-row carries its own name, whatever its results call the algorithm.
+A submission is a folder as `dabs submit` writes it (leaderboard/submission.py), read only when every file in it is the
+one that its `submission.json` names. Its results carry its name, whatever their files call the algorithm.
 """
 
 from __future__ import annotations
@@ -10,20 +10,36 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
 
 from dabs.errors import DabsError, RequestError
-from dabs.home import read_json
-from leaderboard.contestants import SUBMISSION, Placed
-from leaderboard.results import explained, load_placed, result_files
-from leaderboard.schema import Name, Result, Text
+from leaderboard.results import load_placed, read_predictions, result_files
+from leaderboard.schema import Result
+from leaderboard.submission import FILE, load_submission, result_paths
 
-Ruleset = Literal["fixed", "tuned"]
-RULESETS: tuple[Ruleset, ...] = ("fixed", "tuned")
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A result and the file it came from; without a file there are no predictions."""
+
+    result: Result
+    path: Path | None = None
+
+    def predictions(self) -> dict[str, np.ndarray] | None:
+        """Arrays `prediction` and `label`, or None where the file of predictions does not lie beside the result.
+
+        Raises:
+            DabsError: the file is there but is not what the result says.
+        """
+        return read_predictions(self.path) if self.path is not None and self.has_predictions else None
+
+    @property
+    def has_predictions(self) -> bool:
+        """Whether their file is there; it may still be damaged."""
+        return self.path is not None and (self.path.parent / self.result.predictions.file).exists()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +48,7 @@ class Row:
 
     Attributes:
         name: what the tables call it.
-        placed: results as their files have them, of any protocols, with these files where there are any.
+        placed: results under the row's name, of any protocols, with their files where there are any.
         ruleset: "fixed" (one hyper-parameter setting for all domains) or "tuned".
         authors, url: empty where no submission tells.
         folder: where the submission lies; None for results that lie elsewhere.
@@ -40,7 +56,7 @@ class Row:
 
     name: str
     placed: tuple[Placed, ...]
-    ruleset: Ruleset = "fixed"
+    ruleset: str = "fixed"
     authors: str = ""
     url: str = ""
     folder: Path | None = None
@@ -50,9 +66,9 @@ class Row:
         """Without their files."""
         return [placed.result for placed in self.placed]
 
-    def labelled(self) -> list[Result]:
-        """The results under the row's name."""
-        return [result.model_copy(update={"algorithm": self.name}) for result in self.results]
+    def of_suite(self, suite: str | None) -> Row:
+        """The row with its results of one suite alone; None keeps all."""
+        return replace(self, placed=tuple(one for one in self.placed if suite in (None, one.result.suite)))
 
     @property
     def link(self) -> str:
@@ -60,34 +76,39 @@ class Row:
         return self.url if re.fullmatch(r"https?://[^\s\"'<>`\\]+", self.url) else ""
 
 
-class _Submission(BaseModel):
-    """The part of `submission.json` that a page shows."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    name: Name
-    authors: Text | Annotated[tuple[Text, ...], Field(min_length=1)]
-    url: Annotated[str, Field(max_length=400)] = ""
-    ruleset: Ruleset
-
-
 def load_rows(*roots: Path) -> list[Row]:
     """Every submission and every other algorithm at or below `roots`, by name.
 
     Raises:
-        DabsError: an invalid file, a submission with results of two algorithms or none, or two rows of one name.
+        DabsError: an invalid file, a submission that `load_submission` refuses or that holds results of another source
+            than its own or none, or two rows of one name.
     """
-    files = list(result_files(roots))
-    folders = {path.resolve().parent for root in roots if root.is_dir() for path in root.rglob(SUBMISSION)}
-    inside: dict[Path, list[Path]] = {folder: [] for folder in sorted(folders)}
-    elsewhere: list[Path] = []
-    for path in files:
-        home = next((parent for parent in path.resolve().parents if parent in folders), None)
-        (elsewhere if home is None else inside[home]).append(path)
-    rows = [_submission(folder, paths) for folder, paths in inside.items()]
+    folders = {path.resolve().parent for root in roots if root.is_dir() for path in root.rglob(FILE)}
+    elsewhere = [path for path in result_files(roots) if not folders & set(path.resolve().parents)]
+    rows = [_submission(folder) for folder in sorted(folders)]
     rows += _by_algorithm([Placed(result=result, path=path) for path, result in load_placed(*elsewhere)])
     refuse_twins(rows)
     return sorted(rows, key=lambda row: row.name)
+
+
+def fixed_results(roots: Sequence[Path], suite: str | None = None) -> tuple[list[Result], str]:
+    """The results that share one table: those of the ruleset "fixed", under their rows' names.
+
+    Args:
+        roots: as for `load_rows`.
+        suite: results of this suite only.
+
+    Returns:
+        The results in the order of `load_results`, and a line on the tuned rows left out (empty when there are none).
+    """
+    rows = [row.of_suite(suite) for row in load_rows(*roots)]
+    tuned = [row.name for row in rows if row.ruleset == "tuned" and row.placed]
+    results = [result for row in rows if row.ruleset == "fixed" for result in row.results]
+    order = sorted(results, key=lambda r: (r.suite, r.domain, r.task, r.protocol, r.algorithm, r.seed))
+    return order, f"left out, tuned and so of another table ({_SITE}): {', '.join(tuned)}" if tuned else ""
+
+
+_SITE = "`dabs leaderboard build --out FOLDER` shows both"
 
 
 def rows_of(results: Iterable[Result]) -> list[Row]:
@@ -124,20 +145,19 @@ def _slug(name: str) -> str:
     return f"{plain or 'entry'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _submission(folder: Path, files: list[Path]) -> Row:
-    path = folder / SUBMISSION
-    try:
-        card = _Submission.model_validate(read_json(path))
-    except ValidationError as error:
+def _submission(folder: Path) -> Row:
+    submission, results = load_submission(folder)
+    if {result.algorithm_sha256 for result in results} != {submission.algorithm.sha256}:
         raise DabsError(
-            f"{path}: {explained(error)} Make it again with `dabs submit`, or remove the folder."
-        ) from error
-    placed = tuple(Placed(result=result, path=path) for path, result in load_placed(*files))
-    algorithms = sorted({one.result.algorithm for one in placed})
-    if len(algorithms) != 1:
-        raise DabsError(
-            f"{folder} should hold the results of one algorithm and holds {len(algorithms)} "
-            f"({', '.join(algorithms)[:200] or 'no result files'}). Make it again with `dabs submit`."
+            f"{folder} should hold results of its own algorithm.py alone and holds "
+            f"{'others' if results else 'no result files'}. Make it again with `dabs submit`."
         )
-    authors = card.authors if isinstance(card.authors, str) else ", ".join(card.authors)
-    return Row(name=card.name, placed=placed, ruleset=card.ruleset, authors=authors, url=card.url, folder=folder)
+    paths = result_paths(folder, submission)
+    return Row(
+        name=submission.name,
+        placed=tuple(Placed(result=result, path=path) for result, path in zip(results, paths, strict=True)),
+        ruleset=submission.ruleset,
+        authors=", ".join(submission.authors),
+        url=submission.url,
+        folder=folder,
+    )

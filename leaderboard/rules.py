@@ -10,6 +10,8 @@ from itertools import product
 from typing import Any
 
 from dabs.errors import RequestError
+from dabs.metrics import LEVEL, RESAMPLES
+from dabs.run import NO_CHECKOUT
 from leaderboard.aggregate import Tasks, build_table, protocols_of
 from leaderboard.schema import Result
 from leaderboard.submission import Tuning
@@ -27,6 +29,7 @@ class Rules:
         tasks: all tasks of each domain.
         metrics: by (domain, task).
         budgets: for each domain what its pretraining runs must be: steps, batch_size, lr, weight_decay, encoder.
+        encoders: for each domain the sizes and input specs of its encoder.
         protocols: each protocol's settings.
         seeds: how many pretraining seeds every cell has at least.
     """
@@ -35,6 +38,7 @@ class Rules:
     tasks: Tasks
     metrics: Mapping[tuple[str, str], str]
     budgets: Mapping[str, Mapping[str, Any]]
+    encoders: Mapping[str, Mapping[str, Any]]
     protocols: Mapping[str, Mapping[str, Any]]
     seeds: int = 2
 
@@ -70,6 +74,11 @@ def _missing(results: Sequence[Result], rules: Rules) -> list[str]:
         found.append(
             f"{len(seeds)} pretraining seed{'s' * (len(seeds) != 1)} ({', '.join(map(str, seeds))}), at least "
             f"{rules.seeds} are asked for: run with --seeds {rules.seeds}"
+        )
+    elif seeds != list(range(len(seeds))):
+        found.append(
+            f"the pretraining seeds are {', '.join(map(str, seeds))}; they must be 0 to {len(seeds) - 1}, so that none "
+            f"was picked: run with --seeds {len(seeds)}"
         )
     there = {(r.domain, r.task, r.protocol, r.seed) for r in results}
     absent = [domain for domain in rules.tasks if domain not in {result.domain for result in results}]
@@ -113,21 +122,35 @@ def _mixed(results: Sequence[Result]) -> list[str]:
 
 
 def _unclean(results: Sequence[Result]) -> list[str]:
+    """Results of which no commit says what was run."""
+    found = []
     dirty = [result for result in results if result.environment.git_dirty]
-    if not dirty:
-        return []
-    return [
-        f"{len(dirty)} results ({_cell(dirty[0])}, ...) were made from a checkout of dabs with uncommitted changes: "
-        "commit or undo them and run again (your own algorithm file may lie outside the checkout)"
-    ]
+    if dirty:
+        found.append(
+            f"{len(dirty)} results ({_cell(dirty[0])}, ...) were made from a checkout of dabs with uncommitted "
+            "changes: commit or undo them and run again (your own algorithm file may lie outside the checkout)"
+        )
+    installed = [result for result in results if result.environment.git_commit == NO_CHECKOUT]
+    if installed:
+        found.append(
+            f"{len(installed)} results ({_cell(installed[0])}, ...) were made with a copy of dabs that is "
+            f"{NO_CHECKOUT}, so no commit says what was run: clone the project, install it from there with "
+            "`pip install --editable .` and run again"
+        )
+    return found
 
 
 def _other_protocol(results: Sequence[Result], rules: Rules) -> list[str]:
-    """Results whose suite, metric, evaluation or pretraining budget is not the benchmark's, one text a difference."""
+    """Where suite, metric, interval, evaluation, budget or encoder is not the benchmark's, one text a difference."""
     differences: dict[str, list[Result]] = defaultdict(list)
     for result in results:
-        wanted: dict[str, Any] = {"suite": rules.suite}
-        found: dict[str, Any] = {"suite": result.suite}
+        interval = result.interval
+        wanted: dict[str, Any] = {"suite": rules.suite, "interval.level": LEVEL, "interval.resamples": RESAMPLES}
+        found: dict[str, Any] = {
+            "suite": result.suite,
+            "interval.level": interval.level,
+            "interval.resamples": interval.resamples,
+        }
         if (result.domain, result.task) in rules.metrics:
             wanted["metric"], found["metric"] = rules.metrics[result.domain, result.task], result.metric.name
         settings = rules.protocols.get(result.protocol, {})
@@ -138,6 +161,9 @@ def _other_protocol(results: Sequence[Result], rules: Rules) -> list[str]:
         found |= {f"pretraining.{name}": result.pretraining.config.get(name) for name in budget}
         if "steps" in budget:
             found["pretraining.steps"] = result.pretraining.steps
+        if result.domain in rules.encoders:
+            wanted |= {f"encoder.{name}": value for name, value in rules.encoders[result.domain].items()}
+            found |= {f"encoder.{name}": value for name, value in result.encoder.config.items()}
         for name in wanted.keys() | found.keys():
             if found.get(name) != wanted.get(name):
                 text = f"{name} is {found.get(name)!r}, the protocol of {result.domain} has {wanted.get(name)!r}"

@@ -42,9 +42,8 @@ def comparisons_of(rows: Sequence[Row], boards: Sequence[Board], *, most: int = 
             if len(contestants) < most and one.cells and all(one.cells.keys() & c.cells.keys() for c in contestants):
                 contestants.append(one)
         if len(contestants) > 1:
-            tuned = any(placed[one.name].ruleset == "tuned" for one in contestants)
             order = ordered(one.name for one in contestants)
-            found[protocol] = compare_contestants(sorted(contestants, key=lambda c: order.index(c.name)), tuned=tuned)
+            found[protocol] = compare_contestants(sorted(contestants, key=lambda c: order.index(c.name)))
     return found
 
 

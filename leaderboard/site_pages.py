@@ -182,16 +182,16 @@ def _task_rows(board: Board, domain: str, task: str) -> list[dict[str, Any]]:
 
 def _algorithm(row: Row, boards: Sequence[Board]) -> dict[str, Any]:
     board = next(board for board in boards if board.ruleset == row.ruleset)
-    labelled, name, tasks = row.labelled(), row.name, board.tables[0].tasks
-    options = {json.dumps(r.pretraining.config.get("options", {}), sort_keys=True) for r in views.runs(labelled)}
+    results, name, tasks = row.results, row.name, board.tables[0].tasks
+    options = {json.dumps(r.pretraining.config.get("options", {}), sort_keys=True) for r in views.runs(results)}
     means = [("", [(table.overall(name), table.overall_interval(name)) for table in board.tables])]
     for domain in tasks:
         means.append((domain, [(t.domain_mean(name, domain), t.domain_interval(name, domain)) for t in board.tables]))
     return {
         "row": row,
         "title": name[:80],
-        "hash": row.results[0].algorithm_sha256,
-        "parameters": sorted({result.encoder.parameters for result in row.results}),
+        "hash": results[0].algorithm_sha256,
+        "parameters": sorted({result.encoder.parameters for result in results}),
         "options": json.loads(options.pop()) if len(options) == 1 else None,
         "tables_of": [(table.protocol, protocol_name(table.protocol)) for table in board.tables],
         "means": means,
@@ -209,9 +209,9 @@ def _algorithm(row: Row, boards: Sequence[Board]) -> dict[str, Any]:
             for domain, names in tasks.items()
             for task in names
         ],
-        "curves": views.curves(labelled, plots.looks([name])),
-        "runs": views.runs(labelled),
-        "environments": views.environments(labelled),
+        "curves": views.curves(results, plots.looks([name])),
+        "runs": views.runs(results),
+        "environments": views.environments(results),
     }
 
 

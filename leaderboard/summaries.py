@@ -86,8 +86,8 @@ def aggregates(
         mean_spread([spread_between(*both, raw=True) for both in sides.values()]) if len(sides) == len(tasks) else None
     )
     complete = len(rows) == len(tasks) and all(row.complete for row in rows)
-    if len(units) == 1:
-        return tuple(rows), replace(rows[0], scope=ALL, complete=complete)
+    if len(units) == 1 and complete:
+        return tuple(rows), replace(rows[0], scope=ALL)
     return tuple(rows), _overall(list(units.values()), complete, spread, resamples, level)
 
 

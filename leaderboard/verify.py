@@ -1,41 +1,52 @@
-"""Is what is committed valid: every result and submission by the same models and rules, no doubles, tables current."""
+"""Is what is committed valid: every result and submission by the same models and rules, no doubles, tables current.
+
+A row of `leaderboard/results/` is one of the project's own algorithms, whose source lies in the checkout; everything
+else is a submission, which brings its source along.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dabs.check.source import scan
 from dabs.errors import DabsError
-from leaderboard.aggregate import FLOORS
+from leaderboard.aggregate import FLOORS, protocols_of
 from leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
-from leaderboard.gathering import score_differences
-from leaderboard.results import SUFFIX, read_predictions, read_result, result_files
-from leaderboard.rules import Rules, broken_rules, clashes, options_of
+from leaderboard.gathering import Labels, Seen, prediction_differences
+from leaderboard.results import SUFFIX, read_result, result_files
+from leaderboard.rules import REQUIRED, Rules, broken_rules, clashes, options_of
 from leaderboard.schema import Result
-from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, result_paths, submission_folders
+from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
 
+RAW, RAW_SOURCE = "raw", Path("dabs") / "raw_input.py"  # the row that is no algorithm
 Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results
 
 
-def problems(root: Path, rules: Rules) -> list[str]:
+def problems(root: Path, rules: Rules, labels: Labels = lambda domain, task: None) -> list[str]:
     """A text for everything that is wrong with the results, submissions and tables of a checkout.
 
     Args:
         root: the checkout.
         rules: what a submission must be.
+        labels: of the prepared data, against which those beside included predictions are held.
     """
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
     rows, found = committed_rows(root / RESULTS)
-    submissions = root / SUBMISSIONS
+    for name, own in rows.items():
+        found += [f"{root / RESULTS}, {name}: {text}" for text in of_row(root, name, own, rules)]
+    submissions, seen = root / SUBMISSIONS, Seen()
     for folder in sorted(path for path in submissions.glob("*") if path.is_dir() or path.is_symlink()):
         if folder not in submission_folders(submissions):
             found.append(f"{folder} holds no submission.json")
             continue
         wrong, results = of_submission(folder, rules, rows)
-        found += wrong
+        found += wrong + _edited(folder, results, labels, seen)
         rows = {**rows, folder.name: results}
     if not found:  # tables of invalid results say nothing
         found += [
@@ -69,6 +80,29 @@ def committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str]]:
     return dict(rows), found
 
 
+def of_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> list[str]:
+    """What is wrong with one of the project's own rows: made of another source than is here, or not by the rules.
+
+    What is said of a protocol holds for its own table, so that its seeds and commit may be others than another's.
+    """
+    source = root / (RAW_SOURCE if name == RAW else f"algorithms/{name}.py")
+    if not (name.isidentifier() and not name.startswith("_") and source.is_file()):
+        return ["is no algorithm of the project: hand it in with `dabs submit`"]
+    digest = hashlib.sha256(source.read_text(encoding="utf-8").encode()).hexdigest()
+    others = [result for result in results if result.algorithm_sha256 != digest]
+    found = []
+    if others:
+        found.append(f"{len(others)} of {len(results)} results were made of another source than {source}: run again")
+    if name in FLOORS:  # they learn nothing, and the raw input has no encoder
+        nothing = {domain: {"steps": 0} for domain in rules.tasks}
+        rules = replace(rules, budgets=nothing, encoders={} if name == RAW else rules.encoders)
+    for protocol in dict.fromkeys((*REQUIRED, *protocols_of(results))):
+        own = replace(rules, seeds=1, protocols={protocol: rules.protocols[protocol]})
+        broken = broken_rules([result for result in results if result.protocol == protocol], own, None)
+        found += [f"{protocol}: {text}" for text in broken]
+    return found
+
+
 def of_submission(folder: Path, rules: Rules, rows: Rows) -> tuple[list[str], list[Result]]:
     """What is wrong with one submission beside the rows before it, and its results (none when it cannot be read)."""
     try:
@@ -85,7 +119,6 @@ def of_submission(folder: Path, rules: Rules, rows: Rows) -> tuple[list[str], li
     wrong += broken_rules(results, rules, tuning)
     wrong += clashes(results, others, rules.tasks)
     wrong += _contradictions(submission, results)
-    wrong += _edited(folder, submission)
     return [f"{folder}: {text}" for text in wrong], results
 
 
@@ -94,11 +127,16 @@ def taken(name: str, results: Sequence[Result], rows: Rows) -> list[str]:
     found = []
     if name.casefold() in {other.casefold() for other in (*rows, *FLOORS)}:
         found.append(f"the name {name} is taken; choose another")
-    mine = {(r.algorithm_sha256, r.domain, str(options_of(r))) for r in results}
+    mine = _settings(results)
     for other, theirs in rows.items():
-        if mine & {(r.algorithm_sha256, r.domain, str(options_of(r))) for r in theirs}:
+        if mine == _settings(theirs):
             found.append(f"{other} is the same algorithm with the same options")
     return found
+
+
+def _settings(results: Sequence[Result]) -> set[tuple[str, str, str]]:
+    """Which source was run where with which options; one tuned may agree with another in some domains."""
+    return {(r.algorithm_sha256, r.domain, json.dumps(options_of(r), sort_keys=True)) for r in results}
 
 
 def _contradictions(submission: Submission, results: Sequence[Result]) -> list[str]:
@@ -132,11 +170,14 @@ def _contradictions(submission: Submission, results: Sequence[Result]) -> list[s
     return found
 
 
-def _edited(folder: Path, submission: Submission) -> list[str]:
-    """Scores that do not follow from the predictions, where these are included."""
+def _edited(folder: Path, results: Sequence[Result], labels: Labels, seen: Seen) -> list[str]:
+    """Scores and labels that do not follow from the predictions and the data, where predictions are included."""
+    places = [(folder / f"results/{r.domain}/seed{r.seed}", r) for r in results]
+    included = [(place, result) for place, result in places if (place / result.predictions.file).exists()]
     found = []
-    for path in result_paths(folder, submission):
-        result = read_result(path)
-        if (path.parent / result.predictions.file).exists():
-            found += score_differences(path, result, read_predictions(path))
+    if 0 < len(included) < len(places):
+        found.append(f"{folder}: predictions of {len(included)} of {len(places)} results are included: all or none")
+    for place, result in included:
+        path = place / f"{result.task}.{result.protocol}{SUFFIX}"
+        found += prediction_differences(path, result, labels, seen)
     return found

@@ -37,7 +37,7 @@ OPTIONS = {
         "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
     },
     ("compare",): {
-        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--tuned", "--format", "--out",
+        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--format", "--out",
     },
     ("leaderboard",): {"--results", "--store", "--suite", "--protocol", "--out", "--format"},
     ("leaderboard", "verify"): {"--root", "--suite"},
@@ -204,6 +204,23 @@ def test_errors_are_one_paragraph(toy, tmp_path, monkeypatch, capsys, words, cod
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        ("build", ("--protocol", "knn")),
+        ("export", ("--protocol", "linear")),
+        ("show", ("--out", "x")),
+        ("show", ("--format", "csv")),
+        ("build", ("--format", "csv")),
+    ],
+)
+def test_the_leaderboard_refuses_options_of_another_action(action, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("runs").mkdir()
+    assert call("leaderboard", action, *words) == 2
+    assert f"has no use for {words[0]}" in " ".join(capsys.readouterr().err.split())
+
+
 def test_debug_shows_the_traceback(capsys):
     assert call("eval", "nowhere", "--debug") == 1
     assert "Traceback" in capsys.readouterr().err
@@ -224,6 +241,36 @@ def test_data_status_and_verify(toy, capsys):
 def test_argument_help_reads_docstrings():
     text = "Does.\n\nArgs:\n    rate: how much,\n        at most 1.\n    other: more.\n\nReturns:\n    nothing: x."
     assert argument_help(text) == {"rate": "how much, at most 1.", "other": "more."}
+
+
+def test_every_writer_of_a_task_takes_the_same_lock(toy, tmp_path, monkeypatch):
+    """A grid of whole cells, one that spreads them over a cluster, and `dabs eval` meet on one run."""
+    from dabs.cli import cells, evaluating
+    from dabs.home import sole_use
+    from dabs.run import PretrainConfig
+
+    taken = []
+
+    def noted(path, *, wait=False):
+        taken.append(path.absolute())
+        return sole_use(path, wait=wait)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluating, "sole_use", noted)
+    config = PretrainConfig(algorithm="none", domain="toy")
+    cell = cells.Cell(config=config, label="none", protocols=("knn",), tasks=("shade", "length"), out=Path("runs"))
+    call("pretrain", "none", "toy")
+    lock_of = {task: tmp_path / f"runs/lite/none/toy/seed0-{task}" for task in ("shade", "length")}
+    cells.evaluate_cell(cell)
+    assert taken[:2] == [lock_of["length"], lock_of["shade"]], "before it looks what is missing, in one order"
+    (cell.folder / "results" / "shade.knn.result.json").unlink()
+    for write in (
+        lambda: cells.evaluate_cell(cell, "shade"),
+        lambda: call("eval", str(cell.folder), "--tasks", "shade", "--protocol", "knn"),
+    ):
+        taken.clear()
+        write()
+        assert set(taken) == {lock_of["shade"]}
 
 
 def test_results_hold_no_null(toy, tmp_path, monkeypatch):

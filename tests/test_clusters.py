@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from dabs.checkpoint import latest_checkpoint
 from dabs.logs import read_metrics
 from dabs.pretrain import pretrain
 from dabs.run import PretrainConfig
 
 ROOT = Path(__file__).parents[1]
+STEPS = 1200  # long enough for two runs that begin some seconds apart to train at the same time
 pytestmark = pytest.mark.slow
 
 
@@ -65,22 +65,12 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
     try:
         nodes = [cluster.head_node, cluster.add_node(num_cpus=1)]
         cluster.wait_for_nodes()
-        words = (
-            "--launcher",
-            "ray",
-            "--address",
-            cluster.address,
-            "--algorithms",
-            "shed",
-            "--seeds",
-            "2",
-            "--steps",
-            "600",
-        )
+        where = ("--launcher", "ray", "--address", cluster.address)
+        words = (*where, "--algorithms", "shed", "--seeds", "2", "--steps", str(STEPS))
         grid = start(out, *words)
         runs = [out / "lite" / "shed" / "toy" / name for name in ("seed0", "seed1")]
         deadline = time.monotonic() + 150
-        while not all(latest_checkpoint(run) for run in runs):
+        while not all(losses(run) for run in runs):
             assert time.monotonic() < deadline, grid.poll()
             assert grid.poll() is None, ended(grid)
             time.sleep(0.1)
@@ -92,7 +82,7 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
     lost = re.findall(r"lost shed toy seed (\d), which is run again", text)
     assert len(lost) == 1, text
     assert len(list(out.rglob("*.result.json"))) == 3 * 3  # raw and two seeds of shed x three tasks
-    config = PretrainConfig(algorithm="shed", domain="toy", seed=int(lost[0]), steps=600)
+    config = PretrainConfig(algorithm="shed", domain="toy", seed=int(lost[0]), steps=STEPS)
     assert alike(runs[config.seed], config, tmp_path / "whole")
     log = (out / "logs" / f"shed-toy-seed-{lost[0]}.log").read_text()
     assert log.count("--- ") == 2, "one log of both attempts"

@@ -11,8 +11,10 @@ from dabs.evaluate import evaluate
 from dabs.logs import read_metrics
 from dabs.pretrain import pretrain
 from dabs.run import PretrainConfig
+from leaderboard.rows import load_rows
 
 ROOT = Path(__file__).parents[1]
+PAGES = [page for folder in ("", "docs", "leaderboard/submissions") for page in (ROOT / folder).glob("*.md")]
 
 
 def test_the_algorithm_of_the_docs_trains_and_is_evaluated(toy, tmp_path):
@@ -28,7 +30,14 @@ def test_the_algorithm_of_the_docs_trains_and_is_evaluated(toy, tmp_path):
     assert len(list(evaluate(folder, (), ("knn",)))) == 3
 
 
-@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), ids=lambda p: p.name)
+def test_the_first_command_of_the_site_page_finds_its_folders():
+    page = (ROOT / "docs" / "site.md").read_text(encoding="utf-8")
+    command = re.search(r"dabs leaderboard build --results (.*?) --out site/", page)
+    assert command
+    assert load_rows(*(ROOT / folder for folder in command[1].split()))
+
+
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"

@@ -20,7 +20,7 @@ from dabs.errors import DabsError, RequestError
 from dabs.home import read_json, sha256_file, write_json
 from dabs.run import PretrainConfig
 from leaderboard.doc_tables import update
-from leaderboard.results import npz_bytes, read_predictions
+from leaderboard.results import load_results, npz_bytes, read_predictions
 from leaderboard.rules import Rules
 from leaderboard.submission import load_submission
 from leaderboard.verify import problems
@@ -53,7 +53,7 @@ def runs(made: Made, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def submission(made: Made) -> Path:
     """A submission with predictions, made once."""
-    folder = submit(options(made.runs, made.folder / "submissions", with_predictions=True), made.rules)
+    folder = submit(options(made.runs, made.folder / "submissions"), made.rules)
     assert folder is not None
     return folder
 
@@ -92,8 +92,9 @@ def test_a_whole_set_of_runs_is_gathered(submitted, made):
     assert sha256_file(submitted / "results/toy/seed0/shade.linear.result.json") == sha256_file(original)
 
 
-def test_predictions_are_left_out_unless_asked_for(made, tmp_path):
-    folder = submit(options(made.runs, tmp_path), made.rules)
+def test_predictions_are_included_unless_unwanted(made, tmp_path):
+    assert len(list(submit(options(made.runs, tmp_path / "with"), made.rules).rglob("*.npz"))) == 12
+    folder = submit(options(made.runs, tmp_path, with_predictions=False), made.rules)
     assert not list(folder.rglob("*.npz"))
     assert len(load_submission(folder)[0].predictions) == 12
 
@@ -279,10 +280,12 @@ def checkout(submitted: Path, made: Made) -> Path:
     """The folder around a submission filled up to what `verify` reads: pages, timing, a committed random encoder."""
     root = submitted.parents[2]
     results = root / "leaderboard" / "results" / "lite"
+    (root / "algorithms").mkdir()
+    source = shutil.copy(Path(__file__).parents[1] / "algorithms" / "none.py", root / "algorithms")
     for path in made.runs.rglob("*.result.json"):
         value = read_json(path)
-        value["algorithm"] = "none"
-        value["algorithm_sha256"] = "0" * 64
+        value.update(algorithm="none", algorithm_sha256=sha256_file(Path(source)))
+        value["pretraining"].update(steps=0, examples_seen=0, curve=[])
         write_json(results / "none" / path.relative_to(made.runs), value)
     machine = {"cores": 2, "processor": "x"}
     write_json(results / "timing.json", {"minutes": {"cells": 1.0}, "machine": machine, "cells": 1, "jobs": 1})
@@ -360,6 +363,43 @@ def test_verify_finds_an_edit_whose_hashes_were_mended(submitted, made):
     assert any("score is 0.99, its predictions give" in line for line in problems(root, made.rules))
 
 
+def label_as_predicted(folder: Path, name: str) -> None:
+    """Set a result's labels to its predictions, and everything that follows from them."""
+    from dabs.metrics import bootstrap_interval
+
+    result, predictions = f"{name}.result.json", f"{name}.predictions.npz"
+    guesses = np.asarray(read_predictions(folder / result)["prediction"])
+    (folder / predictions).write_bytes(npz_bytes({"label": guesses, "prediction": guesses}))
+    digest, interval = sha256_file(folder / predictions), bootstrap_interval("accuracy", guesses, guesses)
+    edit(folder / result, lambda v: v.update(score=1.0, interval=interval))
+    edit(folder / result, lambda v: v["predictions"].update(sha256=digest))
+    mended = {predictions: digest, result: sha256_file(folder / result)}
+    edit(folder / "submission.json", lambda v: v["files"].update(mended))
+    edit(folder / "submission.json", lambda v: v["predictions"].update({predictions: digest}))
+
+
+def test_verify_finds_labels_whose_hashes_were_mended(submitted, made):
+    """Labels set to the predictions give a perfect score that follows from them; the other seed and the data do not."""
+    from dabs.cli.rules import labels_of
+
+    root = checkout(submitted, made)
+    for seed in (0, 1):
+        label_as_predicted(submitted, f"results/toy/seed{seed}/shade.linear")
+    others = [line for line in problems(root, made.rules) if "not those of the other results" in line]
+    assert others
+    found = problems(root, made.rules, lambda domain, task: labels_of("lite", domain, task))
+    assert len([line for line in found if "shade.linear" in line and "not those of the prepared data" in line]) == 2
+
+
+def test_verify_finds_predictions_that_were_left_out_in_part(submitted, made):
+    root = checkout(submitted, made)
+    name = "results/toy/seed0/shade.linear.predictions.npz"
+    (submitted / name).unlink()
+    edit(submitted / "submission.json", lambda value: value["files"].pop(name))
+    found = problems(root, made.rules)
+    assert any("predictions of 11 of 12 results are included: all or none" in line for line in found)
+
+
 def test_verify_finds_a_submission_of_other_rules_or_a_copy(submitted, made):
     from dataclasses import replace
 
@@ -394,13 +434,16 @@ def test_verify_speaks_and_exits(submitted, made, monkeypatch, capsys):
     assert "algorithm.py is missing" in capsys.readouterr().out
 
 
-def test_reproduce_gives_the_same_numbers(submitted, tmp_path):
-    wanted = ReproduceOptions(submission=submitted, cell=("toy/shade",), seed=1, trust=True, out=tmp_path / "again")
+def test_reproduce_gives_the_same_numbers_and_leaves_runs_alone(submitted, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made.runs, "runs/lite/MyIdea")
+    wanted = ReproduceOptions(submission=submitted, cell=("toy/shade",), seed=1, trust=True)
     submission, results = load_submission(submitted)
     (again,) = reproduce(wanted, submission, chosen(wanted, results))
     assert again.verdict == "equal"
     assert again.weights_equal
     assert again.stated.seed == 1
+    assert len(load_results(Path("runs"))) == len(results)
 
 
 def test_reproduce_says_when_a_score_does_not_hold(submitted, tmp_path, capsys):

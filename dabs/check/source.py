@@ -1,7 +1,7 @@
 """What an algorithm's source may use: a scan of its text, without running it and without torch.
 
-It finds what is written plainly. Code that wants to hide what it does can; that is why a submission's source is
-published beside its numbers, and why the names below are few.
+It finds what is written plainly, and is no sandbox: code that wants to hide what it does can. That is why a
+submission's source is published beside its numbers, and why the names below are few.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 #: Packages an algorithm may import. Nothing here opens files by itself or knows a domain.
 ALLOWED = (
@@ -47,11 +49,16 @@ REFUSED = (
     *("torch.classes", "torch.library", "torch.multiprocessing", "torch.Tensor.set_", "torch.UntypedStorage"),
     *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap", "numpy.lib", "numpy.save"),
     *("numpy.savez", "numpy.ctypeslib", "numpy.f2py", "scipy.io", "scipy.datasets"),
-    *("dabs.encoder.load_encoder", "dabs.encoder.save_encoder", "dabs.encoder.Path", "dabs.encoder.json"),
-    *("open", "exec", "eval", "compile", "__import__", "globals", "input", "breakpoint", "vars"),
+    *("dabs.encoder.load_encoder", "dabs.encoder.save_encoder", "operator.attrgetter", "operator.methodcaller"),
+    *("open", "exec", "eval", "compile", "__import__", "globals", "locals", "input", "breakpoint", "vars"),
+    *("__builtins__", "__loader__", "__spec__"),
 )
-#: Attributes that lead out of the objects an algorithm is given.
-HIDDEN = ("__subclasses__", "__globals__", "__builtins__", "__loader__", "__spec__", "__code__", "f_back", "tb_frame")
+#: Attributes that lead out of the objects an algorithm is given, and modules that others have imported.
+HIDDEN = (
+    *("__subclasses__", "__globals__", "__builtins__", "__loader__", "__spec__", "__code__", "f_back", "tb_frame"),
+    *("__dict__", "__getattribute__", "__import__", "sys", "_sys", "os", "_os", "builtins", "inspect", "importlib"),
+    *("subprocess", "pathlib", "shutil", "pickle", "ctypes", "socket", "torch", "np"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,39 +75,113 @@ def scan(text: str) -> list[Use]:
         tree = ast.parse(text)
     except SyntaxError as error:
         return [Use(line=error.lineno or 1, what=f"is not Python: {error.msg}")]
-    names: dict[str, str] = {}  # what a name in the source stands for, e.g. np -> numpy
-    found = [*_imports(tree, names)]
-    for node in ast.walk(tree):
-        full = _dotted(node, names)
-        if full is not None and _within(full, REFUSED):
-            found.append(Use(line=_line(node), what=f"uses {full}"))
-        elif isinstance(node, ast.Attribute) and node.attr in HIDDEN:
-            found.append(Use(line=node.lineno, what=f"uses {node.attr}"))
+    names: Names = {}
+    modules: set[str] = set()
+    found = [*_imports(tree, names, modules)]
+    _rebindings(tree, names)
+    found += [*_uses(tree, names), *_as_values(tree, names, modules)]
     first: dict[int, Use] = {}
     for use in found:
         first.setdefault(use.line, use)
     return [first[line] for line in sorted(first)]
 
 
-def _imports(tree: ast.AST, names: dict[str, str]) -> Iterator[Use]:
-    """Imports that are not allowed; the names that imports bind are added to `names`."""
+Names = dict[str, set[str]]  # what a name in the source may stand for, e.g. np -> numpy
+
+
+def _imports(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
+    """Imports that are not allowed; the names that imports bind are added to `names`, those of modules to `modules`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-            names |= {
-                a.asname or a.name.split(".")[0]: a.name if a.asname else a.name.split(".")[0] for a in node.names
-            }
+            wanted = {alias.name for alias in node.names}
+            bound = [(a.asname, a.name) if a.asname else (a.name.split(".")[0],) * 2 for a in node.names]
+            modules |= {name for name, _ in bound}
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
-            modules = [f"{base}.{alias.name}" for alias in node.names]
-            names |= {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
+            wanted = {f"{base}.{alias.name}" for alias in node.names}
+            bound = [(alias.asname or alias.name, f"{base}.{alias.name}") for alias in node.names]
+            modules |= {name for name, full in bound if base == "dabs"}
         else:
             continue
-        for module in modules:
-            if module.endswith(".*"):
-                yield Use(line=node.lineno, what=f"imports everything of {module[:-2]}; name what it needs")
-            if not _within(module, ALLOWED) or _within(module, REFUSED):
-                yield Use(line=node.lineno, what=f"imports {module}")
+        for name, full in bound:
+            names.setdefault(name, set()).add(full)
+        for full in sorted(wanted):
+            if full.endswith(".*"):
+                yield Use(line=node.lineno, what=f"imports everything of {full[:-2]}; name what it needs")
+            elif not _within(full, ALLOWED) or _refused(full) or set(full.split(".")[1:]) & set(HIDDEN):
+                yield Use(line=node.lineno, what=f"imports {full}")
+
+
+def _rebindings(tree: ast.AST, names: Names) -> None:
+    """Add to `names` what plain assignments of imported names and their parts bind, e.g. `u = torch.utils`."""
+    known = -1
+    while known < (known := sum(map(len, names.values()))):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                full = {name for name in _dotted(node.value, names) if name.split(".")[0] in ROOTS}
+                for target in targets:
+                    if full and isinstance(target, ast.Name) and len(names.get(target.id, ())) < MOST:
+                        names.setdefault(target.id, {target.id}).update(full)
+
+
+def _uses(tree: ast.AST, names: Names) -> Iterator[Use]:
+    """What is refused under its dotted name, or as an attribute of anything."""
+    for node in ast.walk(tree):
+        refused = sorted(full for full in _dotted(node, names) if _refused(full))
+        if refused:
+            yield Use(line=_line(node), what=f"uses {refused[0]}")
+        elif isinstance(node, ast.Attribute) and node.attr in HIDDEN:
+            yield Use(line=node.lineno, what=f"uses {node.attr}")
+
+
+def _as_values(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
+    """Modules that are used without a dot behind them, and `getattr` where a scan cannot say what it gets."""
+    plain: set[int] = set()  # names with a dot behind them, and getattr where it is called
+    for node in ast.walk(tree):  # from the outside inwards
+        if isinstance(node, ast.Attribute):
+            plain.add(id(node.value))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+            plain.add(id(node.func))
+            name = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else None
+            imported = any(full.split(".")[0] in ROOTS for full in _dotted(node.args[0], names)) if node.args else True
+            if imported or not isinstance(name, str) or name in HIDDEN:
+                yield Use(line=node.lineno, what="uses getattr on a module or with a name that is not plain; use a dot")
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in plain:
+            if node.id in modules:
+                yield Use(line=node.lineno, what=f"uses the module {node.id} as a value; put a dot behind it")
+            elif node.id == "getattr":
+                yield Use(line=node.lineno, what="uses getattr as a value")
+
+
+ROOTS = {name.split(".")[0] for name in ALLOWED}
+MOST = 100  # things that one name may stand for; beyond them, following it ends
+
+
+def _refused(full: str) -> bool:
+    """Whether a dotted name is refused: by name, or as a part of dabs that is not offered or only imported there."""
+    if _within(full, REFUSED):
+        return True
+    parts = full.split(".")
+    if parts[0] != "dabs" or len(parts) == 1:
+        return False
+    if not _within(full, ALLOWED):
+        return not any(allowed.startswith(f"{full}.") for allowed in ALLOWED)
+    return len(parts) > 2 and parts[2] not in _defined(parts[1])
+
+
+@lru_cache
+def _defined(module: str) -> frozenset[str]:
+    """The names that a file of dabs defines itself; what it imports is not among them."""
+    path = Path(__file__).parents[1] / f"{module}.py"
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return frozenset(found)
 
 
 def _within(name: str, words: tuple[str, ...]) -> bool:
@@ -108,15 +189,15 @@ def _within(name: str, words: tuple[str, ...]) -> bool:
     return any(name == word or name.startswith(f"{word}.") for word in words)
 
 
-def _dotted(node: ast.AST, names: dict[str, str]) -> str | None:
-    """`np.load` as numpy.load; None for what is no plain chain of names."""
+def _dotted(node: ast.AST, names: Names) -> set[str]:
+    """`np.load` as numpy.load; nothing for what is no plain chain of names."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
     if not isinstance(node, ast.Name) or (parts and node.id not in names):
-        return None
-    return ".".join([names.get(node.id, node.id), *reversed(parts)])
+        return set()
+    return {".".join([root, *reversed(parts)]) for root in names.get(node.id, {node.id})}
 
 
 def _line(node: ast.AST) -> int:

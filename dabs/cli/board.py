@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import tyro
 from rich.console import Console
 
+from dabs.errors import RequestError
 from dabs.registry import Suite
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
@@ -22,10 +23,14 @@ class BoardOptions:
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     suite: Suite | None = None  # results of this suite only, with what was published on it; default: of all there are
     store: str = ""  # fsspec URL of a shared store, whose results are fetched into the first of the folders
-    protocol: Literal["linear", "knn", "finetune"] = "linear"  # which protocol the table shows
+    protocol: Literal["linear", "knn", "finetune"] | None = None  # show: of which protocol; default: linear
     # build: a file that ends in .html (the report; the default) or a folder (the site). export: a file or folder
     out: Path | None = None
-    format: Literal["csv", "every-eval-ever"] = "csv"  # what to export: a table, or records of the shared schema 0.3
+    # export: a table, or records of the shared schema 0.3; default: csv
+    format: Literal["csv", "every-eval-ever"] | None = None
+
+
+OF_ACTIONS = {"protocol": ("show",), "out": ("build", "export"), "format": ("export",)}
 
 
 def main(arguments: list[str]) -> int | None:
@@ -35,6 +40,12 @@ def main(arguments: list[str]) -> int | None:
 
         return verify(arguments[1:])
     options = tyro.cli(BoardOptions, prog="dabs leaderboard", args=arguments)
+    for name, actions in OF_ACTIONS.items():
+        if getattr(options, name) is not None and options.action not in actions:
+            raise RequestError(
+                f"`dabs leaderboard {options.action}` has no use for --{name}; it belongs to {' and '.join(actions)}. "
+                "Leave it out."
+            )
     if options.store:
         from dabs.store import Store
 
@@ -42,11 +53,11 @@ def main(arguments: list[str]) -> int | None:
         for run in store.runs():
             store.fetch(run, results_only=True)
     if options.action == "show":
-        show(list(options.results), protocol=options.protocol, suite=options.suite)
+        show(list(options.results), protocol=options.protocol or "linear", suite=options.suite)
         return None
     roots, out = list(options.results), options.out or Path("report.html")
     if options.action == "export":
-        where = f"export: {export(roots, options.format, options.out, options.suite).resolve()}"
+        where = f"export: {export(roots, options.format or 'csv', options.out, options.suite).resolve()}"
     elif out.suffix == ".html":
         where = f"report: {build(roots, out, suite=options.suite).resolve()}"
     else:
@@ -76,7 +87,7 @@ def show(
     from leaderboard.table import show as show_table
 
     console = console or Console()
-    results = _results(roots, suite)
+    results = _results(roots, suite, console)
     published = published_of(suite or (results[0].suite if results else ""))
     if results or not published:
         show_table(results, protocol=protocol, tasks=tasks, console=console)
@@ -93,13 +104,19 @@ def build(roots: list[Path], out: Path, tasks: Tasks = None, suite: str | None =
     return build_report(_results(roots, suite), out, tasks)
 
 
-def _results(roots: list[Path], suite: str | None) -> list[Any]:
-    """The results of one suite, or of all; the folder of one's own runs need not be there to see what was published."""
-    from leaderboard.results import load_results
+def _results(roots: list[Path], suite: str | None, console: Console | None = None) -> list[Any]:
+    """The results of one suite, or of all, without tuned rows, which are named.
+
+    The folder of one's own runs need not be there to see what was published.
+    """
+    from leaderboard.rows import fixed_results
 
     if suite is not None and roots == [Path("runs")] and not roots[0].exists():
         return []
-    return [result for result in load_results(*roots) if suite in (None, result.suite)]
+    results, left_out = fixed_results(roots, suite)
+    if left_out:
+        (console or Console()).print(left_out, highlight=False, markup=False, soft_wrap=True)
+    return results
 
 
 def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
@@ -108,8 +125,8 @@ def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     from leaderboard.rows import load_rows
     from leaderboard.site import build_site
 
-    placed = {row: tuple(p for p in row.placed if suite in (None, p.result.suite)) for row in load_rows(*roots)}
-    rows = [replace(row, placed=of) for row, of in placed.items() if of]
+    rows = [row.of_suite(suite) for row in load_rows(*roots)]
+    rows = [row for row in rows if row.placed]
     seen = {(result.domain, result.suite) for row in rows for result in row.results}
     known = set(domain_names())
     domains = [find_domain(name, of) for name, of in sorted(seen) if name in known and of in SUITES]

@@ -130,17 +130,16 @@ def prepare_domain(name: str, suite: str) -> str:
     """
     from dabs.dataset import PRETRAIN
     from dabs.evaluate import chosen_tasks
-    from dabs.prepared import folder_of, is_prepared, prepare
+    from dabs.prepared import is_prepared, prepare
     from dabs.registry import find_domain
 
     begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
-    with sole_use(folder_of(domain), wait=True):
-        try:
-            prepare(domain, lambda line: tell(f"data of {name}", 0, 0, {"loss": line, "speed": ""}))
-        except DabsError:
-            if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
-                raise
-            lacking = [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
+    try:
+        prepare(domain, lambda line: tell(f"data of {name}", 0, 0, {"loss": line, "speed": ""}))
+    except DabsError:
+        if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
+            raise
+        lacking = [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
     without = f", without {', '.join(lacking)}: `dabs data prepare {name} --suite {suite}` says why" if lacking else ""
     return f"{time.perf_counter() - begun:.0f} s{without}"
 
@@ -167,7 +166,7 @@ def pretrain_cell(cell: Cell) -> str:
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     """Evaluate one cell on the tasks that lack results, or `only` on one of them; gives a line for the display."""
-    from dabs.cli.evaluating import write_all
+    from dabs.cli.evaluating import sole_writer, write_all
     from dabs.evaluate import evaluate, evaluate_raw
     from dabs.prepared import is_prepared
     from dabs.registry import find_domain
@@ -178,7 +177,7 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     def say(line: str) -> None:
         tell(cell.name, 0, 0, {"loss": line, "speed": ""})
 
-    with sole_use(cell.folder.with_name(f"{cell.folder.name}-{only or 'results'}"), wait=True):
+    with sole_writer(cell.folder, (only,) if only else cell.tasks):  # another launcher may have done them meanwhile
         store = fetched(cell)
         for protocols, lacking in missing(cell).items():
             tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))

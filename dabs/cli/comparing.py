@@ -21,7 +21,6 @@ class CompareOptions:
     alpha: float = 0.05  # two-sided level of the tests; intervals are of 1 - alpha
     resamples: int = 10_000  # bootstrap resamples of test examples, and of tasks
     by_group: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False  # resample people, voices, photographs (needs data)
-    tuned: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False  # let budgets differ, as the ruleset `tuned` does
     format: Literal["table", "json", "markdown", "html", "latex"] = "table"  # what to write
     out: Path | None = None  # file to write; default: the terminal
 
@@ -39,7 +38,6 @@ def main(arguments: list[str]) -> None:
         alpha=options.alpha,
         resamples=options.resamples,
         groups=groups_of if options.by_group else None,
-        tuned=options.tuned,
     )
     from leaderboard.formats import FORMATS, as_text, show
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import tyro
 from rich.console import Console
+
+from dabs.home import sole_use
 
 if TYPE_CHECKING:
     from dabs.evaluate import Evaluation
@@ -54,9 +57,23 @@ def tasks_not_prepared(run: Path) -> list[str]:
     return [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
 
 
-def write_all(run: Path, cells: Iterable[Evaluation]) -> Iterable[tuple[Path, Evaluation]]:
-    """Write each result into RUN/results as it comes; gives its path and itself."""
+@contextmanager
+def sole_writer(run: Path, tasks: Iterable[str]) -> Iterator[None]:
+    """Keep other processes from writing results of some tasks of a run; waits for those that do.
+
+    The locks are one a task and taken in one order, so that a process for all tasks and one for a single task meet.
+    """
+    with ExitStack() as held:
+        for task in sorted(set(tasks)):
+            held.enter_context(sole_use(run.with_name(f"{run.name}-{task}"), wait=True))
+        yield
+
+
+def write_all(run: Path, cells: Iterable[Evaluation]) -> Iterator[tuple[Path, Evaluation]]:
+    """Write each result into RUN/results as it comes, when no other process writes one; gives its path and itself."""
     from leaderboard.results import write_result
 
     for cell in cells:
-        yield write_result(run / "results", cell.payload, cell.predictions), cell
+        with sole_writer(run, (cell.payload["task"],)):  # a result and its predictions are of one writer
+            path = write_result(run / "results", cell.payload, cell.predictions)
+        yield path, cell

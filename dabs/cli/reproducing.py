@@ -31,7 +31,7 @@ class ReproduceOptions:
     seed: int = -1  # which pretraining seed; -1 takes the lowest the submission has
     protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear",)  # how the encoder is read
     trust: bool = False  # you have read algorithm.py and let it run here
-    out: Path = Path("runs/reproduced")  # where the new runs are written
+    out: Path = Path("reproduced")  # where the new runs are written; apart from runs/, whose results are read as yours
 
 
 @dataclass(frozen=True, kw_only=True)

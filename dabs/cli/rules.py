@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,10 +13,12 @@ if TYPE_CHECKING:
 
 def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """What a submission to a suite must be; `domains` are all registered ones when none is named."""
+    from dabs.encoder import PRESETS
     from dabs.evaluate import PROTOCOLS, protocol_config
     from dabs.pretrain import STANDARD_RATE
     from dabs.registry import domain_names, find_domain
     from dabs.run import Training
+    from dabs.specs import specs_to_json
     from leaderboard.rules import Rules
 
     all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names(suite))]
@@ -31,6 +34,10 @@ def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
                 "lr": STANDARD_RATE[domain.encoder],
                 "weight_decay": Training().weight_decay,
             }
+            for domain in all_domains
+        },
+        encoders={
+            domain.name: {**asdict(PRESETS[domain.encoder]), "specs": specs_to_json(domain.specs)}
             for domain in all_domains
         },
         protocols={protocol: protocol_config(protocol) for protocol in PROTOCOLS},

@@ -37,7 +37,7 @@ class SubmitOptions:
     ruleset: Literal["fixed", "tuned"] = "fixed"  # one setting for all domains, or a declared grid and budget
     tuning: Path | None = None  # for --ruleset tuned: JSON with grid, budget and selected_by; see docs/submitting.md
     algorithm: str = ""  # where the source is, path/to/file.py:Class, if no longer where the runs say
-    with_predictions: bool = False  # copy the predictions too, so that anyone can recompute the scores
+    with_predictions: bool = True  # copy the predictions too, from which anyone can recompute the scores
     check_only: bool = False  # say what is wrong, write nothing
     suite: Literal["lite"] = "lite"  # which data
     out: Path = BOARD / "submissions"  # where the submission's folder is made

@@ -21,11 +21,11 @@ class VerifyOptions:
 def main(arguments: list[str]) -> int:
     """Parse, verify, print every problem; gives 1 when there is one."""
     options = tyro.cli(VerifyOptions, prog="dabs leaderboard verify", args=arguments)
-    from dabs.cli.rules import rules_of
+    from dabs.cli.rules import labels_of, rules_of
     from leaderboard.verify import problems
 
     console = Console()
-    found = problems(options.root, rules_of(options.suite))
+    found = problems(options.root, rules_of(options.suite), lambda domain, task: labels_of(options.suite, domain, task))
     for line in found:
         console.print(f"- {line}", highlight=False, markup=False, soft_wrap=True, style="red")
     words = (

@@ -16,6 +16,7 @@ from typing import Any
 from dabs.errors import DabsError
 
 QUIET = 30.0  # seconds between the lines that `tell` writes into a log
+CARRIED = ("DABS_HOME", "DABS_DATA_DIR", "DABS_TOKENIZER")  # where data lies: a cluster's processes must know it too
 _send: Callable[[tuple[Any, ...]], None] | None = None  # to a display in another process, where there is one
 _told = 0.0
 
@@ -30,7 +31,7 @@ class Task:
     log: Path  # where its output goes; on a cluster, on a disk that all nodes share
     after: tuple[str, ...] = ()  # tasks that must have succeeded
     folder: Path = field(default_factory=Path.cwd)  # where it runs: relative paths mean there what they mean here
-    home: str | None = field(default_factory=lambda: os.environ.get("DABS_HOME"))
+    environment: dict[str, str] = field(default_factory=lambda: {n: os.environ[n] for n in CARRIED if n in os.environ})
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ class Outcome:
 def perform(task: Task) -> Outcome:
     """Run a task here; what it raises becomes a failed outcome, and its output and traceback go to its log."""
     os.chdir(task.folder)
-    if task.home is not None:
-        os.environ["DABS_HOME"] = task.home
+    os.environ.update(task.environment)
     with _logged(task):
         try:
             return Outcome(True, task.function(*task.arguments))

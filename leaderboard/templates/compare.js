@@ -31,7 +31,7 @@
   };
   const otherVerdict = { win: "loss", tie: "tie", loss: "win" };
   const swappedTask = (task) => ({
-    ...task, a: task.b, b: task.a, scores_a: task.scores_b, scores_b: task.scores_a,
+    ...task, a: task.b, b: task.a, scores_a: task.scores_b, scores_b: task.scores_a, seeds_a: task.seeds_b, seeds_b: task.seeds_a,
     difference: mirrored(task.difference), verdict: otherVerdict[task.verdict],
     mcnemar: task.mcnemar.map((m) => ({ ...m, only_a: m.only_b, only_b: m.only_a })),
   });

@@ -311,10 +311,28 @@ def test_what_cannot_be_built_is_not_checked_further(tmp_path):
         ("open('x')", "uses open"),
         ("(lambda: 0).__globals__", "uses __globals__"),
         ("def", "is not Python"),
+        ("import dabs.specs\ndabs.prepared.read_columns(1)", "uses dabs.prepared.read_columns"),
+        ("import dabs.encoder as e\ne.torch.load(1)", "uses dabs.encoder.torch.load"),
+        ("from dabs.encoder import torch", "imports dabs.encoder.torch"),
+        ("from dabs.algorithm import inspect as i", "imports dabs.algorithm.inspect"),
+        ("import typing\ntyping.sys.modules['os']", "uses sys"),
+        ("from typing import sys as s", "imports typing.sys"),
+        ("import random\nrandom._os.system('ls')", "uses _os"),
+        ("from torch.nn import functional as F\nF.torch.load", "uses torch"),
+        ("import torch\nt = torch", "uses the module torch as a value"),
+        ("import torch\n[torch][0].load", "uses the module torch as a value"),
+        ("import torch\nu = torch.utils\nw = u\nw.data.DataLoader", "uses torch.utils.data.DataLoader"),
+        ("from torch import utils\nif (u := utils):\n    u.data", "uses torch.utils.data"),
+        ("import torch\ngetattr(torch, 'load')", "uses getattr on a module"),
+        ("import torch\ngetattr(torch.utils, 'data')", "uses getattr on a module"),
+        ("getattr(self, 'lo' + 'ad')", "with a name that is not plain"),
+        ("getattr(self, '__globals__')", "uses getattr"),
+        ("g = getattr", "uses getattr as a value"),
+        ("__builtins__['open']", "uses __builtins__"),
     ],
 )
 def test_the_scan_finds(text, what):
-    assert what in [use.what for use in scan(text)][-1]
+    assert what in scan(text)[-1].what
 
 
 @pytest.mark.parametrize(
@@ -323,7 +341,17 @@ def test_the_scan_finds(text, what):
         "import torch\nfrom torch.nn import functional as F\nfrom dabs.specs import Tokens",
         "import numpy as np\nx = np.ones(3)\nself.open = 1\ndef compiled(): pass",
         "from torch import nn\nfor module in []:\n    module.eval()",
+        "from torch import nn\nF = nn.functional\nF.gelu(1)\nx = [m for m in nn.Linear(1, 1).modules()]",
+        "from dabs.encoder import Encoder, EncoderConfig\nfrom dabs.specs import Specs, Image\nEncoder.pool(1)",
+        "import dabs.specs\ndabs.specs.total_embeddings(1)\ngetattr(batch, 'mask', None)",
     ],
 )
 def test_the_scan_lets_pass(text):
     assert scan(text) == []
+
+
+def test_the_scan_lets_every_baseline_and_the_template_pass():
+    root = Path(__file__).parents[2]
+    sources = [*(root / "algorithms").glob("*.py"), root / "dabs" / "cli" / "templates" / "algorithm.txt"]
+    assert len(sources) > 4
+    assert {str(path): scan(path.read_text(encoding="utf-8")) for path in sources} == {str(p): [] for p in sources}

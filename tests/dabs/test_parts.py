@@ -183,15 +183,10 @@ def test_the_command_line_from_preparation_to_results(parted, capsys):
     assert "findings" in capsys.readouterr().out  # said to be left out
 
 
-def test_the_grid_goes_on_with_what_is_there(parted, monkeypatch):
+def test_the_grid_goes_on_with_what_is_there(parted):
     from dabs.cli import cells
     from dabs.cli.grid import GridOptions, plan
 
-    class Messages:
-        def put(self, message):
-            pass
-
-    monkeypatch.setattr(cells, "_messages", Messages())
     said = cells.prepare_domain("parted", "paper32")
     assert "without length: `dabs data prepare parted --suite paper32` says why" in said
     options = GridOptions(suite="paper32", domains=("parted",), algorithms=("none",), protocol=("knn",))

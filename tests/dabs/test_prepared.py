@@ -94,7 +94,27 @@ def test_an_interrupted_preparation_is_not_taken_for_a_whole_one(toy, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         prepare(replace(toy, build=broken), lambda line: None, force=True)
     assert manifest_of(toy) == before
-    assert [p.name for p in folder_of(toy).parent.iterdir()] == ["toy"]
+    assert sorted(p.name for p in folder_of(toy).parent.iterdir()) == [".toy.lock", "toy"]
+
+
+def test_what_another_process_prepared_meanwhile_is_taken(toy, monkeypatch):
+    """Two processes find nothing; the second builds nothing once it holds the lock."""
+    from contextlib import contextmanager
+
+    kept, built = folder_of(toy).with_name("kept"), []
+    folder_of(toy).rename(kept)
+
+    @contextmanager
+    def waited(path, *, wait):
+        assert (path, wait) == (folder_of(toy), True)
+        kept.rename(path)
+        yield
+
+    monkeypatch.setattr(module, "sole_use", waited)
+    prepare(toy, built.append)
+    assert built == []
+    assert is_prepared(toy)
+    prepare(toy, built.append)  # there already: no lock, so that a disk may be read only
 
 
 def test_what_a_killed_preparation_left_is_removed(toy):

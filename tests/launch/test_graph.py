@@ -100,14 +100,16 @@ def test_a_graph_with_accidents(executor, tmp_path):
 
 def test_a_task_runs_where_it_was_made_and_prints_into_its_log(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("DABS_HOME", "there")
+    for name in ("DABS_HOME", "DABS_DATA_DIR"):
+        monkeypatch.setenv(name, "there")
     made = task(tmp_path, "first")
     monkeypatch.chdir("/")
-    monkeypatch.delenv("DABS_HOME")
+    for name in ("DABS_HOME", "DABS_DATA_DIR"):
+        monkeypatch.delenv(name)
     assert perform(made) == Outcome(True, "first noted")
     import os
 
-    assert (Path.cwd(), os.environ["DABS_HOME"]) == (tmp_path, "there")
+    assert (Path.cwd(), os.environ["DABS_HOME"], os.environ["DABS_DATA_DIR"]) == (tmp_path, "there", "there")
     assert capfd.readouterr().out == ""
     assert "first prints" in made.log.read_text()
 

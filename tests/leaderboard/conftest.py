@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from leaderboard.schema import Result
+from leaderboard.submission import Submission, write_submission
 from tests.leaderboard.browsing import CHROMIUM, FLAGS
 
 SUITE = {
@@ -155,6 +157,46 @@ def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, n
                             make(algorithm=called, domain=domain, task=task, protocol=protocol, seed=seed, score=score)
                         )
     return results
+
+
+def write(folder: Path, results: list[Result]) -> Path:
+    """Result files as runs leave them."""
+    for result in results:
+        place = folder / result.domain / f"seed{result.seed}" / "results"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{result.task}.{result.protocol}.result.json").write_text(result.model_dump_json())
+    return folder
+
+
+def submit(folder: Path, results: list[Result], **changes: Any) -> Path:
+    """A submission of results, called as its folder, with fields of its `submission.json` changed."""
+    source = b"class Mine: ...\n"
+    sha256 = hashlib.sha256(source).hexdigest()
+    files = {"algorithm.py": source}
+    for result in results:
+        place = f"results/{result.domain}/seed{result.seed}/{result.task}.{result.protocol}.result.json"
+        files[place] = result.model_copy(update={"algorithm_sha256": sha256}).model_dump_json().encode()
+    run = {"options": {}, "weights_sha256": digest("w"), "git_commit": digest("c")[:40], "commands": ("one", "two")}
+    value = {
+        "submission_version": 1,
+        "name": folder.name,
+        "authors": ("A. Stranger",),
+        "url": "https://example.org/x",
+        "created": "2026-11-21T04:50:00Z",
+        "ruleset": "fixed",
+        "tuning": "none",
+        "suite": "lite",
+        "algorithm": {"reference": "mine.py:Mine", "kind": "Mine", "sha256": sha256},
+        "environment": make_payload()["environment"],
+        "runs": tuple({"domain": d, "seed": s, **run} for d, s in {(r.domain, r.seed): 0 for r in results}),
+        "predictions": {},
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    write_submission(folder, Submission.model_validate(value | changes), files)
+    return folder
+
+
+TUNED = {"ruleset": "tuned", "tuning": {"grid": {"a": (1, 2)}, "budget": 2, "selected_by": "validation"}}
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 
 from dabs.errors import RequestError
 from leaderboard.aggregate import build_table, ordered, protocols_of
-from tests.leaderboard.conftest import altered, make, make_suite
+from leaderboard.schema import Result
+from tests.leaderboard.conftest import alter, altered, make, make_payload, make_suite
 
 
 def test_a_cell_summarises_its_seeds() -> None:
@@ -104,7 +107,7 @@ def test_results_that_may_not_be_compared_are_refused(field: str, value: Any) ->
 def test_seeds_of_one_cell_share_their_recipe(field: str, value: Any) -> None:
     with pytest.raises(RequestError, match="differs"):
         build_table([make(), altered(field, value, seed=1)], "linear")
-    if not field.startswith("pretraining"):  # one budget for all: see below
+    if field == "algorithm_sha256":  # one budget and encoder for all: see below
         build_table([make(), altered(field, value, algorithm="emix")], "linear")
 
 
@@ -150,6 +153,12 @@ def test_the_order_of_the_results_changes_nothing() -> None:
     assert build_table(results, "knn") == build_table(results[::-1], "knn")
 
 
+def test_algorithms_with_other_encoders_do_not_share_a_table() -> None:
+    wider = altered("encoder.config.width", 4096, algorithm="emix")
+    with pytest.raises(RequestError, match=r"pretraining in .*encoder\.config differs"):
+        build_table([make(algorithm="shed"), wider], "linear")
+
+
 def test_algorithms_with_other_budgets_do_not_share_a_table() -> None:
     longer = altered("pretraining.steps", 5000, algorithm="emix")
     with pytest.raises(RequestError, match=r"pretraining in .*pretraining\.steps differs"):
@@ -171,6 +180,16 @@ def test_the_interval_of_a_mean_adds_in_quadrature() -> None:
     assert table.overall_interval("emix") is None
 
 
+def test_intervals_of_tasks_on_the_same_examples_add() -> None:
+    changes = {"exercise": (0.50, "a"), "side": (0.70, "a"), "tempo": (0.60, "b")}
+    results = []
+    for task, (score, split) in changes.items():
+        payload = alter(make_payload(task=task, score=score), "interval", _interval(score - 0.03, score + 0.04))
+        results.append(Result.model_validate_json(json.dumps(alter(payload, "data.split_sha256.test", split * 64))))
+    low, high = build_table(results, "linear").domain_interval("shed", "sensor") or (0, 0)
+    assert (0.6 - low, high - 0.6) == pytest.approx((math.hypot(0.06, 0.03) / 3, math.hypot(0.08, 0.04) / 3))
+
+
 @given(st.lists(st.tuples(st.floats(0.2, 0.8), st.floats(0, 0.1), st.floats(0, 0.1)), min_size=1, max_size=6))
 def test_a_mean_is_surer_than_its_parts(parts: list[tuple[float, float, float]]) -> None:
     results = [
@@ -187,11 +206,10 @@ def test_a_mean_is_surer_than_its_parts(parts: list[tuple[float, float, float]])
     assert interval[1] - mean <= max(above for _, _, above in parts) + 1e-12
 
 
-def test_tuned_algorithms_need_not_share_a_learning_rate() -> None:
+def test_algorithms_share_a_learning_rate() -> None:
     results = [make(), altered("pretraining.config.lr", 0.5, algorithm="emix")]
     with pytest.raises(RequestError, match="lr differs"):
         build_table(results, "linear")
-    assert build_table(results, "linear", tuned=True).algorithms == ("emix", "shed")
 
 
 def _interval(low: float, high: float) -> dict[str, Any]:

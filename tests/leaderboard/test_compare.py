@@ -22,7 +22,7 @@ from leaderboard.comparison import Comparison
 from leaderboard.contestants import contestants_of
 from leaderboard.formats import FORMATS, latex_escaped, show
 from leaderboard.results import write_result
-from tests.leaderboard.conftest import alter, make_payload
+from tests.leaderboard.conftest import alter, make, make_payload, submit
 
 TASKS = {
     ("sensor", "exercise"): "accuracy",
@@ -163,9 +163,13 @@ def test_all_that_differs_is_listed(write: Writer) -> None:
     assert len(re.findall(r"^  - ", str(refusal.value), re.M)) == 2
 
 
-def test_the_ruleset_tuned_lets_budgets_differ(write: Writer) -> None:
-    a, b = str(write("better", 0.8)), str(write("worse", 0.5, pretraining__steps=700))
-    assert any("tuned" in note for note in compare([a, b], resamples=200, tuned=True).notes)
+def test_options_chosen_per_domain_are_said(write: Writer) -> None:
+    one, other = TASKS, {"pretraining__config": {"options": {"rate": 0.3}}}
+    write("worse", 0.5, tasks=list(one)[:2], pretraining__config={"options": {"rate": 0.1}})
+    tuned, plain = str(write("worse", 0.5, tasks=list(one)[2:], **other)), str(write("better", 0.8, **other))
+    notes = compare([plain, tuned], resamples=200).notes
+    assert any("chosen per domain for worse (ruleset tuned)" in note for note in notes)
+    assert not any("ruleset tuned" in note for note in both(write).notes)
 
 
 def test_other_protocols_are_not_read(write: Writer) -> None:
@@ -209,11 +213,26 @@ def test_a_missing_task_empties_the_means(write: Writer) -> None:
     assert any("worse lacks sensor/tempo" in note for note in comparison.notes)
 
 
+def test_the_mean_of_one_shared_domain_is_not_that_of_all(write: Writer) -> None:
+    comparison = both(write, tasks=[key for key in TASKS if key[0] == "sensor"])
+    (sensor,), overall = comparison.pairs[0].domains, comparison.pairs[0].overall
+    assert sensor.a is not None
+    assert (overall.scope, overall.tasks, overall.complete) == ("all domains", 2, False)
+    assert (overall.a, overall.b, overall.difference, overall.iqm_difference) == (None, None, None, None)
+
+
 def test_groups_are_resampled_when_given(write: Writer) -> None:
     a, b = str(write("better", 0.8)), str(write("worse", 0.5))
     grouped = compare([a, b], resamples=500, groups=lambda key, suite, sha: np.arange(N) // 30)
     assert {task.units for task in grouped.pairs[0].tasks} == {10}
     assert (grouped.resampled, grouped.pairs[0].tasks[0].covers) == ("groups", "seeds and groups")
+
+
+def test_groups_without_predictions_are_refused(write: Writer) -> None:
+    a, b = write("better", 0.8), write("worse", 0.5)
+    next(b.rglob("word.linear.predictions.npz")).unlink()
+    with pytest.raises(RequestError, match=r"worse has none for speech/word\. .*leave out --by-group"):
+        compare([str(a), str(b)], resamples=200, groups=lambda key, suite, sha: np.arange(N) // 30)
 
 
 def test_sources_are_told_apart(write: Writer, tmp_path: Path) -> None:
@@ -231,11 +250,17 @@ def test_sources_are_told_apart(write: Writer, tmp_path: Path) -> None:
         contestants_of([str(a)], "linear")
     with pytest.raises(RequestError, match="page for readers"):
         contestants_of(["report.html", str(b)], "linear")
-    (a / "submission.json").write_text(json.dumps({"name": "My idea", "ruleset": "fixed"}))
-    assert [one.name for one in contestants_of([str(a), str(b)], "linear")] == ["My idea", "worse"]
-    (a / "submission.json").write_text(json.dumps({"name": "x" * 81}))
-    with pytest.raises(DabsError, match="80 characters"):
-        contestants_of([str(a), str(b)], "linear")
+
+
+def test_submissions_are_told_apart_and_must_be_whole(write: Writer, tmp_path: Path) -> None:
+    b, both = write("worse", 0.5), tmp_path / "submissions"
+    mine, other = (submit(both / name, [make(algorithm="Mine")]) for name in ("mine", "other"))
+    assert [one.name for one in contestants_of([str(mine), str(b)], "linear")] == ["mine", "worse"]
+    assert [one.name for one in contestants_of([str(both)], "linear")] == ["mine", "other"]
+    assert [one.name for one in contestants_of([f"{both}:other", str(b)], "linear")] == ["other", "worse"]
+    next(other.rglob("*.result.json")).write_text(make(score=0.9).model_dump_json())
+    with pytest.raises(DabsError, match="was changed"):
+        contestants_of([str(other), str(b)], "linear")
 
 
 def test_json_holds_every_number(write: Writer) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from dabs.cli.comparing import main as compare_command
 from leaderboard.compare import compare_contestants
-from leaderboard.contestants import Placed, contestant
+from leaderboard.contestants import contestant
 from leaderboard.results import load_placed
-from leaderboard.rows import load_rows, rows_of
+from leaderboard.rows import Placed, load_rows, rows_of
 from leaderboard.site import build_site
 from tests.leaderboard.browsing import Visit
 from tests.leaderboard.conftest import make, make_suite
@@ -108,7 +108,12 @@ def test_the_numbers_are_those_of_the_command(
     assert visit.problems == []
     with visit.page.expect_download() as download:
         visit.page.get_by_text("This comparison as JSON").click()
-    assert same(numbers_of(json.loads(Path(download.value.path()).read_text())), wanted)
+    downloaded = json.loads(Path(download.value.path()).read_text())
+    assert same(numbers_of(downloaded), wanted)
+    for mine, theirs in zip(downloaded["tasks"], pair["tasks"], strict=True):
+        assert [mine[f"{what}_{side}"] for what in ("seeds", "scores") for side in "ab"] == [
+            theirs[f"{what}_{side}"] for what in ("seeds", "scores") for side in "ab"
+        ]
 
 
 @pytest.mark.browser

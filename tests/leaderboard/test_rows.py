@@ -11,33 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dabs.results
+from dabs.cli.board import main as board
 from dabs.errors import DabsError, RequestError
+from dabs.home import sha256_file
 from leaderboard.rows import Row, load_rows, refuse_twins, slugs
-from leaderboard.schema import Result
 from tests.leaderboard.browsing import HOSTILE
-from tests.leaderboard.conftest import make
-
-CARD = {"name": "Ours", "authors": ["A. One", "B. Two"], "url": "https://example.org/x", "ruleset": "tuned"}
+from tests.leaderboard.conftest import TUNED, make, submit, write
 
 
-def write(folder: Path, results: list[Result], card: dict[str, Any] | None = None) -> Path:
-    """Result files as a run leaves them, and the submission's own file."""
-    for result in results:
-        place = folder / result.domain / f"seed{result.seed}" / "results"
-        place.mkdir(parents=True, exist_ok=True)
-        (place / f"{result.task}.{result.protocol}.result.json").write_text(result.model_dump_json())
-    if card:
-        (folder / "submission.json").write_text(json.dumps(card))
-    return folder
+def edit(folder: Path, **changes: Any) -> None:
+    """Change fields of a submission's own file."""
+    path = folder / "submission.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
 def test_a_submission_is_a_row_of_its_own_name(tmp_path: Path) -> None:
     write(tmp_path / "results" / "shed", [make(), make(seed=1)])
-    write(tmp_path / "submissions" / "ours", [make(score=0.9)], CARD)
+    submit(tmp_path / "submissions" / "Ours", [make(score=0.9)], authors=("A. One", "B. Two"), **TUNED)
     ours, shed = load_rows(tmp_path)
-    assert (ours.name, ours.ruleset, ours.authors, ours.url) == ("Ours", "tuned", "A. One, B. Two", CARD["url"])
-    assert [result.algorithm for result in ours.labelled()] == ["Ours"]
-    assert [result.algorithm for result in ours.results] == ["shed"]
+    assert (ours.name, ours.ruleset, ours.authors) == ("Ours", "tuned", "A. One, B. Two")
+    assert ours.link == ours.url == "https://example.org/x"
+    assert [(result.algorithm, result.score) for result in ours.results] == [("Ours", 0.9)]
+    assert [one.path.name for one in ours.placed if one.path] == ["exercise.linear.result.json"]
     assert (shed.name, shed.ruleset, shed.folder, len(shed.results)) == ("shed", "fixed", None, 2)
     assert load_rows(tmp_path / "results", tmp_path / "submissions") == [ours, shed]
 
@@ -49,31 +45,72 @@ def test_a_submission_is_a_row_of_its_own_name(tmp_path: Path) -> None:
         ({"name": "a\u202eb"}, "name"),
         ({"ruleset": "mine"}, "ruleset"),
         ({"authors": []}, "authors"),
-        ({"url": "x" * 10_000}, "url"),
+        ({"authors": "A. One"}, "authors"),
+        ({"url": "javascript:alert(1)"}, "url"),
     ],
 )
 def test_an_impossible_submission_is_refused_by_file_and_field(tmp_path: Path, change: dict, word: str) -> None:
-    write(tmp_path / "ours", [make()], CARD | change)
+    edit(submit(tmp_path / "ours", [make()]), **change)
     with pytest.raises(DabsError, match=rf"submission\.json: {word}"):
         load_rows(tmp_path)
 
 
-def test_a_submission_holds_one_algorithm(tmp_path: Path) -> None:
-    (tmp_path / "ours").mkdir()
-    write(tmp_path / "ours", [], CARD)
-    with pytest.raises(DabsError, match="holds 0"):
+def test_what_verify_refuses_is_no_row(tmp_path: Path) -> None:
+    folder = submit(tmp_path / "ours", [make()])
+    path = next(folder.rglob("*.result.json"))
+    text = path.read_text()
+    path.write_text(text.replace('"score":0.71', '"score":0.72'))
+    with pytest.raises(DabsError, match="was changed"):
         load_rows(tmp_path)
-    write(tmp_path / "ours", [make(), make(algorithm="emix", task="side")])
-    with pytest.raises(DabsError, match=r"holds 2 \(emix, shed\)"):
+    path.write_text(text)
+    write(folder, [make(task="side")])
+    with pytest.raises(DabsError, match="not listed"):
+        load_rows(tmp_path)
+
+
+def test_a_submission_holds_results_of_its_own_source(tmp_path: Path) -> None:
+    folder = submit(tmp_path / "ours", [make()])
+    path = next(folder.rglob("*.result.json"))
+    path.write_text(make().model_dump_json())  # of another source
+    value = json.loads((folder / "submission.json").read_text())
+    place = str(path.relative_to(folder))
+    edit(folder, files=value["files"] | {place: sha256_file(path)})
+    with pytest.raises(DabsError, match=r"its own algorithm\.py alone and holds others"):
+        load_rows(tmp_path)
+    path.unlink()
+    edit(folder, files={"algorithm.py": value["files"]["algorithm.py"]})
+    with pytest.raises(DabsError, match="holds no result files"):
         load_rows(tmp_path)
 
 
 def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
-    write(tmp_path / "a", [make()], CARD)
+    submit(tmp_path / "Ours", [make()])
     write(tmp_path / "b", [make(algorithm="Ours", task="side")])
     with pytest.raises(RequestError, match=r"'Ours'.*without a submission"):
         load_rows(tmp_path)
     refuse_twins([Row(name="a", placed=()), Row(name="b", placed=())])
+
+
+def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = tmp_path / "in", tmp_path / "out.csv"
+    write(root / "shed", [make(), make(seed=1)])
+    for name in ("mine", "yours"):  # two strangers, one class name
+        submit(root / name, [make(algorithm="Mine"), make(algorithm="Mine", task="side")])
+    submit(root / "slow", [make(algorithm="Mine", score=0.9)], **TUNED)
+    for words in (["show"], ["build", "--out", str(tmp_path / "page.html")], ["export", "--out", str(out)]):
+        board([*words, "--results", str(root)])
+        said = capsys.readouterr().out
+        assert said.count("left out, tuned") == 1
+        assert said.count("slow") == 1
+    with pytest.warns(UserWarning, match=r"left out, tuned.*: slow"):
+        found = dabs.results.frame(root)
+    assert list(found.algorithm) == ["mine", "shed", "shed", "yours", "mine", "yours"]
+    assert out.read_text().count("\n") == 1 + len(found)
+    page = (tmp_path / "page.html").read_text()
+    assert "yours" in page
+    assert "slow" not in page
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,12 @@ from dabs.cli.board import main as board
 from dabs.errors import RequestError
 from dabs.registry import domain_names, find_domain
 from leaderboard.boards import DRAWN
-from leaderboard.contestants import Placed
 from leaderboard.results import load_results
-from leaderboard.rows import Row, rows_of
+from leaderboard.rows import Placed, Row, load_rows, rows_of
 from leaderboard.site import build_site
+from leaderboard.submission import renamed
 from tests.leaderboard.browsing import CONTRAST, HOSTILE, IMAGE, Visit
-from tests.leaderboard.conftest import altered, make, make_suite
-from tests.leaderboard.test_rows import CARD, write
+from tests.leaderboard.conftest import altered, make, make_suite, submit, write
 
 ROOT = Path(__file__).parents[2]
 LONG = "ü" * 10_000
@@ -31,11 +30,11 @@ ATTACKS = (HOSTILE, IMAGE, RIGHT_TO_LEFT, LONG)
 
 
 def tuned_row(**changes: Any) -> Row:
-    results = [r.model_copy(update={"algorithm": "shed"}) for r in make_suite(seeds=1) if r.algorithm == "shed"]
-    config = {"pretraining": results[0].pretraining.model_copy(update={"config": {"lr": 0.5, "options": {"a": 1}}})}
-    results = [result.model_copy(update=config) for result in results]
-    values = {"name": "Ours", "authors": "A. One", "url": "https://example.org/ours", "ruleset": "tuned"}
-    return Row(placed=tuple(Placed(result=result) for result in results), folder=Path("ours"), **(values | changes))
+    values = {"name": "Ours", "authors": "A. One", "url": "https://example.org/ours", "ruleset": "tuned"} | changes
+    results = [r for r in make_suite(seeds=1) if r.algorithm == "shed"]
+    config = {"pretraining": results[0].pretraining.model_copy(update={"config": {"lr": 0.0001, "options": {"a": 1}}})}
+    results = [renamed(result.model_copy(update=config), values["name"]) for result in results]
+    return Row(placed=tuple(Placed(result=result) for result in results), folder=Path("ours"), **values)
 
 
 def files_of(site: Path) -> dict[str, str]:
@@ -147,13 +146,17 @@ def test_tuned_rows_have_a_table_of_their_own(site: Path) -> None:
     assert tuned is not None
     assert re.findall(r"<bdi>(.*?)</bdi>", fixed[0]) == ["shed", "emix", "contrastive", "raw", "none"]
     assert set(re.findall(r"<bdi>(.*?)</bdi>", tuned[0])) == {"Ours", "raw", "none"}
-    with pytest.raises(RequestError, match=r"pretraining\.config\.lr differs"):
-        build_site([*rows_of(make_suite()), tuned_row(ruleset="fixed")], site.parent / "other")
+    ours = tuned_row()
+    other = {"pretraining": ours.results[0].pretraining.model_copy(update={"config": {"lr": 0.5}})}
+    faster = replace(ours, placed=tuple(Placed(result=one.model_copy(update=other)) for one in ours.results))
+    for ruleset in ("fixed", "tuned"):
+        with pytest.raises(RequestError, match=r"pretraining\.config\.lr differs"):
+            build_site([*rows_of(make_suite()), replace(faster, ruleset=ruleset)], site.parent / "other")
 
 
 def test_the_command_makes_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "results" / "shed", [make(), make(task="side")])
-    write(tmp_path / "results" / "ours", [make(task="side")], CARD)
+    submit(tmp_path / "results" / "Ours", [make(task="side")], authors=("A. One", "B. Two"))
     for out in ("site", "page.html"):
         board(["build", "--results", str(tmp_path / "results" / "shed"), "--out", str(tmp_path / out)])
     assert (tmp_path / "page.html").is_file()
@@ -163,6 +166,17 @@ def test_the_command_makes_a_folder_or_a_file(tmp_path: Path, capsys: pytest.Cap
     (page,) = tmp_path.glob("site/algorithms/ours-*.html")
     assert "A. One, B. Two" in page.read_text()
     assert 'href="https://example.org/x"' in page.read_text()
+
+
+def test_the_pretraining_time_counts_every_submission(tmp_path: Path) -> None:
+    for name in ("mine", "yours"):
+        hours = [
+            r.model_copy(update={"pretraining": r.pretraining.model_copy(update={"wall_seconds": 3600.0})})
+            for r in (make(algorithm="Mine"), make(algorithm="Mine", task="side"))
+        ]
+        submit(tmp_path / "in" / name, hours)
+    build_site(load_rows(tmp_path / "in"), tmp_path / "site")
+    assert "<dt>Pretraining time</dt><dd>120.0 min</dd>" in (tmp_path / "site" / "index.html").read_text()
 
 
 def test_only_a_site_is_replaced(tmp_path: Path) -> None:
@@ -281,7 +295,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = rows_of(make_suite(("linear",), seeds=1))
     for name in ATTACKS:
         row = tuned_row(name=name, authors=name, url=f"javascript:{name}")
-        config = {"lr": 0.5, "options": {name: name}}
+        config = {"lr": 0.0001, "options": {name: name}}
         hurt = [
             r.model_copy(update={"pretraining": r.pretraining.model_copy(update={"config": config})})
             for r in row.results

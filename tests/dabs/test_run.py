@@ -1,0 +1,46 @@
+"""What a run says of the checkout it was made from."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import dabs.run
+
+SETTINGS = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one commit, in whose folder dabs seems to lie."""
+    (tmp_path / "dabs").mkdir()
+    (tmp_path / "dabs" / "run.py").write_text("")
+    (tmp_path / "other.txt").write_text("")
+    git(tmp_path, "init")
+    git(tmp_path, "add", "other.txt")
+    git(tmp_path, "commit", "-m", "A project")
+    monkeypatch.setattr(dabs.run, "__file__", str(tmp_path / "dabs" / "run.py"))
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> str:
+    """What git says."""
+    command = ["git", "-C", str(folder), *SETTINGS, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_of_another_project_is_not_taken(repository):
+    """A virtual environment may lie in a repository that knows nothing of dabs, with changes of its own."""
+    (repository / "other.txt").write_text("changed")
+    assert dabs.run._git_state() == {"git_commit": "not a git checkout", "git_dirty": False}
+
+
+def test_a_checkout_names_its_commit_and_its_changes(repository):
+    git(repository, "add", "dabs")
+    git(repository, "commit", "-m", "dabs itself")
+    commit = git(repository, "rev-parse", "HEAD")
+    assert dabs.run._git_state() == {"git_commit": commit, "git_dirty": False}
+    (repository / "dabs" / "run.py").write_text("# changed")
+    assert dabs.run._git_state() == {"git_commit": commit, "git_dirty": True}
