@@ -88,8 +88,8 @@ def test_a_graph_with_accidents(executor, tmp_path):
     assert set(watched.losses) >= {"dies", "dies-once"}
     calls = {path.name: len(path.read_text().splitlines()) for path in tmp_path.iterdir() if path.is_file()}
     assert calls["fails"] == 1, "its own mistake is not tried again"
-    # of processes that share their fate the first death is nobody's fault
-    assert calls["dies"] in ((2, 3) if executor.shared_fate else (2,))
+    # of processes that share their fate a death in company is nobody's fault; it can meet the other that dies once
+    assert calls["dies"] in ((2, 3, 4) if executor.shared_fate else (2,))
     assert calls["dies-once"] == 2
     assert "needs-fails" not in calls
     log = (tmp_path / "logs" / "fails.log").read_text()
