@@ -283,7 +283,7 @@ def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: Ru
         if saving and done < config.steps:
             writes = training.fabric.is_global_zero
             save_checkpoint(training.folder, training.objective, optimizer, state, writes=writes)
-        if (stopping or (processes() == 1 and stop.is_set())) and done < config.steps:
+        if stopping and done < config.steps:  # a Ctrl-C since then is met, and saved, after the next step
             raise Interrupted(f"stopped at step {done} of {config.steps}; the same command goes on from there")
 
 
