@@ -68,6 +68,7 @@ class _Graph:
         self.suspects: list[Task] = []  # were running when a process died that several share: each goes on alone
 
     def run(self) -> dict[str, Outcome]:
+        """Submit, look and finish until nothing is left; gives every task's outcome."""
         while self.waiting or self.running or self.suspects:
             self._submit()
             self.watcher.look()
