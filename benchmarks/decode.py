@@ -67,13 +67,13 @@ def from_files(unit: object, limit: int) -> tuple[int, str]:
 
 def from_prepared(domain: object, dataset: str, *, mapped: bool, examples: int = 2048) -> str:
     """The rate of random batches of 64 of the training split."""
-    from dabs import prepared
+    from dabs import split as reading
 
-    kept, prepared.IN_MEMORY_BYTES = prepared.IN_MEMORY_BYTES, 0 if mapped else sys.maxsize
+    kept, reading.IN_MEMORY_BYTES = reading.IN_MEMORY_BYTES, 0 if mapped else sys.maxsize
     try:
-        split = prepared.Split(domain, dataset, "train", labels=False)  # type: ignore[arg-type]
+        split = reading.Split(domain, dataset, "train", labels=False)  # type: ignore[arg-type]
     finally:
-        prepared.IN_MEMORY_BYTES = kept
+        reading.IN_MEMORY_BYTES = kept
     generator = np.random.default_rng(0)
     batches = [generator.integers(0, len(split), 64) for _ in range(examples // 64 + 2)]
     for index in batches[:2]:

@@ -9,9 +9,9 @@ import torch
 
 from dabs.distributed import processes, rank
 from dabs.errors import RequestError
-from dabs.prepared import Split
 from dabs.run import PretrainConfig
 from dabs.specs import Batch
+from dabs.split import Split
 
 
 def check_batch_size(config: PretrainConfig, rows: int) -> None:

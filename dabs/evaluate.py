@@ -22,14 +22,13 @@ from dabs.finetune import Recipe, finetune
 from dabs.home import sha256_file
 from dabs.logs import curve
 from dabs.metrics import bootstrap_interval, chance, metric_of
-from dabs.prepared import READ_BATCH, Split, is_prepared, manifest_of, read_columns
+from dabs.prepared import is_prepared, manifest_of, read_columns
 from dabs.probes import MAX_ITERATIONS, NEIGHBOURS, READERS, STRENGTHS, Cached, Reading
 from dabs.raw_input import COMPONENTS, RAW, raw_features
 from dabs.registry import find_domain, unknown
-from dabs.run import PretrainConfig, environment, load_run, recorded_config
+from dabs.run import PROTOCOLS, PretrainConfig, environment, load_run, recorded_config
 from dabs.specs import specs_to_json
-
-PROTOCOLS = ("linear", "knn", "finetune")
+from dabs.split import READ_BATCH, Split
 
 
 @dataclass(frozen=True, kw_only=True)

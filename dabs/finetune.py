@@ -17,10 +17,11 @@ from torch.nn import functional as F
 from dabs.dataset import SPLITS, TEST, TRAIN, VALIDATION, Classes, Domain, MultiLabel, Scalar, Target, Task
 from dabs.encoder import Encoder
 from dabs.metrics import metric_of
-from dabs.prepared import READ_BATCH, Split, read_columns
+from dabs.prepared import read_columns
 from dabs.pretrain import learning_rate, seed_all
 from dabs.probes import Reading
 from dabs.specs import Batch
+from dabs.split import READ_BATCH, Split
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ from dabs.encoder import PRESETS, Encoder
 from dabs.errors import RequestError
 from dabs.guards import Interrupted, denormals_flushed, stop_flag, taken
 from dabs.logs import RunLog
-from dabs.prepared import Split, manifest_of
+from dabs.prepared import manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
 from dabs.run import (
     PretrainConfig,
@@ -51,6 +51,7 @@ from dabs.run import (
     peak_memory,
 )
 from dabs.specs import Batch
+from dabs.split import Split
 
 Precision = Literal["auto", "fp32", "bf16"]
 Logged = tuple[int, float, dict[str, Tensor]]  # step, learning rate, the algorithm's scalars

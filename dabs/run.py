@@ -41,12 +41,17 @@ PACKAGES = (
 )
 
 
+EncoderSize = Literal["auto", "small", "paper", "large"]
+Protocol = Literal["linear", "knn", "finetune"]  # how an encoder is read
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """What defines a run beside its algorithm and domain: equal values on one machine give equal numbers."""
 
     suite: Suite = "lite"  # which data
-    encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
+    encoder: EncoderSize = "auto"  # its sizes; auto: small in lite, paper in paper
     seed: int = 0  # of the initial weights, the order of examples and every draw
     steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
     batch_size: int = 0  # examples a step; 0 takes the domain's standard budget

@@ -16,6 +16,15 @@ import numpy as np
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Rows, Scalar, Task
 from domains._tokenize import encode, encode_whole
 
+LANGUAGES = {  # of the multilingual domains, in every suite
+    "en": "English",
+    "fr": "French",
+    "es": "Spanish",
+    "de": "German",
+    "zh": "Chinese",
+    "ja": "Japanese",
+    "ko": "Korean",
+}
 _RANK = {TRAIN: 0, VALIDATION: 1, TEST: 2}
 MOST = {TRAIN: 4000, VALIDATION: 800, TEST: 2000}  # rows of a task's split
 GROUP_SEPARATOR = " | "  # between the groups whose texts a packed row joins

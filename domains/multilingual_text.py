@@ -11,20 +11,11 @@ from typing import Any, NamedTuple
 from dabs.dataset import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens
 from domains._catalogues import plain, read_catalogues, used_in
-from domains._text import MOST, Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
+from domains._text import LANGUAGES, MOST, Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
 from domains._tokenize import train_bpe
 from domains._wheels import Wheel, read_member
 
 LENGTH, VOCABULARY = 32, 8000
-LANGUAGES = {
-    "en": "English",
-    "fr": "French",
-    "es": "Spanish",
-    "de": "German",
-    "zh": "Chinese",
-    "ja": "Japanese",
-    "ko": "Korean",
-}
 HORIZON_FOLDERS = {"fr": "fr", "es": "es", "de": "de", "zh": "zh_Hans", "ja": "ja", "ko": "ko_KR"}
 DJANGO_FOLDERS = HORIZON_FOLDERS | {"ko": "ko"}
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from dabs.errors import RequestError
+from dabs.raw_input import RAW
+from dabs.run import PROTOCOLS
 from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of
-from leaderboard.schema import PROTOCOLS, Counts, Metric, Result
+from leaderboard.schema import Counts, Metric, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
-FLOORS = ("none", "raw")  # the random encoder and the raw input, which stand first
+FLOORS = ("none", RAW)  # the random encoder and the raw input, which stand first
 
 
 @dataclass(frozen=True, kw_only=True)

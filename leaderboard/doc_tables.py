@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dabs.home import read_json
+from dabs.run import PROTOCOLS
 from leaderboard.aggregate import FLOORS, Table, build_table
 from leaderboard.results import load_results
-from leaderboard.schema import PROTOCOLS, Result
+from leaderboard.schema import Result
 from leaderboard.submission import Submission, Tuning, load_submission, submission_folders
 from leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
 

@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from dabs.home import write_json
+from dabs.run import Protocol
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 CURVE_POINTS = 64
 ROUNDING = 1e-9  # how far a score may stand outside its bounds
-PROTOCOLS = ("linear", "knn", "finetune")
 
 
 def _printable(text: str) -> str:
@@ -198,7 +198,7 @@ class Result(_Part):
     suite: Word
     domain: Word
     task: Word
-    protocol: Literal["linear", "knn", "finetune"]
+    protocol: Protocol
     algorithm: Name
     algorithm_sha256: Sha256
     seed: Count

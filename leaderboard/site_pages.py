@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from dabs.dataset import Domain, target_of
+from dabs.run import PROTOCOLS
 from dabs.specs import inputs_of
 from leaderboard import plots, views
 from leaderboard.aggregate import FLOORS, Table, ordered
 from leaderboard.boards import Board, drawn
 from leaderboard.rows import Row
-from leaderboard.schema import PROTOCOLS
 from leaderboard.table import best, legend, mark, protocol_name
 
 Page = tuple[str, str, dict[str, Any]]  # path, template, values

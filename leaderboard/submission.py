@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
@@ -24,7 +24,8 @@ SUBMISSION_VERSION = 1
 FILE = "submission.json"
 SOURCE = "algorithm.py"
 SCHEMA_FILE = Path(__file__).with_name("submission.schema.json")
-RULESETS = ("fixed", "tuned")
+Ruleset = Literal["fixed", "tuned"]
+RULESETS: tuple[Ruleset, ...] = get_args(Ruleset)
 
 _FILE_NAME = r"results/[A-Za-z0-9][A-Za-z0-9_-]*/seed[0-9]{1,9}/[A-Za-z0-9][A-Za-z0-9_.-]*\.(result\.json|npz)"
 RelativePath = Annotated[str, Field(pattern=rf"^(algorithm\.py|{_FILE_NAME})$", max_length=300)]
@@ -77,7 +78,7 @@ class Submission(_Part):
     authors: Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
     url: Url
     created: Moment
-    ruleset: Literal["fixed", "tuned"]
+    ruleset: Ruleset
     tuning: Tuning | Literal["none"]
     suite: Word
     algorithm: Source

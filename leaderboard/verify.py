@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dabs.check.source import scan
 from dabs.errors import DabsError
+from dabs.raw_input import RAW
 from leaderboard.aggregate import FLOORS, protocols_of
 from leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
 from leaderboard.gathering import Labels, Seen, prediction_differences
@@ -23,7 +24,7 @@ from leaderboard.rules import REQUIRED, Rules, broken_rules, clashes, options_of
 from leaderboard.schema import Result
 from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
 
-RAW, RAW_SOURCE = "raw", Path("dabs") / "raw_input.py"  # the row that is no algorithm
+RAW_SOURCE = Path("dabs") / "raw_input.py"  # of the row that is no algorithm
 Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dabs.errors import RequestError
 from dabs.registry import Suite
+from dabs.run import Protocol
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
@@ -23,7 +24,7 @@ class BoardOptions:
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
     suite: Suite | None = None  # results of this suite only, with what was published on it; default: of all there are
     store: str = ""  # fsspec URL of a shared store, whose results are fetched into the first of the folders
-    protocol: Literal["linear", "knn", "finetune"] | None = None  # show: of which protocol; default: linear
+    protocol: Protocol | None = None  # show: of which protocol; default: linear
     # build: a file that ends in .html (the report; the default) or a folder (the site). export: a file or folder
     out: Path | None = None
     # export: a table, or records of the shared schema 0.3; default: csv

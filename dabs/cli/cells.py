@@ -130,7 +130,7 @@ def prepare_domain(name: str, suite: str) -> str:
     """
     from dabs.dataset import PRETRAIN
     from dabs.evaluate import chosen_tasks
-    from dabs.prepared import is_prepared, prepare
+    from dabs.prepared import is_prepared, prepare, tasks_not_prepared
     from dabs.registry import find_domain
 
     begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
@@ -139,7 +139,7 @@ def prepare_domain(name: str, suite: str) -> str:
     except DabsError:
         if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
             raise
-        lacking = [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
+        lacking = tasks_not_prepared(domain)
     without = f", without {', '.join(lacking)}: `dabs data prepare {name} --suite {suite}` says why" if lacking else ""
     return f"{time.perf_counter() - begun:.0f} s{without}"
 
@@ -201,6 +201,7 @@ def _watch(cell: Cell, store: Store | None) -> Watch:
     sent = latest_checkpoint(cell.folder)
 
     def update(step: int, steps: int, loss: float, speed: float) -> None:
+        """Called after every step with its number, how many there are, its loss and the examples a second."""
         nonlocal sent
         tell(cell.name, step, steps, training_fields(loss, speed))
         newest = latest_checkpoint(cell.folder)

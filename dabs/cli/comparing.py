@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
+from dabs.run import Protocol
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
@@ -17,7 +19,7 @@ class CompareOptions:
 
     sources: tyro.conf.Positional[tuple[str, ...]]  # folders of results, each perhaps with :ALGORITHM behind it
     algorithms: tuple[str, ...] = ()  # which algorithms of the sources; default: all of a single source
-    protocol: Literal["linear", "knn", "finetune"] = "linear"  # whose scores are compared
+    protocol: Protocol = "linear"  # whose scores are compared
     alpha: float = 0.05  # two-sided level of the tests; intervals are of 1 - alpha
     resamples: int = 10_000  # bootstrap resamples of test examples, and of tasks
     by_group: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False  # resample people, voices, photographs (needs data)

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
 
 from dabs.home import sole_use
+from dabs.run import Protocol
 
 if TYPE_CHECKING:
     from dabs.evaluate import Evaluation
@@ -23,7 +24,7 @@ class EvalOptions:
 
     run: tyro.conf.Positional[Path]  # the run's folder
     tasks: tuple[str, ...] = ()  # which tasks; all of the domain's when none is named
-    protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how the encoder is read
+    protocol: tuple[Protocol, ...] = ("linear", "knn")  # how the encoder is read
 
 
 def main(arguments: list[str]) -> None:
@@ -40,21 +41,20 @@ def main(arguments: list[str]) -> None:
             console.print(
                 f"{name} {score:.4f}  [{interval['low']:.4f}, {interval['high']:.4f}]", highlight=False, markup=False
             )
-    left_out = [] if options.tasks else tasks_not_prepared(options.run)
+    left_out = [] if options.tasks else _left_out(options.run)
     if left_out:
         console.print(f"left out, their data is not prepared: {', '.join(left_out)}", highlight=False)
     console.print(f"results in {options.run / 'results'}", highlight=False, soft_wrap=True)
 
 
-def tasks_not_prepared(run: Path) -> list[str]:
+def _left_out(run: Path) -> list[str]:
     """The tasks of a run's domain whose data is not there."""
-    from dabs.prepared import is_prepared
+    from dabs.prepared import tasks_not_prepared
     from dabs.registry import find_domain
     from dabs.run import load_config
 
     config = load_config(run)
-    domain = find_domain(config.domain, config.suite)
-    return [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
+    return tasks_not_prepared(find_domain(config.domain, config.suite))
 
 
 @contextmanager

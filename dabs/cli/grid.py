@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tyro
 from rich.console import Console
@@ -20,7 +20,7 @@ from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_gra
 from dabs.launch.options import jobs_of
 from dabs.raw_input import RAW
 from dabs.registry import Suite, algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
-from dabs.run import PretrainConfig, environment
+from dabs.run import EncoderSize, PretrainConfig, Protocol, environment
 from dabs.specs import Tokens
 
 RAW_VALUES = 1 << 15  # in one input of an example, at most, for the raw-input row
@@ -33,9 +33,9 @@ class GridOptions:
     algorithms: tuple[str, ...] = ()  # names or path/to/file.py:Class; all registered ones when none is named
     domains: tuple[str, ...] = ()  # which domains; all when none is named
     seeds: int = 1  # pretraining seeds 0 .. N-1 of every algorithm
-    protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear", "knn")  # how encoders are read
+    protocol: tuple[Protocol, ...] = ("linear", "knn")  # how encoders are read
     suite: Suite = "lite"  # which data
-    encoder: Literal["auto", "small", "paper", "large"] = "auto"  # its sizes; auto: small in lite, paper in paper
+    encoder: EncoderSize = "auto"  # its sizes; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a common disk

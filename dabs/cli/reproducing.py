@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dabs.errors import DabsError, RequestError
-from dabs.run import PretrainConfig, config_from_json
+from dabs.run import PretrainConfig, Protocol, config_from_json
 
 if TYPE_CHECKING:
     from leaderboard.schema import Result
@@ -29,7 +29,7 @@ class ReproduceOptions:
     submission: tyro.conf.Positional[Path]  # its folder, such as leaderboard/submissions/NAME
     cell: tuple[str, ...] = ()  # DOMAIN/TASK, or DOMAIN for all its tasks; every cell when none is named
     seed: int = -1  # which pretraining seed; -1 takes the lowest the submission has
-    protocol: tuple[Literal["linear", "knn", "finetune"], ...] = ("linear",)  # how the encoder is read
+    protocol: tuple[Protocol, ...] = ("linear",)  # how the encoder is read
     trust: bool = False  # you have read algorithm.py and let it run here
     out: Path = Path("reproduced")  # where the new runs are written; apart from runs/, whose results are read as yours
 

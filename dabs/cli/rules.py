@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """What a submission to a suite must be; `domains` are all registered ones when none is named."""
     from dabs.encoder import PRESETS
-    from dabs.evaluate import PROTOCOLS, protocol_config
+    from dabs.evaluate import protocol_config
     from dabs.pretrain import STANDARD_RATE
     from dabs.registry import domain_names, find_domain
-    from dabs.run import Training
+    from dabs.run import PROTOCOLS, Training
     from dabs.specs import specs_to_json
     from leaderboard.rules import Rules
 

@@ -23,21 +23,13 @@ from dabs.dataset import (
 )
 from dabs.home import data_home
 from dabs.specs import Tokens
+from domains._text import LANGUAGES
 from domains.paper._hub import XLM_R, HubFiles, read_parquet
 from domains.paper._sentences import Sentence, read_tsv, sentence_rows
 from domains.paper._stream import HubStream, TokenStream, check_whole, interleaved
 
 LENGTH = 128
 STEPS, BATCH = 100_000, 128
-LANGUAGES = {
-    "en": "English",
-    "fr": "French",
-    "es": "Spanish",
-    "de": "German",
-    "zh": "Chinese",
-    "ja": "Japanese",
-    "ko": "Korean",
-}
 ROWS = {TRAIN: STEPS * BATCH, VALIDATION: 2_000 * len(LANGUAGES)}
 BUFFER = 70_000  # documents shuffled at a time, 10,000 of each language
 
@@ -77,14 +69,19 @@ def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
         tokens.forget()
 
 
+def official_files(language: str) -> dict[str, str]:
+    """Each split's file of PAWS-X as x-final.tar.gz lays them out; English is not translated."""
+    names = {TRAIN: "train" if language == "en" else "translated_train", VALIDATION: "dev_2k", TEST: "test_2k"}
+    return {split: f"x-final/{language}/{name}.tsv" for split, name in names.items()}
+
+
 def pawsx_source(language: str) -> HubFiles:
-    """The files of PAWS-X in a language, on the hub or as x-final.tar.gz lays them out (English is not translated)."""
-    train = "train" if language == "en" else "translated_train"
+    """The files of PAWS-X in a language, on the hub or in the official layout."""
     return HubFiles(
         name="pawsx",
         repo="google-research-datasets/paws-x",
         patterns=tuple(f"{language}/{split}-*.parquet" for split in (TRAIN, VALIDATION, TEST)),
-        layouts=(tuple(f"x-final/{language}/{name}.tsv" for name in (train, "dev_2k", "test_2k")),),
+        layouts=(tuple(official_files(language).values()),),
     )
 
 
@@ -95,10 +92,8 @@ def read_pawsx(root: Path, language: str, split: str) -> list[Sentence]:
         BuildError: a file is laid out differently.
     """
     hub = f"{language}/{split}-*.parquet"
-    folder = root / "x-final" / language
-    train = "train" if language == "en" else "translated_train"
-    path = folder / f"{ {TRAIN: train, VALIDATION: 'dev_2k', TEST: 'test_2k'}[split] }.tsv"
-    rows = read_parquet(root, hub) if next(root.glob(hub), None) is not None else read_tsv(path)
+    local = next(root.glob(hub), None) is None
+    rows = read_tsv(root / official_files(language)[split]) if local else read_parquet(root, hub)
     try:
         return [Sentence(texts=(row["sentence1"], row["sentence2"]), label=int(row["label"])) for row in rows]
     except (KeyError, ValueError) as error:

@@ -8,7 +8,8 @@ import torch
 
 from dabs import prepared as module
 from dabs.errors import DabsError
-from dabs.prepared import Split, folder_of, is_prepared, manifest_of, prepare, read_columns, verify
+from dabs.prepared import folder_of, is_prepared, manifest_of, prepare, read_columns, verify
+from dabs.split import Split
 
 
 def test_rows_come_back_as_written(toy):
@@ -204,7 +205,7 @@ def test_batches_have_floats_a_mask_and_no_label_unless_asked(toy):
 def test_a_split_too_large_for_memory_gives_the_same_batches(toy, monkeypatch):
     index = np.array([5, 0, 7])
     held = Split(toy, "findings", "train", labels=True).batch(index)
-    monkeypatch.setattr(module, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("dabs.split.IN_MEMORY_BYTES", 0)
     split = Split(toy, "findings", "train", labels=True)
     assert not split.in_memory
     mapped = split.batch(index)

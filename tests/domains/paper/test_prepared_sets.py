@@ -15,8 +15,9 @@ from dabs.cli.data import notes_of, status_table
 from dabs.dataset import PRETRAIN, Classes, Domain, MultiLabel
 from dabs.errors import DabsError
 from dabs.metrics import METRICS
-from dabs.prepared import Split, manifest_of, prepare, read_columns, units_of, verify
+from dabs.prepared import manifest_of, prepare, read_columns, units_of, verify
 from dabs.registry import find_domain
+from dabs.split import Split
 from domains.paper import natural_images
 from domains.paper._official import OfficialFiles
 

@@ -141,7 +141,7 @@ def test_mc4_has_equal_parts_of_seven_languages(multilingual):
 
 
 def test_padding_of_xlm_r_is_masked(multilingual):
-    from dabs.prepared import Split
+    from dabs.split import Split
 
     batch = Split(multilingual, PRETRAIN, TRAIN, labels=False).batch(np.arange(32))
     assert (batch.mask == (batch.inputs[0] != 1)).all()
