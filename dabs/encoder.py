@@ -82,6 +82,22 @@ def embedding_of(spec: Spec, width: int) -> nn.Module:
     return nn.Embedding(spec.vocabulary, width) if isinstance(spec, Tokens) else PatchEmbedding(spec, width)
 
 
+def attend(q_BHSK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask_B11S: Tensor | None) -> Tensor:
+    """Softmax attention, (B, H, S, K).
+
+    PyTorch's fused kernel, except where bf16 is trained on a CPU: its backward pass there is several times slower than
+    that of the plain products (`benchmarks/training_step.py`).
+    """
+    plain = q_BHSK.device.type == "cpu" and q_BHSK.dtype == torch.bfloat16 and q_BHSK.requires_grad
+    if not plain:
+        return F.scaled_dot_product_attention(q_BHSK, k_BHSK, v_BHSK, attn_mask=mask_B11S)
+    dots_BHSS = (q_BHSK * q_BHSK.shape[-1] ** -0.5) @ k_BHSK.transpose(-1, -2)
+    if mask_B11S is not None:
+        dots_BHSS = dots_BHSS.masked_fill(~mask_B11S, float("-inf"))
+    weight_BHSS: Tensor = dots_BHSS.softmax(dim=-1).to(v_BHSK.dtype)
+    return weight_BHSS @ v_BHSK
+
+
 class Attention(nn.Module):
     """Multi-head self-attention."""
 
@@ -97,7 +113,7 @@ class Attention(nn.Module):
         """(B, S, D) -> (B, S, D); positions where the mask is false are not attended to."""
         b, s, _ = x_BSD.shape
         q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, S, K)
-        y_BHSK = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_B11S)
+        y_BHSK = attend(q, k, v, mask_B11S)
         y_BSD = self.out(y_BHSK.transpose(1, 2).reshape(b, s, -1))
         return dropout(y_BSD, self.dropout, self.training)
 

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from dabs.dataset import SPLITS, TEST, TRAIN, VALIDATION, Classes, Domain, MultiLabel, Scalar, Target, Task
 from dabs.encoder import Encoder
 from dabs.metrics import metric_of
+from dabs.precision import training_autocast
 from dabs.prepared import read_columns
 from dabs.pretrain import learning_rate, seed_all
 from dabs.probes import Reading
@@ -98,7 +99,9 @@ def _tune(encoder: Encoder, train: Split, target: Target, seed: int, rate: float
         assert batch.label is not None  # noqa: S101  a labelled split was opened
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, rate)
-        loss = target_loss(model(batch), batch.label, target)
+        with training_autocast(batch.inputs[0].device):
+            out = model(batch)
+        loss = target_loss(out.float(), batch.label, target)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         optimizer.step()

@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,8 +36,9 @@ from dabs.devices import Devices, launch
 from dabs.distributed import apart, processes, rank
 from dabs.encoder import PRESETS, Encoder
 from dabs.errors import RequestError
-from dabs.guards import Interrupted, denormals_flushed, stop_flag, taken
+from dabs.guards import Interrupted, denormals_flushed, memory_kept, stop_flag, taken
 from dabs.logs import RunLog
+from dabs.precision import resolved
 from dabs.prepared import manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
 from dabs.run import (
@@ -53,7 +54,6 @@ from dabs.run import (
 from dabs.specs import Batch
 from dabs.split import Split
 
-Precision = Literal["auto", "fp32", "bf16"]
 Logged = tuple[int, float, dict[str, Tensor]]  # step, learning rate, the algorithm's scalars
 Fields = tuple[tuple[Tensor, ...], Tensor | None]  # of a batch: inputs, mask
 STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}
@@ -88,23 +88,12 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
         if key not in options:
             raise unknown("option", key, list(options), of=config.algorithm)
     encoder: Any = domain.encoder if config.encoder == "auto" else config.encoder
-    precision = _precision(config.precision, PRESETS[encoder].width)
     steps = (config.steps or domain.steps) if algorithm.trains else 0
     batch_size = config.batch_size or domain.batch_size
     options |= config.options
     rate = config.lr or STANDARD_RATE[encoder]
-    filled = {"encoder": encoder, "lr": rate, "precision": precision, "options": options}
+    filled = {"encoder": encoder, "lr": rate, "precision": resolved(config.precision), "options": options}
     return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
-
-
-def _precision(wanted: Precision, width: int) -> Precision:
-    """bf16 where the machine has it and it is faster: measured on CPUs, casts outweigh the products at width 128."""
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    wide = width >= 256 and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return "bf16" if wide and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
 
 
 def seed_all(seed: int, step: int, process: int = 0) -> None:
@@ -229,6 +218,7 @@ def _train(training: _Training, domain: Domain, logger: str) -> None:
         training.state |= load_training_state(checkpoint, saved, optimizer)
     start = training.state["steps_done"]
     loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, start)
+    memory_kept()
     log = RunLog(training.folder, logger, start, writes=fabric.is_global_zero)
     with log, stop_flag() as stop, denormals_flushed():
         _loop(training, module, fabric_optimizer, loader, log, stop)

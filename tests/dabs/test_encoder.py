@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dabs.encoder import PRESETS, Encoder, EncoderConfig, encoder_config, load_encoder, save_encoder
+from dabs.encoder import PRESETS, Encoder, EncoderConfig, attend, encoder_config, load_encoder, save_encoder
 from dabs.errors import DabsError, RequestError
 from dabs.specs import Batch, Image, Series, Tokens, specs_from_json, specs_to_json
 from tests.conftest import SPECS
@@ -35,6 +35,21 @@ def test_equals_the_reference(golden, kind):
 def test_paper_preset_is_the_papers():
     config = PRESETS["paper"]
     assert (config.width, config.depth, config.heads, config.head_width, config.mlp) == (256, 12, 8, 64, 512)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_in_bf16_equals_the_fused_kernel_in_fp32(masked):
+    torch.manual_seed(0)
+    qkv = torch.randn(3, 2, 4, 17, 8, requires_grad=True)
+    mask = (torch.arange(17) < torch.tensor([[17], [9]]))[:, None, None, :] if masked else None
+    exact = attend(*qkv, mask)
+    rounded = attend(*qkv.bfloat16(), mask)
+    assert rounded.dtype == torch.bfloat16
+    torch.testing.assert_close(rounded.float(), exact, atol=0.02, rtol=0.02)
+    weight = torch.randn_like(exact)
+    (of_exact,) = torch.autograd.grad((exact * weight).sum(), qkv)
+    (of_rounded,) = torch.autograd.grad((rounded.float() * weight).sum(), qkv)
+    torch.testing.assert_close(of_rounded, of_exact, atol=0.05, rtol=0.05)
 
 
 @given(length=st.integers(1, 12), seed=st.integers(0, 100))

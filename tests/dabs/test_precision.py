@@ -1,0 +1,22 @@
+"""Which arithmetic "auto" is."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dabs.precision import resolved, training_autocast
+
+
+@pytest.mark.parametrize(
+    ("avx512", "amx", "expected"), [(True, False, "bf16"), (False, True, "bf16"), (False, False, "fp32")]
+)
+def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch, avx512, amx, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert resolved("auto") == expected
+    assert (resolved("fp32"), resolved("bf16")) == ("fp32", "bf16")
+    with training_autocast(torch.device("cpu")):
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if expected == "bf16" else torch.float32)
