@@ -1,23 +1,17 @@
-"""What surrounds training: a stop that waits for a step to end, a folder of its own, the processor's arithmetic."""
+"""What surrounds training: a folder of its own, the processor's arithmetic, weights that are numbers."""
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from dabs.errors import DabsError
 from dabs.home import sole_use
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C between two steps, after the state was saved."""
 
 
 @contextmanager
@@ -28,26 +22,6 @@ def denormals_flushed() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
-
-
-@contextmanager
-def stop_flag() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C instead of breaking into a step; a second one breaks in."""
-    flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def handle(number: int, frame: Any) -> None:
-        flag.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -64,3 +38,19 @@ def taken(folder: Path, fabric: Fabric) -> Iterator[None]:
         if refusal:
             raise DabsError(refusal)
         yield
+
+
+def check_finite(module: nn.Module, step: int, folder: Path) -> None:
+    """Refuse to keep weights that are not numbers: a gradient can overflow where the loss did not.
+
+    Raises:
+        DabsError: a parameter is not finite; nothing of this step was written.
+    """
+    for name, parameter in module.named_parameters():
+        local = parameter.detach()
+        local = local.to_local() if hasattr(local, "to_local") else local  # of a sharded one, this process's share
+        if not bool(torch.isfinite(local).all()):
+            raise DabsError(
+                f"the weights {name} are not finite after step {step - 1}, though the loss was; training stopped, and "
+                f"the last checkpoint before it is kept in {folder}. Try a lower --lr or fp32, with another --out."
+            )
