@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import numpy as np
 import torch
 
+from dabs.accumulate import arranged
 from dabs.distributed import processes, rank
 from dabs.errors import RequestError
 from dabs.run import PretrainConfig
@@ -20,6 +22,12 @@ def check_batch_size(config: PretrainConfig, rows: int) -> None:
         raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
     if config.batch_size % processes():
         raise RequestError(f"batch_size {config.batch_size} cannot be shared evenly by {processes()} processes")
+    parts = processes() * config.accumulate
+    if config.accumulate > 1 and (config.batch_size % parts or config.batch_size < 2 * parts):
+        raise RequestError(
+            f"accumulate {config.accumulate} on {processes()} processes does not cut the batch of {config.batch_size} "
+            "into equal parts of at least 2 examples"
+        )
 
 
 class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
@@ -36,7 +44,7 @@ class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
             epoch, place = divmod(step, per_epoch)
             if place == 0 or step == self.start:
                 order = np.random.Generator(np.random.PCG64([self.config.seed, epoch])).permutation(self.rows)
-            yield order[place * size : (place + 1) * size]
+            yield arranged(order[place * size : (place + 1) * size], self.config.accumulate)
 
     def __len__(self) -> int:
         return self.config.steps - self.start
@@ -58,4 +66,11 @@ def loader_of(split: Split, config: PretrainConfig, start: int) -> torch.utils.d
     sampler = _StepIndices(len(split), config, start)
     workers = 0 if split.in_memory else 2
     batches = _Batches(split, config.batch_size // processes())
-    return torch.utils.data.DataLoader(batches, sampler=sampler, batch_size=None, num_workers=workers)
+    return torch.utils.data.DataLoader(
+        batches, sampler=sampler, batch_size=None, num_workers=workers, worker_init_fn=_outlive_sigterm
+    )
+
+
+def _outlive_sigterm(worker: int) -> None:
+    """A scheduler's SIGTERM reaches all processes; without those that read, the one that trains could not save."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

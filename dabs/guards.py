@@ -1,27 +1,21 @@
-"""What surrounds training: a stop that waits for a step to end, a folder of its own, the processor's arithmetic."""
+"""What surrounds training: a folder of its own, the processor's arithmetic, weights that are numbers."""
 
 from __future__ import annotations
 
 import ctypes
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 
 from dabs.errors import DabsError
 from dabs.home import sole_use
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: bytes that are kept, bytes that are mapped apart
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C between two steps, after the state was saved."""
 
 
 @contextmanager
@@ -46,26 +40,6 @@ def memory_kept() -> None:
 
 
 @contextmanager
-def stop_flag() -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C instead of breaking into a step; a second one breaks in."""
-    flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def handle(number: int, frame: Any) -> None:
-        flag.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
 def taken(folder: Path, fabric: Fabric) -> Iterator[None]:
     """Keep other runs out of the folder; every process of this one learns whether that is possible."""
     with ExitStack() as held:
@@ -79,3 +53,19 @@ def taken(folder: Path, fabric: Fabric) -> Iterator[None]:
         if refusal:
             raise DabsError(refusal)
         yield
+
+
+def check_finite(module: nn.Module, step: int, folder: Path) -> None:
+    """Refuse to keep weights that are not numbers: a gradient can overflow where the loss did not.
+
+    Raises:
+        DabsError: a parameter is not finite; nothing of this step was written.
+    """
+    for name, parameter in module.named_parameters():
+        local = parameter.detach()
+        local = local.to_local() if hasattr(local, "to_local") else local  # of a sharded one, this process's share
+        if not bool(torch.isfinite(local).all()):
+            raise DabsError(
+                f"the weights {name} are not finite after step {step - 1}, though the loss was; training stopped, and "
+                f"the last checkpoint before it is kept in {folder}. Try a lower --lr or fp32, with another --out."
+            )

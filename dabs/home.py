@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -34,29 +35,55 @@ def _temporary(path: Path) -> Path:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, over: bool = True) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well and is removed when it does not.
+
+    Args:
+        path: a file or a folder.
+        over: whether a folder that is there already is replaced.
 
     Raises:
         DabsError: the folder cannot be written, or the block cannot read a file elsewhere; it says which.
     """
-    temporary = _temporary(path)
+    temporary, before = _temporary(path), _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if temporary.is_file():
-            with open(temporary, "rb") as handle:
-                os.fsync(handle.fileno())
-        if temporary.is_dir() and path.is_dir():
-            shutil.rmtree(path)
+        _on_disk(temporary)
+        if over and temporary.is_dir() and path.is_dir():
+            os.replace(path, before)  # a folder that is removed where it lies would for a while be half of one
         os.replace(temporary, path)
+        with suppress(OSError):  # it has its name; a folder that may not be read cannot be waited for
+            _on_disk(path.parent, deep=False)
     except OSError as error:
         if _of_another_file(error, path, temporary):
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise DabsError(f"while {path} was made, a file could not be read: {what}.") from error
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise DabsError(f"{path} is there already; another process made it meanwhile.") from error
         raise DabsError(f"cannot write {path}: {error}. Free the space, or choose another folder.") from error
     finally:
         _remove(temporary)
+        _remove(before)
+
+
+def _on_disk(path: Path, *, deep: bool = True) -> None:
+    """Wait until a file, or a folder with (if `deep`) all that is in it, has reached the disk."""
+    inside = path.rglob("*") if deep and path.is_dir() else ()
+    for found in (*inside, path):
+        number = os.open(found, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def discard(path: Path) -> None:
+    """Remove a folder so that at no moment half of it lies under its name."""
+    aside = _temporary(path)
+    with suppress(OSError):
+        os.replace(path, aside)
+        _remove(aside)
 
 
 def _of_another_file(error: OSError, path: Path, temporary: Path) -> bool:
@@ -109,6 +136,20 @@ def sole_use(path: Path, *, wait: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def replacing_alone(path: Path, *, over: bool = True) -> Iterator[Path]:
+    """`replacing` for a path that no lock guards yet: one process at a time, which removes what killed ones left."""
+    with sole_use(path, wait=True):
+        remove_leftovers(path)
+        with replacing(path, over=over) as temporary:
+            yield temporary
+
+
+def is_hidden(path: Path, root: Path) -> bool:
+    """Whether a path lies, below `root`, in what is not whole yet or never will be: temporary files and folders."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,7 +45,8 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.writer is not None:
-            self.writer.close()
+            with suppress(OSError) if error else self._written():  # what went wrong first is what is told
+                self.writer.close()
 
     def write(self, steps: list[tuple[int, float, dict[str, Tensor]]], speed: float) -> float:
         """Write the waiting steps; gives the last loss.
@@ -76,12 +79,22 @@ class RunLog:
         if not self.path.exists() or self.path.stat().st_size == 0:
             writer.writeheader()
         writer.writerows(rows)
-        with open(self.path, "a", encoding="utf-8", newline="") as handle:
-            handle.write(text.getvalue())
-        if self.writer is not None:
-            for row in rows:
+        with self._written():
+            with open(self.path, "a", encoding="utf-8", newline="") as handle:
+                handle.write(text.getvalue())
+            for row in rows if self.writer is not None else ():
                 for name in row.keys() - {"step"}:
                     self.writer.add_scalar(name, row[name], row["step"])
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DabsError(
+                f"cannot write the log in {self.path.parent}: {error}. Free the space; the same command then goes on "
+                "from the last checkpoint."
+            ) from error
 
 
 def _rewrite(path: Path, rows: list[dict[str, str]]) -> None:

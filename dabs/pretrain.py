@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,14 +20,17 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from dabs.accumulate import backward
 from dabs.algorithm import Algorithm, defaults, source_of
 from dabs.batches import check_batch_size, loader_of
 from dabs.checkpoint import (
-    latest_checkpoint,
+    KEPT,
     load_training_state,
     load_weights,
     save_checkpoint,
     save_final,
+    tidy,
+    whole_checkpoint,
     whole_encoder,
 )
 from dabs.dataset import PRETRAIN, TRAIN, Domain
@@ -36,8 +38,9 @@ from dabs.devices import Devices, launch
 from dabs.distributed import apart, processes, rank
 from dabs.encoder import PRESETS, Encoder
 from dabs.errors import RequestError
-from dabs.guards import Interrupted, denormals_flushed, memory_kept, stop_flag, taken
+from dabs.guards import check_finite, denormals_flushed, memory_kept, taken
 from dabs.logs import RunLog
+from dabs.memory import memory_named
 from dabs.precision import resolved
 from dabs.prepared import manifest_of
 from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
@@ -51,6 +54,7 @@ from dabs.run import (
     environment,
     peak_memory,
 )
+from dabs.signals import Interrupted, StopFlag, stop_flag
 from dabs.specs import Batch
 from dabs.split import Split
 
@@ -128,6 +132,7 @@ def pretrain(
     *,
     logger: str = "tensorboard",
     checkpoint_every: int = 200,
+    keep_checkpoints: int = KEPT,
     watch: Watch | None = None,
     fabric: Fabric | None = None,
     gather: bool = True,
@@ -139,6 +144,7 @@ def pretrain(
         folder: the run's folder; by default runs/SUITE/ALGORITHM/DOMAIN/seedN.
         logger: "tensorboard", "wandb" or "none"; metrics.csv is always written.
         checkpoint_every: steps between checkpoints.
+        keep_checkpoints: how many of the newest are kept, to go on from when one is damaged.
         watch: called after each flush of the losses, in the first process only.
         fabric: on which devices (see `dabs.devices.launch`, which every process has called); by default on one.
         gather: whether the processes' parts of a batch count as one, for an algorithm that can.
@@ -149,8 +155,9 @@ def pretrain(
     Raises:
         DabsError: missing data, an unwritable folder, a loss that is not finite, a folder of another configuration.
     """
-    if checkpoint_every < 1:
-        raise RequestError(f"checkpoint_every must be at least 1, not {checkpoint_every}")
+    if checkpoint_every < 1 or keep_checkpoints < 1:
+        wrong = f"{checkpoint_every} and {keep_checkpoints}"
+        raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {wrong}")
     config, algorithm, domain = resolve(config)
     folder = Path(folder) if folder else default_folder(config, algorithm_label(config.algorithm))
     fabric = fabric or launch(Devices(devices=1, num_nodes=1), config.precision)
@@ -158,6 +165,7 @@ def pretrain(
     identity = identity_of(algorithm, domain) | ({"processes_apart": processes()} if lonely else {})
     check_folder(folder, config, identity)
     if completed(folder) is not None:
+        tidy(folder)
         return folder
     objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken
     check_batch_size(config, manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["rows"])
@@ -169,6 +177,7 @@ def pretrain(
         objective=objective,
         state={"steps_done": 0, "seconds": 0.0, "loss": 0.0},
         checkpoint_every=checkpoint_every,
+        keep_checkpoints=keep_checkpoints,
         watch=watch,
     )
     with taken(folder, fabric), apart(lonely):
@@ -187,6 +196,7 @@ class _Training:
     objective: Objective
     state: dict[str, Any]  # steps_done, seconds, loss: saved with each checkpoint
     checkpoint_every: int
+    keep_checkpoints: int
     watch: Watch | None
 
 
@@ -196,6 +206,7 @@ def _complete(training: _Training, domain: Domain, logger: str, identity: dict[s
     if fabric.is_global_zero:
         check_folder(folder, config, identity)  # again, now that nobody else writes there
         claim_folder(folder, config, identity)
+        tidy(folder)
     if completed(folder) is not None:
         return
     if objective.algorithm.trains:
@@ -209,7 +220,7 @@ def _complete(training: _Training, domain: Domain, logger: str, identity: dict[s
 def _train(training: _Training, domain: Domain, logger: str) -> None:
     """Train from the latest checkpoint or the start."""
     config, objective, fabric = training.config, training.objective, training.fabric
-    checkpoint = fabric.broadcast(latest_checkpoint(training.folder))  # one answer, also of a slow shared folder
+    checkpoint = fabric.broadcast(whole_checkpoint(training.folder))  # one answer, also of a slow shared folder
     saved = load_weights(checkpoint, objective) if checkpoint else {}
     module = fabric.setup_module(torch.compile(objective) if config.compile else objective)  # type: ignore[arg-type]
     optimizer = torch.optim.AdamW(objective.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
@@ -220,7 +231,7 @@ def _train(training: _Training, domain: Domain, logger: str) -> None:
     loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, start)
     memory_kept()
     log = RunLog(training.folder, logger, start, writes=fabric.is_global_zero)
-    with log, stop_flag() as stop, denormals_flushed():
+    with log, stop_flag() as stop, denormals_flushed(), memory_named(config, training.folder):
         _loop(training, module, fabric_optimizer, loader, log, stop)
 
 
@@ -232,8 +243,7 @@ def _step(training: _Training, module: Any, optimizer: Any, step: int, batch: Ba
     for group in optimizer.param_groups:
         group["lr"] = rate
     batch = batch.to(fabric.device)
-    out = module((batch.inputs, batch.mask))
-    fabric.backward(out["loss"])
+    out = backward(fabric, module, batch, config.accumulate)
     fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
@@ -243,17 +253,17 @@ def _step(training: _Training, module: Any, optimizer: Any, step: int, batch: Ba
     return step, rate, means
 
 
-def _stopping(training: _Training, stop: threading.Event, step: int) -> bool:
-    """Whether to save and leave: on several processes they agree on it, every few steps."""
+def _stopping(training: _Training, stop: StopFlag, step: int) -> int:
+    """The signal that asks to save and leave, or 0: on several processes they agree on it, every few steps."""
     if processes() == 1:
-        return stop.is_set()
+        return stop.number
     if (step + 1) % FLUSH_EVERY:
-        return False
-    wanted: Any = training.fabric.all_reduce(torch.tensor(float(stop.is_set())), reduce_op="sum")
-    return bool(wanted > 0)
+        return 0
+    wanted: Any = training.fabric.all_reduce(torch.tensor(float(stop.number)), reduce_op="max")
+    return int(wanted)
 
 
-def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: RunLog, stop: threading.Event) -> None:
+def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: RunLog, stop: StopFlag) -> None:
     """All steps that are left, with the log flushed and checkpoints written on the way."""
     config, state = training.config, training.state
     module.train()
@@ -263,7 +273,7 @@ def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: Ru
     for step, batch in enumerate(loader, start=state["steps_done"]):
         waiting.append(_step(training, module, optimizer, step, batch))
         done, stopping = step + 1, _stopping(training, stop, step)
-        saving = done % training.checkpoint_every == 0 or done == config.steps or stopping
+        saving = done % training.checkpoint_every == 0 or done == config.steps or stopping > 0
         if saving or done % FLUSH_EVERY == 0:
             now = time.perf_counter()
             speed = (done - flushed) * config.batch_size / (now - flushed_at)
@@ -271,11 +281,14 @@ def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: Ru
             flushed, flushed_at, waiting = done, now, []
             if training.watch is not None and training.fabric.is_global_zero:
                 training.watch(done, config.steps, state["loss"], speed)
+        if saving:
+            check_finite(training.objective.encoder, done, training.folder)
         if saving and done < config.steps:
-            writes = training.fabric.is_global_zero
-            save_checkpoint(training.folder, training.objective, optimizer, state, writes=writes)
-        if stopping and done < config.steps:  # a Ctrl-C since then is met, and saved, after the next step
-            raise Interrupted(f"stopped at step {done} of {config.steps}; the same command goes on from there")
+            writes, keep = training.fabric.is_global_zero, training.keep_checkpoints
+            save_checkpoint(training.folder, training.objective, optimizer, state, writes=writes, keep=keep)
+        if stopping and done < config.steps:  # a signal since then is met, and saved, after the next step
+            text = f"stopped at step {done} of {config.steps}; the same command goes on from there"
+            raise Interrupted(text, stopping)
 
 
 def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, Any]:

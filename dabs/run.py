@@ -55,6 +55,7 @@ class Training:
     seed: int = 0  # of the initial weights, the order of examples and every draw
     steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
     batch_size: int = 0  # examples a step; 0 takes the domain's standard budget
+    accumulate: int = 1  # compute a batch in so many parts, in less memory; negatives then come from a part
     lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0 takes the encoder's (small 3e-3, others 1e-4)
     weight_decay: float = 1e-4  # of AdamW, on all parameters
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast where the machine has it and it is faster
@@ -70,7 +71,8 @@ class PretrainConfig(Training):
     options: dict[str, Any] = field(default_factory=dict)  # the algorithm's own hyper-parameters
 
     def __post_init__(self) -> None:
-        for name, low in {"seed": 0, "steps": 0, "batch_size": 0, "lr": 0.0, "weight_decay": 0.0}.items():
+        lowest = {"seed": 0, "steps": 0, "batch_size": 0, "accumulate": 1, "lr": 0.0, "weight_decay": 0.0}
+        for name, low in lowest.items():
             if not getattr(self, name) >= low:
                 raise RequestError(f"{name} must be at least {low}, not {getattr(self, name)}")
         if self.batch_size == 1:
@@ -178,8 +180,12 @@ def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
 
 
 def recorded_config(config: PretrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
-    """The configuration that a run's results state: of one on several processes that did not gather, also how many."""
-    return asdict(config) | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
+    """The configuration that a run's results state: of one on several processes that did not gather, also how many.
+
+    Results of whole batches say nothing of parts, as those say nothing that were made before there were any.
+    """
+    stated = {name: value for name, value in asdict(config).items() if (name, value) != ("accumulate", 1)}
+    return stated | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
 
 
 @lru_cache(maxsize=1)

@@ -37,10 +37,18 @@ def evaluation_of(result: Result) -> dict[str, Any]:
     return {"evaluation.config": result.evaluation.config}
 
 
+UNSTATED = {"accumulate": 1}  # settings that a result leaves out where they have this value
+
+
+def setting_of(result: Result, name: str) -> Any:
+    """A setting of the pretraining, None where the result does not say and nothing follows from that."""
+    return result.pretraining.config.get(name, UNSTATED.get(name))
+
+
 def budget_of(result: Result) -> dict[str, Any]:
     """What all algorithms that learn in a domain share: steps, batches, optimiser and encoder."""
-    names = ("batch_size", "lr", "weight_decay", "encoder")
-    settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
+    names = ("batch_size", "accumulate", "lr", "weight_decay", "encoder")
+    settings = {f"pretraining.config.{name}": setting_of(result, name) for name in names}
     return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
 
 

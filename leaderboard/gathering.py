@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dabs.errors import DabsError, RequestError
-from dabs.home import sha256_file
+from dabs.home import is_hidden, sha256_file
 from dabs.metrics import bootstrap_interval, metric_of
 from dabs.run import PretrainConfig, load_run, recorded_config
 from leaderboard.results import SUFFIX, read_predictions, read_result
@@ -50,7 +50,8 @@ def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
     for root in roots:
         if not root.is_dir():
             raise RequestError(f"there is no folder {root} to gather runs from.")
-    configs = {path.resolve().parent for root in roots for path in root.rglob("config.json")}
+    found = ((root, path) for root in roots for path in root.rglob("config.json"))
+    configs = {path.resolve().parent for root, path in found if not is_hidden(path, root)}
     folders = sorted(folder for folder in configs if not (folder / "encoder.safetensors").exists())
     if not folders:
         raise RequestError(f"there is no run in {', '.join(map(str, roots))}. Make them with `dabs run`.")

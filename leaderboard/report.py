@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dabs.errors import RequestError
-from dabs.home import replacing
+from dabs.home import replacing_alone
 from leaderboard import plots, views
 from leaderboard.aggregate import Tasks, build_table, ordered, protocols_of
 from leaderboard.pages import asset, pages
@@ -48,7 +48,7 @@ def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = Non
         runs=views.runs(results),
         environments=views.environments(results),
     )
-    with replacing(out) as temporary:
+    with replacing_alone(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return out
 

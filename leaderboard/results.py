@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from dabs.errors import DabsError
-from dabs.home import replacing, sha256_file, write_json
+from dabs.home import is_hidden, remove_leftovers, replacing, sha256_file, write_json
 from leaderboard.schema import SCHEMA_VERSION, Result
 
 SUFFIX = ".result.json"
@@ -51,6 +51,7 @@ def write_result(folder: Path, payload: dict[str, Any], predictions: Mapping[str
     """Validate a result and write it with its predictions; gives the path of the result file.
 
     Nothing is written when anything is wrong. The predictions go first, so that a result file is never without them.
+    One process at a time: what killed ones left of this result is removed.
 
     Args:
         folder: made when it is not there; files of the same task and protocol are replaced.
@@ -74,11 +75,20 @@ def write_result(folder: Path, payload: dict[str, Any], predictions: Mapping[str
     value = _validated(path, text, "Correct the code that makes the result; nothing was written.").model_dump(
         mode="json"
     )
+    for place in (path, folder / file):
+        remove_leftovers(place)
     path.unlink(missing_ok=True)  # an old result never stands beside new predictions
     with replacing(folder / file) as temporary:
         temporary.write_bytes(content)
     write_json(path, value)
     return path
+
+
+def repeatable(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a result file the same command gives again on the same CPU: all but its timings and peak memory."""
+    cost = ("wall_seconds", "peak_memory_bytes")
+    pretraining = {name: x for name, x in value["pretraining"].items() if name not in cost}
+    return {name: x for name, x in value.items() if name != "timings"} | {"pretraining": pretraining}
 
 
 def read_result(path: Path, check_predictions: bool = False) -> Result:
@@ -138,7 +148,7 @@ def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
         if not root.exists():
             raise DabsError(f"there is no file or folder {root} to read results from.")
         for path in [root] if root.is_file() else sorted(root.rglob(f"*{SUFFIX}")):
-            if path.resolve() not in seen:
+            if path.resolve() not in seen and not is_hidden(path, root):
                 seen.add(path.resolve())
                 yield path
 

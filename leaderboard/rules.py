@@ -13,6 +13,7 @@ from dabs.errors import RequestError
 from dabs.metrics import LEVEL, RESAMPLES
 from dabs.run import NO_CHECKOUT
 from leaderboard.aggregate import Tasks, build_table, protocols_of
+from leaderboard.comparable import setting_of
 from leaderboard.schema import Result
 from leaderboard.submission import Tuning
 
@@ -28,7 +29,8 @@ class Rules:
         suite: whose data.
         tasks: all tasks of each domain.
         metrics: by (domain, task).
-        budgets: for each domain what its pretraining runs must be: steps, batch_size, lr, weight_decay, encoder.
+        budgets: for each domain what its pretraining runs must be: steps, batch_size, accumulate, lr, weight_decay,
+            encoder.
         encoders: for each domain the sizes and input specs of its encoder.
         protocols: each protocol's settings.
         seeds: how many pretraining seeds every cell has at least.
@@ -158,7 +160,7 @@ def _other_protocol(results: Sequence[Result], rules: Rules) -> list[str]:
         found |= {f"evaluation.{name}": value for name, value in result.evaluation.config.items()}
         budget = rules.budgets.get(result.domain, {})
         wanted |= {f"pretraining.{name}": value for name, value in budget.items()}
-        found |= {f"pretraining.{name}": result.pretraining.config.get(name) for name in budget}
+        found |= {f"pretraining.{name}": setting_of(result, name) for name in budget}
         if "steps" in budget:
             found["pretraining.steps"] = result.pretraining.steps
         if result.domain in rules.encoders:

@@ -14,7 +14,7 @@ from typing import Any
 
 from dabs.dataset import Domain
 from dabs.errors import RequestError
-from dabs.home import replacing
+from dabs.home import replacing_alone
 from leaderboard import parts, site_pages
 from leaderboard.aggregate import Tasks
 from leaderboard.boards import Board, Links, boards_of
@@ -55,7 +55,7 @@ def build_site(
     _refuse_foreign(out)
     boards = boards_of(rows, tasks)
     names = slugs(row.name for row in rows)
-    with replacing(out) as folder:
+    with replacing_alone(out) as folder:
         for path, template, context in site_pages.every_page(rows, boards, {d.name: d for d in domains}, names):
             links = Links(root="../" * path.count("/"), slugs=names)
             _write(folder / path, pages().get_template(f"site/{template}.html.j2").render(links=links, **context))

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dabs.errors import DabsError
-from dabs.home import replacing, sha256_file, write_json
+from dabs.home import is_hidden, replacing_alone, sha256_file, write_json
 from leaderboard.results import SUFFIX, explained, read_result, strict_json, text_of
 from leaderboard.schema import Commit, Config, Count, Environment, Json, Moment, Name, Result, Sha256, Text, Word, _Part
 
@@ -170,7 +170,7 @@ def renamed(result: Result, name: str) -> Result:
 
 def submission_folders(root: Path) -> list[Path]:
     """The folders below `root` that hold a submission, sorted by name; none when there is no such folder."""
-    return sorted(path.parent for path in root.glob(f"*/{FILE}"))
+    return sorted(path.parent for path in root.glob(f"*/{FILE}") if not is_hidden(path, root))
 
 
 def write_submission(folder: Path, submission: Submission, files: Mapping[str, bytes]) -> None:
@@ -181,7 +181,7 @@ def write_submission(folder: Path, submission: Submission, files: Mapping[str, b
     """
     if folder.exists():
         raise DabsError(f"{folder} is there already. Take another --name, or remove it.")
-    with replacing(folder) as temporary:
+    with replacing_alone(folder, over=False) as temporary:  # of two at once, one is too late
         temporary.mkdir(parents=True)
         for name, content in files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)

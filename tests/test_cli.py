@@ -23,9 +23,9 @@ OPTIONS = {
     ("new",): set(),
     ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
-        "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--lr", "--weight-decay", "--precision",
-        "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--config",
-        "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
+        "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--accumulate", "--lr", "--weight-decay",
+        "--precision", "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--keep-checkpoints",
+        "--config", "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
     },
     ("pretrain", "shed"): {"--corruption-rate"},
     ("pretrain", "emix"): {"--temperature", "--alpha"},
@@ -33,8 +33,9 @@ OPTIONS = {
     ("pretrain", "none"): set(),
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
-        "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--out", "--jobs",
-        "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
+        "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--accumulate",
+        "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes",
+        "--sbatch", "--retries",
     },
     ("compare",): {
         "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--format", "--out",

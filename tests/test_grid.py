@@ -93,6 +93,20 @@ def test_ctrl_c_leaves_a_resumable_run_and_no_traceback(prepared, tmp_path):
     assert completed(run) is None
 
 
+def test_a_terminated_grid_tells_its_workers_which_save(prepared, tmp_path):
+    prepared("sensor")
+    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / "seed0"
+    grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
+    until(lambda: (run / "metrics.csv").exists())
+    os.kill(grid.pid, signal.SIGTERM)  # to the launcher alone, as a scheduler may
+    text, _ = grid.communicate(timeout=60)
+    assert grid.returncode == 143
+    assert "Traceback" not in text
+    assert "stopped by SIGTERM" in text
+    assert latest_checkpoint(run) is not None
+    assert completed(run) is None
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_a_killed_grid_leaves_no_worker_behind(prepared, tmp_path):
     prepared("sensor")
@@ -104,3 +118,4 @@ def test_a_killed_grid_leaves_no_worker_behind(prepared, tmp_path):
     grid.kill()
     grid.communicate()
     until(lambda: not any(alive(pid) for pid in workers), 20)
+    assert latest_checkpoint(run) is not None, "the worker saved when its launcher was gone"

@@ -12,6 +12,7 @@ import traceback
 from dabs import __version__
 from dabs.errors import DabsError
 from dabs.registry import unknown
+from dabs.signals import Interrupted, ended_by_sigterm
 
 VERBS = {
     "list": ("listing", "what there is: domains, tasks, algorithms, with their cards"),
@@ -70,11 +71,14 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]
     try:
-        code = dispatch(given)
+        with ended_by_sigterm():
+            code = dispatch(given)
     except DabsError as error:
         code = fail(str(error), error.code, debug)
-    except KeyboardInterrupt as error:
-        code = fail(str(error) or "stopped; the same command goes on from what is done", 130, debug)
+    except Interrupted as error:
+        code = fail(str(error), error.code, debug)
+    except KeyboardInterrupt:
+        code = fail("stopped; the same command goes on from what is done", 130, debug)
     except BrokenPipeError:
         code = 141
     except Exception as error:  # the last resort: an algorithm's own mistake, or ours

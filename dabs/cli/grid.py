@@ -37,6 +37,7 @@ class GridOptions:
     suite: Suite = "lite"  # which data
     encoder: EncoderSize = "auto"  # its sizes; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
+    accumulate: int = 1  # compute every batch in so many parts, in less memory; negatives come from a part
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a common disk
     report: Path | None = None  # the HTML report; default OUT/report.html
@@ -78,6 +79,7 @@ def plan(options: GridOptions) -> list[Cell]:
                 suite=options.suite,
                 encoder=options.encoder,
                 steps=options.steps,
+                accumulate=options.accumulate,
             ),
             label=algorithm_label(algorithm),
             protocols=tuple(p for p in options.protocol if not (algorithm == RAW and p == "finetune")),

@@ -25,6 +25,7 @@ class Where:
     out: Path | None = None  # the run's folder; default runs/SUITE/ALGORITHM/DOMAIN/seedN
     logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # beside metrics.csv
     checkpoint_every: int = 200  # steps between checkpoints
+    keep_checkpoints: int = 2  # how many of the newest are kept, to go on from when one is damaged
     config: Path | None = None  # replay a saved config.json (or run folder) exactly; takes only --out beside it
 
 
@@ -51,6 +52,7 @@ def main(arguments: list[str]) -> None:
                 where.out,
                 logger=where.logger,
                 checkpoint_every=where.checkpoint_every,
+                keep_checkpoints=where.keep_checkpoints,
                 watch=watch,
                 fabric=fabric,
                 gather=devices.gather,

@@ -30,6 +30,7 @@ def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
             domain.name: {
                 "steps": domain.steps,
                 "batch_size": domain.batch_size,
+                "accumulate": Training().accumulate,
                 "encoder": domain.encoder,
                 "lr": STANDARD_RATE[domain.encoder],
                 "weight_decay": Training().weight_decay,

@@ -232,6 +232,7 @@ def command_lines(config: PretrainConfig, kind: str, protocols: Sequence[str]) -
         "seed": config.seed,
         "steps": config.steps,
         "batch_size": config.batch_size,
+        "accumulate": config.accumulate,
         "lr": config.lr,
         "weight_decay": config.weight_decay,
         "precision": config.precision,

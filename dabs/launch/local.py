@@ -7,11 +7,15 @@ import multiprocessing.connection
 import os
 import signal
 import threading
+import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from dabs.launch.task import Outcome, Task, perform, send_to
+from dabs.signals import Interrupted
+
+GRACE = 30.0  # seconds that a worker has to save after its launcher died
 
 _stopped = False  # Ctrl-C came to this worker
 
@@ -57,15 +61,18 @@ def _start_worker(messages: Any, threads: int) -> None:
     send_to(messages.put)
     torch.set_num_threads(threads)
     # Ctrl-C reaches the whole process group. While a run trains, its own handler saves a checkpoint first.
-    signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: os._exit(128 + number))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A worker whose launcher was killed stops rather than work on unseen; its run goes on from its checkpoint."""
+    """A worker whose launcher was killed saves and stops rather than work on unseen."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
         os._exit(1)
 
 
@@ -75,6 +82,8 @@ def _perform(task: Task) -> Outcome:
         raise KeyboardInterrupt  # the pool had this task queued already when Ctrl-C came
     try:
         return perform(task)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if isinstance(error, Interrupted) and error.code == 128 + signal.SIGTERM:
+            os._exit(error.code)  # its checkpoint is written, and nobody may be left to hear of it
         _stopped = True
         raise

@@ -113,12 +113,14 @@ def assert_alike(a: Path, b: Path, tolerance: float = 1e-4) -> None:
         ("torchrun", "contrastive", ()),
         ("nodes", "shed", ()),
         ("srun", "emix", ()),
+        ("fabric", "emix", ("--accumulate", "4")),
     ],
 )
 def test_a_run_on_two_processes_is_the_run_on_one(starter, tmp_path, way, algorithm, options):
     text = starter.start(way, algorithm, "toy", "--steps", "30", "--out", str(tmp_path / "two"), *options)
     assert text.count("run complete") == 1, "only one process speaks"
-    one = pretrain(replace(CONFIG, algorithm=algorithm), tmp_path / "one", logger="none")
+    parts = 4 if "--accumulate" in options else 1
+    one = pretrain(replace(CONFIG, algorithm=algorithm, accumulate=parts), tmp_path / "one", logger="none")
     assert_alike(one, tmp_path / "two")
     alone, shared = (read_json(folder / "run.json") for folder in (one, tmp_path / "two"))
     assert (alone["environment"]["processes"], shared["environment"]["processes"]) == (1, 2)

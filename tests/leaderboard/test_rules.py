@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,15 @@ def test_seeds_that_were_picked_are_refused() -> None:
     assert said.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none was picked")
     (said,) = broken_rules(whole((1,)), RULES, None)
     assert said.startswith("1 pretraining seed (1), at least 2 are asked for")
+
+
+def test_a_batch_in_parts_is_another_budget() -> None:
+    budgets = {"sensor": {**RULES.budgets["sensor"], "accumulate": 1}}
+    rules = replace(RULES, budgets=budgets)
+    assert broken_rules(whole(), rules, None) == [], "results of whole batches say nothing of parts"
+    config = {"seed": 0, "lr": 0.0001, "accumulate": 4}
+    (said,) = broken_rules(with_field("pretraining.config", config), rules, None)
+    assert said.startswith("pretraining.accumulate is 4, the protocol of sensor has 1")
 
 
 def test_an_interval_of_another_level_is_refused() -> None:

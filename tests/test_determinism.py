@@ -1,0 +1,48 @@
+"""The same command twice on the CPU: the same files, apart from timings and peak memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leaderboard.results import repeatable
+
+ENTRY = """
+import os, sys
+import domains
+domains.__path__.append(os.environ["MORE_DOMAINS"])
+from dabs.cli import main
+main()
+"""
+
+
+def run(folder: Path, more: Path, *words: str) -> None:
+    """`dabs WORDS` in a process of its own, whose hash seed and folder are its own too."""
+    folder.mkdir(exist_ok=True)
+    environment = {**os.environ, "MORE_DOMAINS": str(more), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", ENTRY, *words]
+    subprocess.run(command, check=True, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.slow
+def test_the_same_commands_give_the_same_results(toy, tmp_path):
+    folders = [tmp_path / "first", tmp_path / "second"]
+    place = Path("runs/lite/contrastive/toy/seed0")
+    for folder in folders:
+        run(folder, tmp_path / "more_domains", "pretrain", "contrastive", "toy", "--steps", "12", "--logger", "none")
+        run(folder, tmp_path / "more_domains", "eval", str(place), "--protocol", "linear", "knn", "finetune")
+    files = sorted(path.relative_to(folders[0]) for path in (folders[0] / place / "results").iterdir())
+    assert len(files) == 3 * 3 * 2  # tasks x protocols x (result, predictions)
+    for file in [*files, place / "encoder" / "encoder.safetensors"]:
+        first, second = ((folder / file).read_bytes() for folder in folders)
+        if file.suffix == ".json":
+            assert first != second, "the moment of each evaluation is stated"
+            first, second = (repeatable(json.loads(text)) for text in (first, second))
+            assert "wall_seconds" not in first["pretraining"]
+            assert first["score"] is not None
+        assert first == second, file
