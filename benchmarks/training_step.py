@@ -126,7 +126,7 @@ def table_of(rows: list[Row], options: Namespace) -> Table:
     if options.compile:
         columns += ["compiled against fp32", "first step, s"]
     table = Table(
-        title=f"{options.encoder} encoder, batches of {options.batch}, {options.rounds} rounds; products of 4096² at best "
+        title=f"{options.encoder} encoder, batches of {options.batch}, {options.rounds} rounds; square products at best "
         f"{peak['fp32'] / 1e9:.0f} GFLOP/s in fp32, {peak['bf16'] / 1e9:.0f} in bf16",
         columns=tuple(columns),
         rows=[row.cells(peak[resolved("auto")]) for row in rows],
