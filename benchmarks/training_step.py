@@ -7,9 +7,10 @@
     python benchmarks/training_step.py --profile emix natural_images # what the time of one step goes to
 
 All sides of a row have the same weights and batch and take turns in one process. Before that their losses and gradients
-without dropout are compared: in fp32 they must agree within rounding (1e-4), in bf16 within bf16's (a twentieth of the
-gradient's length). The numbers to get: a geometric mean of 4 against the textbook in fp32, none under 3, and of 2
-against the same code under bf16 autocast; what a machine can give is bounded by the ratio of its peaks, printed below.
+without dropout are compared: in fp32 they must agree within rounding (1e-4), and in bf16 ours must lie no further from
+them than half as much again as the textbook's own under autocast. The numbers to get: a geometric mean of 4 against the
+textbook in fp32, none under 3, and of 2 against the same code under bf16 autocast. What a machine can give is bounded
+by the ratio of its two peaks, which the table's title says.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ DOMAINS = ("natural_images", "english_text", "sensor", "captioned_images")  # im
 ALGORITHMS = ("emix", "shed", "contrastive")
 PASSES = {"emix": 2.0, "shed": 1.0, "contrastive": 1.0}  # of the whole batch through the encoder, in a step's work
 TEXTBOOK, TEXTBOOK_BF16, OURS, COMPILED = "textbook fp32", "textbook bf16", "dabs", "dabs compiled"
-AGREE = {"fp32": 1e-4, "bf16": 0.05}  # of gradients, as a share of their length
+FP32_APART = 1e-4  # gradients may lie apart from the textbook's, as a share of their length
+BF16_APART = 1.5  # and in bf16, as a multiple of what rounding does to the textbook's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +78,25 @@ def gradients(step: TrainingStep) -> tuple[float, torch.Tensor]:
     return float(loss.detach()), found
 
 
-def check(sides: dict[str, TrainingStep]) -> None:
-    """Stop unless all sides compute the same loss and gradients where nothing is dropped."""
-    expected, direction = gradients(sides[TEXTBOOK])
-    for name, side in sides.items():
-        loss, found = gradients(side)
-        limit = AGREE[side.precision]
-        apart = float((found - direction).norm() / direction.norm())
-        if abs(loss - expected) > limit * abs(expected) or apart > limit:
-            sys.exit(f"{name} computes something else: loss {loss:.6g} for {expected:.6g}, gradients apart {apart:.2g}")
+def check(domain: str, algorithm: str, config: EncoderConfig, *, lite: bool) -> None:
+    """Stop unless our step computes what the textbook's does, in fp32 and in bf16, where nothing is dropped."""
+    specs, objective = find_domain(domain, "lite" if lite else "paper").specs, find_algorithm(algorithm)
+    plain, size = replace(config, dropout=0.0), 8
+    loss, exact = gradients(TextbookStep(specs, objective, plain, size))
+
+    def apart(side: TrainingStep) -> float:
+        found_loss, found = gradients(side)
+        if abs(found_loss - loss) > (0.02 if side.precision == "bf16" else 1e-4) * abs(loss):
+            sys.exit(
+                f"{algorithm}, {domain}: a loss of {found_loss:.6g} in {side.precision}, of {loss:.6g} in a textbook"
+            )
+        return float((found - exact).norm() / exact.norm())
+
+    rounding = apart(TextbookStep(specs, objective, plain, size, precision="bf16"))
+    for precision, limit in (("fp32", FP32_APART), ("bf16", BF16_APART * rounding)):
+        found = apart(TrainingStep(specs, objective, plain, size, precision=precision))
+        if found > limit:
+            sys.exit(f"{algorithm}, {domain}: gradients in {precision} are {found:.2g} of their length apart")
 
 
 def sides_of(
@@ -106,8 +118,7 @@ def sides_of(
 def row_of(domain: str, algorithm: str, options: Namespace) -> Row:
     """Check and time one row."""
     config, size, lite = PRESETS[options.encoder], options.batch, options.encoder == "small"
-    plain = replace(config, dropout=0.0)
-    check(sides_of(domain, algorithm, plain, min(size, 8), lite=lite, compiled=False))
+    check(domain, algorithm, config, lite=lite)
     sides = sides_of(domain, algorithm, config, size, lite=lite, compiled=options.compile)
     compile_seconds = None
     if options.compile:
@@ -126,7 +137,7 @@ def table_of(rows: list[Row], options: Namespace) -> Table:
     if options.compile:
         columns += ["compiled against fp32", "first step, s"]
     table = Table(
-        title=f"{options.encoder} encoder, batches of {options.batch}, {options.rounds} rounds; square products at best "
+        title=f"{options.encoder} encoder, batches of {options.batch}; square products at best "
         f"{peak['fp32'] / 1e9:.0f} GFLOP/s in fp32, {peak['bf16'] / 1e9:.0f} in bf16",
         columns=tuple(columns),
         rows=[row.cells(peak[resolved("auto")]) for row in rows],

@@ -15,6 +15,7 @@ from dabs.measure import Table
 
 ROOT = Path(__file__).parents[1]
 QUICK = {
+    "training_step": ("--curve",),
     "growth": (),
     "evaluation": (),
     "decode": (),
@@ -43,7 +44,7 @@ def test_the_quick_form_runs_and_writes_its_section_alone(name, tmp_path):
     assert done.returncode == 0, done.stderr
     text = page.read_text()
     assert text.startswith("# Kept\n")
-    assert f"<!-- {name}:begin -->" in text
+    assert f"<!-- {name}" in text
     assert "| --- |" in text
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["page.md", *(["growth.png"] if more else [])])
 
