@@ -15,7 +15,7 @@ from dabs.measure import Table
 
 ROOT = Path(__file__).parents[1]
 QUICK = {
-    "training_step": ("--curve",),
+    "training_step": (),
     "growth": (),
     "evaluation": (),
     "decode": (),
