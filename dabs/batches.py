@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +16,10 @@ from dabs.distributed import processes, rank
 from dabs.errors import RequestError
 from dabs.run import PretrainConfig
 from dabs.specs import Batch
-from dabs.split import Split
+from dabs.split import Split, decoded
+
+T = TypeVar("T")
+AHEAD = 4  # batches that are read while a GPU computes
 
 
 def check_batch_size(config: PretrainConfig, rows: int) -> None:
@@ -30,7 +36,7 @@ def check_batch_size(config: PretrainConfig, rows: int) -> None:
         )
 
 
-class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
+class _StepIndices:
     """The example indices of each step from `start` on: epochs are permutations without their last partial batch."""
 
     def __init__(self, rows: int, config: PretrainConfig, start: int) -> None:
@@ -46,31 +52,56 @@ class _StepIndices(torch.utils.data.Sampler[np.ndarray]):
                 order = np.random.Generator(np.random.PCG64([self.config.seed, epoch])).permutation(self.rows)
             yield arranged(order[place * size : (place + 1) * size], self.config.accumulate)
 
-    def __len__(self) -> int:
-        return self.config.steps - self.start
+
+def read(
+    split: Split, indices: Iterable[np.ndarray], device: torch.device, part: slice = slice(None)
+) -> Iterator[Batch]:
+    """Batches of a split on a device, as models take them; see `Split.stored` for `indices` and `part`.
+
+    For a GPU a thread copies the next few batches into pinned memory in their stored types, and the GPU makes floats
+    of them: a picture then crosses the bus as one byte a value.
+    """
+    gpu = device.type == "cuda"
+    stored = (split.stored(index, part, pin=gpu) for index in indices)
+    for batch in read_ahead(stored) if gpu else stored:
+        yield decoded(batch.to(device), split.specs)
 
 
-class _Batches(torch.utils.data.Dataset[Batch]):
-    """A split that is indexed by a whole batch, of which each process reads its part."""
-
-    def __init__(self, split: Split, size: int) -> None:
-        # settled here: worker processes that read do not know of the others that train
-        self.split, self.part = split, slice(rank() * size, (rank() + 1) * size)
-
-    def __getitem__(self, index: np.ndarray) -> Batch:
-        return self.split.batch(index, self.part)
-
-
-def loader_of(split: Split, config: PretrainConfig, start: int) -> torch.utils.data.DataLoader[Batch]:
-    """Batches from step `start` on; data that does not fit in memory is read by worker processes."""
-    sampler = _StepIndices(len(split), config, start)
-    workers = 0 if split.in_memory else 2
-    batches = _Batches(split, config.batch_size // processes())
-    return torch.utils.data.DataLoader(
-        batches, sampler=sampler, batch_size=None, num_workers=workers, worker_init_fn=_outlive_sigterm
-    )
+def read_ahead(items: Iterator[T], count: int = AHEAD) -> Iterator[T]:
+    """The same items in order; a thread makes up to `count` of them while the last one is used."""
+    end = object()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+    waiting = deque(pool.submit(next, items, end) for _ in range(count))
+    try:
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, items, end))
+            yield item  # type: ignore[misc]
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _outlive_sigterm(worker: int) -> None:
-    """A scheduler's SIGTERM reaches all processes; without those that read, the one that trains could not save."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+class Loader:
+    """The batches of a run from step `start` on, of which each process reads its part.
+
+    Args:
+        split: what is trained on.
+        config: of the run.
+        start: the first step.
+        device: where the batches are wanted.
+
+    Attributes:
+        waited: seconds that the one who asks for batches has waited for them.
+    """
+
+    def __init__(self, split: Split, config: PretrainConfig, start: int, device: torch.device) -> None:
+        size = config.batch_size // processes()
+        indices = _StepIndices(len(split), config, start)
+        self.batches = read(split, indices, device, slice(rank() * size, (rank() + 1) * size))
+        self.waited = 0.0
+
+    def __iter__(self) -> Iterator[Batch]:
+        begun = time.perf_counter()
+        for batch in self.batches:
+            self.waited += time.perf_counter() - begun
+            yield batch
+            begun = time.perf_counter()

@@ -93,7 +93,8 @@ def attend(q_BHSK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask_B11S: Tensor | N
         return F.scaled_dot_product_attention(q_BHSK, k_BHSK, v_BHSK, attn_mask=mask_B11S)
     dots_BHSS = (q_BHSK * q_BHSK.shape[-1] ** -0.5) @ k_BHSK.transpose(-1, -2)
     if mask_B11S is not None:
-        dots_BHSS = dots_BHSS.masked_fill(~mask_B11S, float("-inf"))
+        # added: unlike filling, that needs nothing on the way back
+        dots_BHSS = dots_BHSS + torch.zeros_like(mask_B11S, dtype=dots_BHSS.dtype).masked_fill(~mask_B11S, -torch.inf)
     weight_BHSS: Tensor = dots_BHSS.softmax(dim=-1).to(v_BHSK.dtype)
     return weight_BHSS @ v_BHSK
 

@@ -7,6 +7,7 @@ and the chosen model, trained on the training split, reads the test split once.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dabs.batches import read
 from dabs.dataset import SPLITS, TEST, TRAIN, VALIDATION, Classes, Domain, MultiLabel, Scalar, Target, Task
 from dabs.encoder import Encoder
 from dabs.metrics import metric_of
@@ -64,7 +66,8 @@ def predict(model: Tuned, split: Split, target: Target) -> np.ndarray:
     """Predictions over a whole split in the form `dabs.metrics` takes."""
     model.eval()
     device = next(model.parameters()).device
-    out = torch.cat([model(batch.to(device)).cpu() for batch in split.batches(READ_BATCH)]).double().numpy()
+    batches = read(split, split.in_order(READ_BATCH), device)
+    out = torch.cat([model(batch) for batch in batches]).cpu().double().numpy()
     if isinstance(target, Classes):
         return np.asarray(out.argmax(axis=1))
     return out[:, 0] if isinstance(target, Scalar) else out
@@ -91,11 +94,8 @@ def _tune(encoder: Encoder, train: Split, target: Target, seed: int, rate: float
     size = min(recipe.batch_size, len(train))
     per_epoch = len(train) // size
     steps = min(recipe.max_steps, recipe.epochs * per_epoch)
-    for step in range(steps):
-        if step % per_epoch == 0:
-            order = np.random.Generator(np.random.PCG64([seed, step])).permutation(len(train))
-        place = (step % per_epoch) * size
-        batch = train.batch(order[place : place + size]).to(next(model.parameters()).device)
+    indices = _indices(len(train), size, steps, seed)
+    for step, batch in enumerate(read(train, indices, next(model.parameters()).device)):
         assert batch.label is not None  # noqa: S101  a labelled split was opened
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, rate)
@@ -107,3 +107,13 @@ def _tune(encoder: Encoder, train: Split, target: Target, seed: int, rate: float
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return model
+
+
+def _indices(rows: int, size: int, steps: int, seed: int) -> Iterator[np.ndarray]:
+    """Which examples each step takes: every epoch in an order of its own, without the last partial batch."""
+    per_epoch = rows // size
+    for step in range(steps):
+        if step % per_epoch == 0:
+            order = np.random.Generator(np.random.PCG64([seed, step])).permutation(rows)
+        place = (step % per_epoch) * size
+        yield order[place : place + size]

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from dabs.accumulate import backward
 from dabs.algorithm import Algorithm, defaults, source_of
-from dabs.batches import check_batch_size, loader_of
+from dabs.batches import Loader, check_batch_size
 from dabs.checkpoint import (
     KEPT,
     load_training_state,
@@ -175,7 +175,7 @@ def pretrain(
         fabric=fabric,
         lonely=lonely,
         objective=objective,
-        state={"steps_done": 0, "seconds": 0.0, "loss": 0.0},
+        state={"steps_done": 0, "seconds": 0.0, "waited": 0.0, "loss": 0.0},
         checkpoint_every=checkpoint_every,
         keep_checkpoints=keep_checkpoints,
         watch=watch,
@@ -194,7 +194,7 @@ class _Training:
     fabric: Fabric
     lonely: bool  # each process draws, and takes its loss, by itself
     objective: Objective
-    state: dict[str, Any]  # steps_done, seconds, loss: saved with each checkpoint
+    state: dict[str, Any]  # steps_done, seconds, of them waited for data, loss: saved with each checkpoint
     checkpoint_every: int
     keep_checkpoints: int
     watch: Watch | None
@@ -228,8 +228,8 @@ def _train(training: _Training, domain: Domain, logger: str) -> None:
     if checkpoint:  # after the weights are on their device, where the optimiser's state follows them
         training.state |= load_training_state(checkpoint, saved, optimizer)
     start = training.state["steps_done"]
-    loader = loader_of(Split(domain, PRETRAIN, TRAIN, labels=False), config, start)
     memory_kept()
+    loader = Loader(Split(domain, PRETRAIN, TRAIN, labels=False), config, start, fabric.device)
     log = RunLog(training.folder, logger, start, writes=fabric.is_global_zero)
     with log, stop_flag() as stop, denormals_flushed(), memory_named(config, training.folder):
         _loop(training, module, fabric_optimizer, loader, log, stop)
@@ -242,7 +242,6 @@ def _step(training: _Training, module: Any, optimizer: Any, step: int, batch: Ba
     rate = learning_rate(step, config.steps, config.lr)
     for group in optimizer.param_groups:
         group["lr"] = rate
-    batch = batch.to(fabric.device)
     out = backward(fabric, module, batch, config.accumulate)
     fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
     optimizer.step()
@@ -263,12 +262,12 @@ def _stopping(training: _Training, stop: StopFlag, step: int) -> int:
     return int(wanted)
 
 
-def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: RunLog, stop: StopFlag) -> None:
+def _loop(training: _Training, module: Any, optimizer: Any, loader: Loader, log: RunLog, stop: StopFlag) -> None:
     """All steps that are left, with the log flushed and checkpoints written on the way."""
     config, state = training.config, training.state
     module.train()
     waiting: list[Logged] = []
-    begun, before = time.perf_counter(), state["seconds"]
+    begun, before, waited = time.perf_counter(), state["seconds"], state["waited"]
     flushed, flushed_at = state["steps_done"], begun
     for step, batch in enumerate(loader, start=state["steps_done"]):
         waiting.append(_step(training, module, optimizer, step, batch))
@@ -278,6 +277,7 @@ def _loop(training: _Training, module: Any, optimizer: Any, loader: Any, log: Ru
             now = time.perf_counter()
             speed = (done - flushed) * config.batch_size / (now - flushed_at)
             state |= {"steps_done": done, "loss": log.write(waiting, speed), "seconds": before + now - begun}
+            state["waited"] = waited + loader.waited
             flushed, flushed_at, waiting = done, now, []
             if training.watch is not None and training.fabric.is_global_zero:
                 training.watch(done, config.steps, state["loss"], speed)
@@ -312,6 +312,7 @@ def _provenance(
         "steps": state["steps_done"],
         "examples_seen": state["steps_done"] * config.batch_size,
         "wall_seconds": round(state["seconds"], 3),
+        "waited_seconds": round(state["waited"], 3),
         "peak_memory_bytes": peak_memory(device),
         "final_loss": state["loss"],
         "parameters": sum(p.numel() for p in objective.encoder.parameters()),

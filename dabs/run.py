@@ -197,7 +197,7 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": torch.cuda.get_device_name() if cuda else _processor(),
+        "processor": torch.cuda.get_device_name() if cuda else processor_name(),
         "cores": os.cpu_count() or 1,
         "device": "cuda" if cuda else "cpu",
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
@@ -206,7 +206,8 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """What the system calls the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,9 +1,9 @@
-"""One split of prepared data read into batches: by index from memory when it fits, else from disk."""
+"""One split of prepared data read into batches: by index from memory when it fits, else from a mapped file."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from dabs.dataset import Domain
 from dabs.prepared import folder_of, manifest_of, read_columns
 from dabs.specs import Batch, Specs, Tokens
-from dabs.splitfile import array_of
+from dabs.splitfile import HeldColumn, MappedColumn
 
 if TYPE_CHECKING:
     import torch
@@ -21,75 +21,97 @@ IN_MEMORY_BYTES = 4 << 30  # a split under this size is held as tensors
 
 
 class Split:
-    """One split, read by index into batches: held as tensors when it fits in memory, else read from disk.
+    """One split, read by index into batches: from memory when it fits, else from its file, which is mapped.
 
     Args:
         domain: whose data.
         dataset: `PRETRAIN` or a task's name.
         split: "train", "validation" or "test".
         labels: whether batches carry the label; an algorithm's never do.
+        in_memory: whether it is held as tensors; by default one under `IN_MEMORY_BYTES` is.
     """
 
-    def __init__(self, domain: Domain, dataset: str, split: str, *, labels: bool) -> None:
+    def __init__(
+        self, domain: Domain, dataset: str, split: str, *, labels: bool, in_memory: bool | None = None
+    ) -> None:
         path = folder_of(domain) / dataset / f"{split}.arrow"
         self.specs = domain.specs
         self.names = [f"input_{i}" for i in range(len(domain.specs))] + (["label"] if labels else [])
-        self.rows = manifest_of(domain, dataset)["splits"][f"{dataset}/{split}"]["rows"]
-        self.in_memory = not path.exists() or path.stat().st_size < IN_MEMORY_BYTES
+        self.rows = int(manifest_of(domain, dataset)["splits"][f"{dataset}/{split}"]["rows"])
+        self.columns: Mapping[str, HeldColumn | MappedColumn]
+        small = not path.exists() or path.stat().st_size < IN_MEMORY_BYTES
+        self.in_memory = small if in_memory is None else in_memory
         if self.in_memory:
-            columns = read_columns(domain, dataset, split, tuple(self.names))
-            self.columns = {name: np.array(x) for name, x in columns.items()}  # a copy: the map is read-only
+            held = read_columns(domain, dataset, split, tuple(self.names))
+            self.columns = {name: HeldColumn(np.array(x)) for name, x in held.items()}  # a copy: the map is read-only
         else:
-            import datasets
-
-            self.mapped = datasets.Dataset.from_file(str(path)).select_columns(self.names).with_format("arrow")
+            self.columns = {name: MappedColumn(path, name) for name in self.names}
 
     def __len__(self) -> int:
-        return int(self.rows)
+        return self.rows
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All examples in order, `size` at a time; the last batch may be smaller."""
-        for start in range(0, len(self), size):
-            yield self.batch(np.arange(start, min(start + size, len(self))))
+        return (self.batch(index) for index in self.in_order(size))
+
+    def in_order(self, size: int) -> Iterator[np.ndarray]:
+        """The indices of all examples in order, `size` at a time."""
+        return (np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size))
+
+    def lengths(self) -> np.ndarray | None:
+        """How many places of the last input each example fills, (n,); None where nothing is padded."""
+        last, column = self.specs[-1], self.columns[f"input_{len(self.specs) - 1}"]
+        if not isinstance(last, Tokens):
+            return None
+        blocks = (column.rows(index).reshape(len(index), -1) for index in self.in_order(4096))
+        return np.concatenate([(ids != last.pad).sum(dim=1).numpy() for ids in blocks])
 
     def digest(self) -> str | None:
         """A hash of the inputs, equal for tasks that ask about the same examples; None for a split read from disk."""
-        if not self.in_memory:
-            return None
         found = hashlib.sha256()
         for i in range(len(self.specs)):
-            found.update(np.ascontiguousarray(self.columns[f"input_{i}"]).data)
+            column = self.columns[f"input_{i}"]
+            if not isinstance(column, HeldColumn):
+                return None
+            found.update(np.ascontiguousarray(column.values).data)
         return found.hexdigest()
 
-    def _read(self, index: np.ndarray) -> dict[str, np.ndarray]:
-        if self.in_memory:
-            return {name: x[index] for name, x in self.columns.items()}
-        table = self.mapped[index]
-        return {name: np.array(array_of(table.column(name))) for name in self.names}
+    def stored(self, index: np.ndarray, part: slice = slice(None), *, pin: bool = False) -> Batch:
+        """The examples at `index`, int64 (B,), in their stored types and without a mask; see `decoded`.
 
-    def _longest(self, index: np.ndarray, pad: int) -> int:
-        """How many places of the last input the longest of some examples fills, at least one."""
-        name = f"input_{len(self.specs) - 1}"
-        ids = self.columns[name][index] if self.in_memory else array_of(self.mapped[index].column(name))
-        return max(int((ids != pad).sum(axis=1).max()), 1)
+        Args:
+            index: which; each in 0 .. len - 1.
+            part: the rows of the batch that are wanted, cut to the length that the whole batch has.
+            pin: whether into pinned memory, which a GPU fetches while it computes.
+        """
+        if index.min() < 0 or index.max() >= self.rows:
+            raise IndexError(f"rows {index.min()} to {index.max()} of a split of {self.rows}")
+        own, last = index[part], self.specs[-1]
+        names = [f"input_{i}" for i in range(len(self.specs))]
+        inputs = [
+            self.columns[name].rows(own, pin=pin).reshape(len(own), *spec.shape)
+            for name, spec in zip(names, self.specs, strict=True)
+        ]
+        if isinstance(last, Tokens):
+            ids = inputs[-1] if len(own) == len(index) else self.columns[names[-1]].rows(index)
+            longest = max(int((ids.reshape(len(index), -1) != last.pad).sum(dim=1).max()), 1)
+            short = inputs[-1][:, :longest].contiguous()
+            inputs[-1] = short.pin_memory() if pin else short
+        label = self.columns["label"].rows(own, pin=pin) if "label" in self.names else None
+        return Batch(inputs=tuple(inputs), label=label)
 
     def batch(self, index: np.ndarray, part: slice = slice(None)) -> Batch:
         """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut.
 
         With `part` only those rows of the batch, cut to the length that the whole batch has.
         """
-        import torch
+        return decoded(self.stored(index, part), self.specs)
 
-        columns = self._read(index[part])
-        inputs = [
-            _decode(torch.from_numpy(columns[f"input_{i}"].reshape(len(index[part]), *spec.shape)))
-            for i, spec in enumerate(self.specs)
-        ]
-        last = self.specs[-1]
-        if isinstance(last, Tokens):
-            inputs[-1] = inputs[-1][:, : self._longest(index, last.pad)]
-        label = torch.from_numpy(columns["label"]) if "label" in columns else None
-        return Batch(inputs=tuple(inputs), mask=padding_mask(tuple(inputs), self.specs), label=label)
+
+def decoded(batch: Batch, specs: Specs) -> Batch:
+    """Stored types as models take them, with the padding mask, computed on the device where the batch lies."""
+    inputs = tuple(_decode(x) for x in batch.inputs)
+    return Batch(inputs=inputs, mask=padding_mask(inputs, specs), label=batch.label)
 
 
 def _decode(x: torch.Tensor) -> torch.Tensor:
@@ -97,7 +119,8 @@ def _decode(x: torch.Tensor) -> torch.Tensor:
     import torch
 
     if x.dtype == torch.uint8:
-        return x.float() / 255
+        # by a tensor: by a number, a GPU multiplies with its rounded inverse, which gives other values than a CPU
+        return x.float().div_(torch.tensor(255.0, device=x.device))
     return x.long() if x.dtype in (torch.int32, torch.int64) else x.float()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from dabs.dataset import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import torch
 
 
 class SplitWriter:
@@ -95,3 +98,72 @@ def array_of(column: pa.ChunkedArray) -> np.ndarray:
     if pa.types.is_fixed_size_list(whole.type):
         return np.asarray(whole.flatten().to_numpy(zero_copy_only=False).reshape(len(whole), -1))
     return np.asarray(whole.to_numpy(zero_copy_only=False))
+
+
+class HeldColumn:
+    """A column in memory.
+
+    Args:
+        values: (n, ...) numbers.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+
+    def rows(self, index: np.ndarray, *, pin: bool = False) -> torch.Tensor:
+        """Copies of the rows at `index`, int64 (B,), in their stored type, in pinned memory if asked."""
+        import torch
+
+        return _taken(torch.from_numpy(self.values), torch.from_numpy(index), pin)
+
+
+class MappedColumn:
+    """A column of a split's file that stays on disk; the pages of a row are read when it is asked for.
+
+    Args:
+        path: the file.
+        name: a column of numbers, or of lists of them of one length.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        import pyarrow as pa
+        import torch
+
+        with pa.memory_map(str(path)) as source:
+            begin = source.read_buffer().address
+            source.seek(0)
+            chunks = pa.ipc.open_stream(source).read_all().column(name).chunks
+            listed = pa.types.is_fixed_size_list(chunks[0].type)
+            values = [chunk.flatten() if listed else chunk for chunk in chunks]
+            self.dtype = torch.from_numpy(np.empty(0, values[0].type.to_pandas_dtype())).dtype
+            self.shape = (chunks[0].type.list_size,) if listed else ()
+            self.row_bytes = self.dtype.itemsize * math.prod(self.shape)
+            self.first_rows = np.cumsum([0] + [len(chunk) for chunk in chunks])  # of each chunk; last: of the column
+            starts = [x.buffers()[1].address - begin + x.offset * self.dtype.itemsize for x in values]
+            self.first_bytes = np.array(starts)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that nobody may write: a map to write in would need memory
+            content = torch.from_numpy(np.memmap(path, np.uint8, mode="r"))
+        # entry i is what a row that starts at byte i would hold: taking entries copies those rows and nothing else
+        self.windows = content.as_strided((len(content) - self.row_bytes + 1, self.row_bytes), (1, 1))
+
+    def rows(self, index: np.ndarray, *, pin: bool = False) -> torch.Tensor:
+        """Copies of the rows at `index`, int64 (B,), in their stored type, in pinned memory if asked."""
+        import torch
+
+        chunk = np.searchsorted(self.first_rows, index, side="right") - 1
+        starts = self.first_bytes[chunk] + (index - self.first_rows[chunk]) * self.row_bytes
+        found = _taken(self.windows, torch.from_numpy(starts), pin)
+        return found.view(self.dtype).reshape(len(index), *self.shape)
+
+
+def _taken(source: torch.Tensor, places: torch.Tensor, pin: bool) -> torch.Tensor:
+    """Entries of a tensor, copied once."""
+    import torch
+
+    shape = (len(places), *source.shape[1:])
+    if pin:
+        out = torch.empty(shape, dtype=source.dtype, pin_memory=True)  # pinned memory is kept and used again
+    else:  # numpy asks for huge pages: touching fresh small ones takes three times as long as copying pictures
+        out = torch.from_numpy(np.empty(shape, source.numpy().dtype))
+    return torch.index_select(source, 0, places, out=out)

@@ -18,7 +18,17 @@ from leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, 
 RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"
 PACKAGES = (
-    *("dabs", "dabs/check", "dabs/launch", "dabs/cli", "domains", "domains/paper", "algorithms", "leaderboard"),
+    *(
+        "dabs",
+        "dabs/bench",
+        "dabs/check",
+        "dabs/launch",
+        "dabs/cli",
+        "domains",
+        "domains/paper",
+        "algorithms",
+        "leaderboard",
+    ),
     "benchmarks",
 )
 README, PAGE = Path("README.md"), Path("docs") / "results.md"

@@ -37,6 +37,7 @@ OPTIONS = {
         "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes",
         "--sbatch", "--retries",
     },
+    ("bench",): {"--algorithm", "--encoder", "--batch-size", "--rounds"},
     ("compare",): {
         "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--format", "--out",
     },
@@ -90,7 +91,11 @@ def test_pretrain_eval_and_leaderboard(toy, tmp_path, capsys, monkeypatch):
     run = ("pretrain", "shed", "toy", "--steps", "6", "--corruption-rate", "0.3", "--logger", "none")
     assert call(*run) == 0
     folder = Path("runs/lite/shed/toy/seed0")
-    assert str(folder) in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert str(folder) in out
+    assert re.search(r"waiting for data: \d+\.\d % of", out)
+    done = read_json(folder / "run.json")
+    assert 0 < done["waited_seconds"] < done["wall_seconds"]
     assert read_json(folder / "config.json")["pretrain"]["options"] == {"corruption_rate": 0.3}
     assert call("eval", str(folder), "--tasks", "shade", "--protocol", "linear", "knn") == 0
     assert sorted(p.name for p in (folder / "results").glob("*.json")) == [

@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ALLOWED = {
     "dabs": {"dabs"},
+    "dabs/bench": {"dabs"},
     "dabs/check": {"dabs"},
     "dabs/launch": {"dabs"},
     "dabs/cli": {"dabs", "leaderboard"},

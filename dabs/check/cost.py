@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dabs.check.mock import Broken, Case, NotApplicable, Subject, adamw
 from dabs.encoder import PRESETS
+from dabs.measure import bytes_kept
 from dabs.pretrain import Objective
 from dabs.specs import Batch
 
@@ -64,7 +65,7 @@ def cost(subject: Subject, case: Case, limit: float = LIMIT) -> str:
 def measure(steps: list[tuple[torch.nn.Module, Callable[[], Tensor]]]) -> list[Cost]:
     """Costs of training steps, taken in turns so that what else the machine does meets all of them."""
     optimizers = [adamw(module) for module, _ in steps]  # type: ignore[arg-type]
-    kept = [_kept(module, loss) for module, loss in steps]
+    kept = [bytes_kept(module, loss) for module, loss in steps]
     seconds = [float("inf")] * len(steps)
     for turn in range(ROUNDS + 1):
         for i, (_, loss) in enumerate(steps):
@@ -75,23 +76,6 @@ def measure(steps: list[tuple[torch.nn.Module, Callable[[], Tensor]]]) -> list[C
             if turn:  # the first one warms up
                 seconds[i] = min(seconds[i], time.perf_counter() - begun)
     return [Cost(seconds=s, bytes_kept=k) for s, k in zip(seconds, kept, strict=True)]
-
-
-def _kept(module: torch.nn.Module, loss: Callable[[], Tensor]) -> int:
-    """Bytes of the distinct storages, other than parameters, that a forward pass keeps for the backward pass."""
-    sizes: dict[int, int] = {}
-    parameters = {parameter.untyped_storage().data_ptr() for parameter in module.parameters()}
-
-    def _pack(x: Tensor) -> Tensor:
-        storage = x.untyped_storage()
-        if storage.data_ptr() not in parameters:
-            sizes[storage.data_ptr()] = storage.nbytes()
-        return x
-
-    with torch.autograd.graph.saved_tensors_hooks(_pack, lambda x: x):
-        kept = loss()  # held, so that no storage is freed and counted again under its address
-    del kept
-    return max(1, sum(sizes.values()))
 
 
 def _loss(objective: Objective, batch: Batch) -> Tensor:

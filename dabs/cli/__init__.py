@@ -22,6 +22,7 @@ VERBS = {
     "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
     "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
     "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),
+    "bench": ("benching", "how fast this machine trains, evaluates and reads, and what limits it"),
     "submit": ("submitting", "gather an algorithm's runs into a submission, or say what is missing"),
     "reproduce": ("reproducing", "run cells of a submission again and say whether the scores hold"),
     "compare": ("comparing", "compare algorithms: which is better, where, and how sure that is"),

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dabs.devices import Devices
 from dabs.errors import RequestError
-from dabs.run import PretrainConfig, Training, Watch, load_config
+from dabs.run import PretrainConfig, Training, Watch, completed, load_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,17 @@ def main(arguments: list[str]) -> None:
         return
     console = Console()
     console.print(f"run complete in {folder}", highlight=False, soft_wrap=True)
+    console.print(waiting(folder), highlight=False)
     console.print(f"next: dabs eval {folder}", highlight=False, soft_wrap=True)
+
+
+def waiting(folder: Path) -> str:
+    """What share of a complete run's time training waited for data."""
+    done = completed(folder) or {}
+    seconds, waited = done.get("wall_seconds", 0.0), done.get("waited_seconds")
+    if not seconds or waited is None:
+        return "waiting for data: unknown"
+    return f"waiting for data: {100 * waited / seconds:.1f} % of {seconds:,.0f} s"
 
 
 def parse(arguments: list[str]) -> tuple[PretrainConfig, Where, Devices]:

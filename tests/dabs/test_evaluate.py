@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dabs.dataset import Classes, MultiLabel, Scalar, Task
+from dabs.encoder import PRESETS, Encoder
 from dabs.errors import DabsError, RequestError
-from dabs.evaluate import evaluate, evaluate_raw
+from dabs.evaluate import evaluate, evaluate_raw, features_of
 from dabs.home import read_json, write_json
 from dabs.pretrain import pretrain
 from dabs.probes import Cached, linear_probe, nearest_neighbours
 from dabs.run import PretrainConfig
+from dabs.split import Split
 
 SIZES = {"train": 300, "validation": 100, "test": 200}
 
@@ -134,7 +137,25 @@ def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
 
     calls = []
     original = module.features_of
-    monkeypatch.setattr(module, "features_of", lambda e, s: calls.append(len(s)) or original(e, s))
+    monkeypatch.setattr(module, "features_of", lambda e, s, p: calls.append(len(s)) or original(e, s, p))
     monkeypatch.setattr(module.Split, "digest", lambda split: str(len(split)))  # as if all tasks shared their pictures
     assert len(list(evaluate(run, (), ("linear", "knn")))) == 6
     assert sorted(calls) == [40, 60, 90]
+
+
+def test_features_in_bf16_agree_with_fp32_and_keep_their_order(toy):
+    torch.manual_seed(0)
+    encoder, split = Encoder(PRESETS["paper"], toy.specs), Split(toy, "length", "train", labels=False)
+    wide, fast = features_of(encoder, split), features_of(encoder, split, "bf16")
+    apart = (wide - fast) / wide.std(axis=0)
+    assert 0 < np.sqrt((apart**2).mean()) < 0.05
+    shuffled = np.roll(fast, 1, axis=0)
+    assert np.sqrt((((wide - shuffled) / wide.std(axis=0)) ** 2).mean()) > 0.5
+    assert wide.dtype == fast.dtype == np.float32
+
+
+def test_features_in_fp32_are_those_of_whole_batches_in_order(toy):
+    encoder, split = Encoder(PRESETS["small"], toy.specs), Split(toy, "length", "train", labels=False)
+    with torch.inference_mode():
+        plain = torch.cat([encoder.eval()(batch) for batch in split.batches(256)]).numpy()
+    assert np.array_equal(features_of(encoder, split), plain)

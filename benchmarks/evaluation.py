@@ -1,0 +1,228 @@
+"""What evaluation costs: features against a bare forward pass, the probe, and 100 epochs through a frozen encoder.
+
+    python benchmarks/evaluation.py                                   # under three minutes on two cores
+    python benchmarks/evaluation.py --runs RUNS/lite/shed             # also scores, on runs of a prepared lite suite
+
+Features: `dabs.evaluate.features_of` over a prepared split of made-up rows, against the same encoder on batches that
+are there already, of whichever size is fastest. Both in fp32 and, where the machine has it, in bf16.
+100 epochs: what the DABS paper does, the frozen encoder run again for every step of a linear head's SGD. The time of a
+few steps is measured and multiplied up: with the attention of the reference (einsum, softmax), and with this encoder's
+own in fp32. For the scores the head is trained for 100 epochs on features computed once: a frozen encoder gives the
+same features every epoch, so these are the numbers of running it again.
+The numbers to get: features at 80 % of a forward pass or more, the probe under 3 s, 400 times faster than 100 epochs,
+and scores as good.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+import torch
+from reporting import parser_of, publish
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dabs.bench.made_up import made_up_domain, made_up_features
+from dabs.bench.reading import feature_seconds
+from dabs.check.mock import KINDS, TINY
+from dabs.dataset import PRETRAIN, SPLITS, TRAIN, Classes, Task
+from dabs.devices import has_bf16
+from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig, load_encoder
+from dabs.evaluate import features_of
+from dabs.measure import Table, Times, alternate, timed
+from dabs.metrics import metric_of
+from dabs.prepared import read_columns
+from dabs.probes import Cached, linear_probe
+from dabs.registry import find_domain
+from dabs.specs import Specs
+from dabs.split import Split
+
+EXAMPLES, EPOCHS = 5000, 100
+TASKS = (("sensor", "exercise"), ("natural_images", "animal"), ("speech", "word"))
+RATES = (0.1, 0.01, 0.001)  # of SGD with momentum 0.9, chosen on validation like the probe's C
+
+
+def feature_rates(name: str, specs: Specs, config: EncoderConfig, rows: int, rounds: int) -> list[tuple[str, ...]]:
+    """One row a precision: examples a second bare and as features, their ratio, and how far bf16 is from fp32."""
+    lines = []
+    for precision in precisions():
+        times = feature_seconds(specs, config, rows, rounds, precision=precision, sizes=(16, 32, 64, rows))
+        share = times["bare"].over(times["features"])
+        lines.append(
+            (
+                name,
+                precision,
+                f"{rows / times['bare'].median:,.1f}",
+                f"{rows / times['features'].median:,.1f}",
+                f"{100 * share.median:.0f} % ±{100 * share.spread:.0f} %",
+                apart(specs, config, precision),
+            )
+        )
+    return lines
+
+
+def precisions() -> tuple[str, ...]:
+    """Those that this machine computes in."""
+    return ("fp32", "bf16") if has_bf16() else ("fp32",)
+
+
+def apart(specs: Specs, config: EncoderConfig, precision: str) -> str:
+    """How far features of 64 examples are from those in fp32: root mean square, in deviations of a feature."""
+    torch.manual_seed(0)
+    encoder = Encoder(config, specs)
+    with made_up_domain(specs, 64) as domain:
+        split = Split(domain, PRETRAIN, TRAIN, labels=False)
+        wide, other = features_of(encoder, split), features_of(encoder, split, precision)
+    return f"{np.sqrt((((wide - other) / wide.std(axis=0)) ** 2).mean()):.1e}"
+
+
+def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, rounds: int) -> tuple[str, ...]:
+    """Seconds for 5,000 training examples both ways, from `rows` of them and the time of the probe."""
+    torch.manual_seed(0)
+    encoder = Encoder(config, specs).eval()
+    head = nn.Linear(config.width, 10)
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.01, momentum=0.9)
+    precision = precisions()[-1]
+    with made_up_domain(specs, rows) as domain:
+        split = Split(domain, PRETRAIN, TRAIN, labels=False)
+        label = torch.arange(rows) % 10
+
+        def epoch() -> None:
+            for index in split.in_order(64):
+                with torch.no_grad():
+                    features = encoder(split.batch(index))
+                optimizer.zero_grad()
+                F.cross_entropy(head(features), label[index]).backward()
+                optimizer.step()
+
+        def textbook() -> None:
+            with mock.patch.object(Attention, "forward", textbook_attention):
+                epoch()
+
+        with torch.no_grad(), mock.patch.object(Attention, "forward", textbook_attention):
+            same = encoder(split.batch(np.arange(4)))
+        torch.testing.assert_close(same, encoder(split.batch(np.arange(4))).detach(), rtol=1e-3, atol=1e-3)
+        once = partial(features_of, encoder, split, precision)
+        times = alternate({"textbook": textbook, "fp32": epoch, "once": once}, rounds)
+    pair = made_up_features(EXAMPLES, config.width, 10)
+    probe = timed(lambda: linear_probe(*pair))
+    short = Times(seconds=tuple(EXAMPLES / rows * seconds + probe for seconds in times["once"].seconds))
+    cells = [name]
+    for side in ("textbook", "fp32"):
+        long = Times(seconds=tuple(EPOCHS * EXAMPLES / rows * seconds for seconds in times[side].seconds))
+        cells += [f"{long.median:,.0f} s", str(long.over(short))]
+    return (*cells, f"{short.median:,.1f} s (probe {probe:.1f} s)")
+
+
+def textbook_attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+    """The reference's formulation: scores by einsum, softmax, einsum."""
+    q, k, v = rearranged(self.qkv(x_BSD), self.heads)
+    scores_BHST = torch.einsum("bshk,bthk->bhst", q, k) / q.shape[-1] ** 0.5
+    if mask_B11S is not None:
+        scores_BHST = scores_BHST.masked_fill(~mask_B11S, float("-inf"))
+    out_BSHK = torch.einsum("bhst,bthk->bshk", scores_BHST.softmax(dim=-1), v)
+    return self.out(out_BSHK.flatten(2))
+
+
+def rearranged(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, S, 3 H K) -> three of (B, S, H, K)."""
+    b, s, _ = qkv.shape
+    return qkv.reshape(b, s, 3, heads, -1).unbind(dim=2)
+
+
+def probe_row(rows: int, width: int, classes: int) -> tuple[str, ...]:
+    """Seconds of the C sweep and the last fit."""
+    pair = made_up_features(rows, width, classes)
+    return f"{rows:,} × {width}, {classes} classes", f"{timed(lambda: linear_probe(*pair)):.2f} s"
+
+
+def head_for_epochs(cached: Cached, task: Task, epochs: int) -> float:
+    """Test score of a linear head trained by SGD on train, the learning rate and the epoch chosen on validation."""
+    assert isinstance(task.target, Classes)
+    score = metric_of(task.metric).score
+    x = {name: torch.from_numpy(cached.features[name]) for name in SPLITS}
+    best = (-np.inf, 0.0)
+    for rate in RATES:
+        torch.manual_seed(0)
+        head = nn.Linear(x[TRAIN].shape[1], len(task.target))
+        optimizer = torch.optim.SGD(head.parameters(), lr=rate, momentum=0.9)
+        label = torch.from_numpy(cached.labels[TRAIN])
+        for _ in range(epochs):
+            for part in torch.randperm(len(label)).split(64):
+                optimizer.zero_grad()
+                F.cross_entropy(head(x[TRAIN][part]), label[part]).backward()
+                optimizer.step()
+            with torch.no_grad():
+                found = {name: head(x[name]).argmax(dim=1).numpy() for name in SPLITS}
+            scores = [score(found[name], cached.labels[name]) for name in ("validation", "test")]
+            best = max(best, (scores[0], scores[1]))
+    return best[1]
+
+
+def score_row(runs: Path, domain_name: str, task_name: str, epochs: int) -> tuple[str, ...]:
+    """Test scores of a probe on cached features and of a head trained for 100 epochs."""
+    domain = find_domain(domain_name)
+    task = domain.task(task_name)
+    encoder = load_encoder(runs / domain_name / "seed0" / "encoder")
+    features = {name: features_of(encoder, Split(domain, task_name, name, labels=False)) for name in SPLITS}
+    labels = {name: read_columns(domain, task_name, name, ("label",))["label"] for name in SPLITS}
+    cached = Cached(features=features, labels=labels)
+    score = metric_of(task.metric).score
+    probe = score(linear_probe(cached, task).prediction, labels["test"])
+    return f"{domain_name}, {task_name}", f"{100 * probe:.1f}", f"{100 * head_for_epochs(cached, task, epochs):.1f}"
+
+
+def tables(quick: bool, runs: Path | None) -> list[Table]:
+    """Everything that is measured."""
+    if quick:
+        kinds, config, rows, rounds = {name: KINDS[name] for name in ("image", "tokens")}, TINY, 24, 1
+    else:
+        names = ("natural_images", "english_text")
+        kinds, config, rows, rounds = {n: find_domain(n, "paper").specs for n in names}, PRESETS["paper"], 128, 3
+    features = Table(
+        title="features, examples a second",
+        columns=("inputs", "precision", "bare forward pass", "features", "share", "from fp32"),
+        rows=[line for name, specs in kinds.items() for line in feature_rates(name, specs, config, rows, rounds)],
+    )
+    sizes = ((100, 16, 3),) if quick else ((EXAMPLES, 256, 2), (EXAMPLES, 256, 10), (EXAMPLES, 256, 100))
+    probe = Table(title="linear probe, whole sweep", columns=("features", "time"), rows=[probe_row(*s) for s in sizes])
+    epochs = Table(
+        title=f"{EXAMPLES:,} training examples: {EPOCHS} epochs through the frozen encoder, and once",
+        columns=("inputs", "epochs, textbook attention", "ratio", "epochs, fp32", "ratio", "once and a probe"),
+        rows=[against_epochs(name, specs, config, rows, rounds) for name, specs in kinds.items()],
+    )
+    found = [features, probe, epochs]
+    if runs:
+        found.append(
+            Table(
+                title=f"test accuracy × 100, lite runs of {runs.name}",
+                columns=("task", "probe", f"head, {EPOCHS} epochs"),
+                rows=[score_row(runs, *task, epochs=2 if quick else EPOCHS) for task in TASKS],
+            )
+        )
+    return found
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="runs of one algorithm on the lite suite, for scores")
+    options = parser.parse_args()
+    found = tables(options.quick, options.runs)
+    for table in found:
+        table.show()
+    publish(options.markdown, "evaluation", found, NOTES)
+    return 0
+
+
+NOTES = """
+The time of the epochs is that of one epoch over 128 examples, multiplied up; the scores' head is trained for real. Both
+sides choose on validation (the probe its C, the head its learning rate and epoch) and read the test split once.
+"""
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,174 @@
+"""How time and memory of a step grow with embeddings, batch and depth, and of reading and probing with the data.
+
+    python benchmarks/growth.py                               # three minutes on two cores
+    python benchmarks/growth.py --plot docs/growth.png --markdown benchmarks/README.md
+
+A step is one of `dabs pretrain` (forward, backward, clipping, AdamW) in fp32 with blocks of the paper's width; its
+memory is what the forward pass keeps for the backward pass, the same on every machine. All sizes of a row take turns,
+and the exponent p of size ** p is fitted to the three largest, where what is constant matters least.
+The number to get: no exponent above 2, attention's in N (time: 2.2, for the noise of timing); else the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from reporting import parser_of, publish
+
+from dabs.bench.made_up import made_up_domain, made_up_features
+from dabs.bench.reading import mapped_inputs
+from dabs.bench.step import TrainingStep
+from dabs.encoder import PRESETS
+from dabs.measure import Table, alternate
+from dabs.probes import linear_probe, nearest_neighbours
+from dabs.registry import find_algorithm
+from dabs.specs import Series, Tokens
+
+LIMITS = {"time": 2.2, "memory": 2.02}
+ALGORITHMS = ("emix", "shed", "contrastive")
+TOKENS = Tokens(length=128, vocabulary=30522)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One quantity at growing sizes."""
+
+    along: str  # what grows
+    name: str
+    kind: str  # "time" in seconds or "memory" in bytes
+    sizes: tuple[int, ...]
+    values: tuple[float, ...]
+
+    @property
+    def exponent(self) -> float:
+        """p of size ** p over the three largest sizes."""
+        return float(np.polyfit(np.log(self.sizes[-3:]), np.log(self.values[-3:]), 1)[0])
+
+    def row(self) -> tuple[str, ...]:
+        """For the table: sizes with their values, and the exponent."""
+        unit, scale = ("ms", 1e3) if self.kind == "time" else ("MB", 1e-6)
+        values = ", ".join(f"{scale * value:,.3g}" for value in self.values)
+        sizes = f"{self.sizes[0]:,} … {self.sizes[-1]:,}"
+        return self.along, self.name, sizes, f"{values} {unit}", f"{self.exponent:.2f}"
+
+
+def step(embeddings: int, batch: int, depth: int, algorithm: str) -> TrainingStep:
+    """A step on a series with one time step an embedding."""
+    specs = (Series(steps=embeddings, channels=8, segment=1),)
+    return TrainingStep(specs, find_algorithm(algorithm), replace(PRESETS["paper"], depth=depth), batch)
+
+
+def of_steps(along: str, name: str, makers: dict[int, Callable[[], TrainingStep]], rounds: int) -> list[Line]:
+    """Time and memory of steps of growing size."""
+    steps = {str(size): make() for size, make in makers.items()}
+    times, sizes = alternate(steps, rounds), tuple(makers)
+    seconds = tuple(times[str(size)].median for size in sizes)
+    kept = tuple(float(one.memory()) for one in steps.values())
+    return [
+        Line(along=along, name=name, kind="time", sizes=sizes, values=seconds),
+        Line(along=along, name=name, kind="memory", sizes=sizes, values=kept),
+    ]
+
+
+def of_work(along: str, name: str, work: dict[int, Callable[[], object]], rounds: int) -> Line:
+    """Time of some work at growing sizes."""
+    times = alternate({str(size): one for size, one in work.items()}, rounds)
+    values = tuple(times[str(size)].median for size in work)
+    return Line(along=along, name=name, kind="time", sizes=tuple(work), values=values)
+
+
+def lines_of_steps(quick: bool) -> Iterator[Line]:
+    """Embeddings, batch and depth."""
+    rounds = 1 if quick else 5
+    ns, batches, depths = (16, 32, 64), (2, 4, 8), (1, 2, 4)
+    if not quick:
+        ns, batches, depths = (64, 128, 256, 512, 1024), (4, 8, 16, 32, 64), (1, 2, 4, 8, 16)
+    for algorithm in ALGORITHMS:
+        makers = {n: (lambda n=n, a=algorithm: step(n, 4, 2, a)) for n in ns}
+        yield from of_steps("embeddings N", algorithm, makers, rounds)
+        makers = {b: (lambda b=b, a=algorithm: step(ns[0], b, 2, a)) for b in batches}
+        yield from of_steps("batch B", algorithm, makers, rounds)
+        makers = {d: (lambda d=d, a=algorithm: step(ns[0], 4, d, a)) for d in depths}
+        yield from of_steps("depth", algorithm, makers, rounds)
+
+
+def lines_of_data(quick: bool) -> Iterator[Line]:
+    """What depends on how many rows there are: a batch, the order of an epoch, the probes."""
+    rounds = 1 if quick else 5
+    rows = (200, 400, 800) if quick else (16_000, 64_000, 256_000)
+    places = {n: np.random.default_rng(0).integers(0, n, 256) for n in rows}
+    with made_up_domain((TOKENS,), rows[-1]) as domain:
+        (column,) = mapped_inputs(domain)
+        batch = {n: (lambda n=n: column.rows(places[n])) for n in rows}
+        yield of_work("rows", "reading a batch of 256 texts", batch, 20 * rounds)
+    order = {n: (lambda n=n: np.random.Generator(np.random.PCG64([0, 0])).permutation(n)) for n in rows}
+    yield of_work("rows", "the order of an epoch", order, rounds)
+    rows = (100, 200, 400) if quick else (2000, 4000, 8000)
+    made = {n: made_up_features(n, 16 if quick else 256, 10) for n in rows}
+    probes = {n: (lambda pair=pair: linear_probe(*pair)) for n, pair in made.items()}
+    yield of_work("rows", "linear probe, C swept", probes, 1 if quick else 2)
+    fixed = {n: (replace_test(*pair), pair[1]) for n, pair in made.items()}
+    neighbours = {n: (lambda pair=pair: nearest_neighbours(*pair)) for n, pair in fixed.items()}
+    yield of_work("rows", "k-NN of 100 queries", neighbours, rounds)
+
+
+def replace_test(cached, task):  # type: ignore[no-untyped-def]
+    """The same training rows with ten a split to predict."""
+    cut = {"train": slice(None), "validation": slice(10), "test": slice(90)}
+    parts = [{name: x[cut[name]] for name, x in kept.items()} for kept in (cached.features, cached.labels)]
+    return replace(cached, features=parts[0], labels=parts[1])
+
+
+def draw(lines: list[Line], path: Path) -> None:
+    """A panel for each thing that grows: time in full lines, memory in broken ones, against size 1 at the left."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    panels = list(dict.fromkeys(line.along for line in lines))
+    figure, axes = plt.subplots(1, len(panels), figsize=(4.2 * len(panels), 4), layout="constrained")
+    for axis, along in zip(axes, panels, strict=True):
+        own = [line for line in lines if line.along == along]
+        colours = {name: f"C{i}" for i, name in enumerate(dict.fromkeys(line.name for line in own))}
+        for line in own:
+            style = "-o" if line.kind == "time" else "--s"
+            label = f"{line.name}, {line.kind}: {line.exponent:.2f}"
+            relative = np.array(line.values) / line.values[0]
+            axis.loglog(line.sizes, relative, style, color=colours[line.name], markersize=4, label=label)
+        sizes = np.array(max((line.sizes for line in own), key=lambda sizes: sizes[-1] / sizes[0]), dtype=float)
+        for power in (1, 2):
+            axis.loglog(sizes, (sizes / sizes[0]) ** power, ":", color="grey", linewidth=1)
+            axis.annotate(f"size$^{power}$", (sizes[-1], (sizes[-1] / sizes[0]) ** power), color="grey", fontsize=8)
+        axis.set(xlabel=along, ylabel="times the smallest")
+        axis.legend(fontsize=7)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> int:
+    """Measure, print, and say what grows too fast."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw it")
+    options = parser.parse_args()
+    lines = [*lines_of_steps(options.quick), *lines_of_data(options.quick)]
+    table = Table(
+        title="growth",
+        columns=("grows", "of", "sizes", "values", "exponent"),
+        rows=[line.row() for line in lines],
+    )
+    table.show()
+    if options.plot:
+        draw(lines, options.plot)
+    publish(options.markdown, "growth", [table], "No exponent may exceed 2, attention's in N.")
+    fast = [] if options.quick else [line for line in lines if line.exponent > LIMITS[line.kind]]
+    for line in fast:
+        print(f"grows faster than attention: {' '.join(line.row())}")
+    return 1 if fast else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""The training step as a textbook writes it, which the fast one is measured against and must agree with.
+
+Attention by einsum over materialised scores, a module's Bernoulli dropout, AdamW one parameter after the other: the
+reference implementation's formulation (Tamkin et al. 2021), on this project's parameters and algorithms.
+"""
+
+from __future__ import annotations
+
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dabs.algorithm import Algorithm
+from dabs.bench.step import TrainingStep
+from dabs.encoder import Attention, Block, EncoderConfig
+from dabs.pretrain import CLIP_NORM
+from dabs.specs import Specs
+
+
+def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+    """`Attention.forward` with every score in memory."""
+    b, s, _ = x_BSD.shape
+    q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+    dots_BHSS = torch.einsum("bhik,bhjk->bhij", q, k) * q.shape[-1] ** -0.5
+    if mask_B11S is not None:
+        dots_BHSS = dots_BHSS.masked_fill(~mask_B11S, float("-inf"))
+    y_BHSK = torch.einsum("bhij,bhjk->bhik", dots_BHSS.softmax(dim=-1), v)
+    y_BSD = self.out(y_BHSK.transpose(1, 2).reshape(b, s, -1))
+    return F.dropout(y_BSD, self.dropout, self.training)
+
+
+def block(self: Block, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+    """`Block.forward` with torch's dropout."""
+    x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S)
+    hidden = F.dropout(F.gelu(self.up(self.norm2(x_BSD))), self.dropout, self.training)
+    return x_BSD + F.dropout(self.down(hidden), self.dropout, self.training)
+
+
+class TextbookStep(TrainingStep):
+    """A step in that formulation; `precision` "bf16" puts the same code under autocast."""
+
+    def __init__(
+        self, specs: Specs, algorithm: type[Algorithm], config: EncoderConfig, size: int, **options: Any
+    ) -> None:
+        super().__init__(specs, algorithm, config, size, **options)
+        for part in self.objective.encoder.blocks:
+            part.forward = MethodType(block, part)
+            part.attention.forward = MethodType(attention, part.attention)  # type: ignore[union-attr]
+        self.optimizer = torch.optim.AdamW(self.objective.parameters(), lr=1e-4, weight_decay=1e-4, foreach=False)
+
+    def __call__(self) -> None:
+        """Forward, backward, clipping, AdamW; denormal numbers are left to the processor."""
+        self.loss(self.batch).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP_NORM, foreach=False)
+        self.optimizer.step()
+        self.optimizer.zero_grad()

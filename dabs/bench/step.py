@@ -1,0 +1,125 @@
+"""A training step to time, and what its time goes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dabs.algorithm import Algorithm
+from dabs.encoder import Encoder, EncoderConfig
+from dabs.guards import denormals_flushed
+from dabs.measure import Times, bytes_kept, example_batch, flops_of
+from dabs.pretrain import CLIP_NORM, Objective, seed_all
+from dabs.specs import Batch, Specs
+
+
+class TrainingStep:
+    """One optimiser step on a repeated batch of made-up examples, as `dabs pretrain` takes it; called to take one.
+
+    Args:
+        specs: the inputs.
+        algorithm: the objective, with its default hyper-parameters.
+        config: the encoder's sizes.
+        size: B.
+        precision: "fp32", or "bf16" for autocast.
+        device: "cpu" or "cuda".
+        mode: of `torch.compile` ("default", "reduce-overhead"); None leaves it out.
+    """
+
+    def __init__(
+        self,
+        specs: Specs,
+        algorithm: type[Algorithm],
+        config: EncoderConfig,
+        size: int,
+        *,
+        precision: str = "fp32",
+        device: str = "cpu",
+        mode: str | None = None,
+    ) -> None:
+        seed_all(0, -1)
+        encoder = Encoder(config, specs)
+        self.objective = Objective(encoder, algorithm(encoder)).to(device).train()
+        self.module: Any = torch.compile(self.objective, mode=mode) if mode else self.objective
+        self.optimizer = torch.optim.AdamW(self.objective.parameters(), lr=1e-4, weight_decay=1e-4, fused=True)
+        self.size, self.precision, self.device = size, precision, device
+        self.batch = example_batch(specs, size, device=device)
+
+    def loss(self, batch: Batch, module: nn.Module | None = None) -> Tensor:
+        """The objective on a batch, in the precision of the step."""
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
+            out: dict[str, Tensor] = (module or self.objective)((batch.inputs, batch.mask))
+        return out["loss"]
+
+    def __call__(self) -> None:
+        """Forward, backward, clipping, AdamW."""
+        with denormals_flushed():
+            self.loss(self.batch, self.module).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP_NORM)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+
+    def flops(self) -> int:
+        """Operations of the products of a step, from those of one on two examples."""
+        two = Batch(inputs=tuple(x[:2] for x in self.batch.inputs))
+        count = flops_of(lambda: self.loss(two).backward())  # type: ignore[no-untyped-call]
+        self.optimizer.zero_grad(set_to_none=True)
+        return count * self.size // 2
+
+    def memory(self) -> int:
+        """Bytes that the forward pass keeps for the backward pass."""
+        return bytes_kept(self.objective, lambda: self.loss(self.batch))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLimits:
+    """What a training step's time goes to.
+
+    Attributes:
+        seconds: of a step of `size` examples, without reading them.
+        size: B.
+        share_of_peak: the work of its products over its time, against the fastest product.
+        fixed: share of the time that does not grow with the examples: launching operations, Python, the optimiser.
+        waiting: share of the time of reading and stepping that is reading, when nothing is read ahead.
+    """
+
+    seconds: float
+    size: int
+    share_of_peak: float
+    fixed: float
+    waiting: float
+
+    @property
+    def limit(self) -> str:
+        """What to look at first."""
+        if self.waiting > 0.2:
+            return "reading data"
+        if self.fixed > 0.4:
+            return "what a step costs whatever its batch (launching, Python, the optimiser): a larger batch pays"
+        if self.share_of_peak > 0.5:
+            return "arithmetic"
+        return "memory traffic: attention's scores and elementwise work, not products"
+
+
+def limits_of(whole: Times, part: Times, sizes: tuple[int, int], flops: int, peak: float, reading: float) -> StepLimits:
+    """From a step of the whole batch and one of a part of it.
+
+    Args:
+        whole, part: their times, taken in turns.
+        sizes: examples of the whole batch and of the part.
+        flops: of the whole batch's step.
+        peak: FLOP/s of the fastest product in the same precision.
+        reading: seconds of reading the whole batch.
+    """
+    # of a time a + b * examples, the share of a
+    fixed = 1 - (1 - part.over(whole).median) * sizes[0] / (sizes[0] - sizes[1])
+    return StepLimits(
+        seconds=whole.median,
+        size=sizes[0],
+        share_of_peak=flops / whole.median / peak,
+        fixed=min(max(fixed, 0.0), 1.0),
+        waiting=reading / (reading + whole.median),
+    )

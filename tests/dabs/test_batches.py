@@ -1,0 +1,113 @@
+"""How batches reach a run: stored types, mapped files, reading ahead, the time that is waited."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dabs.batches import Loader, read, read_ahead
+from dabs.bench.made_up import made_up_domain
+from dabs.check.mock import KINDS
+from dabs.dataset import PRETRAIN, TRAIN
+from dabs.run import PretrainConfig
+from dabs.specs import Batch, Image
+from dabs.split import Split, decoded
+
+CPU = torch.device("cpu")
+ROWS = 9000  # more than two blocks of a file
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def domain(request):
+    with made_up_domain(KINDS[request.param], ROWS) as domain:
+        yield domain
+
+
+def test_a_mapped_file_gives_the_rows_that_memory_gives(domain):
+    held, mapped = (Split(domain, "task", TRAIN, labels=True, in_memory=where) for where in (True, False))
+    index = np.array([0, ROWS - 1, 4095, 4096, 8191, 8192, 17, 17])
+    one, other = held.stored(index), mapped.stored(index)
+    for a, b in zip((*one.inputs, one.label), (*other.inputs, other.label), strict=True):
+        assert a.dtype == b.dtype
+        assert torch.equal(a, b)
+
+
+def test_pictures_and_ids_stay_small_until_they_are_on_the_device(domain):
+    stored = Split(domain, PRETRAIN, TRAIN, labels=False).stored(np.arange(4))
+    assert stored.mask is None
+    found = {type(spec).__name__: x.dtype for spec, x in zip(domain.specs, stored.inputs, strict=True)}
+    wanted = {"Tokens": torch.int32, "Image": torch.uint8, "Series": torch.float32}
+    assert found == {name: wanted[name] for name in found}
+
+
+@pytest.mark.parametrize("row", [-1, ROWS])
+def test_a_row_that_is_not_there_is_refused(domain, row):
+    with pytest.raises(IndexError, match=str(row)):
+        Split(domain, PRETRAIN, TRAIN, labels=False, in_memory=False).stored(np.array([0, row]))
+
+
+def test_decoded_pixels_are_what_division_gives():
+    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    spec = Image(height=16, width=16, channels=1, patch=4)
+    assert torch.equal(decoded(Batch(inputs=(pixels,)), (spec,)).inputs[0], pixels.float() / 255)
+    assert pixels[0, 0, 0, 1] == 1
+
+
+def test_reading_a_split_gives_its_batches_in_order(domain):
+    split = Split(domain, PRETRAIN, TRAIN, labels=False)
+    both = zip(read(split, split.in_order(4000), CPU), split.batches(4000), strict=True)
+    assert [torch.equal(one.inputs[-1], other.inputs[-1]) for one, other in both] == [True] * 3
+
+
+@given(st.lists(st.integers(), max_size=20), st.integers(1, 6))
+@settings(deadline=None, max_examples=30)
+def test_reading_ahead_keeps_what_comes_and_its_order(items, count):
+    assert list(read_ahead(iter(items), count)) == items
+
+
+def test_reading_ahead_is_ahead_and_ends_its_thread():
+    made: list[int] = []
+
+    def items():
+        for i in range(100):
+            made.append(i)
+            yield i
+
+    running = read_ahead(items(), 3)
+    next(running)
+    for _ in range(100):
+        if len(made) >= 4:
+            break
+        time.sleep(0.01)
+    assert len(made) == 4  # the one that is used, and three
+    running.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
+
+
+def test_an_error_while_reading_ahead_comes_when_it_is_met():
+    def items():
+        yield 1
+        raise ValueError("damaged")
+
+    running = read_ahead(items())
+    assert next(running) == 1
+    with pytest.raises(ValueError, match="damaged"):
+        next(running)
+
+
+def test_the_loader_counts_what_it_is_waited_for_and_not_the_steps(domain):
+    config = PretrainConfig(algorithm="shed", domain="made_up", batch_size=8, steps=5)
+    loader = Loader(Split(domain, PRETRAIN, TRAIN, labels=False), config, 2, CPU)
+    sizes = []
+    begun = time.perf_counter()
+    for batch in loader:
+        sizes.append(len(batch))
+        time.sleep(0.05)
+    assert sizes == [8, 8, 8]
+    assert 0 < loader.waited <= time.perf_counter() - begun - 3 * 0.05
