@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,8 @@ def explained(error: ValidationError) -> str:
 def _checked_predictions(path: Path, result: Result) -> Path:
     file = path.parent / result.predictions.file
     try:
-        if not file.is_file() or file.stat().st_size > MOST_BYTES:
+        about = file.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
             raise DabsError(f"{file} is no plain file or has more than {MOST_BYTES:,} bytes. {_REMAKE}")
         found = sha256_file(file)
     except OSError as error:
