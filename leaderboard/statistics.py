@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
-from scipy.stats import binom, rankdata, trim_mean
+from scipy.stats import binom, rankdata
 
 from leaderboard.comparison import Estimate
 
@@ -215,8 +215,12 @@ def clipped(estimate: Estimate, low: float, high: float) -> Estimate:
 
 
 def interquartile_mean(scores: np.ndarray) -> float:
-    """Mean of the middle half of all scores (rliable, Agarwal et al. 2021); any shape."""
-    return float(trim_mean(scores, 0.25, axis=None))
+    """Mean of the middle half of all scores (rliable, Agarwal et al. 2021); any shape.
+
+    What scipy.stats.trim_mean does, without its decorators, which take ten times as long.
+    """
+    cut = int(0.25 * scores.size)
+    return float(np.partition(scores.ravel(), (cut, scores.size - cut - 1))[cut : scores.size - cut].mean())
 
 
 def improvement(scores_a: np.ndarray, scores_b: np.ndarray) -> float:
