@@ -158,15 +158,15 @@ def read_algorithm(reference: str) -> tuple[str, str]:
 
 def _file_of(module: str) -> str:
     """The file of a module, found without importing the packages that it lies in."""
-    parts, path = module.split("."), None
+    parts, path, place = module.split("."), None, ""
     for end in range(1, len(parts) + 1):
         name = ".".join(parts[:end])
         found = (finder.find_spec(name, path) for finder in sys.meta_path)
         spec = next((one for one in found if one is not None), None)
         if spec is None:
             raise RequestError(f"the module {module}, which offers an algorithm, is not installed.")
-        path = list(spec.submodule_search_locations or ())
-    return str(spec.origin)
+        path, place = list(spec.submodule_search_locations or ()), str(spec.origin)
+    return place
 
 
 def _picked(classes: Mapping[str, T], wanted: str, place: str) -> T:

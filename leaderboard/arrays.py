@@ -79,10 +79,10 @@ def read_npz(path: Path, way_out: str, most: int = MOST_BYTES) -> dict[str, np.n
 
 def _array(raw: IO[bytes], size: int) -> np.ndarray:
     """One .npy member; what its header promises is compared with `size` before memory is taken for it."""
-    version = np.lib.format.read_magic(raw)  # type: ignore[no-untyped-call]
+    version = np.lib.format.read_magic(raw)
     if version not in _HEADERS:
         raise ValueError(f"arrays of format {version} are not read")
-    shape, fortran, kind = _HEADERS[version](raw)  # type: ignore[operator]
+    shape, fortran, kind = _HEADERS[version](raw)
     if kind.kind not in NUMBERS or kind.fields is not None or kind.subdtype is not None:
         raise ValueError(f"an array of type {kind} is not one of plain numbers; nothing is unpickled")
     wanted = math.prod(shape) * kind.itemsize

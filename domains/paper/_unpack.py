@@ -125,6 +125,8 @@ class _Plain:
     def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
         if not (member.isreg() or member.isdir()):
             raise ValueError(f"{member.name!r} is a link or a special file")
+        if member.name.startswith("/"):  # the data filter would put it inside
+            raise ValueError(f"{member.name!r} is an absolute name")
         self.count(member.size)
         return tarfile.data_filter(member, folder)
 

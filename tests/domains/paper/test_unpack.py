@@ -47,6 +47,7 @@ def plain(name: str, content: bytes = b"1") -> tuple[str, bytes, bytes, str]:
 ELSEWHERE: dict[str, Callable[[], bytes]] = {
     "tar, above": lambda: tar_of(plain("good"), plain("../out")),
     "tar, above by a detour": lambda: tar_of(plain("good"), plain("a/../../out")),
+    "tar, absolute": lambda: tar_of(plain("good"), plain("/tmp/dabs-out")),
     "tar, a link away": lambda: tar_of(plain("good"), ("a", tarfile.SYMTYPE, b"", "/etc")),
     "tar, a link inside": lambda: tar_of(plain("good"), ("a", tarfile.SYMTYPE, b"", "good")),
     "tar, a hard link": lambda: tar_of(plain("good"), ("a", tarfile.LNKTYPE, b"", "good")),
@@ -67,13 +68,6 @@ def test_members_that_are_no_plain_files_inside_are_refused(tmp_path: Path, what
     refusal(lambda: unpack(archive, out), archive, "not safe to unpack")
     assert list(out.iterdir()) == []
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "evil", "out"]
-
-
-def test_an_absolute_name_in_a_tar_file_lands_inside(tmp_path: Path) -> None:
-    (tmp_path / "a.tgz").write_bytes(tar_of(plain("/tmp/dabs-absolute")))
-    unpack(tmp_path / "a.tgz", tmp_path / "out")
-    assert (tmp_path / "out/tmp/dabs-absolute").is_file()
-    assert not Path("/tmp/dabs-absolute").exists()
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {
