@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+SLOW = 2.0  # seconds of the process's own time for one file
 Reader = Callable[[Path], object]  # reads the file at a path
 NASTY: list[Any] = [
     *(None, True, -1, 0, 10**17, 10**400, 1e308, float("nan"), float("inf"), "", "\n", "\ud800", "\u202e", "x" * 500),
@@ -134,6 +135,7 @@ def child(target: str, seconds: float, keep: Path) -> None:
     def one(data: bytes) -> None:
         path.write_bytes(data)
         counts["executions"] += 1
+        begun = time.process_time()
         try:
             read(path)
             counts["accepted"] += 1
@@ -146,7 +148,11 @@ def child(target: str, seconds: float, keep: Path) -> None:
             if key not in found:
                 found[key] = traceback.format_exc()
                 (keep / f"{target}.{len(found)}.json").write_bytes(data)
-        if time.process_time() >= seconds:
+        now = time.process_time()
+        if now - begun > SLOW and "slow" not in found:
+            found["slow"] = f"{now - begun:.1f} s for one file"
+            (keep / f"{target}.slow.json").write_bytes(data)
+        if now >= seconds:
             print(json.dumps({**counts, "seconds": time.process_time(), "crashes": found}), flush=True)
             os._exit(0)
 
@@ -163,7 +169,7 @@ def child(target: str, seconds: float, keep: Path) -> None:
         sys.argv[0],
         str(corpus),
         "-max_len=40000",
-        "-timeout=25",
+        "-timeout=3600",
         f"-artifact_prefix={keep}/",
         "-rss_limit_mb=3000",
     ]
