@@ -113,7 +113,7 @@ def _boxes(value: Any) -> list[Any]:
 
 
 def child(target: str, seconds: float, keep: Path) -> None:
-    """Fuzz until the process has worked for so long, then print what came of it as JSON and end."""
+    """Fuzz until the process has worked for so long; what came of it is noted in `keep` every ten seconds."""
     import atheris
 
     with atheris.instrument_imports(include=["dabs", "leaderboard"]):
@@ -131,6 +131,7 @@ def child(target: str, seconds: float, keep: Path) -> None:
         (corpus / str(number)).write_bytes(data)
     found: dict[str, str] = {}
     counts = {"executions": 0, "accepted": 0}
+    figures, noted = keep / f"{target}.figures.json", [0.0]
 
     def one(data: bytes) -> None:
         path.write_bytes(data)
@@ -152,8 +153,10 @@ def child(target: str, seconds: float, keep: Path) -> None:
         if now - begun > SLOW and "slow" not in found:
             found["slow"] = f"{now - begun:.1f} s for one file"
             (keep / f"{target}.slow.json").write_bytes(data)
+        if now >= noted[0] or now >= seconds:
+            noted[0] = now + 10
+            figures.write_text(json.dumps({**counts, "seconds": now, "crashes": found}))
         if now >= seconds:
-            print(json.dumps({**counts, "seconds": time.process_time(), "crashes": found}), flush=True)
             os._exit(0)
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
@@ -193,11 +196,10 @@ def main() -> None:
     command += ["--seconds", str(options.seconds), "--keep", str(options.keep)]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
-    lines = [line for line in ended.stdout.splitlines() if line.startswith('{"executions"')]
-    if not lines:  # a hang, too much memory, or a crash of the interpreter itself
+    if ended.returncode:  # a hang, too much memory, or a crash of the interpreter itself
         print(ended.stderr[-3000:])
         sys.exit(f"{options.target}: the fuzzer stopped with code {ended.returncode}; the input is in {options.keep}")
-    figures = json.loads(lines[-1])
+    figures = json.loads((options.keep / f"{options.target}.figures.json").read_text())
     covered = re.findall(r"cov: (\d+)", ended.stderr)
     rate = figures["executions"] / figures["seconds"]
     print(
