@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check clean
+.PHONY: run test check audit clean
 
 run: $(VENV)/installed
 	$(BIN)/dabs run --algorithms none emix shed contrastive
@@ -15,6 +15,11 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# what is known against the installed packages; asks pypi.org. `make check` holds the source against bandit's rules
+audit: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[audit]'
+	$(BIN)/pip-audit --skip-editable
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'dabs needs Python 3.11 or newer; try make PYTHON=python3.12')"

@@ -1,12 +1,18 @@
 """How the site grows with submissions: seconds to build, size, and how long pages take in a browser.
 
     python benchmarks/site.py 5 100 1000
+    python benchmarks/site.py --from-disk 1000     # dabs compare, dabs leaderboard verify and build
 
 Made-up submissions: the committed results of one algorithm with other scores. Pages are timed in Debian's Chromium.
 """
 
 from __future__ import annotations
 
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,7 +26,7 @@ from dabs.registry import domain_names, find_domain
 from leaderboard.results import load_results
 from leaderboard.rows import Placed, Row, rows_of
 from leaderboard.site import build_site
-from leaderboard.submission import renamed
+from leaderboard.submission import Submission, renamed, write_submission
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -76,20 +82,103 @@ def timed_pages(site: Path) -> dict[str, float]:
     return found
 
 
+def written(root: Path, count: int) -> None:
+    """A copy of the checkout at `root`, with `count` submissions that hold other scores and no predictions."""
+    shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".git", "submissions", ".venv", ".hypothesis"))
+    for row in submissions(count):
+        if row.folder is None:
+            continue
+        source = f"# {row.name}\nclass Mine: ...\n".encode()
+        digest, name = hashlib.sha256(source).hexdigest(), row.name.replace(" ", "-")
+        files, predictions, runs = {"algorithm.py": source}, {}, {}
+        for result in row.results:
+            place = f"results/{result.domain}/seed{result.seed}"
+            own = result.model_copy(update={"algorithm_sha256": digest})
+            files[f"{place}/{result.task}.{result.protocol}.result.json"] = own.model_dump_json().encode()
+            predictions[f"{place}/{result.predictions.file}"] = result.predictions.sha256
+            runs[result.domain, result.seed] = result
+        one = row.results[0]
+        value = {
+            **{"submission_version": 1, "name": name, "authors": ("A. Stranger",), "url": "https://example.org/x"},
+            **{"created": "2026-11-21T04:50:00Z", "ruleset": "fixed", "tuning": "none", "suite": one.suite},
+            "algorithm": {"reference": "mine.py:Mine", "kind": "Mine", "sha256": digest},
+            "environment": one.environment,
+            "runs": tuple(
+                {
+                    **{"domain": domain, "seed": seed, "options": dict(result.pretraining.config["options"])},
+                    **{"weights_sha256": result.pretraining.weights_sha256, "commands": ("dabs pretrain", "dabs eval")},
+                    "git_commit": result.environment.git_commit,
+                }
+                for (domain, seed), result in runs.items()
+            ),
+            "predictions": predictions,
+            "files": {path: hashlib.sha256(content).hexdigest() for path, content in files.items()},
+        }
+        write_submission(root / "leaderboard/submissions" / name, Submission.model_validate(value), files)
+
+
+def from_disk(count: int) -> None:
+    """Print how long the commands take that read `count` submissions from disk, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "checkout"
+        written(root, count)
+        board = root / "leaderboard"
+        two = [str(board / f"submissions/Submission-{i}") for i in (0, count - 1)]
+        commands = {
+            "compare of two": ["compare", *two],
+            "leaderboard verify": ["leaderboard", "verify", "--root", str(root)],
+            "leaderboard build": [
+                *("leaderboard", "build", "--results", str(board / "results"), str(board / "submissions")),
+                *("--out", str(root / "site")),
+            ],
+        }
+        for name, words in commands.items():
+            begun = time.perf_counter()
+            with open(Path(folder) / "said", "w+") as said:
+                process = subprocess.Popen([sys.executable, "-m", "dabs", *words], cwd=root, stdout=said, stderr=said)
+                _, status, used = os.wait4(process.pid, 0)
+                said.seek(0)
+                last = (said.read().strip().splitlines() or [""])[-1]
+            print(
+                f"dabs {name}, {count} submissions: {used.ru_utime + used.ru_stime:.1f} s of a core, "
+                f"{time.perf_counter() - begun:.1f} s in all, {used.ru_maxrss / 1e6:.2f} GB, "
+                f"exit {os.waitstatus_to_exitcode(status)} ({last[:100]})",
+                flush=True,
+            )
+
+
 def main() -> None:
     """Print a row for each number of submissions."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("counts", type=int, nargs="*", default=[5, 100])
+    parser.add_argument("--from-disk", action="store_true", help="time the commands that read submissions instead")
+    options = parser.parse_args()
+    if options.from_disk:
+        for count in options.counts:
+            from_disk(count)
+        return
     console = Console()
     table = Table(title="the site by number of submissions")
-    heads = ["submissions", "build s", "MB", "MB of pages", "index kB", "task kB", "compare kB", "a row kB"]
+    heads = [
+        "submissions",
+        "build s",
+        "of a core",
+        "MB",
+        "MB of pages",
+        "index kB",
+        "task kB",
+        "compare kB",
+        "a row kB",
+    ]
     for head in [*heads, "open s", "sort s", "filter s", "compare s"]:
         table.add_column(head, justify="right")
     domains = [find_domain(name) for name in domain_names()]
-    for count in [int(word) for word in sys.argv[1:]] or [5, 100]:
+    for count in options.counts:
         rows = submissions(count)
         with tempfile.TemporaryDirectory() as folder:
-            start = time.perf_counter()
+            start, work = time.perf_counter(), time.process_time()
             site = build_site(rows, Path(folder) / "site", domains=domains)
-            seconds = time.perf_counter() - start
+            seconds, worked = time.perf_counter() - start, time.process_time() - work
             sizes = {path.relative_to(site): path.stat().st_size for path in site.rglob("*") if path.is_file()}
             pages = sum(size for path, size in sizes.items() if path.suffix == ".html")
             one = sum(
@@ -102,7 +191,9 @@ def main() -> None:
             f"{pages / 1e6:.1f}",
             *(f"{size / 1e3:.0f}" for size in (*small, one)),
         ]
-        table.add_row(str(count), f"{seconds:.1f}", *words, *(f"{value:.2f}" for value in browsed.values()))
+        table.add_row(
+            str(count), f"{seconds:.1f}", f"{worked:.1f}", *words, *(f"{value:.2f}" for value in browsed.values())
+        )
     console.print(table)
 
 

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from dabs.distributed import dropout
 from dabs.errors import DabsError, RequestError
+from dabs.home import read_object, short
 from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, specs_from_json, specs_to_json, total_embeddings
 
 
@@ -218,30 +219,46 @@ def load_encoder(folder: Path) -> Encoder:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from dabs.home import read_json
-
-    config = read_json(folder / "config.json")
+    config = read_object(folder / "config.json")
     weights = folder / "encoder.safetensors"
+    if not weights.is_file():
+        raise DabsError(f"there is no {weights}; the checkpoint is not whole. Pretrain again.")
     try:
-        encoder = Encoder(encoder_config(config["encoder"]), specs_from_json(config["specs"]))
-        encoder.load_state_dict(load_file(weights), strict=True)
-    except FileNotFoundError as error:
-        raise DabsError(f"there is no {weights}; the checkpoint is not whole. Pretrain again.") from error
-    except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        first = str(error).strip().splitlines()[0]
+        sizes, specs = encoder_config(config["encoder"]), specs_from_json(config["specs"])
+        found = load_file(weights)
+        _refuse_other_shapes(sizes, specs, found)
+        encoder = Encoder(sizes, specs)
+        encoder.load_state_dict(found, strict=True)
+    except RequestError as error:
+        raise DabsError(f"{folder / 'config.json'}: {error}. Delete {folder} and pretrain again.") from error
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DabsError(
             f"the checkpoint {weights} is damaged or of another version ({first}). Delete {folder} and pretrain again."
         ) from error
     return encoder
 
 
-def encoder_config(values: dict[str, Any]) -> EncoderConfig:
+def _refuse_other_shapes(sizes: EncoderConfig, specs: Specs, found: dict[str, Tensor]) -> None:
+    """Raise a ValueError unless the sizes are those of the weights, before memory is taken for what sizes claim."""
+    if sizes.depth > len(found):
+        raise ValueError(f"depth is {sizes.depth}, with weights of {len(found)} tensors")
+    with torch.device("meta"):
+        wanted = {name: x.shape for name, x in Encoder(sizes, specs).state_dict().items()}
+    different = [name for name in wanted | found if name not in found or wanted.get(name) != found[name].shape]
+    if different:
+        raise ValueError(f"{len(different)} tensors have other shapes than its config.json says, e.g. {different[0]}")
+
+
+def encoder_config(values: Any) -> EncoderConfig:
     """Sizes from plain values.
 
     Raises:
-        RequestError: a field is unknown or of another type.
+        RequestError: they are no object, or a field is unknown or of another type.
     """
     known = asdict(EncoderConfig())
+    if not isinstance(values, dict):
+        raise RequestError(f"the encoder's sizes must be an object, not {short(values)}")
     for key, value in values.items():
         if key not in known:
             raise RequestError(f"unknown encoder field {key!r}; known: {', '.join(known)}")

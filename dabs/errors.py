@@ -1,8 +1,13 @@
 """The one exception a user is meant to read: a paragraph that says what is wrong, where, and the way out."""
 
+_STEERING = (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SPELLED = {code: f"\\u{code:04x}" for code in _STEERING if chr(code) not in "\n\t"}
+
 
 class DabsError(Exception):
     """A problem the user can act on. The command line prints its text without a traceback and exits with `code`.
+
+    Names and values in it may come from a stranger's file, so characters that steer a terminal are spelled out.
 
     Args:
         message: one paragraph that names the file, the value and the way out.
@@ -10,7 +15,7 @@ class DabsError(Exception):
     """
 
     def __init__(self, message: str, *, code: int = 1) -> None:
-        super().__init__(message)
+        super().__init__(message.encode("utf-8", "backslashreplace").decode().translate(_SPELLED))
         self.code = code
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from dabs.errors import DabsError, RequestError
-from dabs.home import replacing
+from dabs.home import replacing, short
 
 LOGGERS = ("tensorboard", "wandb", "none")
 
@@ -106,12 +106,22 @@ def _rewrite(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of a run's metrics.csv; a last row that was cut short is left out; none when there is no file."""
+    """The rows of a run's metrics.csv; a last row that was cut short is left out; none when there is no file.
+
+    Raises:
+        DabsError: it is damaged: no CSV with numbers under `step` and `loss`.
+    """
     path = folder / "metrics.csv"
     if not path.exists():
         return []
-    with open(path, encoding="utf-8", newline="") as handle:
-        return [row for row in csv.DictReader(handle) if None not in row.values()]
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            rows = [row for row in csv.DictReader(handle) if None not in row.values()]
+        for row in rows:
+            int(row["step"]), float(row["loss"])
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        raise DabsError(f"{path} is damaged ({short(str(error))}). Delete {folder} and pretrain again.") from error
+    return rows
 
 
 def curve(folder: Path, points: int = 64) -> list[tuple[int, float]]:

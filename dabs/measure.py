@@ -136,6 +136,7 @@ def step_flops(encoder: Encoder, size: int, passes: float = 1, *, backward: bool
         batch = example_batch(encoder.specs, size, device="meta")
 
     def step() -> None:
+        """One pass over the batch, and back where gradients are wanted."""
         with torch.set_grad_enabled(backward):
             features_BD = plain(batch)
         if backward:

@@ -19,7 +19,7 @@ import numpy as np
 from dabs import __version__
 from dabs.dataset import PRETRAIN, Domain, Rows, Source, Workspace
 from dabs.errors import DabsError, RequestError
-from dabs.home import data_home, read_json, remove_leftovers, replacing, sha256_file, sole_use, write_json
+from dabs.home import data_home, read_object, remove_leftovers, replacing, sha256_file, short, sole_use, write_json
 from dabs.registry import unknown
 from dabs.specs import specs_to_json
 from dabs.splitfile import SplitWriter, array_of, hashes_of
@@ -108,13 +108,31 @@ def _manifest(unit: Unit) -> dict[str, Any]:
     way_out = f"Run `{unit.command}`."
     if not path.exists():
         raise DabsError(f"the data of {unit.name} ({unit.domain.suite}) is not prepared: there is no {path}. {way_out}")
-    manifest: dict[str, Any] = read_json(path)
+    manifest = read_object(path)
     found = (manifest.get("format"), manifest.get("version"))
     if found != (FORMAT, unit.version):
         raise DabsError(
-            f"{path} was written by another version: {found} instead of {(FORMAT, unit.version)}. {way_out}"
+            f"{path} was written by another version: {short(found)} instead of {(FORMAT, unit.version)}. {way_out}"
         )
+    _check_entries(path, unit, manifest)
     return manifest
+
+
+def _check_entries(path: Path, unit: Unit, manifest: dict[str, Any]) -> None:
+    """Refuse a manifest that lacks what its readers use, or says it in other types."""
+    kinds = {"splits": dict, "files": dict, "sources": list}
+    wrong = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
+    if not wrong:
+        entry = {"rows": int, "sha256": str, "split_sha256": str}
+        wrong += [
+            f"splits.{key}.{name}"
+            for key in unit.splits
+            for name, kind in entry.items()
+            if not isinstance(found := manifest["splits"].get(key), dict) or type(found.get(name)) is not kind
+        ]
+        wrong += [f"files.{short(name)}" for name in manifest["files"] if Path(name).name != name]
+    if wrong:
+        raise DabsError(f"{path} is damaged: {wrong[0]} is not as it was written. Run `{unit.command} --force`.")
 
 
 def _is_there(unit: Unit) -> bool:
@@ -212,21 +230,29 @@ def _write_splits(unit: Unit, folder: Path, blocks: Iterator[Rows]) -> dict[str,
 
 
 def read_columns(domain: Domain, dataset: str, split: str, only: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
-    """Columns of a split (`only` these, or all) as arrays in their stored types, inputs shaped by spec."""
+    """Columns of a split (`only` these, or all) as arrays in their stored types, inputs shaped by spec.
+
+    Raises:
+        DabsError: the data is not prepared, or is not what the manifest says.
+    """
     import pyarrow as pa
 
     path = folder_of(domain) / dataset / f"{split}.arrow"
-    manifest_of(domain, dataset)
+    rows = manifest_of(domain, dataset)["splits"][f"{dataset}/{split}"]["rows"]
     try:
         with pa.memory_map(str(path)) as source:
             table = pa.ipc.open_stream(source).read_all()
-    except (OSError, pa.ArrowInvalid) as error:
+        table = table.select(list(only)) if only else table
+        table.validate(full=True)  # offsets of strings that point elsewhere would be followed
+        if table.num_rows != rows:
+            raise ValueError(f"it has {table.num_rows:,} rows, its manifest says {rows:,}")
+        columns = {name: array_of(table.column(name)) for name in table.column_names}
+        shapes = {f"input_{i}": spec.shape for i, spec in enumerate(domain.specs)}
+        return {name: x.reshape(-1, *shapes[name]) if name in shapes else x for name, x in columns.items()}
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise DabsError(
             f"{path} cannot be read ({error}). Run `{units_of(domain, (dataset,))[0].command} --force`."
         ) from error
-    columns = {name: array_of(table.column(name)) for name in only or table.column_names}
-    shapes = {f"input_{i}": spec.shape for i, spec in enumerate(domain.specs)}
-    return {name: x.reshape(-1, *shapes[name]) if name in shapes else x for name, x in columns.items()}
 
 
 def verify(domain: Domain) -> list[str]:

@@ -12,17 +12,21 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
+from dabs.check.source import MOST_SOURCE, written_algorithms
 from dabs.errors import DabsError, RequestError
+from dabs.home import text_of
 
 if TYPE_CHECKING:
     from dabs.algorithm import Algorithm
     from dabs.dataset import Domain
 
+T = TypeVar("T")
 Suite = Literal["lite", "paper", "paper32"]
 """lite: data of a laptop's size; paper: the datasets of the paper; paper32: its image sets at 32×32, patch 4."""
 SUITES: tuple[str, ...] = get_args(Suite)
@@ -83,7 +87,7 @@ def _offered(target: str, suite: str) -> list[Domain]:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Run a stranger's algorithm file as a module. Only `pretrain` and `run` do this; evaluation never does."""
+    """Run a stranger's algorithm file as a module: for `check`, `pretrain`, `run` and `reproduce --trust` alone."""
     if not path.is_file():
         raise RequestError(f"there is no algorithm file {path}. Give ALGORITHM as a name or as path/to/file.py:Class.")
     spec = importlib.util.spec_from_file_location(f"dabs_file_{path.stem}", path)
@@ -123,6 +127,50 @@ def find_algorithm(reference: str) -> type[Algorithm]:
         target, _, wanted = modules[reference].partition(":")
         classes = _algorithms_of(importlib.import_module(target))
         place = target
+    return _picked(classes, wanted, place)
+
+
+def read_algorithm(reference: str) -> tuple[str, str]:
+    """The class behind a name or `path/to/file.py:Class` and the text of its file, of which nothing is run.
+
+    Returns:
+        The class's name, and the source as `dabs.algorithm.source_of` gives it once it is loaded.
+
+    Raises:
+        RequestError: no such name, file or class.
+        DabsError: the file cannot be read.
+    """
+    if ":" in reference or reference.endswith(".py"):
+        place, _, wanted = reference.partition(":")
+    else:
+        modules = _modules("algorithms")
+        if reference not in modules:
+            raise unknown("algorithm", reference, list(modules))
+        target, _, wanted = modules[reference].partition(":")
+        place = _file_of(target)
+    if not Path(place).is_file():
+        raise RequestError(f"there is no algorithm file {place}. Give ALGORITHM as a name or as path/to/file.py:Class.")
+    text = text_of(Path(place), MOST_SOURCE, "An algorithm is one short file of Python.")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
+    kind = _picked({name: name for name in written_algorithms(text)}, wanted, place)
+    return kind, text
+
+
+def _file_of(module: str) -> str:
+    """The file of a module, found without importing the packages that it lies in."""
+    parts, path, place = module.split("."), None, ""
+    for end in range(1, len(parts) + 1):
+        name = ".".join(parts[:end])
+        found = (finder.find_spec(name, path) for finder in sys.meta_path)
+        spec = next((one for one in found if one is not None), None)
+        if spec is None:
+            raise RequestError(f"the module {module}, which offers an algorithm, is not installed.")
+        path, place = list(spec.submodule_search_locations or ()), str(spec.origin)
+    return place
+
+
+def _picked(classes: Mapping[str, T], wanted: str, place: str) -> T:
+    """The class that is wanted, or the only one."""
     if wanted and wanted not in classes:
         raise unknown("algorithm class", wanted, list(classes), of=place)
     if not wanted and len(classes) != 1:

@@ -24,7 +24,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from dabs import __version__
 from dabs.errors import DabsError, RequestError
-from dabs.home import read_json, write_json
+from dabs.home import read_object, short, write_json
 from dabs.registry import Suite
 
 RUN_FORMAT = 1
@@ -81,41 +81,51 @@ class PretrainConfig(Training):
         for name in ("suite", "encoder", "precision"):
             if getattr(self, name) not in get_args(hints[name]):
                 allowed = ", ".join(get_args(hints[name]))
-                raise RequestError(f"{name} must be one of {allowed}, not {getattr(self, name)!r}")
+                raise RequestError(f"{name} must be one of {allowed}, not {short(getattr(self, name))}")
 
 
-def config_from_json(values: dict[str, Any], where: Path) -> PretrainConfig:
+def config_from_json(values: Any, where: Path) -> PretrainConfig:
     """A configuration from plain values.
 
     Raises:
-        RequestError: a key is unknown, missing or of another type; the message names the file.
+        RequestError: they are no object, or a key is unknown, missing, of another type or not allowed; the message
+            names the file.
     """
+    if not isinstance(values, dict):
+        raise RequestError(f"{where}: the configuration must be an object, not {short(values)}.")
     hints = get_type_hints(PretrainConfig)
     known = [f.name for f in fields(PretrainConfig)]
     for key, value in values.items():
         if key not in known:
-            raise RequestError(f"{where}: unknown key {key!r}; known: {', '.join(known)}.")
+            raise RequestError(f"{where}: unknown key {short(key)}; known: {', '.join(known)}.")
         wanted = dict if key == "options" else str if get_origin(hints[key]) is Literal else hints[key]
         fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
         if not fits or (isinstance(value, bool) and wanted is not bool):
-            raise RequestError(f"{where}: {key} must be {wanted.__name__}, not {value!r}.")
+            raise RequestError(f"{where}: {key} must be {wanted.__name__}, not {short(value)}.")
     missing = {"algorithm", "domain"} - set(values)
     if missing:
         raise RequestError(f"{where}: {', '.join(sorted(missing))} missing.")
-    return PretrainConfig(**values)
+    try:
+        return PretrainConfig(**values)
+    except RequestError as error:
+        raise RequestError(f"{where}: {error}.") from error
 
 
 def load_config(path: Path) -> PretrainConfig:
     """Read a saved `config.json` (or a run folder that holds one)."""
     path = path / "config.json" if path.is_dir() else path
-    saved = read_json(path)
-    if not isinstance(saved, dict) or saved.get("format") != RUN_FORMAT:
-        found = saved.get("format") if isinstance(saved, dict) else None
+    return config_from_json(_saved(path)["pretrain"], path)
+
+
+def _saved(path: Path) -> dict[str, Any]:
+    """The content of a `config.json` of this version."""
+    saved = read_object(path)
+    if saved.get("format") != RUN_FORMAT or not isinstance(saved.get("identity", {}), dict) or "pretrain" not in saved:
         raise DabsError(
-            f"{path} was written by another version of dabs (format {found}, this one reads {RUN_FORMAT}). "
-            "Pretrain again, or use the version that wrote it."
+            f"{path} was written by another version of dabs (format {short(saved.get('format'))}, this one reads "
+            f"{RUN_FORMAT}). Pretrain again, or use the version that wrote it."
         )
-    return config_from_json(saved["pretrain"], path)
+    return saved
 
 
 def _differences(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> list[str]:
@@ -123,10 +133,10 @@ def _differences(folder: Path, config: PretrainConfig, identity: dict[str, Any])
     path = folder / "config.json"
     if not path.exists():
         return []
-    found = asdict(load_config(path)) | read_json(path).get("identity", {})
+    found = asdict(load_config(path)) | _saved(path).get("identity", {})
     wanted = json.loads(json.dumps(asdict(config))) | identity  # as JSON gives it back: tuples become lists
     names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
-    return [f"{name} is {found.get(name)!r} there and {wanted.get(name)!r} here" for name in names]
+    return [f"{name} is {short(found.get(name))} there and {short(wanted.get(name))} here" for name in names]
 
 
 def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> None:
@@ -159,10 +169,39 @@ def default_folder(config: PretrainConfig, label: str, root: Path = Path("runs")
     return root / config.suite / label / config.domain / f"seed{config.seed}"
 
 
+NUMBER = (int, float)
+_RECORDED: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("label", "algorithm_sha256", "data_sha256", "weights_sha256"), str),
+    **dict.fromkeys(("steps", "examples_seen", "peak_memory_bytes", "parameters"), int),
+    **dict.fromkeys(("wall_seconds", "final_loss"), NUMBER),
+    "environment": dict,
+}
+_SURROUNDED_BY = {"git_commit": str, "git_dirty": bool, "dabs_version": str, "versions": dict}
+
+
 def completed(folder: Path) -> dict[str, Any] | None:
-    """The provenance of a complete run, or None when it is not complete."""
+    """The provenance of a complete run, or None when it is not complete.
+
+    Raises:
+        DabsError: `run.json` is damaged: not an object with the entries that readers of it use.
+    """
     path = folder / "run.json"
-    return read_json(path) if path.exists() else None
+    if not path.exists():
+        return None
+    found = read_object(path)
+    environment = found.get("environment")
+    parts = (
+        ("", found, _RECORDED),
+        ("environment.", environment if isinstance(environment, dict) else {}, _SURROUNDED_BY),
+    )
+    for prefix, values, kinds in parts:
+        for name, kind in kinds.items():
+            value = values.get(name)
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise DabsError(
+                    f"{path} is damaged: {prefix}{name} is {short(value)}. Delete {folder} and pretrain again."
+                )
+    return found
 
 
 def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:

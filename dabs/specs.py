@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from dabs.errors import RequestError
+from dabs.home import short
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,18 +120,23 @@ def specs_to_json(specs: Specs) -> list[dict[str, Any]]:
     return [{"kind": type(spec).__name__.lower(), **asdict(spec)} for spec in specs]
 
 
-def specs_from_json(values: list[dict[str, Any]]) -> Specs:
+def specs_from_json(values: Any) -> Specs:
     """The inverse of `specs_to_json`.
 
     Raises:
-        RequestError: an unknown kind or field.
+        RequestError: they are no list of objects, or an unknown kind, field or size.
     """
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise RequestError(f"the input specs must be a list of objects, not {short(values)}")
     specs: list[Spec] = []
     for value in values:
         fields = dict(value)
         kind = fields.pop("kind", None)
-        if kind not in _KINDS:
-            raise RequestError(f"unknown input spec {kind!r}; allowed are {', '.join(_KINDS)}")
+        if not isinstance(kind, str) or kind not in _KINDS:
+            raise RequestError(f"unknown input spec {short(kind)}; allowed are {', '.join(_KINDS)}")
+        for name, size in fields.items():
+            if type(size) is not int or size < (name != "pad"):
+                raise RequestError(f"input spec {kind}: {short(name)} is {short(size)}, not a size")
         try:
             specs.append(_KINDS[kind](**fields))
         except TypeError as error:

@@ -9,6 +9,7 @@ the file whose presence means that the rest is whole goes last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,7 +81,10 @@ class Store:
 
     def _latest(self, run: Path) -> str | None:
         place = self._place(run / "checkpoints" / LATEST)
-        return self.files.cat_file(place).decode() if self.files.exists(place) else None
+        name = self.files.cat_file(place, end=100).decode() if self.files.exists(place) else None
+        if name is not None and not re.fullmatch(r"step-\d+", name):
+            raise DabsError(f"{self.url} is damaged: {place} names {name!r}, which is no checkpoint. Remove it there.")
+        return name
 
     def fetch(self, run: Path, *, results_only: bool = False) -> None:
         """Fetch what the store has of a run and this machine lacks: files, and a checkpoint that is newer."""
@@ -89,7 +93,7 @@ class Store:
             if not results_only:
                 self._fetch_checkpoint(run)
             folder = self._place(run)
-            found = [run / name.removeprefix(folder).strip("/") for name in self.files.find(folder)]
+            found = [run / name.removeprefix(folder).strip("/") for name in self._names(folder)]
             for path in sorted(found, key=_order):
                 inside = path.relative_to(run)
                 wanted = inside.parts[0] in ("results", "config.json") if results_only else _belongs(inside)
@@ -101,9 +105,18 @@ class Store:
         if name is None or (own is not None and own.name >= name) or (run / "run.json").exists():
             return
         target = run / "checkpoints" / name
+        self._names(self._place(target))
         with replacing(target) as folder:
             self.files.get(self._place(target), str(folder), recursive=True)
         self._get(run / "metrics.csv")  # the log that belongs to it
+
+    def _names(self, folder: str) -> list[str]:
+        """The files below a folder of the store; keys of a bucket may be any text, also one that leads elsewhere."""
+        names = [str(name) for name in self.files.find(folder)]
+        for name in names:
+            if ".." in name.split("/"):
+                raise DabsError(f"{self.url} holds {name!r}, which would lie outside of {folder}. Remove it there.")
+        return names
 
     def _get(self, path: Path) -> None:
         with replacing(path) as temporary:
@@ -114,7 +127,8 @@ class Store:
         with self._reached():
             self.files.invalidate_cache()
             names = self.files.glob(f"{self.base}/*/*/*/*")
-        return [self.root / name.removeprefix(self.base).strip("/") for name in sorted(names)]
+        inside = [name for name in sorted(names) if ".." not in name.split("/")]
+        return [self.root / name.removeprefix(self.base).strip("/") for name in inside]
 
 
 def _belongs(inside: Path) -> bool:

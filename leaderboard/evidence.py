@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import norm
 
 from dabs.errors import DabsError
+from leaderboard.arrays import misfit
 from leaderboard.comparable import has_encoder
 from leaderboard.contestants import Contestant, Key
 from leaderboard.resampling import SCORERS, covariance, resampled_scores
@@ -92,6 +93,9 @@ def _read(cell: tuple[Placed, ...]) -> list[dict[str, np.ndarray]] | None:
 
 def _check_score(placed: Placed, array: Mapping[str, np.ndarray]) -> None:
     result = placed.result
+    wrong = misfit(result, array)
+    if wrong:
+        raise DabsError(f"{placed.path}: {wrong}. Make the result again with `dabs eval`.")
     ones = np.ones((len(array["label"]), 1), dtype=np.float32)
     score = float(SCORERS[result.metric.name](array["prediction"], array["label"])(ones)[0])
     if not abs(score - result.score) <= SAME:

@@ -21,6 +21,7 @@ from dabs.errors import DabsError, RequestError
 from dabs.home import is_hidden, sha256_file
 from dabs.metrics import bootstrap_interval, metric_of
 from dabs.run import PretrainConfig, load_run, recorded_config
+from leaderboard.arrays import misfit
 from leaderboard.results import SUFFIX, read_predictions, read_result
 from leaderboard.schema import Result
 
@@ -161,11 +162,10 @@ def prediction_differences(path: Path, result: Result, labels: Labels, seen: See
 
 def score_differences(path: Path, result: Result, arrays: dict[str, np.ndarray]) -> list[str]:
     """A text for each number of a result that does not follow from its predictions."""
-    if set(arrays) != {"label", "prediction"} or len(arrays["label"]) != len(arrays["prediction"]):
-        return [f"{path}: its predictions hold {sorted(arrays)}, not as many predictions as labels"]
+    wrong = misfit(result, arrays)
+    if wrong:
+        return [f"{path}: {wrong}"]
     prediction, label = arrays["prediction"], arrays["label"]
-    if len(label) != result.counts.test:
-        return [f"{path}: counts.test is {result.counts.test}, there are {len(label)} predictions"]
     try:
         score = metric_of(result.metric.name).score(prediction, label)
         interval = bootstrap_interval(result.metric.name, prediction, label)

@@ -22,24 +22,29 @@ class Runs:
     """The pretraining runs of one row: `name` gives the file of a result's run, `files` what to write."""
 
     def __init__(self) -> None:
-        self.files: dict[str, dict[str, Any]] = {}
+        self.firsts: dict[str, Result] = {}
 
     def name(self, result: Result) -> str:
         """The file of the run a result was read from; results of one run share it."""
-        run = {key: getattr(result, key).model_dump(mode="json") for key in RUN}
         number = 1
         while True:
             again = f".{number}" if number > 1 else ""  # the same encoder, evaluated in another environment
             file = f"{result.domain}.seed{result.seed}{again}.run.json"
-            if self.files.setdefault(file, run) == run:
+            first = self.firsts.setdefault(file, result)
+            if all(getattr(first, key) == getattr(result, key) for key in RUN):
                 return file
             number += 1
+
+    @property
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Each file's content."""
+        return {file: first.model_dump(mode="json", include=set(RUN)) for file, first in self.firsts.items()}
 
 
 def cell_json(name: str, cell: Cell, results: Sequence[Result], runs: Runs) -> dict[str, Any]:
     """One cell with all its results (of any order), as its file holds it."""
     ordered = sorted(results, key=lambda result: result.seed)
-    first = ordered[0].model_dump(mode="json")
+    first = ordered[0].model_dump(mode="json", include=set(SHARED))
     return {
         "name": name,
         **{key: first[key] for key in SHARED},
@@ -53,7 +58,7 @@ def cell_json(name: str, cell: Cell, results: Sequence[Result], runs: Runs) -> d
 
 
 def _own(result: Result, runs: Runs) -> dict[str, Any]:
-    whole = result.model_dump(mode="json")
+    whole = result.model_dump(mode="json", include=set(OWN))
     return {key: whole[key] for key in OWN} | {"run": runs.name(result)}
 
 

@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from dabs.errors import DabsError
-from dabs.home import is_hidden, remove_leftovers, replacing, sha256_file, write_json
+from dabs.home import (
+    as_object,
+    is_hidden,
+    remove_leftovers,
+    replacing,
+    sha256_file,
+    short,
+    strict_json,
+    text_of,
+    write_json,
+)
+from leaderboard.arrays import MOST_BYTES, npz_bytes, read_npz
 from leaderboard.schema import SCHEMA_VERSION, Result
 
 SUFFIX = ".result.json"
 RESULT_BYTES = 5_000_000
-PREDICTION_BYTES = 500_000_000
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip member can carry
 _REMAKE = "Make the result again with `dabs eval`, or remove the file."
-
-
-def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """An .npz file whose bytes depend on names and values only: sorted, uncompressed, without a clock.
-
-    Raises:
-        DabsError: an array that would need pickle.
-    """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(arrays):
-            member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            member.create_system, member.external_attr = 3, 0o644 << 16
-            raw = io.BytesIO()
-            try:
-                np.lib.format.write_array(raw, np.ascontiguousarray(arrays[name]), allow_pickle=False)
-            except ValueError as error:
-                kind = arrays[name].dtype
-                raise DabsError(
-                    f"predictions: the array {name!r} of type {kind} cannot be stored ({error})."
-                ) from error
-            archive.writestr(member, raw.getvalue())
-    return buffer.getvalue()
 
 
 def write_result(folder: Path, payload: dict[str, Any], predictions: Mapping[str, np.ndarray]) -> Path:
@@ -97,7 +82,7 @@ def read_result(path: Path, check_predictions: bool = False) -> Result:
     Raises:
         DabsError: missing, over 5 MB, not JSON, of another schema version, or a field that breaks the schema.
     """
-    result = _validated(path, text_of(path), _REMAKE)
+    result = _validated(path, text_of(path, RESULT_BYTES, _REMAKE), _REMAKE)
     if check_predictions:
         _checked_predictions(path, result)
     return result
@@ -110,11 +95,7 @@ def read_predictions(path: Path) -> dict[str, np.ndarray]:
         DabsError: the result is invalid, or its predictions are missing, changed, or need pickle.
     """
     file = _checked_predictions(path, read_result(path))
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            return dict(archive)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DabsError(f"{file} cannot be read as arrays ({error}). {_REMAKE}") from error
+    return read_npz(file, _REMAKE)
 
 
 def load_results(*roots: Path) -> list[Result]:
@@ -153,52 +134,11 @@ def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
                 yield path
 
 
-def text_of(path: Path) -> str:
-    """The content of a file of at most 5 MB."""
-    try:
-        size = path.stat().st_size
-        if size > RESULT_BYTES:
-            raise DabsError(f"{path} has {size:,} bytes; a result file has at most {RESULT_BYTES:,}. {_REMAKE}")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DabsError(f"cannot read {path}: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise DabsError(f"{path} is not UTF-8 text ({error}). {_REMAKE}") from error
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"it holds {name}")
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} stands twice")
-    return value
-
-
-def strict_json(path: Path, text: str, way_out: str) -> dict[str, Any]:
-    """The object that `text`, the content of `path`, holds.
-
-    Raises:
-        DabsError: it is not JSON, holds NaN or infinity, names a key twice, or is not an object.
-    """
-    try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
-        raise DabsError(f"{path} is not valid JSON ({error}). {way_out}") from error
-    if not isinstance(value, dict):
-        raise DabsError(f"{path} holds {_short(value)}, not an object. {way_out}")
-    return value
-
-
 def _validated(path: Path, text: str, way_out: str) -> Result:
-    value = strict_json(path, text, way_out)
-    version = value.get("schema_version")
+    version = as_object(path, strict_json(path, text, way_out), way_out).get("schema_version")
     if type(version) is not int or version != SCHEMA_VERSION:
         raise DabsError(
-            f"{path}: schema_version is {_short(version)}, this dabs reads {SCHEMA_VERSION}. "
+            f"{path}: schema_version is {short(version)}, this dabs reads {SCHEMA_VERSION}. "
             "Use the dabs that wrote it, or make the result again."
         )
     try:
@@ -210,23 +150,21 @@ def _validated(path: Path, text: str, way_out: str) -> Result:
 def explained(error: ValidationError) -> str:
     """The first complaint as a sentence with field and value, and how many more there are."""
     first, *others = error.errors(include_url=False)
-    field = ".".join(map(str, first["loc"])) or "the whole"
+    field = ".".join(
+        name if (name := str(part)).isprintable() and len(name) <= 80 else short(name) for part in first["loc"]
+    )
     message = first["msg"].removeprefix("Value error, ")
-    value = f" (found {_short(first['input'])})" if first["type"] != "missing" else ""
+    value = f" (found {short(first['input'])})" if first["type"] != "missing" else ""
     more = f" There are {len(others)} more such problems." if others else ""
-    return f"{field}: {message[:1].lower()}{message[1:]}{value}.{more}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return f"{field or 'the whole'}: {message[:1].lower()}{message[1:]}{value}.{more}"
 
 
 def _checked_predictions(path: Path, result: Result) -> Path:
     file = path.parent / result.predictions.file
     try:
-        if file.stat().st_size > PREDICTION_BYTES:
-            raise DabsError(f"{file} has more than {PREDICTION_BYTES:,} bytes. {_REMAKE}")
+        about = file.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
+            raise DabsError(f"{file} is no plain file or has more than {MOST_BYTES:,} bytes. {_REMAKE}")
         found = sha256_file(file)
     except OSError as error:
         raise DabsError(

@@ -1,7 +1,8 @@
 """The site: a folder of static pages that opens from disk, with neither a server nor the network (docs/site.md).
 
 At the top index, compare, cards and submit; a page a domain, a task and a row under domains/, tasks/ and algorithms/;
-the JSON behind every number under data/. `site.json` is written last and marks the folder as one that may be replaced.
+the JSON behind every number under data/; the later rows of long tables under rest/. `site.json` is written last and
+marks the folder as one that may be replaced.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dabs.home import replacing_alone
 from leaderboard import parts, site_pages
 from leaderboard.aggregate import Tasks
 from leaderboard.boards import Board, Links, boards_of
+from leaderboard.long_tables import rest_script
 from leaderboard.pages import asset, pages
 from leaderboard.rows import Row, refuse_twins, slugs
 from leaderboard.site_compare import TESTED, compare_scripts, comparisons_of
@@ -56,9 +58,14 @@ def build_site(
     boards = boards_of(rows, tasks)
     names = slugs(row.name for row in rows)
     with replacing_alone(out) as folder:
-        for path, template, context in site_pages.every_page(rows, boards, {d.name: d for d in domains}, names):
+        for path, template, context, tables in site_pages.every_page(rows, boards, {d.name: d for d in domains}, names):
             links = Links(root="../" * path.count("/"), slugs=names)
-            _write(folder / path, pages().get_template(f"site/{template}.html.j2").render(links=links, **context))
+            script, rest = rest_script(tables, links), ""
+            if script:
+                rest = f"rest/{path.removesuffix('.html').replace('/', '.')}.js"
+                _write(folder / rest, script)
+            page = pages().get_template(f"site/{template}.html.j2")
+            _write(folder / path, page.render(links=links, rest=rest, **context))
         for path, value in _data(rows, boards, names):
             _write(folder / path, _compact(value))
         for path, text in compare_scripts(boards, comparisons_of(rows, boards, most=tested), names):

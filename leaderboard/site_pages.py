@@ -13,10 +13,11 @@ from dabs.specs import inputs_of
 from leaderboard import plots, views
 from leaderboard.aggregate import FLOORS, Table, ordered
 from leaderboard.boards import Board, drawn
+from leaderboard.long_tables import SHOWN, Rows
 from leaderboard.rows import Row
 from leaderboard.table import best, legend, mark, protocol_name
 
-Page = tuple[str, str, dict[str, Any]]  # path, template, values
+Page = tuple[str, str, dict[str, Any], list[Rows]]  # path, template, values, tables that may be long
 TITLES = {"fixed": "One setting for all domains", "tuned": "Tuned within a declared grid and budget"}
 
 
@@ -32,21 +33,32 @@ def every_page(
         "titles": TITLES,
         "legend": legend(table),
     }
-    yield "index.html", "index", {**common, **_index(rows, boards, domains)}
-    yield "compare.html", "compare", {**common, **_compare(boards, slugs)}
-    yield (
-        "cards.html",
-        "cards",
-        {**common, "cards": [_card(domains[name]) for name in table.tasks if name in domains], "scored": table.tasks},
-    )
-    yield "submit.html", "submit", common
+    index = {**common, **_index(rows, boards, domains)}
+    yield "index.html", "index", index, [view["rows"] for _, views in index["boards"] for view in views.values()]
+    yield "compare.html", "compare", {**common, **_compare(boards, slugs)}, []
+    cards = [_card(domains[name]) for name in table.tasks if name in domains]
+    yield "cards.html", "cards", {**common, "cards": cards, "scored": table.tasks}, []
+    yield "submit.html", "submit", common, []
+    if len(rows) > SHOWN:
+        yield "rows.html", "rows", {**common, "lists": _lists(boards)}, []
     for domain, tasks in table.tasks.items():
         card = _card(domains[domain]) if domain in domains else None
-        yield f"domains/{domain}.html", "domain", {**common, **_domain(boards, domain), "card": card}
+        page = {**common, **_domain(boards, domain), "card": card}
+        long = [view["rows"] for board in page["boards"] for view in board["views"].values()]
+        yield f"domains/{domain}.html", "domain", page, long
         for task in tasks:
-            yield f"tasks/{domain}.{task}.html", "task", {**common, **_task(boards, domain, task), "card": card}
+            page = {**common, **_task(boards, domain, task), "card": card}
+            yield f"tasks/{domain}.{task}.html", "task", page, [board["rows"] for board in page["boards"]]
     for row in rows:
-        yield f"algorithms/{slugs[row.name]}.html", "algorithm", {**common, **_algorithm(row, boards)}
+        yield f"algorithms/{slugs[row.name]}.html", "algorithm", {**common, **_algorithm(row, boards)}, []
+
+
+def _lists(boards: Sequence[Board]) -> list[tuple[str, list[tuple[str, list[float | None]]]]]:
+    """Every row of each ruleset by name, with its overall score under each protocol."""
+    return [
+        (board.ruleset, [(name, [t.overall(name) for t in board.tables]) for name in board.tables[0].algorithms])
+        for board in boards
+    ]
 
 
 def _protocols(boards: Sequence[Board]) -> list[str]:
@@ -66,9 +78,17 @@ def _index(rows: Sequence[Row], boards: Sequence[Board], domains: Mapping[str, D
     return {
         "facts": views.facts([result for row in rows for result in row.results], first),
         "rows": len(rows),
-        "boards": [(board.ruleset, {t.protocol: views.overview(t) for t in board.tables}) for board in boards],
+        "boards": [(board.ruleset, {t.protocol: _overview(board, t) for t in board.tables}) for board in boards],
         "domains": [_tile(first, name, domains.get(name)) for name in first.tasks],
     }
+
+
+def _overview(board: Board, table: Table) -> dict[str, Any]:
+    """The overall table of one protocol."""
+    view = views.overview(table)
+    key = f"{board.ruleset}-{table.protocol}"
+    rows = Rows(key=key, macro="headline_rows", all=view["headline"], arguments=(view["compare"],))
+    return {**view, "rows": rows}
 
 
 def _tile(table: Table, name: str, domain: Domain | None) -> dict[str, Any]:
@@ -85,7 +105,12 @@ def _domain(boards: Sequence[Board], name: str) -> dict[str, Any]:
         known = plots.looks(ordered({a for table in shown.values() for a in table.algorithms}))
         by_protocol = {
             table.protocol: {
-                "rows": _domain_rows(table, name),
+                "rows": Rows(
+                    key=f"{board.ruleset}-{table.protocol}",
+                    macro="domain_rows",
+                    all=_domain_rows(table, name),
+                    arguments=(name, table.protocol),
+                ),
                 "figure": plots.dot_plot(shown[table.protocol], name, known),
             }
             for table in board.tables
@@ -148,7 +173,9 @@ def _task(boards: Sequence[Board], domain: str, task: str) -> dict[str, Any]:
             {
                 "ruleset": board.ruleset,
                 "protocols": [(table.protocol, protocol_name(table.protocol)) for table in board.tables],
-                "rows": _task_rows(board, domain, task),
+                "rows": Rows(
+                    key=board.ruleset, macro="task_rows", all=_task_rows(board, domain, task), arguments=(domain, task)
+                ),
                 "figures": figures,
                 "looks": list(known.values()),
                 "all": len(known) == len(board.tables[0].algorithms),

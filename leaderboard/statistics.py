@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
-from scipy.stats import binom, rankdata, t, trim_mean
+from scipy.special import stdtr, stdtrit
+from scipy.stats import binom, rankdata
 
 from leaderboard.comparison import Estimate
 
@@ -153,14 +155,18 @@ def paired_proportions(only_a: int, only_b: int, n: int) -> float:
 
 def student(value: float, error: float, df: float, level: float) -> Estimate:
     """Student's interval and two-sided p; with no spread at all, p says only whether the value is zero."""
-    half = float(t.ppf((1 + level) / 2, df)) * error
-    p = float(2 * t.sf(abs(value) / error, df)) if error > 0 else float(value == 0)
+    # scipy.stats.t calls these two, and spends twenty times as long before it does
+    half = float(stdtrit(df, (1 + level) / 2)) * error
+    p = float(2 * stdtr(df, -abs(value) / error)) if error > 0 else float(value == 0)
     return Estimate(value=value, low=value - half, high=value + half, error=error, df=df, p=p)
 
 
+@lru_cache(maxsize=32)
 def unit_draws(units: int, resamples: int) -> np.ndarray:
-    """Units drawn with replacement, (R, U), the same for the same number of units."""
-    return np.random.Generator(np.random.PCG64(units)).integers(0, units, size=(resamples, units))
+    """Units drawn with replacement, (R, U), the same for the same number of units; not to be written to."""
+    drawn = np.random.Generator(np.random.PCG64(units)).integers(0, units, size=(resamples, units))
+    drawn.flags.writeable = False
+    return drawn
 
 
 def over_units(value: float, draws_R: np.ndarray, units: int, level: float) -> Estimate:
@@ -209,8 +215,12 @@ def clipped(estimate: Estimate, low: float, high: float) -> Estimate:
 
 
 def interquartile_mean(scores: np.ndarray) -> float:
-    """Mean of the middle half of all scores (rliable, Agarwal et al. 2021); any shape."""
-    return float(trim_mean(scores, 0.25, axis=None))
+    """Mean of the middle half of all scores (rliable, Agarwal et al. 2021); any shape.
+
+    What scipy.stats.trim_mean does, without its decorators, which take ten times as long.
+    """
+    cut = int(0.25 * scores.size)
+    return float(np.partition(scores.ravel(), (cut, scores.size - cut - 1))[cut : scores.size - cut].mean())
 
 
 def improvement(scores_a: np.ndarray, scores_b: np.ndarray) -> float:

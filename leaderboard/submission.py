@@ -16,8 +16,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dabs.errors import DabsError
-from dabs.home import is_hidden, replacing_alone, sha256_file, write_json
-from leaderboard.results import SUFFIX, explained, read_result, strict_json, text_of
+from dabs.home import as_object, is_hidden, replacing_alone, sha256_file, short, strict_json, text_of, write_json
+from leaderboard.arrays import MOST_BYTES
+from leaderboard.results import RESULT_BYTES, SUFFIX, explained, read_result
 from leaderboard.schema import Commit, Config, Count, Environment, Json, Moment, Name, Result, Sha256, Text, Word, _Part
 
 SUBMISSION_VERSION = 1
@@ -114,11 +115,11 @@ def read_submission(folder: Path) -> Submission:
         DabsError: it is missing, damaged, of another version or breaks the schema; the message names the field.
     """
     path, way_out = folder / FILE, "Make it again with `dabs submit`."
-    text = text_of(path)
-    version = strict_json(path, text, way_out).get("submission_version")
+    text = text_of(path, RESULT_BYTES, way_out)
+    version = as_object(path, strict_json(path, text, way_out), way_out).get("submission_version")
     if version != SUBMISSION_VERSION or type(version) is not int:
         raise DabsError(
-            f"{path}: submission_version is {version!r}, this dabs reads {SUBMISSION_VERSION}. "
+            f"{path}: submission_version is {short(version)}, this dabs reads {SUBMISSION_VERSION}. "
             "Use the dabs that wrote it."
         )
     try:
@@ -135,8 +136,11 @@ def damages(folder: Path, submission: Submission) -> list[str]:
     found = []
     for name, digest in submission.files.items():
         path = folder / name
+        most = MOST_BYTES if name.endswith(".npz") else RESULT_BYTES
         if path.is_symlink() or not path.is_file():
             found.append(f"{path} is missing")
+        elif path.stat().st_size > most:
+            found.append(f"{path} is too large: a file of its kind has at most {most:,} bytes")
         elif sha256_file(path) != digest:
             found.append(f"{path} was changed: its sha256 is not the one in {FILE}")
     listed = {folder / FILE, *(folder / name for name in submission.files)}

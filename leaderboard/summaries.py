@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -174,9 +175,15 @@ def _interquartile(
         parts = [np.concatenate([_normalised(one, side) for one in unit]) for unit in units]
         unit_N = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         means.append(interquartile_mean(np.concatenate(parts)))
-        draws.append(trimmed_means(np.concatenate(parts), unit_N, drawn_RU))
+        draws.append(_trimmed(tuple(np.concatenate(parts)), tuple(unit_N), len(drawn_RU)))
     gap = over_units(means[0] - means[1], draws[0] - draws[1], len(units), level)
     return means[0], means[1], gap
+
+
+@lru_cache(maxsize=256)
+def _trimmed(scores: tuple[float, ...], units: tuple[int, ...], resamples: int) -> np.ndarray:
+    """`trimmed_means` of one contestant, which meets many others with the same scores."""
+    return trimmed_means(np.array(scores), np.array(units), unit_draws(max(units) + 1, resamples))
 
 
 def _normalised(one: TaskScores, side: str) -> np.ndarray:

@@ -12,9 +12,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from dabs.check.source import scan
+from dabs.check.source import MOST_SOURCE, scan
 from dabs.errors import DabsError
+from dabs.home import text_of
 from dabs.raw_input import RAW
 from leaderboard.aggregate import FLOORS, protocols_of
 from leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
@@ -39,6 +41,7 @@ def problems(root: Path, rules: Rules, labels: Labels = lambda domain, task: Non
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
     rows, found = committed_rows(root / RESULTS)
+    known = Known(rows)
     for name, own in rows.items():
         found += [f"{root / RESULTS}, {name}: {text}" for text in of_row(root, name, own, rules)]
     submissions, seen = root / SUBMISSIONS, Seen()
@@ -46,9 +49,9 @@ def problems(root: Path, rules: Rules, labels: Labels = lambda domain, task: Non
         if folder not in submission_folders(submissions):
             found.append(f"{folder} holds no submission.json")
             continue
-        wrong, results = of_submission(folder, rules, rows)
+        wrong, results = of_submission(folder, rules, known)
         found += wrong + _edited(folder, results, labels, seen)
-        rows = {**rows, folder.name: results}
+        known.add(folder.name, results)
     if not found:  # tables of invalid results say nothing
         found += [
             f"the tables in {page} differ from leaderboard/: run docs/update_tables.py" for page in stale_pages(root)
@@ -104,40 +107,65 @@ def of_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> li
     return found
 
 
-def of_submission(folder: Path, rules: Rules, rows: Rows) -> tuple[list[str], list[Result]]:
+Settings = frozenset[tuple[str, str, str]]
+
+
+class Known:
+    """What of the rows so far a new one can clash with. Not all of their results: a thousand rows have too many.
+
+    Attributes:
+        settings: each row's `settings_of`.
+        firsts: of each task and protocol the first result, and the first with pretraining, which the others equal in
+            all that must be equal.
+        floors: the same of the random encoder and the raw input alone.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.settings: dict[str, Settings] = {}
+        self.firsts: dict[tuple[Any, ...], Result] = {}
+        self.floors: dict[tuple[Any, ...], Result] = {}
+        for name, results in rows.items():
+            self.add(name, results)
+
+    def add(self, name: str, results: Sequence[Result]) -> None:
+        """Take a row in."""
+        self.settings[name] = settings_of(results)
+        for result in results:
+            key = (result.domain, result.task, result.protocol, bool(result.pretraining.steps))
+            self.firsts.setdefault(key, result)
+            if result.algorithm in FLOORS:
+                self.floors.setdefault(key, result)
+
+
+def of_submission(folder: Path, rules: Rules, known: Known) -> tuple[list[str], list[Result]]:
     """What is wrong with one submission beside the rows before it, and its results (none when it cannot be read)."""
     try:
         submission, results = load_submission(folder)
+        source = text_of(folder / SOURCE, MOST_SOURCE, "Make the submission again with `dabs submit`.")
     except DabsError as error:
         return [str(error)], []
-    source = (folder / SOURCE).read_text(encoding="utf-8")
     tuning = submission.tuning if isinstance(submission.tuning, Tuning) else None
-    others = [
-        result for own in rows.values() for result in own if submission.ruleset == "fixed" or own[0].algorithm in FLOORS
-    ]
+    others = list((known.firsts if submission.ruleset == "fixed" else known.floors).values())
     wrong = [f"{SOURCE} line {use.line}: {use.what}" for use in scan(source)]
-    wrong += taken(submission.name, results, rows)
+    wrong += taken(submission.name, results, known.settings)
     wrong += broken_rules(results, rules, tuning)
     wrong += clashes(results, others, rules.tasks)
     wrong += _contradictions(submission, results)
     return [f"{folder}: {text}" for text in wrong], results
 
 
-def taken(name: str, results: Sequence[Result], rows: Rows) -> list[str]:
+def taken(name: str, results: Sequence[Result], rows: Mapping[str, Settings]) -> list[str]:
     """Whether a row of this name, or of the same source and options under another name, is there already."""
     found = []
     if name.casefold() in {other.casefold() for other in (*rows, *FLOORS)}:
         found.append(f"the name {name} is taken; choose another")
-    mine = _settings(results)
-    for other, theirs in rows.items():
-        if mine == _settings(theirs):
-            found.append(f"{other} is the same algorithm with the same options")
-    return found
+    mine = settings_of(results)
+    return found + [f"{row} is the same algorithm with the same options" for row, its in rows.items() if its == mine]
 
 
-def _settings(results: Sequence[Result]) -> set[tuple[str, str, str]]:
+def settings_of(results: Sequence[Result]) -> Settings:
     """Which source was run where with which options; one tuned may agree with another in some domains."""
-    return {(r.algorithm_sha256, r.domain, json.dumps(options_of(r), sort_keys=True)) for r in results}
+    return frozenset((r.algorithm_sha256, r.domain, json.dumps(options_of(r), sort_keys=True)) for r in results)
 
 
 def _contradictions(submission: Submission, results: Sequence[Result]) -> list[str]:

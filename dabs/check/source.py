@@ -61,6 +61,9 @@ HIDDEN = (
 )
 
 
+MOST_SOURCE = 1_000_000  # bytes of an algorithm's file
+
+
 @dataclass(frozen=True, kw_only=True)
 class Use:
     """Something in the source that an algorithm may not use."""
@@ -75,6 +78,8 @@ def scan(text: str) -> list[Use]:
         tree = ast.parse(text)
     except SyntaxError as error:
         return [Use(line=error.lineno or 1, what=f"is not Python: {error.msg}")]
+    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, or expressions nested too deeply
+        return [Use(line=1, what=f"is not Python: {str(error) or type(error).__name__}")]
     names: Names = {}
     modules: set[str] = set()
     found = [*_imports(tree, names, modules)]
@@ -84,6 +89,22 @@ def scan(text: str) -> list[Use]:
     for use in found:
         first.setdefault(use.line, use)
     return [first[line] for line in sorted(first)]
+
+
+def written_algorithms(text: str) -> list[str]:
+    """The classes of a source that derive from `Algorithm`, by its name or another of the file's own, as written."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    imports = [alias for node in body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    known = {"Algorithm", *(alias.asname for alias in imports if alias.name == "Algorithm" and alias.asname)}
+    found = []
+    for node in body:
+        if isinstance(node, ast.ClassDef) and known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}:
+            known.add(node.name)
+            found.append(node.name)
+    return found
 
 
 Names = dict[str, set[str]]  # what a name in the source may stand for, e.g. np -> numpy

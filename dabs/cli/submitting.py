@@ -14,10 +14,10 @@ import tyro
 from rich.console import Console
 
 from dabs.errors import DabsError, RequestError
+from dabs.home import strict_json, text_of
 from dabs.run import PretrainConfig
 
 if TYPE_CHECKING:
-    from dabs.algorithm import Algorithm
     from leaderboard.gathering import RunFolder
     from leaderboard.rules import Rules
     from leaderboard.schema import Result
@@ -78,7 +78,6 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
         RequestError: a name, a folder or the declared tuning cannot be used.
         DabsError: what is wrong with the runs, all of it, one line each.
     """
-    from dabs.algorithm import source_of
     from dabs.cli.rules import labels_of
     from leaderboard.gathering import disagreements, find_runs
     from leaderboard.rules import broken_rules
@@ -88,8 +87,7 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
     if options.out.joinpath(options.name).exists():
         raise RequestError(f"{options.out / options.name} is there already. Take another --name, or remove it.")
     runs = find_runs(options.runs)
-    algorithm = _found_algorithm(options, runs[0])
-    source = source_of(algorithm)
+    kind, source = _read_algorithm(options, runs[0])
     results = [result for run in runs for result in run.results.values()]
     wrong = _refused_source(source)
     wrong += disagreements(runs, source, lambda domain, task: labels_of(options.suite, domain, task))
@@ -98,7 +96,7 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
     if wrong:
         lines = "\n".join(f"  - {line}" for line in wrong)
         raise DabsError(f"these runs are not a submission yet:\n{lines}")
-    submission, files = compose(options, tuning, runs, algorithm, source)
+    submission, files = compose(options, tuning, runs, kind, source)
     if options.check_only:
         return None
     write_submission(options.out / options.name, submission, files)
@@ -113,7 +111,7 @@ def declared(options: SubmitOptions) -> Tuning | None:
     """
     from pydantic import ValidationError
 
-    from leaderboard.results import explained, text_of
+    from leaderboard.results import RESULT_BYTES, explained
     from leaderboard.submission import Tuning
 
     if (options.ruleset == "tuned") != (options.tuning is not None):
@@ -123,18 +121,22 @@ def declared(options: SubmitOptions) -> Tuning | None:
         )
     if options.tuning is None:
         return None
+    way_out = "docs/submitting.md shows such a file."
+    text = text_of(options.tuning, RESULT_BYTES, way_out)
+    strict_json(options.tuning, text, way_out)
     try:
-        return Tuning.model_validate_json(text_of(options.tuning))
+        return Tuning.model_validate_json(text)
     except ValidationError as error:
-        raise RequestError(f"{options.tuning}: {explained(error)} docs/submitting.md shows such a file.") from error
+        raise RequestError(f"{options.tuning}: {explained(error)} {way_out}") from error
 
 
-def _found_algorithm(options: SubmitOptions, run: RunFolder) -> type[Algorithm]:
-    from dabs.registry import find_algorithm
+def _read_algorithm(options: SubmitOptions, run: RunFolder) -> tuple[str, str]:
+    """The algorithm's class and source, of which nothing is run: the runs may come from someone else."""
+    from dabs.registry import read_algorithm
 
     reference = options.algorithm or run.config.algorithm
     try:
-        return find_algorithm(reference)
+        return read_algorithm(reference)
     except RequestError as error:
         raise RequestError(
             f"{error} The runs name {run.config.algorithm}; say where it is now with --algorithm."
@@ -152,19 +154,18 @@ def _against_committed(options: SubmitOptions, results: Sequence[Result], rules:
     from leaderboard.aggregate import FLOORS
     from leaderboard.rules import clashes
     from leaderboard.submission import load_submission, submission_folders
-    from leaderboard.verify import committed_rows, taken
+    from leaderboard.verify import committed_rows, settings_of, taken
 
     folder = options.out.parent / "results"
     rows = committed_rows(folder)[0] if folder.is_dir() else {}
     beside = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or name in FLOORS]
-    wrong = taken(
-        options.name, results, rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
-    )
+    others = rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
+    wrong = taken(options.name, results, {name: settings_of(own) for name, own in others.items()})
     return wrong or clashes(results, beside, rules.tasks)
 
 
 def compose(
-    options: SubmitOptions, tuning: Tuning | None, runs: Sequence[RunFolder], algorithm: type[Algorithm], source: str
+    options: SubmitOptions, tuning: Tuning | None, runs: Sequence[RunFolder], kind: str, source: str
 ) -> tuple[Submission, dict[str, bytes]]:
     """The submission and the contents of its files.
 
@@ -196,11 +197,11 @@ def compose(
         "suite": options.suite,
         "algorithm": {
             "reference": Path(runs[0].config.algorithm).name,
-            "kind": algorithm.__name__,
+            "kind": kind,
             "sha256": hashlib.sha256(source.encode()).hexdigest(),
         },
         "environment": first.environment,
-        "runs": tuple(_run(run, algorithm.__name__) for run in runs),
+        "runs": tuple(_run(run, kind) for run in runs),
         "predictions": predictions,
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError
-from dabs.home import read_json
+from dabs.home import read_object
 from domains.paper._rows import Item, Listing, carve, listing
 
 SEED = 42  # the reference's for captions; it has none for answers
 MATCH, MISMATCH = 1, 0
+MOST = 1_000_000_000  # bytes of a file of annotations; the largest has 0.4 GB
 ORDER = {TRAIN: 0, VALIDATION: 1, TEST: 2}  # each split is drawn by itself
 
 
@@ -45,7 +46,7 @@ def coco_group(image: int) -> str:
 
 
 def _fields(path: Path, *names: str) -> Any:
-    content = read_json(path)
+    content = read_object(path, MOST)
     if any(not isinstance(content.get(name), list) for name in names):
         raise BuildError(f"{path} has no lists {' and '.join(names)}. Unpack its archive again.")
     return content

@@ -12,10 +12,14 @@ import tempfile
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any, Self
 
 from dabs.errors import DabsError
 from domains.paper._download import check_space, full_disk
 
+MOST_TIMES = 200  # an archive may unpack to so many times its own bytes, ...
+ALWAYS = 1_000_000_000  # ... and to so many bytes in any case; text shrinks to a tenth, a bomb to a thousandth
+MOST_HEADER = 1_000_000  # bytes of a tar member's long name or attributes
 UNPACKING = ".unpack-"  # begins the name of the folder in which an archive is taken apart
 # what the libraries raise on damaged bytes; BadGzipFile is an OSError too
 DAMAGED = (
@@ -25,7 +29,7 @@ DAMAGED = (
     zlib.error,
     lzma.LZMAError,
     struct.error,
-    NotImplementedError,
+    RuntimeError,
     EOFError,
     FileNotFoundError,
 )
@@ -41,7 +45,8 @@ def unpack(archive: Path, folder: Path, inner: str = "", *, note: Path | None = 
         note: an empty file that is made before the first member is moved in; the caller removes it.
 
     Raises:
-        DabsError: not an archive, damaged, a member that is a link or lands outside the folder, or a full disk.
+        DabsError: not an archive, damaged, a member that is a link or lands outside the folder, far more bytes than
+            an archive of its size holds, or a full disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=UNPACKING) as temporary:
@@ -72,17 +77,27 @@ def unpack(archive: Path, folder: Path, inner: str = "", *, note: Path | None = 
 
 
 def _extract(archive: Path, folder: Path) -> None:
+    most = max(MOST_TIMES * archive.stat().st_size, ALWAYS)
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
             _check_members(members, folder)
-            check_space(folder, sum(member.file_size for member in members))
+            size = sum(member.file_size for member in members)  # extracting never gives more of a member than this
+            _refuse_bomb(size, most)
+            check_space(folder, size)
             opened.extractall(folder)  # noqa: S202  the members were checked
     else:
-        with tarfile.open(archive) as opened_tar:
-            opened_tar.extractall(folder, filter="data")
-            while opened_tar.fileobj and opened_tar.fileobj.read(1 << 20):
-                pass  # gzip compares its checksum at its end, which lies behind the end of the tar file
+        with tarfile.open(archive, tarinfo=_ShortHeaders) as opened_tar:
+            plain = _Plain(most)
+            opened_tar.extractall(folder, filter=plain)  # noqa: S202  checked by the filter
+            # gzip compares its checksum at its end, which lies behind the end of the tar file
+            while opened_tar.fileobj and (rest := opened_tar.fileobj.read(1 << 20)):
+                plain.count(len(rest))
+
+
+def _refuse_bomb(size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"unpacked it would have over {most:,} bytes, which for its own size is too much")
 
 
 def _check_members(members: list[zipfile.ZipInfo], folder: Path) -> None:
@@ -94,6 +109,38 @@ def _check_members(members: list[zipfile.ZipInfo], folder: Path) -> None:
             raise ValueError(f"{member.filename!r} is a link or a special file")
         if not (root / member.filename).resolve().is_relative_to(root):
             raise ValueError(f"{member.filename!r} would land outside of the folder")
+
+
+class _Plain:
+    """The filter of a tar file's members: files and folders inside, of no more bytes together than `most`."""
+
+    def __init__(self, most: int) -> None:
+        self.size, self.most = 0, most
+
+    def count(self, size: int) -> None:
+        """Add bytes; ValueError when they are too many. Sparse members count with the size that they claim."""
+        self.size += size
+        _refuse_bomb(self.size, self.most)
+
+    def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+        if not (member.isreg() or member.isdir()):
+            raise ValueError(f"{member.name!r} is a link or a special file")
+        if member.name.startswith("/"):  # the data filter would put it inside
+            raise ValueError(f"{member.name!r} is an absolute name")
+        self.count(member.size)
+        return tarfile.data_filter(member, folder)
+
+
+class _ShortHeaders(tarfile.TarInfo):
+    """A member whose long name and attributes, which are read into memory whole, are not as long as they please."""
+
+    @classmethod
+    def frombuf(cls, *arguments: Any, **options: Any) -> Self:
+        """A member from its header block; ValueError when what it announces is no header of a reasonable length."""
+        member = super().frombuf(*arguments, **options)
+        if member.type not in (*tarfile.REGULAR_TYPES, tarfile.DIRTYPE) and member.size > MOST_HEADER:
+            raise ValueError(f"a header of {member.size:,} bytes stands before a member")
+        return member
 
 
 def _merge(source: Path, target: Path) -> None:

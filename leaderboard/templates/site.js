@@ -37,24 +37,55 @@
     choose(choices.find((choice) => choice.checked).value);
   };
 
+  // ---- long tables: the page holds the best rows, a script the others, loaded when they are wanted
+  const limitOf = (table) => (table.dataset.shown && table.dataset.whole !== "yes" ? Number(table.dataset.shown) : Infinity);
+  const noteOf = (table) => [...document.querySelectorAll("p.more")].find((note) => note.dataset.of === table.dataset.key);
+  const rest = (found) => document.querySelectorAll("table[data-key]").forEach((table) => {
+    const rows = document.createElement("template");
+    rows.innerHTML = found[table.dataset.key] ?? ""; // made by the page's own templates, every value escaped
+    table.tBodies[0].append(rows.content);
+  });
+  let asked = null;
+  const whole = () => {
+    const source = document.body.dataset.rest;
+    if (!source) return Promise.resolve();
+    asked ??= new Promise((resolve) => {
+      const script = document.createElement("script");
+      script.src = source;
+      script.onload = resolve;
+      script.onerror = () => {
+        document.querySelectorAll("p.more > span").forEach((words) => {
+          words.textContent = `The other rows cannot be read (${source}); is the site’s folder complete?`;
+          words.dataset.lost = "yes";
+        });
+        resolve();
+      };
+      document.head.append(script);
+    });
+    return asked;
+  };
+
   const isNumber = (cell) => cell.classList.contains("number");
   const valueOf = (row, column, isText) => {
     const cell = row.cells[column];
     if (isText) return cell.textContent.trim().toLowerCase();
     return cell.dataset.value === "" ? null : Number(cell.dataset.value);
   };
-  const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
-  const sort = (table, header, column) => {
+  const order = new Intl.Collator().compare; // a tenth of the time of localeCompare
+  const compare = (a, b) => (typeof a === "string" ? order(a, b) : a - b);
+  const sort = async (table, header, column) => {
     const isText = header.dataset.kind === "text";
     const before = header.getAttribute("aria-sort");
     const first = isText ? "ascending" : "descending";
-    const order = before ? (before === "ascending" ? "descending" : "ascending") : first;
+    const direction = before ? (before === "ascending" ? "descending" : "ascending") : first;
     table.querySelectorAll("thead th").forEach((other) => other.removeAttribute("aria-sort"));
-    header.setAttribute("aria-sort", order);
-    const sign = order === "ascending" ? 1 : -1;
+    header.setAttribute("aria-sort", direction);
+    if (table.dataset.key) await whole();
+    const sign = direction === "ascending" ? 1 : -1;
     const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row, column, isText), row]);
     rows.sort(([a], [b]) => (a === null) - (b === null) || (a === null ? 0 : sign * compare(a, b)));
     table.tBodies[0].append(...rows.map(([, row]) => row));
+    arrange();
   };
   const makeSortable = (table) => table.querySelectorAll("thead th").forEach((header, column) => {
     const button = document.createElement("button");
@@ -64,28 +95,53 @@
     button.addEventListener("click", () => sort(table, header, column));
   });
 
-  const textOf = (row) => [...row.cells].filter((cell) => !isNumber(cell)).map((cell) => cell.textContent).join(" ");
+  // ---- which rows are shown: those that hold all words of the filter, of a long table the first of them
+  const textOf = (row) => [...row.cells].filter((cell) => !isNumber(cell)).map((cell) => cell.textContent).join(" ").toLowerCase();
+  const wordsOf = () => (document.querySelector(".filter input")?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+  const arrange = () => {
+    const words = wordsOf();
+    let [left, all] = [0, 0];
+    document.querySelectorAll("table.filterable").forEach((table) => {
+      const rows = [...table.tBodies[0].rows];
+      const found = words.length ? rows.filter((row) => { const text = textOf(row); return words.every((word) => text.includes(word)); }) : rows;
+      const shown = new Set(found.slice(0, limitOf(table)));
+      rows.forEach((row) => { row.hidden = !shown.has(row); });
+      if (!table.closest(".view[hidden]")) [left, all] = [left + found.length, all + rows.length];
+      const note = noteOf(table)?.querySelector("span");
+      if (note && asked && !note.dataset.lost) note.textContent = `${shown.size.toLocaleString("en")} of ${found.length.toLocaleString("en")} rows are shown.`;
+    });
+    const status = document.querySelector(".filter [role=status]");
+    if (status) status.textContent = words.length ? `${left} of ${all} rows` : "";
+  };
   const startFilters = () => document.querySelectorAll(".filter").forEach((box) => {
-    const input = box.querySelector("input");
-    const apply = () => {
-      const rows = [...document.querySelectorAll("table.filterable tbody tr")].map((row) => [textOf(row).toLowerCase(), row]);
-      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      rows.forEach(([text, row]) => { row.hidden = !words.every((word) => text.includes(word)); });
-      const here = rows.filter(([, row]) => !row.closest(".view[hidden]"));
-      const left = here.filter(([, row]) => !row.hidden).length;
-      box.querySelector("[role=status]").textContent = words.length ? `${left} of ${here.length} rows` : "";
+    const apply = async () => {
+      if (wordsOf().length) await whole();
+      arrange();
     };
     box.hidden = false;
-    input.addEventListener("input", apply);
+    box.querySelector("input").addEventListener("input", apply);
     document.addEventListener("change", apply); // another protocol shows other rows
     apply(); // a browser that goes back keeps what was typed
   });
+  const startLong = () => document.querySelectorAll("table[data-key]").forEach((table) => {
+    const button = noteOf(table).querySelector("button");
+    const all = button.textContent;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await whole();
+      table.dataset.whole = table.dataset.whole === "yes" ? "no" : "yes";
+      button.setAttribute("aria-expanded", String(table.dataset.whole === "yes"));
+      button.textContent = table.dataset.whole === "yes" ? `Show ${table.dataset.shown} rows` : all;
+      arrange();
+    });
+  });
 
-  window.dabs = { makeSortable }; // for tables that the compare page makes later
+  window.dabs = { makeSortable, rest }; // for tables that the compare page makes later; for the script of other rows
   document.addEventListener("DOMContentLoaded", () => {
     startTheme();
     startProtocols();
     document.querySelectorAll("table.sortable").forEach(makeSortable);
     startFilters();
+    startLong();
   });
 })();

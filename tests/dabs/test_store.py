@@ -111,3 +111,20 @@ def test_a_store_that_cannot_be_reached_says_so(tmp_path, s3):
     (tmp_path / "run" / "config.json").write_text("{}")
     with pytest.raises(DabsError, match="the store s3://absent cannot be used"):
         Store("s3://absent", tmp_path).send(tmp_path / "run")
+
+
+def test_names_that_lead_elsewhere_are_refused(toy, tmp_path, s3):
+    store = Store(f"{s3}/{tmp_path.name}", tmp_path / "out")
+    folder = f"{store.base}/{KEY}"
+    store.files.pipe_file(f"{folder}/checkpoints/LATEST", b"../../../../../../escape")
+    with pytest.raises(DabsError, match="no checkpoint"):
+        store.fetch(store.root / KEY)
+    store.files.pipe_file(f"{folder}/checkpoints/LATEST", b"step-00000001")
+    store.files.pipe_file(f"{folder}/checkpoints/step-00000001/../../../../../../escape", b"1")
+    with pytest.raises(DabsError, match="outside"):
+        store.fetch(store.root / KEY)
+    store.files.rm(f"{folder}/checkpoints", recursive=True)
+    store.files.pipe_file(f"{folder}/../../../../../escape", b"1")
+    with pytest.raises(DabsError, match="outside"):
+        store.fetch(store.root / KEY)
+    assert not list(tmp_path.rglob("escape"))

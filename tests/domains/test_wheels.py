@@ -10,6 +10,7 @@ import pytest
 
 from dabs.dataset import BuildError
 from dabs.errors import DabsError
+from domains import _wheels
 from domains._wheels import Wheel, read_member
 
 METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"
@@ -81,3 +82,16 @@ def test_a_missing_member_is_named(index, tmp_path):
     path = wheel_of(index).fetch(tmp_path / "sources", lambda line: None)
     with pytest.raises(BuildError, match=r"nothing\.txt"):
         read_member(path, "nothing.txt")
+
+
+def test_a_member_that_is_too_large_or_damaged_is_named(index, tmp_path, monkeypatch):
+    path = wheel_of(index).fetch(tmp_path / "sources", lambda line: None)
+    monkeypatch.setattr(_wheels, "MOST", 3)
+    with pytest.raises(BuildError, match=r"data\.csv: .*the most is 3"):
+        read_member(path, "tinydata/data.csv")
+    monkeypatch.undo()
+    content = path.read_bytes()
+    for damaged in (b"", b"PK", content[:80], content.replace(b"a,b", b"a,c")):
+        path.write_bytes(damaged)
+        with pytest.raises(BuildError, match=r"data\.csv"):
+            read_member(path, "tinydata/data.csv")

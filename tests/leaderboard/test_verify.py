@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from leaderboard.rules import clashes
 from leaderboard.schema import Result
-from leaderboard.verify import of_row, taken
+from leaderboard.verify import Known, of_row, settings_of, taken
 from tests.leaderboard.conftest import altered, make
 from tests.leaderboard.test_rules import CELLS, RULES, whole
 
@@ -23,10 +24,41 @@ def row(**options: float) -> list[Result]:
 
 def test_an_algorithm_may_be_tuned_again() -> None:
     """Tuned options agree with the default ones, or another's, in some domains; a copy agrees in all."""
-    rows = {"shed": row(sensor=0.1, speech=0.1)}
+    rows = {"shed": settings_of(row(sensor=0.1, speech=0.1))}
     assert taken("ours", row(sensor=0.1, speech=0.3), rows) == []
     (said,) = taken("ours", row(sensor=0.1, speech=0.1), rows)
     assert said == "shed is the same algorithm with the same options"
+
+
+def test_what_is_kept_of_many_rows_shows_every_clash() -> None:
+    tasks = {"sensor": ("exercise", "side")}
+    rows = {
+        name: [
+            make(algorithm=name, task=t, protocol=p, seed=s)
+            for t in tasks["sensor"]
+            for p in ("linear", "knn")
+            for s in (0, 1)
+        ]
+        for name in ("none", *(f"a{i}" for i in range(20)))
+    }
+    known = Known(rows)
+    assert len(known.firsts) == 2 * 2 * 2  # tasks, protocols, with pretraining and without
+    assert {result.algorithm for result in known.floors.values()} == {"none"}
+    mine = {"algorithm": "mine", "task": "side"}
+    assert clashes([make(**mine)], list(known.firsts.values()), tasks) == []
+    for field, value in {
+        "suite": "paper",
+        "counts.test": 7,
+        "data.sha256.test": "0" * 64,
+        "metric.chance": 0.3,
+        "evaluation.config": {"k": 1},
+        "pretraining.config.lr": 0.5,
+        "encoder.config": {"width": 1},
+    }.items():
+        every = [result for own in rows.values() for result in own]
+        (said,) = clashes([altered(field, value, **mine)], every, tasks)
+        assert field.removesuffix(".test").removesuffix(".chance") in said
+        assert clashes([altered(field, value, **mine)], list(known.firsts.values()), tasks) == [said]
 
 
 SHED = "class ShED: ...\n"
