@@ -66,6 +66,7 @@ def ended_by_sigterm() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: Any) -> None:
+        """Pass it on to the worker processes, and leave."""
         import multiprocessing
 
         for worker in multiprocessing.active_children():

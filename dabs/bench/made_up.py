@@ -57,6 +57,7 @@ def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uin
     """
 
     def build(workspace: Workspace) -> Iterator[Rows]:
+        """The rows of every split, as a domain's `build` gives them."""
         for dataset, splits in domain.datasets().items():
             for split in splits:
                 count = 8 if split != TRAIN else rows if dataset == PRETRAIN else min(rows, 10_000)
