@@ -83,7 +83,7 @@ def of_work(along: str, name: str, work: dict[int, Callable[[], object]], rounds
 
 def lines_of_steps(quick: bool) -> Iterator[Line]:
     """Embeddings, batch and depth."""
-    rounds = 1 if quick else 5
+    rounds = 1 if quick else 3
     ns, batches, depths = (16, 32, 64), (2, 4, 8), (1, 2, 4)
     if not quick:
         ns, batches, depths = (64, 128, 256, 512, 1024), (4, 8, 16, 32, 64), (1, 2, 4, 8, 16)

@@ -135,14 +135,13 @@ def step_flops(encoder: Encoder, size: int, passes: float = 1, *, backward: bool
         plain = Encoder(encoder.config, encoder.specs).eval()
         batch = example_batch(encoder.specs, size, device="meta")
 
-    def step() -> None:
-        """One pass over the batch, and back where gradients are wanted."""
+    def _step() -> None:
         with torch.set_grad_enabled(backward):
             features_BD = plain(batch)
         if backward:
             features_BD.sum().backward()
 
-    return round(passes * flops_of(step))
+    return round(passes * flops_of(_step))
 
 
 def example_batch(specs: Specs, size: int, *, seed: int = 0, device: str = "cpu") -> Batch:

@@ -56,8 +56,7 @@ def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uin
         pixels: in which type images are stored.
     """
 
-    def build(workspace: Workspace) -> Iterator[Rows]:
-        """The rows of every split, as a domain's `build` gives them."""
+    def _build(workspace: Workspace) -> Iterator[Rows]:
         for dataset, splits in domain.datasets().items():
             for split in splits:
                 count = 8 if split != TRAIN else rows if dataset == PRETRAIN else min(rows, 10_000)
@@ -69,7 +68,7 @@ def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uin
     target = Classes(names=("0", "1"))
     task = Task(name="task", question="Which?", target=target, metric="accuracy", apart="row")
     domain = Domain(
-        name="made_up", suite="paper", title="made up", specs=specs, card=nothing, tasks=(task,), build=build
+        name="made_up", suite="paper", title="made up", specs=specs, card=nothing, tasks=(task,), build=_build
     )
     before = os.environ.get("DABS_HOME")
     with tempfile.TemporaryDirectory() as folder:

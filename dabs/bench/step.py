@@ -99,7 +99,7 @@ class StepLimits:
             return "reading data"
         if self.fixed > 0.4:
             return "what a step costs whatever its batch (launching, Python, the optimiser): a larger batch pays"
-        if self.share_of_peak > 0.5:
+        if self.share_of_peak > 0.4:
             return "arithmetic"
         return "memory traffic: attention's scores and elementwise work, not products"
 
