@@ -30,11 +30,11 @@ from dabs.bench.made_up import made_up_domain, made_up_features
 from dabs.bench.reading import feature_seconds
 from dabs.check.mock import KINDS, TINY
 from dabs.dataset import PRETRAIN, SPLITS, TRAIN, Classes, Task
-from dabs.devices import has_bf16
 from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig, load_encoder
 from dabs.evaluate import features_of
 from dabs.measure import Table, Times, alternate, timed
 from dabs.metrics import metric_of
+from dabs.precision import has_bf16
 from dabs.prepared import read_columns
 from dabs.probes import Cached, linear_probe
 from dabs.registry import find_domain

@@ -121,15 +121,6 @@ def _shard(module: nn.Module, mesh: Any) -> nn.Module:
     return module
 
 
-def has_bf16() -> bool:
-    """Whether the GPU, or without one the processor, multiplies bf16 itself."""
-    import torch
-
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # type: ignore[no-untyped-call]
-
-
 def is_sharded(module: nn.Module) -> bool:
     """Whether each process holds only a share of the parameters."""
     from torch.distributed.tensor import DTensor

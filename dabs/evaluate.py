@@ -17,13 +17,13 @@ import torch
 
 from dabs.batches import read
 from dabs.dataset import PRETRAIN, SPLITS, TEST, TRAIN, Card, Domain, Task
-from dabs.devices import has_bf16
 from dabs.encoder import Encoder, load_encoder
 from dabs.errors import DabsError, RequestError
 from dabs.finetune import Recipe, finetune
 from dabs.home import sha256_file
 from dabs.logs import curve
 from dabs.metrics import bootstrap_interval, chance, metric_of
+from dabs.precision import reading_precision
 from dabs.prepared import is_prepared, manifest_of, read_columns
 from dabs.probes import MAX_ITERATIONS, NEIGHBOURS, READERS, STRENGTHS, Cached, Reading
 from dabs.raw_input import COMPONENTS, RAW, raw_features
@@ -133,7 +133,7 @@ def evaluate(
     encoder = _trusted_encoder(run, provenance, domain)
     if torch.cuda.is_available():
         encoder = encoder.cuda()
-    precision = config.precision if has_bf16() else "fp32"  # emulated bf16 is slower, and no nearer
+    precision = reading_precision(config.precision, encoder.width)
     known: dict[str, np.ndarray] = {}
 
     def features(task: Task) -> dict[str, np.ndarray]:

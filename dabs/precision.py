@@ -1,7 +1,6 @@
 """The arithmetic of training: fp32, or bf16 autocast where the machine multiplies bf16 faster.
 
-Under autocast weights, their gradients and the optimiser stay fp32, and the matrix products are in bf16. Features and
-predictions are read in fp32.
+Under autocast weights, their gradients and the optimiser stay fp32, and the matrix products are in bf16.
 """
 
 from __future__ import annotations
@@ -13,17 +12,30 @@ import torch
 Precision = Literal["auto", "fp32", "bf16"]
 
 
-def resolved(wanted: Precision) -> Precision:
-    """What "auto" is here: bf16 on a GPU that has it, and on a CPU with instructions for its products.
+def has_bf16() -> bool:
+    """Whether the GPU, or without one the processor, has instructions for products in bf16."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    # PyTorch has no public question for these; oneDNN's own also says yes where it would emulate them
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
-    Measured with AVX512_BF16 (AMD Zen 4), at the encoder's small size: a step takes 0.55 of its time in fp32.
+
+def resolved(wanted: Precision) -> Precision:
+    """What "auto" is here: bf16 where the machine has it.
+
+    Measured with AVX512_BF16 (AMD Zen 4) at the encoder's small size: a step takes 0.55 of its time in fp32.
     """
     if wanted != "auto":
         return wanted
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    # PyTorch has no public question for these; oneDNN's own also says yes where it would emulate them
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported() else "fp32"
+    return "bf16" if has_bf16() else "fp32"
+
+
+def reading_precision(trained_in: str, width: int) -> str:
+    """In what features are computed: as in training where the machine has it, and in fp32 of a small encoder.
+
+    Those cost little, and fp32 gives nearly the same ones on every machine.
+    """
+    return trained_in if has_bf16() and width >= 256 else "fp32"
 
 
 def training_autocast(device: torch.device) -> torch.autocast:

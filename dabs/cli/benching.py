@@ -65,8 +65,8 @@ def measured_peaks() -> dict[str, float]:
     """FLOP/s of the fastest product in each precision that training uses here."""
     import torch
 
-    from dabs.devices import has_bf16
     from dabs.measure import peak_product
+    from dabs.precision import has_bf16
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtypes = {"fp32": torch.float32} | ({"bf16": torch.bfloat16} if has_bf16() else {})
@@ -116,6 +116,7 @@ def suite_table(options: BenchOptions) -> Table:
     """Minutes of the lite suite in one process, from a few steps and batches of features of each cell."""
     from dabs.bench.step import TrainingStep
     from dabs.measure import Table, alternate
+    from dabs.precision import reading_precision
 
     algorithms: dict[str, Any] = {name: find_algorithm(name) for name in algorithm_names()}
     algorithms = {name: kind for name, kind in algorithms.items() if kind.trains}
@@ -127,7 +128,7 @@ def suite_table(options: BenchOptions) -> Table:
             steps[label] = TrainingStep(domain.specs, kind, config, domain.batch_size, precision=precision)
         times = alternate(steps, options.rounds)
         minutes = [times[label].median * domain.steps / 60 for label in algorithms]
-        minutes.append(len(algorithms) * feature_minutes(domain, config, precision))
+        minutes.append(len(algorithms) * feature_minutes(domain, config, reading_precision(precision, config.width)))
         together += sum(minute for minute in minutes if minute == minute)
         shown = ("not prepared" if minute != minute else f"{minute:.1f}" for minute in minutes)
         rows.append((name, f"{domain.steps:,} × {domain.batch_size}", *shown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dabs.precision import resolved, training_autocast
+from dabs.precision import reading_precision, resolved, training_autocast
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch, avx512, amx
     with training_autocast(torch.device("cpu")):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if expected == "bf16" else torch.float32)
+
+
+def test_features_of_a_small_encoder_are_in_fp32(monkeypatch):
+    monkeypatch.setattr("dabs.precision.has_bf16", lambda: True)
+    assert [reading_precision("bf16", width) for width in (128, 256)] == ["fp32", "bf16"]
+    assert reading_precision("fp32", 256) == "fp32"
+    monkeypatch.setattr("dabs.precision.has_bf16", lambda: False)
+    assert reading_precision("bf16", 256) == "fp32"
