@@ -150,7 +150,7 @@ def head_for_epochs(cached: Cached, task: Task, epochs: int) -> float:
         torch.manual_seed(0)
         head = nn.Linear(x[TRAIN].shape[1], len(task.target))
         optimizer = torch.optim.SGD(head.parameters(), lr=rate, momentum=0.9)
-        label = torch.from_numpy(cached.labels[TRAIN])
+        label = torch.tensor(cached.labels[TRAIN])
         for _ in range(epochs):
             for part in torch.randperm(len(label)).split(64):
                 optimizer.zero_grad()
