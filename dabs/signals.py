@@ -43,13 +43,13 @@ def stop_flag() -> Iterator[StopFlag]:
         return
     before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def handle(number: int, frame: Any) -> None:
+    def note(number: int, frame: Any) -> None:
         flag.number = number
         if number == signal.SIGINT:
             signal.signal(number, before[number])
 
     for number in before:
-        signal.signal(number, handle)
+        signal.signal(number, note)
     try:
         yield flag
     finally:
@@ -65,15 +65,15 @@ def ended_by_sigterm() -> Iterator[None]:
         return
     before = signal.getsignal(signal.SIGTERM)
 
-    def handle(number: int, frame: Any) -> None:
-        """Pass it on to the worker processes, and leave."""
+    def end(number: int, frame: Any) -> None:
+        """Tell the workers, then leave."""
         import multiprocessing
 
         for worker in multiprocessing.active_children():
             worker.terminate()
         raise Interrupted("stopped by SIGTERM; the same command goes on from what is done", number)
 
-    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
