@@ -16,6 +16,7 @@ from dabs.measure import Table
 ROOT = Path(__file__).parents[1]
 QUICK = {
     "training_step": (),
+    "lite_suite": ("leaderboard/results",),
     "growth": (),
     "evaluation": (),
     "decode": (),

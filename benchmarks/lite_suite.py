@@ -1,0 +1,98 @@
+"""Where the minutes of the lite suite go, and whether two cells at a time are faster than one after the other.
+
+    dabs run --algorithms none emix shed contrastive --out runs       # the number to get: 12 minutes on two cores
+    python benchmarks/lite_suite.py runs                              # its processor-minutes, by domain and by work
+    python benchmarks/lite_suite.py --together                        # short cells with one job and with two, in turns
+
+The minutes are those that the runs and results recorded of themselves (`run.json`, `timings` of the results), seed 0;
+the whole grid's are in its timing.json, if it was run in one go. Two jobs of one thread each are compared with one job
+of all threads on the same cells: the sensor domain, whose data has to be prepared, with few steps.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+from reporting import parser_of, publish
+
+from dabs.home import read_json
+from dabs.measure import Table, alternate
+
+STEPS = 120  # of a cell of `--together`
+
+
+def breakdown(suite: Path) -> Table:
+    """Processor-minutes of seed 0 by domain, and of all domains beside the grid's own minutes."""
+    spent: dict[str, Counter[str]] = defaultdict(Counter)
+    for path in sorted(suite.glob("*/*/seed0/run.json")):
+        spent[path.parent.parent.name]["pretrain"] += read_json(path)["wall_seconds"]
+    for path in sorted(suite.glob("*/*/seed0/results/*.result.json")):
+        result = read_json(path)
+        seconds, of = result["timings"]["seconds"], spent[result["domain"]]
+        of[f"{result['protocol']} fit"] += seconds["fit"]
+        if result["protocol"] == "linear":  # k-NN reads the same features
+            of["features"] += seconds["features"]
+    kinds = sorted({kind for counts in spent.values() for kind in counts})
+    rows = [(name, *(f"{counts[kind] / 60:.1f}" for kind in kinds)) for name, counts in sorted(spent.items())]
+    sums = [sum(counts[kind] for counts in spent.values()) / 60 for kind in kinds]
+    rows.append(("all", *(f"{minutes:.1f}" for minutes in sums)))
+    return Table(
+        title=f"processor-minutes of {suite}: {sum(sums):.1f}{_wall(suite)}", columns=("domain", *kinds), rows=rows
+    )
+
+
+def _wall(suite: Path) -> str:
+    """What the grid took, where it was run in one go."""
+    if not (suite / "timing.json").exists():
+        return ""
+    timing = read_json(suite / "timing.json")
+    parts = ", ".join(f"{name} {minutes:.1f}" for name, minutes in timing["minutes"].items())
+    return f"; {timing['cells']} cells took {sum(timing['minutes'].values()):.1f} minutes ({parts})"
+
+
+def together(rounds: int, steps: int) -> Table:
+    """The same four cells with one job and with two."""
+
+    def grid(jobs: int) -> Callable[[], object]:
+        def run() -> object:
+            """Into an empty folder, in processes of their own."""
+            with tempfile.TemporaryDirectory() as folder:
+                words = ["run", "--algorithms", "shed", "contrastive", "--domains", "sensor", "--seeds", "2"]
+                words += ["--steps", str(steps), "--jobs", str(jobs), "--out", folder]
+                environment = {name: text for name, text in os.environ.items() if not name.endswith("NUM_THREADS")}
+                return subprocess.run(
+                    [sys.executable, "-m", "dabs", *words], check=True, capture_output=True, env=environment
+                )
+
+        return run
+
+    times = alternate({"one job": grid(1), "two jobs": grid(2)}, rounds, warmup=0)
+    rows = [(name, f"{of.median:.1f}", str(times["one job"].over(of))) for name, of in times.items()]
+    title = f"four cells of sensor, {steps} steps each"
+    return Table(title=title, columns=("at a time", "seconds", "times as fast as one job"), rows=rows)
+
+
+def main() -> None:
+    """Print one of the two tables."""
+    parser = parser_of(__doc__)
+    parser.add_argument("runs", nargs="?", type=Path, help="the folder of a grid")
+    parser.add_argument("--together", action="store_true", help="compare one job with two instead")
+    options = parser.parse_args()
+    if options.together:
+        table, name = together(1 if options.quick else 3, 4 if options.quick else STEPS), "lite_suite, jobs"
+    elif options.runs is None or not (options.runs / "lite").is_dir():
+        parser.error(f"no lite runs in {options.runs}: name the folder that `dabs run --out` wrote")
+    else:
+        table, name = breakdown(options.runs / "lite"), "lite_suite"
+    table.show()
+    publish(options.markdown, name, [table])
+
+
+if __name__ == "__main__":
+    main()
