@@ -237,7 +237,9 @@ def canonical(path: Path, environment: bool) -> bytes:
     if path.name == "metrics.csv":
         rows = list(csv.DictReader(io.StringIO(content.decode())))
         return json.dumps([{k: v for k, v in row.items() if k != "examples_per_second"} for row in rows]).encode()
-    dropped = {"wall_seconds", "peak_memory_bytes", "created"} | (set() if environment else {"environment"})
+    dropped = {"wall_seconds", "waited_seconds", "peak_memory_bytes", "created"} | (
+        set() if environment else {"environment"}
+    )
     if path.name in ("run.json", "submission.json"):
         value = json.loads(content)
     elif path.name.endswith(".result.json"):
