@@ -36,6 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a sample of each")
     parser.add_argument("--only", default="", help="accidents whose name holds this word")
+    parser.add_argument("--kills", type=int, default=50, help="of each command, in the full form")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--keep", action="store_true", help="leave the folder, which it names")
     options = parser.parse_args()
@@ -43,7 +44,7 @@ def main() -> int:
     begun, folder = time.perf_counter(), Path(tempfile.mkdtemp(prefix="dabs-faults-"))
     stage, rows = Stage(folder, options.seed), []
     try:
-        for name, cause in accidents(stage, quick=options.quick):
+        for name, cause in accidents(stage, kills_of_each=options.kills, quick=options.quick):
             if options.only not in name:
                 continue
             started, done = time.perf_counter(), cause()
@@ -74,13 +75,13 @@ def in_a_mount_namespace() -> None:
         os.execvp("unshare", [*wrap, sys.executable, *sys.argv])
 
 
-def accidents(stage: Stage, *, quick: bool) -> Iterator[Accident]:
+def accidents(stage: Stage, *, kills_of_each: int, quick: bool) -> Iterator[Accident]:
     """Every kind by name, with what causes it; what several share is made when the first needs it."""
     from accidents import kills, places, runs
     from accidents.jobs import jobs_of
 
     jobs, wanted = jobs_of(stage)
-    many, some, few = (2, 1, 1) if quick else (50, 10, 3)
+    many, some, few = (2, 1, 1) if quick else (kills_of_each, 10, 3)
     print(f"{'accident':46} {'tried':>6} {'survived':>9} {'bytes lost':>11} {'wrong':>6} {'seconds':>8}", flush=True)
     ready: dict[str, kills.Disturbed] = {}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dabs.errors import DabsError
-from dabs.home import read_json, write_json
+from dabs.home import read_json, remove_leftovers, write_json
 
 CHUNK = 1 << 16  # bytes; of a cut connection at most so many are asked for again
 ATTEMPTS = 5  # times in a row that nothing came before giving up
@@ -49,6 +49,7 @@ def download(url: str, path: Path, checksum: str, progress: Progress, stop: thre
 
     part, failures = path.with_name(f"{path.name}.part"), 0
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(_note(part))
     most = _size(part)
     while True:
         try:
@@ -79,11 +80,16 @@ def download(url: str, path: Path, checksum: str, progress: Progress, stop: thre
     _accept(url, part, path, checksum)
 
 
+def _note(part: Path) -> Path:
+    """What is known of the file that a part is of."""
+    return part.with_name(f"{part.name}.json")
+
+
 def _receive(url: str, part: Path, progress: Progress, stop: threading.Event) -> bool:
     """One request, from where the part ends; gives whether the file is whole."""
     import requests
 
-    note, headers = part.with_name(f"{part.name}.json"), {"Accept-Encoding": "identity"}
+    note, headers = _note(part), {"Accept-Encoding": "identity"}
     begun: dict[str, Any] = read_json(note) if note.exists() else {"validator": "", "total": 0}
     start, validator = _size(part), begun["validator"]
     if start and start == begun["total"]:  # stopped between the last byte and the checksum
@@ -143,7 +149,7 @@ def check_sum(path: Path, checksum: str, way_out: str) -> None:
 
 def _remove(part: Path) -> None:
     part.unlink(missing_ok=True)
-    part.with_name(f"{part.name}.json").unlink(missing_ok=True)
+    _note(part).unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int:

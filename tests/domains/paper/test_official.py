@@ -191,6 +191,15 @@ def test_a_file_that_changed_between_two_parts_is_not_mixed(raw, served, dtd, mo
     assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
 
 
+def test_what_a_killed_download_left_beside_its_part_is_removed(raw, served, dtd):
+    (raw / "dtd").mkdir(parents=True)
+    left = raw / "dtd" / ".dtd.tar.gz.part.json.0123abcd.tmp"
+    left.write_text("{")
+    dtd.fetch(raw, quiet)
+    assert not left.exists()
+    assert files_below(raw / "dtd") == WHOLE
+
+
 def once_then_fail(receive):
     """The first request is made, later ones find no network."""
     calls = []
