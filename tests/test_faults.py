@@ -60,5 +60,5 @@ def test_a_sample_of_accidents_does_no_harm(word):
     assert result.returncode == 0, result.stdout + result.stderr
     total = next(line for line in result.stdout.splitlines() if line.startswith("all "))
     tried, survived, lost, wrong = (int(number.replace(",", "")) for number in total.split()[1:5])
-    assert tried == survived >= 3
+    assert tried == survived >= 2
     assert (lost, wrong) == (0, 0)

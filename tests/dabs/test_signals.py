@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from contextlib import contextmanager
@@ -49,21 +48,6 @@ def test_a_run_saves_where_a_signal_found_it_and_goes_on(toy, tmp_path, number, 
     whole = pretrain(CONFIG, tmp_path / "whole", logger="none")
     assert losses(parts) == losses(whole)
     assert_same(whole, parts)
-
-
-def test_the_processes_that_read_outlive_a_signal_to_all(toy, tmp_path, monkeypatch):
-    monkeypatch.setattr("dabs.split.IN_MEMORY_BYTES", 0)  # so that worker processes read
-
-    def watch(step: int, *rest: float) -> None:
-        if step == 10:
-            workers = multiprocessing.active_children()
-            assert len(workers) == 2
-            for pid in (*(worker.pid for worker in workers), os.getpid()):
-                os.kill(pid, signal.SIGTERM)
-
-    with pytest.raises(Interrupted, match="stopped at step 11 of 24"):
-        pretrain(CONFIG, tmp_path / "run", logger="none", watch=watch)
-    assert latest_checkpoint(tmp_path / "run").name == "step-00000011"
 
 
 def test_a_second_ctrl_c_breaks_in_and_a_second_sigterm_does_not():
