@@ -24,7 +24,7 @@ def show(comparison: Comparison, console: Console) -> None:
             box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title=Text(sheet.title), title_justify="left"
         )
         for name, number in zip(sheet.head, columns(sheet), strict=True):
-            table.add_column(Text(name), justify="right" if number else "left")
+            table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
         for row in sheet.rows:
             table.add_row(*(Text(word, style=_STYLES.get(word, "")) for word in row))
         console.print(table)

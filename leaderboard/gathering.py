@@ -56,7 +56,14 @@ def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
     folders = sorted(folder for folder in configs if not (folder / "encoder.safetensors").exists())
     if not folders:
         raise RequestError(f"there is no run in {', '.join(map(str, roots))}. Make them with `dabs run`.")
-    runs = [_read(folder) for folder in folders]
+    runs, refused = [], []
+    for folder in folders:
+        try:
+            runs.append(_read(folder))
+        except DabsError as error:
+            refused.append(f"  - {error}")
+    if refused:
+        raise DabsError("these runs are not a submission yet:\n" + "\n".join(refused))
     labels = sorted({run.provenance["label"] for run in runs})
     if len(labels) > 1:
         raise RequestError(

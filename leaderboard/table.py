@@ -74,9 +74,9 @@ def show(
     """
     table = build_table(results, protocol, tasks)
     rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    rich.add_column("domain, task", no_wrap=True)
+    rich.add_column("domain, task", overflow="fold")
     for algorithm in table.algorithms:
-        rich.add_column(Text(algorithm), justify="right", no_wrap=True)
+        rich.add_column(Text(algorithm), justify="right", overflow="fold")  # a number is never cut
     for domain, names in table.tasks.items():
         means = [table.domain_mean(a, domain) for a in table.algorithms]
         _add(rich, f"{domain}{mark(table, domain)}", means, [points(m) for m in means], style="cyan")
@@ -89,7 +89,9 @@ def show(
     _add(rich, "all domains", overall, [points(m) for m in overall], style="cyan")
     console = console or Console()
     console.print(rich)
-    console.print(Text(_note(table), style="dim"))
+    seeds = max((len(cell.seeds) for cell in table.cells.values()), default=0)
+    legend = " After ±, in points: the sample standard deviation over seeds." if seeds > 1 else ""
+    console.print(Text(_note(table) + legend, style="dim"))
 
 
 def markdown_domains(table: Table) -> str:

@@ -18,7 +18,7 @@ VERBS = {
     "list": ("listing", "what there is: domains, tasks, algorithms, with their cards"),
     "data": ("data", "prepare, status, verify: fetch and check the data; offline afterwards"),
     "new": ("starting", "write a working algorithm file and its test, to begin with"),
-    "check": ("checking", "try every promise an algorithm makes, in under a minute"),
+    "check": ("checking", "try every promise an algorithm makes, in about a minute"),
     "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
     "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
     "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
+from dabs.cli.screens import table_console
 from dabs.errors import RequestError
 from dabs.registry import Suite
 from dabs.run import Protocol
@@ -87,7 +88,7 @@ def show(
     from leaderboard.published import published_of, show_published
     from leaderboard.table import show as show_table
 
-    console = console or Console()
+    console = console or table_console()
     results = _results(roots, suite, console)
     published = published_of(suite or (results[0].suite if results else ""))
     if results or not published:

@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from dabs.cli.screens import warn_unless_clean
 from dabs.registry import Suite
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ def main(arguments: list[str]) -> int:
     options = tyro.cli(CheckOptions, prog="dabs check", args=arguments)
     from dabs.check.suite import run_checks
     from dabs.registry import find_algorithm
-    from dabs.run import NO_CHECKOUT, environment
 
     algorithm, specs = find_algorithm(options.algorithm), specs_of(options.domains, options.suite)
     console, begun = Console(), time.perf_counter()
@@ -51,10 +51,7 @@ def main(arguments: list[str]) -> int:
     counts = {word: sum(f.outcome == word for f in findings) for word in COLOURS}
     words = ", ".join(f"{count} {word}" for word, count in counts.items())
     console.print(f"{words} in {time.perf_counter() - begun:.0f} s", highlight=False)
-    made_by = environment()
-    if made_by["git_dirty"] or made_by["git_commit"] == NO_CHECKOUT:
-        where = "from a checkout with uncommitted changes" if made_by["git_dirty"] else f"from what is {NO_CHECKOUT}"
-        console.print(f"note: dabs runs {where}; results made now cannot be submitted", style="yellow")
+    warn_unless_clean(console)
     return 1 if counts["failed"] else 0
 
 

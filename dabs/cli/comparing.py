@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
+from dabs.cli.screens import table_console
 from dabs.run import Protocol
 
 
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
     from leaderboard.formats import FORMATS, as_text, show
 
     if options.format == "table" and options.out is None:
-        show(comparison, Console())
+        show(comparison, table_console())
     else:
         write(as_text(comparison) if options.format == "table" else FORMATS[options.format](comparison), options.out)
 

@@ -12,7 +12,7 @@ import tyro
 from rich.console import Console
 
 from dabs.cli.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
-from dabs.cli.screens import training_progress
+from dabs.cli.screens import table_console, training_progress, warn_unless_clean
 from dabs.dataset import Domain
 from dabs.errors import RequestError
 from dabs.home import write_json
@@ -106,13 +106,15 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     """
     from dabs.cli.board import build, show
 
-    console = console or Console()
+    console = console or table_console()
     cells = plan(options)
     for cell in cells:
         fetched(cell, results_only=True)
         check(cell)
     todo = [cell for cell in cells if not is_done(cell)]
     console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already", highlight=False)
+    if todo:
+        warn_unless_clean(console)
     begun = time.perf_counter()
     failed, spent = _perform(options, todo, console) if todo else ({}, {})
     if not failed and todo == cells:  # a resumed or incomplete grid says nothing of the whole
@@ -194,4 +196,6 @@ class _Display:
             name, step, steps, shown = self.messages.get()
             if name not in self.bars:
                 self.bars[name] = self.progress.add_task(name, total=None, loss="", speed="")
+                if not self.progress.console.is_terminal:  # no bar is seen there
+                    self.progress.console.print(f"begun {name}", highlight=False, markup=False)
             self.progress.update(self.bars[name], completed=step, total=steps or None, **shown)

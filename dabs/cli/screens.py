@@ -1,7 +1,8 @@
-"""The progress bars of the terminal."""
+"""What is shown in the terminal: its width, progress bars, a warning that several commands give."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from rich.console import Console, Group
@@ -18,6 +19,25 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+
+WIDE = 200  # columns for a table that goes into a pipe or a file
+
+
+def table_console() -> Console:
+    """A console for tables: as wide as the terminal, and wide where there is none that limits them."""
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE)
+
+
+def warn_unless_clean(console: Console) -> None:
+    """Say, before hours are spent, that results of this checkout cannot become a submission."""
+    from dabs.run import NO_CHECKOUT, environment
+
+    made_by = environment()
+    if made_by["git_dirty"] or made_by["git_commit"] == NO_CHECKOUT:
+        where = "from a checkout with uncommitted changes" if made_by["git_dirty"] else f"from what is {NO_CHECKOUT}"
+        note = f"note: dabs runs {where}; results made now cannot be submitted"
+        console.print(note, style="yellow", highlight=False, soft_wrap=True)
 
 
 def training_progress(console: Console | None = None) -> Progress:

@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
     reference = f"{algorithm.name}:{kind}"
     lines = [
         f"written: {algorithm.name}, {test.name}",
-        f"  dabs check {reference}                          under a minute, no data needed",
+        f"  dabs check {reference}                          about a minute, no data needed",
         f"  dabs pretrain {reference} sensor --steps 50     a first look; `--help` shows its options",
         f"  dabs run --algorithms none {reference} --seeds 2     all domains beside the random encoder",
         f"  dabs submit runs/lite/{kind} --help                   hand it in",
