@@ -145,6 +145,7 @@ def draw(lines: list[Line], path: Path) -> None:
             axis.loglog(sizes, (sizes / sizes[0]) ** power, ":", color="grey", linewidth=1)
             axis.annotate(f"size$^{power}$", (sizes[-1], (sizes[-1] / sizes[0]) ** power), color="grey", fontsize=8)
         axis.set(xlabel=along, ylabel="times the smallest")
+        axis.xaxis.set_minor_formatter("")  # sizes below a decade would write over each other
         axis.legend(fontsize=7)
     figure.savefig(path, dpi=110)
 
