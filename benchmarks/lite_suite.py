@@ -24,7 +24,7 @@ from reporting import parser_of, publish
 from dabs.home import read_json
 from dabs.measure import Table, alternate
 
-STEPS = 120  # of a cell of `--together`
+STEPS = 100  # of a cell of `--together`
 
 
 def breakdown(suite: Path) -> Table:
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--together", action="store_true", help="compare one job with two instead")
     options = parser.parse_args()
     if options.together:
-        table, name = together(1 if options.quick else 3, 4 if options.quick else STEPS), "lite_suite, jobs"
+        table, name = together(1 if options.quick else 2, 4 if options.quick else STEPS), "lite_suite, jobs"
     elif options.runs is None or not (options.runs / "lite").is_dir():
         parser.error(f"no lite runs in {options.runs}: name the folder that `dabs run --out` wrote")
     else:
