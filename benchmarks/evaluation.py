@@ -182,7 +182,7 @@ def tables(quick: bool, runs: Path | None) -> list[Table]:
         kinds, config, rows, rounds = {name: KINDS[name] for name in ("image", "tokens")}, TINY, 24, 1
     else:
         names = ("natural_images", "english_text")
-        kinds, config, rows, rounds = {n: find_domain(n, "paper").specs for n in names}, PRESETS["paper"], 128, 3
+        kinds, config, rows, rounds = {n: find_domain(n, "paper").specs for n in names}, PRESETS["paper"], 64, 2
     features = Table(
         title="features, examples a second",
         columns=("inputs", "precision", "bare forward pass", "features", "share", "from fp32"),
@@ -220,7 +220,7 @@ def main() -> int:
 
 
 NOTES = """
-The time of the epochs is that of one epoch over 128 examples, multiplied up; the scores' head is trained for real. Both
+The time of the epochs is that of one epoch over 64 examples, multiplied up; the scores' head is trained for real. Both
 sides choose on validation (the probe its C, the head its learning rate and epoch) and read the test split once.
 """
 
