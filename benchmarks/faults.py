@@ -1,6 +1,6 @@
 """What accidents do to the data, runs and results of `dabs`: the number to get is 0 wrong results, and 0 bytes lost.
 
-    python benchmarks/faults.py --quick       # a sample of each, in about a minute
+    python benchmarks/faults.py --quick       # a sample of each, in a few minutes
     python benchmarks/faults.py               # 50 kills of every command
     python benchmarks/faults.py --only kill   # accidents whose name holds a word
 
