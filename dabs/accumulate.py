@@ -34,7 +34,7 @@ def parts_of(batch: Batch, parts: int) -> Iterator[Batch]:
     """A batch of B examples cut into parts of B / N, all as long as the longest of the whole."""
     from dabs.specs import Batch
 
-    size = len(batch.inputs[0]) // parts
+    size = len(batch) // parts
     for start in range(0, size * parts, size):
         rows = slice(start, start + size)
         mask = None if batch.mask is None else batch.mask[rows]

@@ -23,7 +23,7 @@ from dabs.finetune import Recipe, finetune
 from dabs.home import sha256_file
 from dabs.logs import curve
 from dabs.metrics import bootstrap_interval, chance, metric_of
-from dabs.precision import reading_precision
+from dabs.precision import autocast, evaluation_precision, reading_precision
 from dabs.prepared import is_prepared, manifest_of, read_columns
 from dabs.probes import MAX_ITERATIONS, NEIGHBOURS, READERS, STRENGTHS, Cached, Reading
 from dabs.raw_input import COMPONENTS, RAW, raw_features
@@ -59,7 +59,7 @@ def features_of(encoder: Encoder, split: Split, precision: str = "fp32") -> np.n
     size = CPU_BATCH if precision == "bf16" and device.type == "cpu" else READ_BATCH
     order = _reading_order(split, precision)
     batches = read(split, (order[start : start + size] for start in range(0, len(order), size)), device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+    with autocast(device, precision):
         found = torch.cat([encoder(batch).float() for batch in batches])
     features = np.empty(found.shape, np.float32)
     features[order] = found.cpu().numpy()
@@ -141,7 +141,7 @@ def evaluate(
         return {name: _features_once(encoder, split, precision, known) for name, split in splits.items()}
 
     def tune(task: Task) -> Reading:
-        return finetune(encoder, domain, task, config.seed, Recipe())
+        return finetune(encoder, domain, task, config.seed, Recipe(), evaluation_precision(config.precision))
 
     about = _about_run(run, config, provenance, encoder)
     yield from _cells(domain, chosen_tasks(domain, tasks), protocols, about, features, tune, tell)

@@ -19,7 +19,7 @@ from dabs.batches import read
 from dabs.dataset import SPLITS, TEST, TRAIN, VALIDATION, Classes, Domain, MultiLabel, Scalar, Target, Task
 from dabs.encoder import Encoder
 from dabs.metrics import metric_of
-from dabs.precision import training_autocast
+from dabs.precision import autocast
 from dabs.prepared import read_columns
 from dabs.pretrain import learning_rate, seed_all
 from dabs.probes import Reading
@@ -73,21 +73,28 @@ def predict(model: Tuned, split: Split, target: Target) -> np.ndarray:
     return out[:, 0] if isinstance(target, Scalar) else out
 
 
-def finetune(encoder: Encoder, domain: Domain, task: Task, seed: int, recipe: Recipe) -> Reading:
-    """Fine-tune a copy of the encoder at each learning rate; the best on validation predicts the test split."""
+def finetune(
+    encoder: Encoder, domain: Domain, task: Task, seed: int, recipe: Recipe, precision: str = "fp32"
+) -> Reading:
+    """Fine-tune a copy of the encoder at each learning rate; the best on validation predicts the test split.
+
+    Steps are in `precision` ("bf16" is autocast), predictions in fp32.
+    """
     splits = {name: Split(domain, task.name, name, labels=True) for name in SPLITS}
     score = metric_of(task.metric).score
     label = read_columns(domain, task.name, VALIDATION, ("label",))["label"]
     tried = []
     for rate in recipe.learning_rates:
-        model = _tune(encoder, splits[TRAIN], task.target, seed, rate, recipe)
+        model = _tune(encoder, splits[TRAIN], task.target, seed, rate, recipe, precision)
         tried.append((score(predict(model, splits[VALIDATION], task.target), label), -rate, model))
     best, negative, model = max(tried, key=lambda row: row[:2])
     prediction = predict(model, splits[TEST], task.target)
     return Reading(prediction=prediction, validation_score=best, selected={"lr": -negative})
 
 
-def _tune(encoder: Encoder, train: Split, target: Target, seed: int, rate: float, recipe: Recipe) -> Tuned:
+def _tune(
+    encoder: Encoder, train: Split, target: Target, seed: int, rate: float, recipe: Recipe, precision: str
+) -> Tuned:
     seed_all(seed, 0)
     model = Tuned(copy.deepcopy(encoder), len(target)).to(next(encoder.parameters()).device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=recipe.weight_decay, fused=True)
@@ -99,7 +106,7 @@ def _tune(encoder: Encoder, train: Split, target: Target, seed: int, rate: float
         assert batch.label is not None  # noqa: S101  a labelled split was opened
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, rate)
-        with training_autocast(batch.inputs[0].device):
+        with autocast(batch.inputs[0].device, precision):
             out = model(batch)
         loss = target_loss(out.float(), batch.label, target)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -5,11 +5,9 @@ Under autocast weights, their gradients and the optimiser stay fp32, and the mat
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
-Precision = Literal["auto", "fp32", "bf16"]
+from dabs.run import Precision
 
 
 def has_bf16() -> bool:
@@ -30,14 +28,19 @@ def resolved(wanted: Precision) -> Precision:
     return "bf16" if has_bf16() else "fp32"
 
 
+def evaluation_precision(trained_in: str) -> str:
+    """In what an encoder is fine-tuned: as it was pretrained, where the machine has that."""
+    return trained_in if has_bf16() else "fp32"
+
+
 def reading_precision(trained_in: str, width: int) -> str:
-    """In what features are computed: as in training where the machine has it, and in fp32 of a small encoder.
+    """In what features are computed: as `evaluation_precision` says, but in fp32 of a small encoder.
 
     Those cost little, and fp32 gives nearly the same ones on every machine.
     """
-    return trained_in if has_bf16() and width >= 256 else "fp32"
+    return evaluation_precision(trained_in) if width >= 256 else "fp32"
 
 
-def training_autocast(device: torch.device) -> torch.autocast:
-    """Autocast for a training step on a device, in what "auto" is there."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=resolved("auto") == "bf16")
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Forward passes in a precision: bf16 autocast, or nothing changed for "fp32"."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

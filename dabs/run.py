@@ -42,6 +42,7 @@ PACKAGES = (
 
 
 EncoderSize = Literal["auto", "small", "paper", "large"]
+Precision = Literal["auto", "fp32", "bf16"]
 Protocol = Literal["linear", "knn", "finetune"]  # how an encoder is read
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
@@ -58,7 +59,7 @@ class Training:
     accumulate: int = 1  # compute a batch in so many parts, in less memory; negatives then come from a part
     lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0 takes the encoder's (small 3e-3, others 1e-4)
     weight_decay: float = 1e-4  # of AdamW, on all parameters
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast where the machine has it and it is faster
+    precision: Precision = "auto"  # auto: bf16 autocast where the machine has it and it is faster
     compile: bool = False  # torch.compile; pays only in long runs
 
 

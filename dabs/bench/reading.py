@@ -14,6 +14,7 @@ from dabs.dataset import PRETRAIN, TRAIN, Domain
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.evaluate import features_of
 from dabs.measure import Times, alternate
+from dabs.precision import autocast
 from dabs.prepared import folder_of
 from dabs.specs import Batch, Specs
 from dabs.split import Split
@@ -74,7 +75,7 @@ def feature_seconds(
 
     @torch.inference_mode()
     def bare(batches: list[Batch]) -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with autocast(device, precision):
             for batch in batches:
                 encoder(batch)
 

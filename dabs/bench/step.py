@@ -12,6 +12,7 @@ from dabs.algorithm import Algorithm
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.guards import denormals_flushed
 from dabs.measure import Times, bytes_kept, example_batch, flops_of
+from dabs.precision import autocast
 from dabs.pretrain import CLIP_NORM, Objective, seed_all
 from dabs.specs import Batch, Specs
 
@@ -50,7 +51,7 @@ class TrainingStep:
 
     def loss(self, batch: Batch, module: nn.Module | None = None) -> Tensor:
         """The objective on a batch, in the precision of the step."""
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.precision == "bf16"):
+        with autocast(torch.device(self.device), self.precision):
             out: dict[str, Tensor] = (module or self.objective)((batch.inputs, batch.mask))
         return out["loss"]
 

@@ -8,6 +8,7 @@ from statistics import fmean
 import torch
 
 from dabs.check.mock import Broken, Case, NotApplicable, Subject, adamw
+from dabs.precision import autocast
 from dabs.specs import Batch
 
 SIZES = (1, 2, 7)
@@ -85,7 +86,7 @@ def bf16(subject: Subject, case: Case) -> None:
     """Under bf16 autocast the loss agrees within a tenth and gradients are finite."""
     objective, batch = subject.objective(case.specs), case.batch(padded=True)
     exact = subject.loss(objective, batch).item()
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast(torch.device("cpu"), "bf16"):
         rough = subject.loss(objective, batch).item()
         _backward(subject, objective, batch)
     if not math.isclose(rough, exact, rel_tol=ROUGH, abs_tol=ROUGH):

@@ -201,7 +201,7 @@ def _watch(cell: Cell, store: Store | None) -> Watch:
     sent = latest_checkpoint(cell.folder)
 
     def update(step: int, steps: int, loss: float, speed: float) -> None:
-        """Called after every step with its number, how many there are, its loss and the examples a second."""
+        """A `Watch`: tell the launcher, and send a checkpoint that is new."""
         nonlocal sent
         tell(cell.name, step, steps, training_fields(loss, speed))
         newest = latest_checkpoint(cell.folder)

@@ -13,6 +13,7 @@ from dabs.dataset import Classes, MultiLabel, Scalar, Task
 from dabs.encoder import PRESETS, Encoder
 from dabs.errors import DabsError, RequestError
 from dabs.evaluate import evaluate, evaluate_raw, features_of
+from dabs.finetune import finetune
 from dabs.home import read_json, write_json
 from dabs.pretrain import pretrain
 from dabs.probes import Cached, linear_probe, nearest_neighbours
@@ -159,3 +160,20 @@ def test_features_in_fp32_are_those_of_whole_batches_in_order(toy):
     with torch.inference_mode():
         plain = torch.cat([encoder.eval()(batch) for batch in split.batches(256)]).numpy()
     assert np.array_equal(features_of(encoder, split), plain)
+
+
+def test_fine_tuning_is_in_the_precision_that_the_results_state(toy, tmp_path, monkeypatch):
+    asked = []
+
+    def noted(*arguments):
+        asked.append(arguments[-1])
+        return finetune(*arguments)
+
+    monkeypatch.setattr("dabs.evaluate.finetune", noted)
+    monkeypatch.setattr("dabs.precision.has_bf16", lambda: True)
+    for precision in ("fp32", "bf16"):
+        config = PretrainConfig(algorithm="none", domain="toy", precision=precision)
+        run = pretrain(config, tmp_path / precision, logger="none")
+        (found, *_) = evaluate(run, tasks=("shade",), protocols=("finetune",))
+        assert found.payload["environment"]["precision"] == precision
+    assert asked == ["fp32", "bf16"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dabs.precision import reading_precision, resolved, training_autocast
+from dabs.precision import autocast, evaluation_precision, reading_precision, resolved
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,9 @@ def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch, avx512, amx
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     assert resolved("auto") == expected
     assert (resolved("fp32"), resolved("bf16")) == ("fp32", "bf16")
-    with training_autocast(torch.device("cpu")):
+    assert evaluation_precision("bf16") == expected
+    assert evaluation_precision("fp32") == "fp32"
+    with autocast(torch.device("cpu"), expected):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if expected == "bf16" else torch.float32)
 
