@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from dabs.cli import main
 from dabs.measure import Table
+from tests.scripts import ROOT, load_benchmark
 
-ROOT = Path(__file__).parents[1]
 QUICK = {
     "training_step": (),
     "lite_suite": ("leaderboard/results",),
@@ -22,16 +20,6 @@ QUICK = {
     "decode": (),
     "gpu": ("--device", "cpu", "--domains", "sensor", "english_text", "--algorithms", "shed", "contrastive"),
 }
-
-
-def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.slow
@@ -51,7 +39,7 @@ def test_the_quick_form_runs_and_writes_its_section_alone(name, tmp_path):
 
 
 def test_a_section_is_replaced_and_the_rest_is_kept(tmp_path):
-    publish = load("reporting").publish
+    publish = load_benchmark("reporting").publish
     page = tmp_path / "README.md"
     for word in ("first", "second"):
         publish(page, "speed", [Table(title=word, columns=("a",), rows=[("1",)])], "A note.")
@@ -71,7 +59,7 @@ def test_growth_is_fitted_to_the_largest_sizes():
 def load_growth() -> ModuleType:
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
-        return load("growth")
+        return load_benchmark("growth")
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
 
