@@ -6,6 +6,7 @@ environment how many there are. DDP keeps the whole model on each device, FSDP a
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,7 @@ def launch(wanted: Devices, precision: str) -> Fabric:
     _check_gpus(local)
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it says what was asked for, run by run
     fabric = Fabric(
         accelerator="auto",
         devices=local,

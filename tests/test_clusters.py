@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from dabs.logs import read_metrics
 from dabs.pretrain import pretrain
@@ -52,8 +53,16 @@ def losses(run: Path) -> list[float]:
 
 
 def alike(run: Path, config: PretrainConfig, scratch: Path) -> bool:
-    """Whether a run's losses are those of an undisturbed one, up to what another number of threads rounds."""
-    return losses(pretrain(config, scratch, logger="none")) == pytest.approx(losses(run), abs=1e-3)
+    """Whether a run's losses are those of an undisturbed one in a single thread, as every cell here has.
+
+    Another number of threads sums in another order, which in bf16 shows in the losses after some hundred steps.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return losses(pretrain(config, scratch, logger="none")) == losses(run)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
@@ -115,7 +124,7 @@ def test_submitit_jobs_with_one_that_fails_and_nothing_twice(plugin, tmp_path):
 
 def test_two_launchers_on_one_folder_share_the_work(plugin, tmp_path):
     out = tmp_path / "runs"
-    grids = [start(out, "--algorithms", "shed", "--steps", "60", "--jobs", "1") for _ in range(2)]
+    grids = [start(out, "--algorithms", "shed", "--steps", "60", "--jobs", "2") for _ in range(2)]
     texts = [ended(grid) for grid in grids]
     assert all("failed" not in text for text in texts)
     run = out / "lite" / "shed" / "toy" / "seed0"

@@ -8,10 +8,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from dabs.errors import DabsError
 
@@ -63,21 +63,41 @@ def _described(error: Exception) -> str:
 
 @contextmanager
 def _logged(task: Task) -> Iterator[None]:
-    """Append all that this process prints, in Python or below it, to the task's log."""
+    """Append all that this process prints, in Python or below it, to the task's log.
+
+    A stream that writes to its descriptor is left in place, and the descriptor leads into the log: libraries keep the
+    stream they find on import, and the next task in this process has another log.
+    """
     task.log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     kept = os.dup(1), os.dup(2)
-    with open(task.log, "a", encoding="utf-8", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
+    with open(task.log, "a", encoding="utf-8", buffering=1) as log, ExitStack() as stack:
         log.write(f"--- {time.strftime('%F %T')} {task.name} on {socket.gethostname()}, process {os.getpid()}\n")
+        if not _leads_to(sys.stdout, 1):
+            stack.enter_context(redirect_stdout(log))
+        if not _leads_to(sys.stderr, 2):
+            stack.enter_context(redirect_stderr(log))
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
             yield
         finally:
+            _flush()
             for number, original in zip((1, 2), kept, strict=True):
                 os.dup2(original, number)
                 os.close(original)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _leads_to(stream: TextIO, number: int) -> bool:
+    try:
+        return stream.fileno() == number
+    except OSError:  # a stream in memory
+        return False
 
 
 def send_to(send: Callable[[tuple[Any, ...]], None]) -> None:

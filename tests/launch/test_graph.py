@@ -114,6 +114,20 @@ def test_a_task_runs_where_it_was_made_and_prints_into_its_log(tmp_path, monkeyp
     assert "first prints" in made.log.read_text()
 
 
+def test_a_log_handler_that_an_earlier_task_made_writes_into_the_log_of_the_current_one(tmp_path):
+    tasks = [task(tmp_path, name, work.log) for name in ("first", "second")]
+    made = executor_of(Launching(jobs=1), tmp_path)
+    try:
+        outcomes = run_graph(tasks, made, Watched(), retries=0)
+    finally:
+        made.close()
+    assert all(outcome.ok for outcome in outcomes.values())
+    for one in tasks:
+        text = one.log.read_text()
+        assert f"{one.name} warns" in text
+        assert "Logging error" not in text
+
+
 @pytest.mark.parametrize(
     "options", [{"jobs": -1}, {"cpus": 0}, {"retries": -1}, {"minutes": 0}, {"sbatch": ("partition",)}]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -35,3 +36,12 @@ def sleep(folder: str, name: str, seconds: float) -> str:
     note(folder, name)
     time.sleep(seconds)
     return f"{name} slept"
+
+
+def log(folder: str, name: str) -> str:
+    """Warn through a handler that the process's first such task made, as libraries do on import."""
+    logger = logging.getLogger("tests.launch.work")
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler())
+    logger.warning("%s warns", name)
+    return f"{name} logged"
