@@ -9,7 +9,7 @@ run: $(VENV)/installed
 	$(BIN)/dabs run --algorithms none emix shed contrastive
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .

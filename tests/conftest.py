@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dabs.check.mock import KINDS
 from dabs.dataset import Domain
@@ -17,6 +18,11 @@ from dabs.prepared import is_prepared, prepare
 from dabs.registry import find_domain
 
 SPECS = KINDS
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes at once: with more threads than cores they stall each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by what tests start
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    torch.set_num_threads(1)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; tests send it and count on it
     signal.signal(signal.SIGINT, signal.default_int_handler)
