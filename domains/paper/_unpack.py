@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import lzma
+import shutil
 import stat
 import struct
 import tarfile
@@ -56,7 +57,7 @@ def unpack(archive: Path, folder: Path, inner: str = "", *, note: Path | None = 
             if inner:
                 _extract(place / inner, (place / inner).parent)
                 (place / inner).unlink()
-        except (tarfile.FilterError, ValueError) as error:
+        except ValueError as error:
             raise DabsError(
                 f"{archive} holds a member that is not safe to unpack: {error}. Nothing of it was unpacked. Delete it "
                 "and get the publisher's own file."
@@ -81,18 +82,37 @@ def _extract(archive: Path, folder: Path) -> None:
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
-            _check_members(members, folder)
+            for member in members:
+                _check_zip_member(member, folder)
             size = sum(member.file_size for member in members)  # extracting never gives more of a member than this
             _refuse_bomb(size, most)
             check_space(folder, size)
             opened.extractall(folder)  # noqa: S202  the members were checked
     else:
         with tarfile.open(archive, tarinfo=_ShortHeaders) as opened_tar:
-            plain = _Plain(most)
-            opened_tar.extractall(folder, filter=plain)  # noqa: S202  checked by the filter
-            # gzip compares its checksum at its end, which lies behind the end of the tar file
-            while opened_tar.fileobj and (rest := opened_tar.fileobj.read(1 << 20)):
-                plain.count(len(rest))
+            _extract_tar(opened_tar, folder, most)
+
+
+def _extract_tar(opened: tarfile.TarFile, folder: Path, most: int) -> None:
+    """Write folders and files, without owners, modes or times; `filter="data"` is not in every Python 3.11."""
+    size = 0  # sparse members count with the size that they claim
+    for member in opened:
+        place = _inside(folder, member.name)
+        if member.isdir():
+            place.mkdir(parents=True, exist_ok=True)
+            continue
+        source = opened.extractfile(member) if member.isreg() else None
+        if source is None:
+            raise ValueError(f"{member.name!r} is a link or a special file")
+        size += member.size
+        _refuse_bomb(size, most)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with source, open(place, "wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+    # gzip compares its checksum at its end, which lies behind the end of the tar file
+    while opened.fileobj and (rest := opened.fileobj.read(1 << 20)):
+        size += len(rest)
+        _refuse_bomb(size, most)
 
 
 def _refuse_bomb(size: int, most: int) -> None:
@@ -100,35 +120,19 @@ def _refuse_bomb(size: int, most: int) -> None:
         raise ValueError(f"unpacked it would have over {most:,} bytes, which for its own size is too much")
 
 
-def _check_members(members: list[zipfile.ZipInfo], folder: Path) -> None:
-    """For zip what the data filter is for tar: `extractall` alone would quietly put `../a` somewhere else."""
+def _inside(folder: Path, name: str) -> Path:
+    """Where a member belongs; ValueError when its name leads elsewhere."""
     root = folder.resolve()
-    for member in members:
-        kind = stat.S_IFMT(member.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise ValueError(f"{member.filename!r} is a link or a special file")
-        if not (root / member.filename).resolve().is_relative_to(root):
-            raise ValueError(f"{member.filename!r} would land outside of the folder")
+    if not (root / name).resolve().is_relative_to(root):
+        raise ValueError(f"{name!r} would land outside of the folder")
+    return folder / name
 
 
-class _Plain:
-    """The filter of a tar file's members: files and folders inside, of no more bytes together than `most`."""
-
-    def __init__(self, most: int) -> None:
-        self.size, self.most = 0, most
-
-    def count(self, size: int) -> None:
-        """Add bytes; ValueError when they are too many. Sparse members count with the size that they claim."""
-        self.size += size
-        _refuse_bomb(self.size, self.most)
-
-    def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-        if not (member.isreg() or member.isdir()):
-            raise ValueError(f"{member.name!r} is a link or a special file")
-        if member.name.startswith("/"):  # the data filter would put it inside
-            raise ValueError(f"{member.name!r} is an absolute name")
-        self.count(member.size)
-        return tarfile.data_filter(member, folder)
+def _check_zip_member(member: zipfile.ZipInfo, folder: Path) -> None:
+    """`extractall` alone would quietly put `../a` somewhere else."""
+    _inside(folder, member.filename)
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ValueError(f"{member.filename!r} is a link or a special file")
 
 
 class _ShortHeaders(tarfile.TarInfo):
