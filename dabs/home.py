@@ -103,6 +103,18 @@ def remove_leftovers(path: Path) -> None:
         _remove(left)
 
 
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` for who holds `path` for himself; what killed processes left goes first."""
+    remove_leftovers(path)
+    temporary = _temporary(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+
+
 def _remove(temporary: Path) -> None:
     if temporary.is_dir():
         shutil.rmtree(temporary, ignore_errors=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,7 +12,7 @@ from pathlib import Path
 
 from dabs.dataset import BuildError
 from dabs.errors import DabsError
-from dabs.home import sha256_file
+from dabs.home import scratch, sha256_file, sole_use
 
 MOST = 1_000_000_000  # bytes of a member
 
@@ -53,23 +51,23 @@ class Wheel:
             DabsError: no network, no such file, or another hash.
         """
         kept = folder / f"{self.package}-{self.version}-{self.sha256[:12]}.whl"
-        if kept.exists() and sha256_file(kept) == self.sha256:
-            return kept
-        say(f"fetching {self.package} {self.version}")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as temporary:
-            self._download(Path(temporary))
-            files = list(Path(temporary).glob("*.whl"))
-            if len(files) != 1:
-                raise DabsError(f"pip left {len(files)} wheels for {self.package} {self.version}; expected one.")
-            found = sha256_file(files[0])
-            if found != self.sha256:
-                raise DabsError(
-                    f"{self.package} {self.version}: the downloaded file has sha256 {found}, expected {self.sha256}. "
-                    "The index served another file, or the download was cut short; nothing was kept. Try again, or "
-                    "check the mirror in your pip configuration."
-                )
-            shutil.move(files[0], kept)
+        with sole_use(kept, wait=True):  # two domains may have a source in common, and be prepared at once
+            if kept.exists() and sha256_file(kept) == self.sha256:
+                return kept
+            say(f"fetching {self.package} {self.version}")
+            with scratch(kept) as temporary:
+                self._download(temporary)
+                files = list(temporary.glob("*.whl"))
+                if len(files) != 1:
+                    raise DabsError(f"pip left {len(files)} wheels for {self.package} {self.version}; expected one.")
+                found = sha256_file(files[0])
+                if found != self.sha256:
+                    raise DabsError(
+                        f"{self.package} {self.version}: the downloaded file has sha256 {found}, expected "
+                        f"{self.sha256}. The index served another file, or the download was cut short; nothing was "
+                        "kept. Try again, or check the mirror in your pip configuration."
+                    )
+                files[0].replace(kept)
         return kept
 
     def _download(self, folder: Path) -> None:

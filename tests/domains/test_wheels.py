@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import zipfile
 from pathlib import Path
 
@@ -36,6 +38,10 @@ def wheel_of(index: Path) -> Wheel:
     return Wheel(package="tinydata", version="1.0", sha256=hashlib.sha256(content).hexdigest())
 
 
+def kept(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
+
+
 def test_fetched_once_then_offline(index, tmp_path):
     said: list[str] = []
     wheel = wheel_of(index)
@@ -50,7 +56,7 @@ def test_another_hash_is_refused_and_nothing_is_kept(index, tmp_path):
     wheel = Wheel(package="tinydata", version="1.0", sha256="0" * 64)
     with pytest.raises(DabsError, match=f"expected {'0' * 64}"):
         wheel.fetch(tmp_path / "sources", lambda line: None)
-    assert list((tmp_path / "sources").iterdir()) == []
+    assert kept(tmp_path / "sources") == []
 
 
 def test_a_truncated_download_is_refused(index, tmp_path):
@@ -68,6 +74,22 @@ def test_a_kept_file_that_was_damaged_is_fetched_again(index, tmp_path):
     path.write_bytes(b"damaged")
     assert wheel.fetch(tmp_path / "sources", lambda line: None) == path
     assert read_member(path, "tinydata/data.csv")
+
+
+def test_what_a_killed_fetch_left_is_removed_by_the_next(index, tmp_path, monkeypatch):
+    wheel, folder = wheel_of(index), tmp_path / "sources"
+
+    def killed(self: Wheel, folder: Path) -> None:
+        (folder / "half.whl").write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if not (child := os.fork()):
+        monkeypatch.setattr(Wheel, "_download", killed)
+        wheel.fetch(folder, lambda line: None)
+    os.waitpid(child, 0)
+    assert [path.endswith(".tmp") for path in kept(folder)] == [True]
+    path = wheel.fetch(folder, lambda line: None)
+    assert kept(folder) == [path.name]
 
 
 def test_no_network_says_so(tmp_path, monkeypatch):
