@@ -202,6 +202,7 @@ def arguments() -> ArgumentParser:
     parser.add_argument("--encoder", choices=("paper", "small"), default="paper")
     parser.add_argument("--batch", type=int, default=16, help="examples of a step")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--domains", nargs="+", choices=DOMAINS, default=DOMAINS, help="whose inputs")
     parser.add_argument("--compile", action="store_true", help="also time torch.compile")
     parser.add_argument("--curve", action="store_true", help="the loss curves instead of the steps")
     parser.add_argument("--profile", nargs=2, metavar=("ALGORITHM", "DOMAIN"), help="one step's profile instead")
@@ -218,14 +219,15 @@ def main() -> None:
         show_profile(*options.profile, options)
         return
     if options.curve:
-        table, name = curve_table(options), "training_step, loss curves"
+        table, name = curve_table(options), f"training_step, loss curves of {options.encoder}"
     else:
         rows = []
-        for domain in DOMAINS:
+        for domain in options.domains:
             for algorithm in ALGORITHMS:
                 rows.append(row_of(domain, algorithm, options))
                 print(*rows[-1].cells(float("inf"))[:-1], sep="  ", flush=True)
-        table, name = table_of(rows, options), f"training_step, {options.encoder}"
+        compiled = ", compiled" if options.compile else ""
+        table, name = table_of(rows, options), f"training_step, {options.encoder}{compiled}"
     table.show()
     publish(options.markdown, name, [table])
 

@@ -155,7 +155,7 @@ def explained(error: ValidationError) -> str:
     )
     message = first["msg"].removeprefix("Value error, ")
     value = f" (found {short(first['input'])})" if first["type"] != "missing" else ""
-    more = f" There are {len(others)} more such problems." if others else ""
+    more = f" More such problems: {len(others)}." if others else ""
     return f"{field or 'the whole'}: {message[:1].lower()}{message[1:]}{value}.{more}"
 
 

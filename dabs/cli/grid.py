@@ -112,7 +112,9 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         fetched(cell, results_only=True)
         check(cell)
     todo = [cell for cell in cells if not is_done(cell)]
-    console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already", highlight=False)
+    raw = sum(cell.label == RAW for cell in todo)
+    about = f"; {raw} are `raw`, the inputs without an encoder, to compare with" if raw else ""
+    console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already{about}", highlight=False)
     if todo:
         warn_unless_clean(console)
     begun = time.perf_counter()
