@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from dabs.home import read_json
@@ -12,7 +12,7 @@ from dabs.run import PROTOCOLS
 from leaderboard.aggregate import FLOORS, Table, build_table
 from leaderboard.results import load_results
 from leaderboard.schema import Result
-from leaderboard.submission import Submission, Tuning, load_submission, submission_folders
+from leaderboard.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
 from leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
 
 RESULTS = Path("leaderboard") / "results"
@@ -31,6 +31,7 @@ PACKAGES = (
     ),
     "benchmarks",
 )
+SHOWN = 8  # submissions in a table, whose columns they are
 README, PAGE = Path("README.md"), Path("docs") / "results.md"
 
 
@@ -47,21 +48,24 @@ def update(root: Path, out: Path | None = None) -> list[str]:
     out = out or root
     results = load_results(root / RESULTS)
     submissions = [load_submission(folder) for folder in submission_folders(root / SUBMISSIONS)]
-    fixed = results + [r for submission, own in submissions if submission.ruleset == "fixed" for r in own]
-    tuned = [r for r in results if r.algorithm in FLOORS]
-    tuned += [r for submission, own in submissions if submission.ruleset == "tuned" for r in own]
+    theirs = {
+        ruleset: [result for submission, own in submissions if submission.ruleset == ruleset for result in own]
+        for ruleset in RULESETS
+    }
+    fixed, note = leading(results + theirs["fixed"], {r.algorithm for r in theirs["fixed"]})
     linear = build_table(fixed, "linear")
     changed = [
-        update_between_markers(out / README, "table", markdown_domains(linear)),
+        update_between_markers(out / README, "table", markdown_domains(linear) + note),
         update_between_markers(out / README, "wins", wins(linear)),
         update_between_markers(out / README, "timing", timing(root)),
         update_between_markers(out / README, "tree", tree(root)),
     ]
     stale = [README.name] if any(changed) else []
-    changed = [update_between_markers(out / PAGE, name, tasks_of(fixed, name)) for name in PROTOCOLS]
+    changed = [update_between_markers(out / PAGE, name, tasks_of(fixed, name) + note) for name in PROTOCOLS]
     about = [submission for submission, _ in submissions]
     changed.append(update_between_markers(out / PAGE, "submissions", submission_list(about)))
-    changed.append(update_between_markers(out / PAGE, "tuned", _tuned(about, tuned)))
+    floors = [result for result in results if result.algorithm in FLOORS]
+    changed.append(update_between_markers(out / PAGE, "tuned", _tuned(floors, theirs["tuned"])))
     return stale + ([PAGE.as_posix()] if any(changed) else [])
 
 
@@ -122,10 +126,32 @@ def plain_url(url: str) -> str:
     return url.replace("|", "%7C")
 
 
-def _tuned(submissions: Sequence[Submission], results: Sequence[Result]) -> str:
-    if not any(submission.ruleset == "tuned" for submission in submissions):
+def _tuned(floors: list[Result], theirs: list[Result]) -> str:
+    if not theirs:
         return "No tuned submission yet."
-    return tasks_of(results, "linear")
+    shown, note = leading(floors + theirs, {result.algorithm for result in theirs})
+    return tasks_of(shown, "linear") + note
+
+
+def leading(results: list[Result], submitted: Collection[str]) -> tuple[list[Result], str]:
+    """Results without those of submissions that a table has no room for, and what says so below it.
+
+    Args:
+        results: of one ruleset.
+        submitted: which algorithms are submissions; the `SHOWN` best of them (linear probe, all domains) are kept.
+    """
+    if len(submitted) <= SHOWN:
+        return results, ""
+    table = build_table(results, "linear")
+    means = {name: table.overall(name) for name in submitted}
+    ranked = sorted(submitted, key=lambda name: (means[name] is None, -(means[name] or 0.0), name))
+    dropped = set(ranked[SHOWN:])
+    note = (
+        f"\n\nOf {len(ranked):,} submissions the {SHOWN} with the highest mean over all domains (linear probe) are "
+        "shown; the site has all: `dabs leaderboard build --results "
+        f"{RESULTS.as_posix()} {SUBMISSIONS.as_posix()} --out site`."
+    )
+    return [result for result in results if result.algorithm not in dropped], note
 
 
 def tree(root: Path) -> str:
