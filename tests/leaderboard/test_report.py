@@ -28,6 +28,13 @@ def test_nothing_is_fetched_from_anywhere(tmp_path: Path) -> None:
     assert not re.findall(r"https?://|@import|url\(|<link|<img| src=", html)
 
 
+def test_with_one_seed_the_page_says_that_their_spread_is_unknown(tmp_path: Path) -> None:
+    words = "with one seed that is unknown"
+    alone = [make(algorithm="none", score=0.5), make(algorithm="emix", score=0.6)]
+    assert words in build_report(alone, tmp_path / "a.html").read_text()
+    assert words not in build_report(make_suite(), tmp_path / "a.html").read_text()
+
+
 def test_no_results_and_mixed_results_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no results"):
         build_report([], tmp_path / "a.html")
