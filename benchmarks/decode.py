@@ -42,8 +42,8 @@ TOKENIZERS = {
 }
 
 SAMPLES = """
-The files are samples of the datasets, some of them completed with generated ones, and the tokenizers have 3,000 and 4,000
-pieces instead of 30,522 and 250,002: a real set may be read at another rate.
+The files are samples of the datasets, some of them completed with generated ones, and the tokenizers have 3,000 and
+4,000 pieces instead of 30,522 and 250,002: a real set may be read at another rate.
 """
 
 

@@ -52,7 +52,8 @@ class TrainingStep:
     def loss(self, batch: Batch, module: nn.Module | None = None) -> Tensor:
         """The objective on a batch, in the precision of the step."""
         with autocast(torch.device(self.device), self.precision):
-            out: dict[str, Tensor] = (module or self.objective)((batch.inputs, batch.mask))
+            called = self.objective if module is None else module  # a compiled module has no truth value
+            out: dict[str, Tensor] = called((batch.inputs, batch.mask))
         return out["loss"]
 
     def __call__(self) -> None:

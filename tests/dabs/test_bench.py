@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,6 +29,17 @@ def test_a_step_trains_and_its_work_is_that_of_its_passes(name):
     assert all(p.grad is None for p in step.objective.parameters())
     assert step.flops() == pytest.approx(step_flops(step.objective.encoder, 6), rel=0.1)
     assert step.memory() > 0
+
+
+def test_a_compiled_step_is_the_plain_one(monkeypatch):
+    compiler = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda module, mode: compiler(module, backend="eager"))
+    sides = [TrainingStep(KINDS["image"], ShED, replace(TINY, dropout=0.0), 4, mode=mode) for mode in (None, "default")]
+    for side in sides:
+        torch.manual_seed(0)
+        side()
+    for plain, compiled in zip(*(side.objective.parameters() for side in sides), strict=True):
+        torch.testing.assert_close(plain, compiled)
 
 
 def test_a_step_in_bf16_trains():
