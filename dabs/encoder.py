@@ -199,6 +199,16 @@ class Encoder(nn.Module):
         return self.pool(self.encode(self.embed(batch.inputs), batch.mask), batch.mask)
 
 
+def compile_blocks(encoder: Encoder, mode: str = "default") -> None:
+    """Have torch.compile translate each block when it is first called; all blocks share one translation.
+
+    What an objective does around the blocks stays as it is: drawing and comparing examples is a small share of a step,
+    and PyTorch 2.11 fails to translate e-Mix's partners and SimCLR's logits for a CPU.
+    """
+    for block in encoder.blocks:
+        block.compile(mode=mode)
+
+
 def save_encoder(encoder: Encoder, folder: Path) -> None:
     """Write `encoder.safetensors` and `config.json` into an existing folder."""
     from safetensors.torch import save_file

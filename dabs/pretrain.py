@@ -36,7 +36,7 @@ from dabs.checkpoint import (
 from dabs.dataset import PRETRAIN, TRAIN, Domain
 from dabs.devices import Devices, launch
 from dabs.distributed import apart, processes, rank
-from dabs.encoder import PRESETS, Encoder
+from dabs.encoder import PRESETS, Encoder, compile_blocks
 from dabs.errors import RequestError
 from dabs.guards import check_finite, denormals_flushed, memory_kept, taken
 from dabs.logs import RunLog
@@ -222,7 +222,9 @@ def _train(training: _Training, domain: Domain, logger: str) -> None:
     config, objective, fabric = training.config, training.objective, training.fabric
     checkpoint = fabric.broadcast(whole_checkpoint(training.folder))  # one answer, also of a slow shared folder
     saved = load_weights(checkpoint, objective) if checkpoint else {}
-    module = fabric.setup_module(torch.compile(objective) if config.compile else objective)  # type: ignore[arg-type]
+    if config.compile:
+        compile_blocks(objective.encoder)
+    module = fabric.setup_module(objective)
     optimizer = torch.optim.AdamW(objective.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
     fabric_optimizer = fabric.setup_optimizers(optimizer)
     if checkpoint:  # after the weights are on their device, where the optimiser's state follows them

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from dabs.algorithm import Algorithm
-from dabs.encoder import Encoder, EncoderConfig
+from dabs.encoder import Encoder, EncoderConfig, compile_blocks
 from dabs.guards import denormals_flushed
 from dabs.measure import Times, bytes_kept, example_batch, flops_of
 from dabs.precision import autocast
@@ -27,7 +26,7 @@ class TrainingStep:
         size: B.
         precision: "fp32", or "bf16" for autocast.
         device: "cpu" or "cuda".
-        mode: of `torch.compile` ("default", "reduce-overhead"); None leaves it out.
+        mode: of `torch.compile` ("default", "reduce-overhead") for the encoder's blocks; None leaves it out.
     """
 
     def __init__(
@@ -44,22 +43,22 @@ class TrainingStep:
         seed_all(0, -1)
         encoder = Encoder(config, specs)
         self.objective = Objective(encoder, algorithm(encoder)).to(device).train()
-        self.module: Any = torch.compile(self.objective, mode=mode) if mode else self.objective
+        if mode:
+            compile_blocks(encoder, mode)
         self.optimizer = torch.optim.AdamW(self.objective.parameters(), lr=1e-4, weight_decay=1e-4, fused=True)
         self.size, self.precision, self.device = size, precision, device
         self.batch = example_batch(specs, size, device=device)
 
-    def loss(self, batch: Batch, module: nn.Module | None = None) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """The objective on a batch, in the precision of the step."""
         with autocast(torch.device(self.device), self.precision):
-            called = self.objective if module is None else module  # a compiled module has no truth value
-            out: dict[str, Tensor] = called((batch.inputs, batch.mask))
+            out: dict[str, Tensor] = self.objective((batch.inputs, batch.mask))
         return out["loss"]
 
     def __call__(self) -> None:
         """Forward, backward, clipping, AdamW."""
         with denormals_flushed():
-            self.loss(self.batch, self.module).backward()  # type: ignore[no-untyped-call]
+            self.loss(self.batch).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP_NORM)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)

@@ -32,14 +32,18 @@ def test_a_step_trains_and_its_work_is_that_of_its_passes(name):
 
 
 def test_a_compiled_step_is_the_plain_one(monkeypatch):
-    compiler = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda module, mode: compiler(module, backend="eager"))
+    called = []
+    compiled = torch.nn.Module.compile
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda self, mode: called.append(mode) or compiled(self, backend="eager")
+    )
     sides = [TrainingStep(KINDS["image"], ShED, replace(TINY, dropout=0.0), 4, mode=mode) for mode in (None, "default")]
     for side in sides:
         torch.manual_seed(0)
         side()
-    for plain, compiled in zip(*(side.objective.parameters() for side in sides), strict=True):
-        torch.testing.assert_close(plain, compiled)
+    for plain, other in zip(*(side.objective.parameters() for side in sides), strict=True):
+        torch.testing.assert_close(plain, other)
+    assert called == ["default"] * TINY.depth
 
 
 def test_a_step_in_bf16_trains():

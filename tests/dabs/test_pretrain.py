@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -263,3 +264,17 @@ def test_a_checkpoint_is_due_at_least_every_step(toy, tmp_path):
 def test_training_leaves_the_processors_arithmetic_as_it_was(toy, tmp_path):
     pretrain(CONFIG, tmp_path / "run", logger="none")
     assert (torch.tensor([1e-39]) * 0.5).item() > 0, "denormal numbers are still flushed to zero"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler")
+@pytest.mark.parametrize("algorithm", ["emix", "contrastive"])  # PyTorch 2.11 fails to translate these two as a whole
+def test_a_compiled_run_has_the_losses_of_a_plain_one(toy, tmp_path, algorithm):
+    found = []
+    for compiled in (False, True):
+        config = PretrainConfig(
+            algorithm=algorithm, domain="toy", steps=3, precision="fp32", batch_size=4, compile=compiled
+        )
+        run = pretrain(config, tmp_path / str(compiled), logger="none")
+        found.append([float(row["loss"]) for row in read_metrics(run)])
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
