@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from dabs.cli import main
+from dabs.cli.benching import other_work
 from dabs.measure import Table
 from tests.scripts import ROOT, load_benchmark
 
@@ -72,3 +73,10 @@ def test_dabs_bench_says_what_limits_this_machine(capsys):
     out = " ".join(capsys.readouterr().out.split())
     for words in ("is limited by", "minutes of the lite suite", "linear probe", "GB/s", "measured in"):
         assert words in out
+
+
+@pytest.mark.parametrize(("load", "words"), [(0.1, ""), (1.5, "1.5 cores on average were busy with something else")])
+def test_dabs_bench_warns_of_other_work(monkeypatch, load, words):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    assert words in other_work()
+    assert bool(other_work()) == bool(words)

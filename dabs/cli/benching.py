@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,9 @@ def main(arguments: list[str]) -> None:
 
     begun, console = time.perf_counter(), Console()
     console.print(machine(), highlight=False, soft_wrap=True)
+    busy = other_work()
+    if busy:
+        console.print(busy, style="yellow", highlight=False, soft_wrap=True)
     with console.status("matrix products") as status:
         peaks = measured_peaks()
         status.update("training steps")
@@ -50,6 +54,16 @@ def main(arguments: list[str]) -> None:
         table.show()
     console.print("\n".join(words), highlight=False, soft_wrap=True)
     console.print(f"measured in {time.perf_counter() - begun:.0f} s", highlight=False)
+
+
+def other_work() -> str:
+    """A warning where other programs keep the cores busy; empty where none do, or where the system does not say."""
+    if not hasattr(os, "getloadavg") or os.getloadavg()[0] < 0.5:
+        return ""
+    return (
+        f"In the last minute {os.getloadavg()[0]:.1f} cores on average were busy with something else. Two programs that "
+        "compute in several threads stall each other: wait until the other ends, or do not trust these numbers."
+    )
 
 
 def kinds() -> dict[str, tuple[str, Specs]]:
