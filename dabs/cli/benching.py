@@ -61,8 +61,8 @@ def other_work() -> str:
     if not hasattr(os, "getloadavg") or os.getloadavg()[0] < 0.5:
         return ""
     return (
-        f"In the last minute {os.getloadavg()[0]:.1f} cores on average were busy with something else. Two programs that "
-        "compute in several threads stall each other: wait until the other ends, or do not trust these numbers."
+        f"In the last minute {os.getloadavg()[0]:.1f} cores on average were busy with something else. Two programs "
+        "that compute in several threads stall each other: wait until the other ends, or do not trust these numbers."
     )
 
 
