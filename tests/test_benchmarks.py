@@ -75,8 +75,10 @@ def test_dabs_bench_says_what_limits_this_machine(capsys):
         assert words in out
 
 
-@pytest.mark.parametrize(("load", "words"), [(0.1, ""), (1.5, "1.5 cores on average were busy with something else")])
-def test_dabs_bench_warns_of_other_work(monkeypatch, load, words):
-    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
-    assert words in other_work()
-    assert bool(other_work()) == bool(words)
+@pytest.mark.parametrize(("running", "words"), [(1, ""), (3, "2.0 cores on average are busy with something else")])
+def test_dabs_bench_warns_of_other_work(tmp_path, running, words):
+    place = tmp_path / "loadavg"
+    place.write_text(f"0.20 0.18 0.12 {running}/80 11206\n")
+    assert words in other_work(place)
+    assert bool(other_work(place)) == bool(words)
+    assert other_work(tmp_path / "none") == ""
