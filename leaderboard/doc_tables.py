@@ -31,7 +31,7 @@ PACKAGES = (
     ),
     "benchmarks",
 )
-SHOWN = 8  # submissions in a table, whose columns they are
+MOST_ROWS = 8  # submissions in a table, whose columns they are
 README, PAGE = Path("README.md"), Path("docs") / "results.md"
 
 
@@ -138,16 +138,16 @@ def leading(results: list[Result], submitted: Collection[str]) -> tuple[list[Res
 
     Args:
         results: of one ruleset.
-        submitted: which algorithms are submissions; the `SHOWN` best of them (linear probe, all domains) are kept.
+        submitted: which algorithms are submissions; the `MOST_ROWS` best of them (linear probe, all domains) are kept.
     """
-    if len(submitted) <= SHOWN:
+    if len(submitted) <= MOST_ROWS:
         return results, ""
     table = build_table(results, "linear")
     means = {name: table.overall(name) for name in submitted}
     ranked = sorted(submitted, key=lambda name: (means[name] is None, -(means[name] or 0.0), name))
-    dropped = set(ranked[SHOWN:])
+    dropped = set(ranked[MOST_ROWS:])
     note = (
-        f"\n\nOf {len(ranked):,} submissions the {SHOWN} with the highest mean over all domains (linear probe) are "
+        f"\n\nOf {len(ranked):,} submissions the {MOST_ROWS} with the highest mean over all domains (linear probe) are "
         "shown; the site has all: `dabs leaderboard build --results "
         f"{RESULTS.as_posix()} {SUBMISSIONS.as_posix()} --out site`."
     )

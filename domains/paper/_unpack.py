@@ -121,9 +121,9 @@ def _refuse_bomb(size: int, most: int) -> None:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """Where a member belongs; ValueError when its name leads elsewhere."""
+    """Where a member belongs; ValueError when its name is absolute or leads elsewhere."""
     root = folder.resolve()
-    if not (root / name).resolve().is_relative_to(root):
+    if name.startswith("/") or not (root / name).resolve().is_relative_to(root):
         raise ValueError(f"{name!r} would land outside of the folder")
     return folder / name
 
