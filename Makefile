@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check audit clean
+.PHONY: run test check types audit clean
 
 run: $(VENV)/installed
 	$(BIN)/dabs run --algorithms none emix shed contrastive
@@ -11,10 +11,15 @@ run: $(VENV)/installed
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: $(VENV)/installed
+check: $(VENV)/installed types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+
+# mypy does not follow the import hook of an editable install, so it reads a folder in which `dabs` holds all packages
+types: $(VENV)/installed
+	rm -rf build/types && mkdir -p build/types/dabs
+	ln -s $(CURDIR)/dabs/* $(CURDIR)/algorithms $(CURDIR)/domains $(CURDIR)/leaderboard build/types/dabs
+	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
 
 # what is known against the installed packages; asks pypi.org. `make check` holds the source against bandit's rules
 audit: $(VENV)/installed

@@ -6,9 +6,10 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dabs.leaderboard.table import update_between_markers
+
 from dabs.home import replacing
 from dabs.measure import Table, machine
-from leaderboard.table import update_between_markers
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:

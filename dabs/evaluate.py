@@ -35,7 +35,7 @@ from dabs.split import READ_BATCH, Split
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One cell: the fields of `leaderboard.schema.Result` but for the predictions' checksum, and the predictions."""
+    """One cell: the fields of a `Result` but for the predictions' checksum, and the predictions."""
 
     payload: dict[str, Any]
     predictions: dict[str, np.ndarray]

@@ -30,7 +30,7 @@ T = TypeVar("T")
 Suite = Literal["lite", "paper", "paper32"]
 """lite: data of a laptop's size; paper: the datasets of the paper; paper32: its image sets at 32×32, patch 4."""
 SUITES: tuple[str, ...] = get_args(Suite)
-_PACKAGES = {"lite": "domains", "paper": "domains.paper", "paper32": "domains.paper"}
+_PACKAGES = {"lite": "dabs.domains", "paper": "dabs.domains.paper", "paper32": "dabs.domains.paper"}
 
 
 def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:
@@ -44,12 +44,13 @@ def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestE
 def _modules(package: str) -> dict[str, str]:
     """Registry name -> module path (`package.file`, or an entry point's module), refusing two with one name."""
     where = importlib.import_module(package)
+    kind = package.split(".")[1]
     files = [m.name for m in pkgutil.iter_modules(where.__path__) if not (m.name.startswith("_") or m.ispkg)]
     found = {name: f"{package}.{name}" for name in files}
-    for point in entry_points(group=f"dabs.{package}"):
+    for point in entry_points(group=package):
         if point.name in found and found[point.name] != point.value:
             raise RequestError(
-                f"two {package} are called {point.name!r}: {found[point.name]} and {point.value}. Rename one of them."
+                f"two {kind} are called {point.name!r}: {found[point.name]} and {point.value}. Rename one of them."
             )
         found[point.name] = point.value
     return dict(sorted(found.items()))
@@ -57,7 +58,7 @@ def _modules(package: str) -> dict[str, str]:
 
 def algorithm_names() -> list[str]:
     """The registered algorithms, by name."""
-    return list(_modules("algorithms"))
+    return list(_modules("dabs.algorithms"))
 
 
 def domain_names(suite: str = "lite") -> list[str]:
@@ -121,7 +122,7 @@ def find_algorithm(reference: str) -> type[Algorithm]:
         classes = _algorithms_of(_load_file(Path(path)))
         place = path
     else:
-        modules = _modules("algorithms")
+        modules = _modules("dabs.algorithms")
         if reference not in modules:
             raise unknown("algorithm", reference, list(modules))
         target, _, wanted = modules[reference].partition(":")
@@ -143,7 +144,7 @@ def read_algorithm(reference: str) -> tuple[str, str]:
     if ":" in reference or reference.endswith(".py"):
         place, _, wanted = reference.partition(":")
     else:
-        modules = _modules("algorithms")
+        modules = _modules("dabs.algorithms")
         if reference not in modules:
             raise unknown("algorithm", reference, list(modules))
         target, _, wanted = modules[reference].partition(":")

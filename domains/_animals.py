@@ -6,10 +6,10 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+from dabs.domains._unpickle import load_numpy_only
+from dabs.domains._wheels import read_member
 
 from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError
-from domains._unpickle import load_numpy_only
-from domains._wheels import read_member
 
 SIDE = 32  # pixels of an example
 ANIMALS = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")

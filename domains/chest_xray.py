@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from dabs.domains._radiographs import FINDINGS, SIDE, Films, draw_films
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Domain, MultiLabel, Rows, Scalar, Task, Workspace
 from dabs.specs import Image
-from domains._radiographs import FINDINGS, SIDE, Films, draw_films
 
 BLOCK = 250  # films drawn at a time
 FILMS = {TRAIN: 4000, VALIDATION: 750, TEST: 2000}  # labelled; the tasks ask about the same films

@@ -10,6 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dabs.domains._text import Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
+from dabs.domains._tokenize import train_wordpiece
+from dabs.domains._wheels import Wheel, read_member
+
 from dabs.dataset import (
     PRETRAIN,
     TEST,
@@ -24,9 +28,6 @@ from dabs.dataset import (
     Workspace,
 )
 from dabs.specs import Tokens
-from domains._text import Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
-from domains._tokenize import train_wordpiece
-from domains._wheels import Wheel, read_member
 
 LENGTH, VOCABULARY = 32, 3000
 FRAGMENT = 8  # words of a text that the task `genre` shows

@@ -8,12 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dabs.domains._catalogues import plain, read_catalogues, used_in
+from dabs.domains._text import (
+    LANGUAGES,
+    MOST,
+    Text,
+    assign_sides,
+    packed_rows,
+    shuffled_task,
+    strictest_sides,
+    task_rows,
+)
+from dabs.domains._tokenize import train_bpe
+from dabs.domains._wheels import Wheel, read_member
+
 from dabs.dataset import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens
-from domains._catalogues import plain, read_catalogues, used_in
-from domains._text import LANGUAGES, MOST, Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
-from domains._tokenize import train_bpe
-from domains._wheels import Wheel, read_member
 
 LENGTH, VOCABULARY = 32, 8000
 HORIZON_FOLDERS = {"fr": "fr", "es": "es", "de": "de", "zh": "zh_Hans", "ja": "ja", "ko": "ko_KR"}

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from dabs.domains._animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
+from dabs.domains._wheels import Wheel, read_member
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image
-from domains._animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
-from domains._wheels import Wheel, read_member
 
 COLOUR = {  # class name -> file; the right half of the stereo pair `motorcycle` is left out, it shows the same scene
     "astronaut": "astronaut.png",

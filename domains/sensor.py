@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from dabs.domains._unpickle import load_numpy_only
+from dabs.domains._wheels import Wheel, read_member
 
 from dabs.dataset import (
     PRETRAIN,
@@ -26,8 +28,6 @@ from dabs.dataset import (
     Workspace,
 )
 from dabs.specs import Series
-from domains._unpickle import load_numpy_only
-from domains._wheels import Wheel, read_member
 
 STEPS, CHANNELS, RATE = 128, 6, 50  # RATE in Hz
 # steps between the starts of two windows of a recording: few where rows are scored, more where they teach

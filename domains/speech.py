@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from dabs.domains._espeak import SAMPLE_RATE, Word, speak
+from dabs.domains._logmel import LogMel, log_mel
+from dabs.domains._waveforms import noise, place, resample, trim
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image
-from domains._espeak import SAMPLE_RATE, Word, speak
-from domains._logmel import LogMel, log_mel
-from domains._waveforms import noise, place, resample, trim
 
 RATE, SAMPLES = 16000, 16000  # Hz; one second
 SETTINGS = LogMel(sample_rate=RATE, n_fft=512, hop=252, bands=64, squared=False)  # 64 frames of 32 ms

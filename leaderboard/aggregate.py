@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dabs.leaderboard.comparable import budget_of, data_of, evaluation_of, plain, recipe_of
+from dabs.leaderboard.schema import Counts, Metric, Result
+
 from dabs.errors import RequestError
 from dabs.raw_input import RAW
 from dabs.run import PROTOCOLS
-from leaderboard.comparable import budget_of, data_of, evaluation_of, plain, recipe_of
-from leaderboard.schema import Counts, Metric, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
 FLOORS = ("none", RAW)  # the random encoder and the raw input, which stand first

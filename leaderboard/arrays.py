@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from dabs.leaderboard.schema import Result
 
 from dabs.errors import DabsError
 from dabs.home import short
-from leaderboard.schema import Result
 
 MOST_BYTES = 500_000_000  # of a file of predictions, packed and unpacked
 MOST_EXAMPLES = 500_000

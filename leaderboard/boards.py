@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from leaderboard.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of
-from leaderboard.parts import cell_file
-from leaderboard.rows import Row
-from leaderboard.schema import Result
-from leaderboard.submission import RULESETS
+from dabs.leaderboard.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of
+from dabs.leaderboard.parts import cell_file
+from dabs.leaderboard.rows import Row
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.submission import RULESETS
 
 DRAWN = 8  # learned algorithms in a figure, the best ones
 

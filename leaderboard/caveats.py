@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from leaderboard.comparable import has_encoder
-from leaderboard.comparison import INTERVALS, Pair
-from leaderboard.contestants import Contestant
-from leaderboard.schema import Environment
+from dabs.leaderboard.comparable import has_encoder
+from dabs.leaderboard.comparison import INTERVALS, Pair
+from dabs.leaderboard.contestants import Contestant
+from dabs.leaderboard.schema import Environment
 
 
 def notes_of(

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dabs.leaderboard.schema import Result
 from pydantic import BaseModel
-
-from leaderboard.schema import Result
 
 
 def data_of(result: Result) -> dict[str, Any]:

@@ -12,11 +12,9 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-
-from dabs.errors import RequestError
-from leaderboard.caveats import notes_of
-from leaderboard.comparable import differences, refusal
-from leaderboard.comparison import (
+from dabs.leaderboard.caveats import notes_of
+from dabs.leaderboard.comparable import differences, refusal
+from dabs.leaderboard.comparison import (
     INTERVALS,
     PREDICTIONS,
     Comparison,
@@ -28,11 +26,13 @@ from leaderboard.comparison import (
     TaskComparison,
     Verdict,
 )
-from leaderboard.contestants import Contestant, Key, contestants_of
-from leaderboard.evidence import Evidence, gather, paired, spread_between, steady
-from leaderboard.schema import Metric
-from leaderboard.statistics import holm, mcnemar, paired_proportions, student
-from leaderboard.summaries import TaskScores, aggregates, domain_means, rank_rows
+from dabs.leaderboard.contestants import Contestant, Key, contestants_of
+from dabs.leaderboard.evidence import Evidence, gather, paired, spread_between, steady
+from dabs.leaderboard.schema import Metric
+from dabs.leaderboard.statistics import holm, mcnemar, paired_proportions, student
+from dabs.leaderboard.summaries import TaskScores, aggregates, domain_means, rank_rows
+
+from dabs.errors import RequestError
 
 ALPHA = 0.05
 RESAMPLES = 10_000

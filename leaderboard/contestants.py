@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dabs.leaderboard.aggregate import ordered
+from dabs.leaderboard.rows import Placed, load_rows
+from dabs.leaderboard.schema import Result
+
 from dabs.errors import RequestError
 from dabs.registry import unknown
-from leaderboard.aggregate import ordered
-from leaderboard.rows import Placed, load_rows
-from leaderboard.schema import Result
 
 Key = tuple[str, str]  # domain, task
 

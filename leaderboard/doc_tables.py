@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from dabs.leaderboard.aggregate import FLOORS, Table, build_table
+from dabs.leaderboard.results import load_results
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
+from dabs.leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
+
 from dabs.home import read_json
 from dabs.run import PROTOCOLS
-from leaderboard.aggregate import FLOORS, Table, build_table
-from leaderboard.results import load_results
-from leaderboard.schema import Result
-from leaderboard.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
-from leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
 
 RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"

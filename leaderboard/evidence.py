@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from dabs.leaderboard.arrays import misfit
+from dabs.leaderboard.comparable import has_encoder
+from dabs.leaderboard.contestants import Contestant, Key
+from dabs.leaderboard.resampling import SCORERS, covariance, resampled_scores
+from dabs.leaderboard.rows import Placed
+from dabs.leaderboard.statistics import Seeds, Spread, spread_of, steadied
 from scipy.stats import norm
 
 from dabs.errors import DabsError
-from leaderboard.arrays import misfit
-from leaderboard.comparable import has_encoder
-from leaderboard.contestants import Contestant, Key
-from leaderboard.resampling import SCORERS, covariance, resampled_scores
-from leaderboard.rows import Placed
-from leaderboard.statistics import Seeds, Spread, spread_of, steadied
 
 SAME = 1e-5  # how far a score may stand from the one its predictions give (they are weighed in float32)
 

@@ -18,11 +18,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.table import protocol_name
+
 from dabs import __version__
 from dabs.errors import DabsError
 from dabs.home import replacing, write_json
-from leaderboard.schema import Result
-from leaderboard.table import protocol_name
 
 if TYPE_CHECKING:
     import pandas

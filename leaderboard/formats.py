@@ -6,15 +6,14 @@ import io
 import json
 from collections.abc import Callable
 
+from dabs.leaderboard.comparison import Comparison
+from dabs.leaderboard.sheets import Sheet, columns, heading, legend, sheets_of
+from dabs.leaderboard.table import plain_markdown
 from jinja2 import Environment
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-
-from leaderboard.comparison import Comparison
-from leaderboard.sheets import Sheet, columns, heading, legend, sheets_of
-from leaderboard.table import plain_markdown
 
 
 def show(comparison: Comparison, console: Console) -> None:

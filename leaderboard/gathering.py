@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dabs.leaderboard.arrays import misfit
+from dabs.leaderboard.results import SUFFIX, read_predictions, read_result
+from dabs.leaderboard.schema import Result
 
 from dabs.errors import DabsError, RequestError
 from dabs.home import is_hidden, sha256_file
 from dabs.metrics import bootstrap_interval, metric_of
 from dabs.run import PretrainConfig, load_run, recorded_config
-from leaderboard.arrays import misfit
-from leaderboard.results import SUFFIX, read_predictions, read_result
-from leaderboard.schema import Result
 
 CLOSE = 1e-9  # how far a recomputed score may be off
 Labels = Callable[[str, str], np.ndarray | None]

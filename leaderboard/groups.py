@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from dabs.leaderboard.contestants import Key
 
 from dabs.errors import DabsError, RequestError
-from leaderboard.contestants import Key
 
 
 def groups_of(key: Key, suite: str, sha256: str) -> np.ndarray:

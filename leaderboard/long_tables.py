@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from leaderboard.boards import Links
-from leaderboard.pages import pages
+from dabs.leaderboard.boards import Links
+from dabs.leaderboard.pages import pages
 
 SHOWN = 50  # rows that a page holds; tables of fewer rows have no others
 

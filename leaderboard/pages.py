@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from dabs.leaderboard.table import points
 from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from leaderboard.table import points
 
 
 @cache

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from leaderboard.aggregate import Cell, Table
-from leaderboard.schema import Result
+from dabs.leaderboard.aggregate import Cell, Table
+from dabs.leaderboard.schema import Result
 
 SHARED = ("schema_version", "suite", "domain", "task", "protocol", "algorithm", "algorithm_sha256", "evaluation")
 TASK = ("metric", "counts", "data")  # equal for all results of a task; `build_table` refuses others

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from leaderboard.aggregate import FLOORS, Cell, Table
-from leaderboard.table import mark, points, seeds_of
+from dabs.leaderboard.aggregate import FLOORS, Cell, Table
+from dabs.leaderboard.table import mark, points, seeds_of
 
 WIDTH, LEFT, RIGHT = 340, 12, 328  # of a dot plot and its axis
 LANE_HEAD, LANE_ROW, LANE_GAP = 20, 13, 12

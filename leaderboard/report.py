@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dabs.leaderboard import plots, views
+from dabs.leaderboard.aggregate import Tasks, build_table, ordered, protocols_of
+from dabs.leaderboard.pages import asset, pages
+from dabs.leaderboard.published import published_of
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.table import legend
 from markupsafe import Markup
 
 from dabs.errors import RequestError
 from dabs.home import replacing_alone
-from leaderboard import plots, views
-from leaderboard.aggregate import Tasks, build_table, ordered, protocols_of
-from leaderboard.pages import asset, pages
-from leaderboard.published import published_of
-from leaderboard.schema import Result
-from leaderboard.table import legend
 
 
 def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = None) -> Path:

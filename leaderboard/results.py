@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dabs.leaderboard.arrays import MOST_BYTES, npz_bytes, read_npz
+from dabs.leaderboard.schema import SCHEMA_VERSION, Result
 from pydantic import ValidationError
 
 from dabs.errors import DabsError
@@ -24,8 +26,6 @@ from dabs.home import (
     text_of,
     write_json,
 )
-from leaderboard.arrays import MOST_BYTES, npz_bytes, read_npz
-from leaderboard.schema import SCHEMA_VERSION, Result
 
 SUFFIX = ".result.json"
 RESULT_BYTES = 5_000_000

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from dabs.leaderboard.results import load_placed, read_predictions, result_files
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.submission import FILE, load_submission, result_paths
 
 from dabs.errors import DabsError, RequestError
-from leaderboard.results import load_placed, read_predictions, result_files
-from leaderboard.schema import Result
-from leaderboard.submission import FILE, load_submission, result_paths
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from dabs.leaderboard.aggregate import Tasks, build_table, protocols_of
+from dabs.leaderboard.comparable import setting_of
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.submission import Tuning
+
 from dabs.errors import RequestError
 from dabs.metrics import LEVEL, RESAMPLES
 from dabs.run import NO_CHECKOUT
-from leaderboard.aggregate import Tasks, build_table, protocols_of
-from leaderboard.comparable import setting_of
-from leaderboard.schema import Result
-from leaderboard.submission import Tuning
 
 REQUIRED = ("linear", "knn")  # protocols; fine-tuning may be there, then for every task
 SHOWN = 4  # missing cells that are named

@@ -1,7 +1,7 @@
 """The schema of a result file: one algorithm x suite x domain x task x protocol x pretraining seed.
 
 Scores, losses and seconds are plain numbers; sizes are bytes; hashes are sha256 in lower-case hex. Nothing is null.
-`python -m leaderboard.schema` rewrites `result.schema.json`, the same schema for readers in other languages.
+`python -m dabs.leaderboard.schema` rewrites `result.schema.json`, the same schema for readers in other languages.
 """
 
 from __future__ import annotations

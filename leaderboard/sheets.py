@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from leaderboard.comparison import Aggregate, Comparison, Estimate, Pair, TaskComparison
-from leaderboard.table import EMPTY, points, protocol_name
+from dabs.leaderboard.comparison import Aggregate, Comparison, Estimate, Pair, TaskComparison
+from dabs.leaderboard.table import EMPTY, points, protocol_name
 
 LONGEST = 80  # characters of a name that are shown
 

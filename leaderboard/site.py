@@ -13,16 +13,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dabs.leaderboard import parts, site_pages
+from dabs.leaderboard.aggregate import Tasks
+from dabs.leaderboard.boards import Board, Links, boards_of
+from dabs.leaderboard.long_tables import rest_script
+from dabs.leaderboard.pages import asset, pages
+from dabs.leaderboard.rows import Row, refuse_twins, slugs
+from dabs.leaderboard.site_compare import TESTED, compare_scripts, comparisons_of
+
 from dabs.dataset import Domain
 from dabs.errors import RequestError
 from dabs.home import replacing_alone
-from leaderboard import parts, site_pages
-from leaderboard.aggregate import Tasks
-from leaderboard.boards import Board, Links, boards_of
-from leaderboard.long_tables import rest_script
-from leaderboard.pages import asset, pages
-from leaderboard.rows import Row, refuse_twins, slugs
-from leaderboard.site_compare import TESTED, compare_scripts, comparisons_of
 
 MARKER = "site.json"
 ASSETS = ("style.css", "site.js", "compare.js")

@@ -14,13 +14,13 @@ from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
-from leaderboard.aggregate import FLOORS, Table, ordered
-from leaderboard.boards import Board
-from leaderboard.compare import compare_contestants
-from leaderboard.comparison import Comparison
-from leaderboard.contestants import Contestant, contestant
-from leaderboard.rows import Row
-from leaderboard.views import headline
+from dabs.leaderboard.aggregate import FLOORS, Table, ordered
+from dabs.leaderboard.boards import Board
+from dabs.leaderboard.compare import compare_contestants
+from dabs.leaderboard.comparison import Comparison
+from dabs.leaderboard.contestants import Contestant, contestant
+from dabs.leaderboard.rows import Row
+from dabs.leaderboard.views import headline
 
 TESTED = 20  # rows that are tested against each other unless told otherwise
 Comparisons = Mapping[str, Comparison]  # protocol -> the tested rows against each other

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dabs.leaderboard import plots, views
+from dabs.leaderboard.aggregate import FLOORS, Table, ordered
+from dabs.leaderboard.boards import Board, drawn
+from dabs.leaderboard.long_tables import SHOWN, Rows
+from dabs.leaderboard.rows import Row
+from dabs.leaderboard.table import best, legend, mark, protocol_name
+
 from dabs.dataset import Domain, target_of
 from dabs.run import PROTOCOLS
 from dabs.specs import inputs_of
-from leaderboard import plots, views
-from leaderboard.aggregate import FLOORS, Table, ordered
-from leaderboard.boards import Board, drawn
-from leaderboard.long_tables import SHOWN, Rows
-from leaderboard.rows import Row
-from leaderboard.table import best, legend, mark, protocol_name
 
 Page = tuple[str, str, dict[str, Any], list[Rows]]  # path, template, values, tables that may be long
 TITLES = {"fixed": "One setting for all domains", "tuned": "Tuned within a declared grid and budget"}

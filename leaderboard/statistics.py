@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from dabs.leaderboard.comparison import Estimate
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binom, rankdata
-
-from leaderboard.comparison import Estimate
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

@@ -4,7 +4,7 @@ NAME/submission.json                            this model, with the hash of eve
 NAME/algorithm.py                               the source that was run
 NAME/results/DOMAIN/seedN/TASK.PROTOCOL.result.json     as `dabs eval` wrote them; predictions beside them if included
 
-`python -m leaderboard.submission` rewrites `submission.schema.json`, the same schema for readers in other languages.
+`python -m dabs.leaderboard.submission` rewrites `submission.schema.json`, the same schema for other languages.
 """
 
 from __future__ import annotations
@@ -13,13 +13,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
+from dabs.leaderboard.arrays import MOST_BYTES
+from dabs.leaderboard.results import RESULT_BYTES, SUFFIX, explained, read_result
+from dabs.leaderboard.schema import (
+    Commit,
+    Config,
+    Count,
+    Environment,
+    Json,
+    Moment,
+    Name,
+    Result,
+    Sha256,
+    Text,
+    Word,
+    _Part,
+)
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dabs.errors import DabsError
 from dabs.home import as_object, is_hidden, replacing_alone, sha256_file, short, strict_json, text_of, write_json
-from leaderboard.arrays import MOST_BYTES
-from leaderboard.results import RESULT_BYTES, SUFFIX, explained, read_result
-from leaderboard.schema import Commit, Config, Count, Environment, Json, Moment, Name, Result, Sha256, Text, Word, _Part
 
 SUBMISSION_VERSION = 1
 FILE = "submission.json"

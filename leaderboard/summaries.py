@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-
-from leaderboard.comparison import Aggregate, Estimate, TaskComparison
-from leaderboard.evidence import Evidence, mean_evidence, spread_between, steady
-from leaderboard.schema import Metric
-from leaderboard.statistics import (
+from dabs.leaderboard.comparison import Aggregate, Estimate, TaskComparison
+from dabs.leaderboard.evidence import Evidence, mean_evidence, spread_between, steady
+from dabs.leaderboard.schema import Metric
+from dabs.leaderboard.statistics import (
     Spread,
     added,
     clipped,

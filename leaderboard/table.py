@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dabs.leaderboard.aggregate import Cell, Table, Tasks, build_table
+from dabs.leaderboard.schema import Result
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -13,8 +15,6 @@ from rich.text import Text
 
 from dabs.errors import DabsError
 from dabs.home import replacing
-from leaderboard.aggregate import Cell, Table, Tasks, build_table
-from leaderboard.schema import Result
 
 EMPTY = "–"
 MARKS = {"recorded": "", "synthesised": "†", "generated": "‡"}

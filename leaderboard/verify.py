@@ -14,17 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dabs.leaderboard.aggregate import FLOORS, protocols_of
+from dabs.leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
+from dabs.leaderboard.gathering import Labels, Seen, prediction_differences
+from dabs.leaderboard.results import SUFFIX, read_result, result_files
+from dabs.leaderboard.rules import REQUIRED, Rules, broken_rules, clashes, options_of
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
+
 from dabs.check.source import MOST_SOURCE, scan
 from dabs.errors import DabsError
 from dabs.home import text_of
 from dabs.raw_input import RAW
-from leaderboard.aggregate import FLOORS, protocols_of
-from leaderboard.doc_tables import RESULTS, SUBMISSIONS, stale_pages
-from leaderboard.gathering import Labels, Seen, prediction_differences
-from leaderboard.results import SUFFIX, read_result, result_files
-from leaderboard.rules import REQUIRED, Rules, broken_rules, clashes, options_of
-from leaderboard.schema import Result
-from leaderboard.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
 
 RAW_SOURCE = Path("dabs") / "raw_input.py"  # of the row that is no algorithm
 Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from leaderboard import plots
-from leaderboard.aggregate import Table, ordered
-from leaderboard.schema import Result
-from leaderboard.table import best, mark, protocol_name, seeds_of
+from dabs.leaderboard import plots
+from dabs.leaderboard.aggregate import Table, ordered
+from dabs.leaderboard.schema import Result
+from dabs.leaderboard.table import best, mark, protocol_name, seeds_of
 
 
 def facts(results: Sequence[Result], table: Table) -> dict[str, Any]:

@@ -92,14 +92,14 @@ def toy(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     import shutil
     import sys
 
-    import domains
+    from dabs import domains
 
     extra = tmp_path / "more_domains"
     extra.mkdir()
     shutil.copy(Path(__file__).with_name("toy_domain.py"), extra / "toy.py")
     monkeypatch.setattr(domains, "__path__", [*domains.__path__, str(extra)])
-    monkeypatch.delitem(sys.modules, "domains.toy", raising=False)
+    monkeypatch.delitem(sys.modules, "dabs.domains.toy", raising=False)
     domain = find_domain("toy")
     prepare(domain, lambda line: None)
     yield domain
-    sys.modules.pop("domains.toy", None)
+    sys.modules.pop("dabs.domains.toy", None)

@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dabs.leaderboard.rules import Rules
 
-import domains
+from dabs import domains
 from dabs.cli.evaluating import write_all
 from dabs.cli.rules import rules_of
 from dabs.cli.starting import write_new
@@ -22,7 +23,6 @@ from dabs.prepared import prepare
 from dabs.pretrain import pretrain
 from dabs.registry import find_domain
 from dabs.run import PretrainConfig, environment
-from leaderboard.rules import Rules
 
 STEPS = 6
 
@@ -36,13 +36,13 @@ def toy_domain(home: Path) -> Iterator[Domain]:
         shutil.copy(Path(__file__).with_name("toy_domain.py"), folder / "toy.py")
         patch.setenv("DABS_HOME", str(home / "data"))
         patch.setattr(domains, "__path__", [*domains.__path__, str(folder)])
-        patch.delitem(sys.modules, "domains.toy", raising=False)
+        patch.delitem(sys.modules, "dabs.domains.toy", raising=False)
         patch.setattr("dabs.run._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
         environment.cache_clear()
         domain = find_domain("toy")
         prepare(domain, lambda line: None)
         yield domain
-        sys.modules.pop("domains.toy", None)
+        sys.modules.pop("dabs.domains.toy", None)
     environment.cache_clear()
 
 

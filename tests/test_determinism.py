@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from leaderboard.results import repeatable
+from dabs.leaderboard.results import repeatable
 
 ENTRY = """
 import os, sys
-import domains
+from dabs import domains
 domains.__path__.append(os.environ["MORE_DOMAINS"])
 from dabs.cli import main
 main()

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from dabs.leaderboard.rows import load_rows
 
 from dabs.evaluate import evaluate
 from dabs.logs import read_metrics
 from dabs.pretrain import pretrain
 from dabs.run import PretrainConfig
-from leaderboard.rows import load_rows
 
 ROOT = Path(__file__).parents[1]
 PAGES = [page for folder in ("", "docs", "leaderboard/submissions") for page in (ROOT / folder).glob("*.md")]

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dabs.leaderboard.results import read_result
+from dabs.leaderboard.submission import FILE, load_submission, read_submission
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dabs.errors import DabsError
 from dabs.run import load_config, load_run
-from leaderboard.results import read_result
-from leaderboard.submission import FILE, load_submission, read_submission
 from tests.leaderboard.conftest import digest, make, make_payload, submit
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dabs.leaderboard.results import RESULT_BYTES, read_result
+from dabs.leaderboard.submission import load_submission, read_submission
 
 from dabs.errors import DabsError
 from dabs.home import LONGEST, read_json, write_json
 from dabs.logs import curve
 from dabs.prepared import manifest_of, read_columns, verify
 from dabs.run import load_config, load_run
-from leaderboard.results import RESULT_BYTES, read_result
-from leaderboard.submission import load_submission, read_submission
 from tests.leaderboard.conftest import make, make_payload, submit
 from tests.refusing import refusal
 from tests.test_fuzz import CONFIG, PROVENANCE
@@ -213,8 +213,9 @@ def test_a_submission_lists_no_file_elsewhere(tmp_path: Path, name: str) -> None
 def test_a_source_that_is_no_source_is_a_finding(tmp_path: Path, source: bytes) -> None:
     import hashlib
 
+    from dabs.leaderboard.verify import Known, of_submission
+
     from dabs.cli.rules import rules_of
-    from leaderboard.verify import Known, of_submission
 
     folder = submit(tmp_path / "mine", [make()])
     (folder / "algorithm.py").write_bytes(source)

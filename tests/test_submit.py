@@ -11,6 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dabs.leaderboard.doc_tables import update
+from dabs.leaderboard.results import load_results, npz_bytes, read_predictions
+from dabs.leaderboard.rules import Rules
+from dabs.leaderboard.submission import load_submission
+from dabs.leaderboard.verify import problems
 
 from dabs.cli import main
 from dabs.cli.pretraining import parse
@@ -19,11 +24,6 @@ from dabs.cli.submitting import command_lines, submit
 from dabs.errors import DabsError, RequestError
 from dabs.home import read_json, sha256_file, write_json
 from dabs.run import PretrainConfig
-from leaderboard.doc_tables import update
-from leaderboard.results import load_results, npz_bytes, read_predictions
-from leaderboard.rules import Rules
-from leaderboard.submission import load_submission
-from leaderboard.verify import problems
 from tests.submitting import make_runs, options, toy_domain, toy_rules
 
 
@@ -479,7 +479,7 @@ def test_reproduce_refuses_a_changed_source(submitted):
 
 def test_what_is_committed_here_is_valid():
     """The project's own results; the tables are compared by `dabs leaderboard verify` in CI."""
-    from leaderboard.verify import committed_rows
+    from dabs.leaderboard.verify import committed_rows
 
     rows, wrong = committed_rows(Path(__file__).parents[1] / "leaderboard" / "results")
     assert wrong == []
@@ -489,7 +489,7 @@ def test_what_is_committed_here_is_valid():
 def test_the_tuning_of_the_docs_is_one():
     import re
 
-    from leaderboard.submission import Tuning
+    from dabs.leaderboard.submission import Tuning
 
     page = (Path(__file__).parents[1] / "docs" / "submitting.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
@@ -510,6 +510,6 @@ def test_submit_speaks(made, tmp_path, monkeypatch, capsys):
 
 
 def test_the_exported_schema_is_current():
-    from leaderboard.submission import SCHEMA_FILE, json_schema
+    from dabs.leaderboard.submission import SCHEMA_FILE, json_schema
 
-    assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), "run python -m leaderboard.submission"
+    assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), "run python -m dabs.leaderboard.submission"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dabs.leaderboard.verify import problems
 
 from dabs.algorithm import source_of
 from dabs.cli import dispatch
@@ -18,7 +19,6 @@ from dabs.cli.submitting import submit
 from dabs.errors import DabsError
 from dabs.evaluate import evaluate
 from dabs.registry import find_algorithm, read_algorithm
-from leaderboard.verify import problems
 from tests.submitting import make_runs, options, toy_domain, toy_rules
 
 
@@ -66,7 +66,7 @@ def test_evaluating_runs_none(runs: Path) -> None:
 
 
 def test_verifying_runs_none(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leaderboard.verify.stale_pages", lambda root: [])
+    monkeypatch.setattr("dabs.leaderboard.verify.stale_pages", lambda root: [])
     problems(checkout, toy_rules())
     assert not was_run()
 

@@ -154,6 +154,9 @@ class Stage:
 
 def import_all() -> None:
     """Import what the commands import, and let the checkout count as clean and the suite as one domain."""
+    import dabs.leaderboard.gathering
+    import dabs.leaderboard.report
+    import dabs.leaderboard.site
     import datasets  # noqa: F401
     import sklearn.linear_model
     import sklearn.neighbors  # noqa: F401
@@ -168,9 +171,6 @@ def import_all() -> None:
     import dabs.evaluate
     import dabs.pretrain
     import dabs.run
-    import leaderboard.gathering
-    import leaderboard.report
-    import leaderboard.site  # noqa: F401
 
     dabs.run._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
     dabs.run.environment()
@@ -243,7 +243,7 @@ def canonical(path: Path, environment: bool) -> bytes:
     if path.name in ("run.json", "submission.json"):
         value = json.loads(content)
     elif path.name.endswith(".result.json"):
-        from leaderboard.results import repeatable
+        from dabs.leaderboard.results import repeatable
 
         value = repeatable(json.loads(content))
     else:

@@ -85,8 +85,8 @@ def show(
         tasks: those a whole table has (default: those seen).
         suite: which suite's results; all there are by default.
     """
-    from leaderboard.published import published_of, show_published
-    from leaderboard.table import show as show_table
+    from dabs.leaderboard.published import published_of, show_published
+    from dabs.leaderboard.table import show as show_table
 
     console = console or table_console()
     results = _results(roots, suite, console)
@@ -101,7 +101,7 @@ def show(
 
 def build(roots: list[Path], out: Path, tasks: Tasks = None, suite: str | None = None) -> Path:
     """Write the HTML report of results below some folders; `tasks` and `suite` as for `show`."""
-    from leaderboard.report import build_report
+    from dabs.leaderboard.report import build_report
 
     return build_report(_results(roots, suite), out, tasks)
 
@@ -111,7 +111,7 @@ def _results(roots: list[Path], suite: str | None, console: Console | None = Non
 
     The folder of one's own runs need not be there to see what was published.
     """
-    from leaderboard.rows import fixed_results
+    from dabs.leaderboard.rows import fixed_results
 
     if suite is not None and roots == [Path("runs")] and not roots[0].exists():
         return []
@@ -123,9 +123,9 @@ def _results(roots: list[Path], suite: str | None, console: Console | None = Non
 
 def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     """Write the site of results and submissions below some folders, with the cards of the domains they are of."""
+    from dabs.leaderboard.rows import load_rows
+    from dabs.leaderboard.site import build_site
     from dabs.registry import SUITES, domain_names, find_domain
-    from leaderboard.rows import load_rows
-    from leaderboard.site import build_site
 
     rows = [row.of_suite(suite) for row in load_rows(*roots)]
     rows = [row for row in rows if row.placed]
@@ -137,7 +137,7 @@ def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
 
 def export(roots: list[Path], kind: str, out: Path | None = None, suite: str | None = None) -> Path:
     """Write results of one suite, or all, as `csv` (a file) or `every-eval-ever` (a folder of records)."""
-    from leaderboard.exports import write_csv, write_records
+    from dabs.leaderboard.exports import write_csv, write_records
 
     results = _results(roots, suite)
     if kind == "csv":

@@ -30,8 +30,8 @@ class CompareOptions:
 def main(arguments: list[str]) -> None:
     """Parse, compare, and print or write."""
     options = tyro.cli(CompareOptions, prog="dabs compare", args=arguments)
-    from leaderboard.compare import compare
-    from leaderboard.groups import groups_of
+    from dabs.leaderboard.compare import compare
+    from dabs.leaderboard.groups import groups_of
 
     comparison = compare(
         options.sources,
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
         resamples=options.resamples,
         groups=groups_of if options.by_group else None,
     )
-    from leaderboard.formats import FORMATS, as_text, show
+    from dabs.leaderboard.formats import FORMATS, as_text, show
 
     if options.format == "table" and options.out is None:
         show(comparison, table_console())

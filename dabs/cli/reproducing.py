@@ -15,8 +15,8 @@ from dabs.errors import DabsError, RequestError
 from dabs.run import PretrainConfig, Protocol, config_from_json
 
 if TYPE_CHECKING:
-    from leaderboard.schema import Result
-    from leaderboard.submission import Submission
+    from dabs.leaderboard.schema import Result
+    from dabs.leaderboard.submission import Submission
 
 Verdict = Literal["equal", "within", "outside"]
 COLOURS: dict[Verdict, str] = {"equal": "green", "within": "green", "outside": "red"}
@@ -53,7 +53,7 @@ class Again:
 def main(arguments: list[str]) -> int:
     """Parse, run, print a verdict a cell; gives 1 when a score is outside its interval."""
     options = tyro.cli(ReproduceOptions, prog="dabs reproduce", args=arguments)
-    from leaderboard.submission import load_submission
+    from dabs.leaderboard.submission import load_submission
 
     console = Console()
     submission, results = load_submission(options.submission)

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from leaderboard.rules import Rules
+    from dabs.leaderboard.rules import Rules
 
 
 def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """What a submission to a suite must be; `domains` are all registered ones when none is named."""
     from dabs.encoder import PRESETS
     from dabs.evaluate import protocol_config
+    from dabs.leaderboard.rules import Rules
     from dabs.pretrain import STANDARD_RATE
     from dabs.registry import domain_names, find_domain
     from dabs.run import PROTOCOLS, Training
     from dabs.specs import specs_to_json
-    from leaderboard.rules import Rules
 
     all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names(suite))]
     return Rules(

@@ -18,10 +18,10 @@ from dabs.home import strict_json, text_of
 from dabs.run import PretrainConfig
 
 if TYPE_CHECKING:
-    from leaderboard.gathering import RunFolder
-    from leaderboard.rules import Rules
-    from leaderboard.schema import Result
-    from leaderboard.submission import Submission, Tuning
+    from dabs.leaderboard.gathering import RunFolder
+    from dabs.leaderboard.rules import Rules
+    from dabs.leaderboard.schema import Result
+    from dabs.leaderboard.submission import Submission, Tuning
 
 BOARD = Path("leaderboard")
 
@@ -79,9 +79,9 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
         DabsError: what is wrong with the runs, all of it, one line each.
     """
     from dabs.cli.rules import labels_of
-    from leaderboard.gathering import disagreements, find_runs
-    from leaderboard.rules import broken_rules
-    from leaderboard.submission import renamed, write_submission
+    from dabs.leaderboard.gathering import disagreements, find_runs
+    from dabs.leaderboard.rules import broken_rules
+    from dabs.leaderboard.submission import renamed, write_submission
 
     tuning = declared(options)
     if options.out.joinpath(options.name).exists():
@@ -111,8 +111,8 @@ def declared(options: SubmitOptions) -> Tuning | None:
     """
     from pydantic import ValidationError
 
-    from leaderboard.results import RESULT_BYTES, explained
-    from leaderboard.submission import Tuning
+    from dabs.leaderboard.results import RESULT_BYTES, explained
+    from dabs.leaderboard.submission import Tuning
 
     if (options.ruleset == "tuned") != (options.tuning is not None):
         raise RequestError(
@@ -151,10 +151,10 @@ def _refused_source(source: str) -> list[str]:
 
 def _against_committed(options: SubmitOptions, results: Sequence[Result], rules: Rules) -> list[str]:
     """Why the results cannot stand beside those of the project's tables, where `--out` lies in a checkout."""
-    from leaderboard.aggregate import FLOORS
-    from leaderboard.rules import clashes
-    from leaderboard.submission import load_submission, submission_folders
-    from leaderboard.verify import committed_rows, settings_of, taken
+    from dabs.leaderboard.aggregate import FLOORS
+    from dabs.leaderboard.rules import clashes
+    from dabs.leaderboard.submission import load_submission, submission_folders
+    from dabs.leaderboard.verify import committed_rows, settings_of, taken
 
     folder = options.out.parent / "results"
     rows = committed_rows(folder)[0] if folder.is_dir() else {}
@@ -174,8 +174,8 @@ def compose(
     """
     from pydantic import ValidationError
 
-    from leaderboard.results import explained
-    from leaderboard.submission import SOURCE, Submission
+    from dabs.leaderboard.results import explained
+    from dabs.leaderboard.submission import SOURCE, Submission
 
     files, predictions = {SOURCE: source.encode()}, dict[str, str]()
     for run in runs:

@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Parse, verify, print every problem; gives 1 when there is one."""
     options = tyro.cli(VerifyOptions, prog="dabs leaderboard verify", args=arguments)
     from dabs.cli.rules import labels_of, rules_of
-    from leaderboard.verify import problems
+    from dabs.leaderboard.verify import problems
 
     console = Console()
     found = problems(options.root, rules_of(options.suite), lambda domain, task: labels_of(options.suite, domain, task))

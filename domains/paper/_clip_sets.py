@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from dabs.domains.paper._rows import Item, Listing, listing
 
 from dabs.dataset import TRAIN, VALIDATION, BuildError
-from domains.paper._rows import Item, Listing, listing
 
 
 def _listed(words: str) -> tuple[str, ...]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-
-from domains._logmel import PAPER, log_mel
-from domains.paper._rows import Item
+from dabs.domains._logmel import PAPER, log_mel
+from dabs.domains.paper._rows import Item
 
 SAMPLES = 150_526  # 224 frames
 

@@ -18,13 +18,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dabs.domains.paper._download import Progress, Stopped, check_space, check_sum, download
+from dabs.domains.paper._unpack import UNPACKING, unpack
 from filelock import FileLock
 
 from dabs.dataset import drawn
 from dabs.errors import DabsError
 from dabs.home import raw_home, write_json
-from domains.paper._download import Progress, Stopped, check_space, check_sum, download
-from domains.paper._unpack import UNPACKING, unpack
 
 TOGETHER = 4  # files of one dataset downloaded at a time
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from dabs.domains._unpickle import _NumpyOnly
+from dabs.domains.paper._classes import TEXTURES
+from dabs.domains.paper._rows import Item, Listing, listing
 
 from dabs.dataset import TRAIN, VALIDATION, BuildError
-from domains._unpickle import _NumpyOnly
-from domains.paper._classes import TEXTURES
-from domains.paper._rows import Item, Listing, listing
 
 
 def imagenet(root: Path) -> Iterator[tuple[str, Iterator[Item]]]:

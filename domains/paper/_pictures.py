@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from dabs.domains.paper._rows import Item
 
 from dabs.specs import Image
-from domains.paper._rows import Item
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture

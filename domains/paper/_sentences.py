@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from dabs.domains.paper._hub import encode
 
 from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError, Rows
-from domains.paper._hub import encode
 
 SHARE, MOST = 0.1, 5000  # of train for validation: this share, but no more rows than that
 BLOCK = 4096  # rows encoded at a time

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from dabs.domains.paper._hub import encode
 
 from dabs.dataset import BuildError
 from dabs.errors import DabsError
 from dabs.home import raw_home, read_json, replacing, write_json
-from domains.paper._hub import encode
 
 if TYPE_CHECKING:
     from datasets import IterableDataset

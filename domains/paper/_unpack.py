@@ -15,8 +15,9 @@ import zlib
 from pathlib import Path
 from typing import Any, Self
 
+from dabs.domains.paper._download import check_space, full_disk
+
 from dabs.errors import DabsError
-from domains.paper._download import check_space, full_disk
 
 MOST_TIMES = 200  # an archive may unpack to so many times its own bytes, ...
 ALWAYS = 1_000_000_000  # ... and to so many bytes in any case; text shrinks to a tenth, a bomb to a thousandth

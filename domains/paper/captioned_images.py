@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+from dabs.domains.paper import _captions as captions
+from dabs.domains.paper._hub import BERT, encode
+from dabs.domains.paper._official import Archive, OfficialFiles, given
+from dabs.domains.paper._pictures import SPECS, coco_resized
+from dabs.domains.paper._rows import Item, Listing, rows
 
 from dabs.dataset import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
 from dabs.specs import Tokens
-from domains.paper import _captions as captions
-from domains.paper._hub import BERT, encode
-from domains.paper._official import Archive, OfficialFiles, given
-from domains.paper._pictures import SPECS, coco_resized
-from domains.paper._rows import Item, Listing, rows
 
 LENGTH = 32  # tokens
 _COCO = "http://images.cocodataset.org"

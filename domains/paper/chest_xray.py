@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from dabs.domains.paper._official import OfficialFiles
+from dabs.domains.paper._pictures import SPECS, resized
+from dabs.domains.paper._rows import Item, Listing, carve, check_count, listing, rows, task_rows
+
 from dabs.dataset import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
-from domains.paper._official import OfficialFiles
-from domains.paper._pictures import SPECS, resized
-from domains.paper._rows import Item, Listing, carve, check_count, listing, rows, task_rows
 
 CHEXPERT_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 NIH_FINDINGS = (

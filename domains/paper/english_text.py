@@ -9,6 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dabs.domains.paper._hub import BERT, HubFiles, encode, read_parquet
+from dabs.domains.paper._sentences import Sentence, read_tsv, sentence_rows, splits_of
+
 from dabs.dataset import (
     PRETRAIN,
     TRAIN,
@@ -25,8 +28,6 @@ from dabs.dataset import (
     Workspace,
 )
 from dabs.specs import Tokens
-from domains.paper._hub import BERT, HubFiles, encode, read_parquet
-from domains.paper._sentences import Sentence, read_tsv, sentence_rows, splits_of
 
 LENGTH = 128
 BLOCK = 4096  # lines encoded at a time

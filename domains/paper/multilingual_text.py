@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from dabs.domains._text import LANGUAGES
+from dabs.domains.paper._hub import XLM_R, HubFiles, read_parquet
+from dabs.domains.paper._sentences import Sentence, read_tsv, sentence_rows
+from dabs.domains.paper._stream import HubStream, TokenStream, check_whole, interleaved
+
 from dabs.dataset import (
     PRETRAIN,
     TEST,
@@ -23,10 +28,6 @@ from dabs.dataset import (
 )
 from dabs.home import data_home
 from dabs.specs import Tokens
-from domains._text import LANGUAGES
-from domains.paper._hub import XLM_R, HubFiles, read_parquet
-from domains.paper._sentences import Sentence, read_tsv, sentence_rows
-from domains.paper._stream import HubStream, TokenStream, check_whole, interleaved
 
 LENGTH = 128
 STEPS, BATCH = 100_000, 128

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from dabs.domains.paper import _picture_sets as sets
+from dabs.domains.paper._classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
+from dabs.domains.paper._official import Archive, OfficialFiles, given
+from dabs.domains.paper._pictures import SPECS, resized
+from dabs.domains.paper._rows import Listing, check_count, rows, task_rows
+
 from dabs.dataset import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
-from domains.paper import _picture_sets as sets
-from domains.paper._classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
-from domains.paper._official import Archive, OfficialFiles, given
-from domains.paper._pictures import SPECS, resized
-from domains.paper._rows import Listing, check_count, rows, task_rows
 
 IMAGENET = OfficialFiles(
     name="imagenet",

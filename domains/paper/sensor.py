@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from dabs.domains.paper._official import Archive, OfficialFiles
 
 from dabs.dataset import (
     PRETRAIN,
@@ -31,7 +32,6 @@ from dabs.dataset import (
     Workspace,
 )
 from dabs.specs import Series
-from domains.paper._official import Archive, OfficialFiles
 
 STEPS, CHANNELS, COLUMNS = 320, 52, 54
 STRIDE = {TRAIN: 32, VALIDATION: STEPS, TEST: STEPS}  # steps between the starts of two windows of a stretch

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from dabs.domains.paper import _clip_sets as sets
+from dabs.domains.paper._clips import Level, spectrograms
+from dabs.domains.paper._official import Archive, OfficialFiles, given
+from dabs.domains.paper._rows import check_count, rows
+
 from dabs.dataset import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.specs import Image
-from domains.paper import _clip_sets as sets
-from domains.paper._clips import Level, spectrograms
-from domains.paper._official import Archive, OfficialFiles, given
-from domains.paper._rows import check_count, rows
 
 # the reference's constants, in dB
 LEVELS = {

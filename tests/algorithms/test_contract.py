@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from dabs.algorithms.contrastive import Contrastive, nt_xent
+from dabs.algorithms.emix import EMix, mixed_cross_entropy
+from dabs.algorithms.shed import ShED, shuffle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from algorithms.contrastive import Contrastive, nt_xent
-from algorithms.emix import EMix, mixed_cross_entropy
-from algorithms.shed import ShED, shuffle
 from dabs.check.mock import TINY, Subject, make_batch
 from dabs.check.suite import all_checks, run_checks
 from dabs.encoder import Encoder

@@ -141,7 +141,7 @@ BROKEN = {
     ),
     "a domain imported": (
         "source",
-        "imports domains.sensor",
+        "imports dabs.domains.sensor",
         "def loss(self, encoder, batch):\n    from domains import sensor  # HERE\n"
         "    return {'loss': self.error(encoder, batch)}",
     ),

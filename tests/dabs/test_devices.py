@@ -27,7 +27,7 @@ CONFIG = PretrainConfig(precision="fp32", algorithm="emix", domain="toy", steps=
 # `dabs` with the toy domain; after step STOP_AT the first process is asked to stop, as by Ctrl-C
 ENTRY = """
 import os, signal
-import domains
+from dabs import domains
 domains.__path__.append(os.environ["MORE_DOMAINS"])
 from dabs.cli import main, pretraining
 if "STOP_AT" in os.environ:

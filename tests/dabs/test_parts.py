@@ -19,7 +19,7 @@ from dabs.registry import domain_names, find_domain
 SOURCE = '''
 from dataclasses import replace
 from dabs.dataset import Part
-from domains.toy import DOMAIN as LITE
+from dabs.domains.toy import DOMAIN as LITE
 
 class Missing:
     """A source that only the user can get."""
@@ -54,12 +54,12 @@ def quiet(line: str) -> None:
 @pytest.fixture
 def parted(toy: Domain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Domain:
     """The toy domain in parts, dropped into `domains/paper/`; the part `length` lacks its files."""
-    import domains.paper
+    import dabs.domains.paper
 
     (tmp_path / "paper").mkdir()
     (tmp_path / "paper" / "parted.py").write_text(SOURCE)
-    monkeypatch.setattr(domains.paper, "__path__", [*domains.paper.__path__, str(tmp_path / "paper")])
-    monkeypatch.delitem(sys.modules, "domains.paper.parted", raising=False)
+    monkeypatch.setattr(dabs.domains.paper, "__path__", [*dabs.domains.paper.__path__, str(tmp_path / "paper")])
+    monkeypatch.delitem(sys.modules, "dabs.domains.paper.parted", raising=False)
     monkeypatch.chdir(tmp_path)
     return find_domain("parted", "paper")
 
@@ -90,13 +90,13 @@ def test_one_part_alone_and_again_when_it_can_be(parted):
     assert [p.name for p in folder_of(parted).iterdir()] == ["shade"]
     with pytest.raises(DabsError, match="sign up first"):
         prepare(parted, quiet, datasets=("length",))
-    sys.modules["domains.paper.parted"].MISSING.here = True
+    sys.modules["dabs.domains.paper.parted"].MISSING.here = True
     prepare(parted, quiet)
     assert is_prepared(parted)
 
 
 def test_each_part_has_its_sources_files_and_hashes(parted, toy):
-    sys.modules["domains.paper.parted"].MISSING.here = True
+    sys.modules["dabs.domains.paper.parted"].MISSING.here = True
     prepare(parted, quiet)
     assert manifest_of(parted, "length")["sources"] == [{"name": "signed"}]
     assert manifest_of(parted, "shade")["sources"] == []
@@ -141,7 +141,7 @@ def main_code(*words: str) -> object:
 
 
 def test_comparing_by_group_reads_the_manifest_of_the_part(parted):
-    from leaderboard.groups import groups_of
+    from dabs.leaderboard.groups import groups_of
 
     prepare(parted, quiet, datasets=("shade",))
     sha256 = manifest_of(parted, "shade")["splits"]["shade/test"]["sha256"]

@@ -107,7 +107,7 @@ def test_a_killed_process_goes_on_to_the_same_numbers(toy, tmp_path):
     config = replace(CONFIG, steps=400)
     whole = pretrain(config, tmp_path / "whole", logger="none", checkpoint_every=20)
     script = (
-        "import sys; from pathlib import Path; import domains; domains.__path__.append(sys.argv[1])\n"
+        "import sys; from pathlib import Path; from dabs import domains; domains.__path__.append(sys.argv[1])\n"
         "from dabs.pretrain import pretrain; from dabs.run import PretrainConfig\n"
         "config = PretrainConfig(algorithm='shed', domain='toy', steps=400)\n"
         "pretrain(config, Path(sys.argv[2]), logger='none', checkpoint_every=20)\n"

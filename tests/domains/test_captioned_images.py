@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from dabs.domains import captioned_images as captioned
+from dabs.domains._emoji import Picture, group_of, pictures
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, Domain
 from dabs.prepared import folder_of, read_columns
-from domains import captioned_images as captioned
-from domains._emoji import Picture, group_of, pictures
 
 Prepared = Callable[[str], Domain]
 

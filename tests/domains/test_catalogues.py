@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from dabs.domains._catalogues import parse_po, plain, read_catalogues, used_in
 
 from dabs.dataset import BuildError
-from domains._catalogues import parse_po, plain, read_catalogues, used_in
 
 HEADER = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n\n'
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from domains._radiographs import (
+from dabs.domains._radiographs import (
     ATELECTASIS,
     CARDIOMEGALY,
     CONSOLIDATION,
@@ -24,7 +23,7 @@ from domains._radiographs import (
     soften,
     step,
 )
-from domains.chest_xray import LARGEST, SMALLEST
+from dabs.domains.chest_xray import LARGEST, SMALLEST
 
 PATIENTS = 60
 

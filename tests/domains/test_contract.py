@@ -8,13 +8,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from dabs.domains._text import GROUP_SEPARATOR
 
 from dabs.dataset import PRETRAIN, Classes, MultiLabel, Scalar
 from dabs.metrics import METRICS
 from dabs.prepared import manifest_of, read_columns, verify
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, Tokens
-from domains._text import GROUP_SEPARATOR
 
 SEVEN = [
     "captioned_images", "chest_xray", "english_text", "multilingual_text", "natural_images", "sensor", "speech",

@@ -6,12 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.prepared import folder_of, read_columns
-from domains._text import Text, assign_sides, packed_rows, strictest_sides, task_rows
-from domains._tokenize import train_wordpiece
-from domains.english_text import (
+from dabs.domains._text import Text, assign_sides, packed_rows, strictest_sides, task_rows
+from dabs.domains._tokenize import train_wordpiece
+from dabs.domains.english_text import (
     FRAGMENT,
     GENRES,
     QUESTION_TYPES,
@@ -22,6 +19,9 @@ from domains.english_text import (
     read_snippets,
     tidy,
 )
+
+from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.prepared import folder_of, read_columns
 
 RNG = np.random.default_rng
 

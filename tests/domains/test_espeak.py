@@ -7,9 +7,9 @@ from pathlib import Path
 import espeakng_loader
 import numpy as np
 import pytest
+from dabs.domains._espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
 
 from dabs.errors import DabsError
-from domains._espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
 
 WORDS = [Word(text=text, language="en-us", voice=voice) for voice in ("f3", "whisper") for text in ("seven", "wow")]
 

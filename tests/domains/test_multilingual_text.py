@@ -6,11 +6,8 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Domain
-from dabs.prepared import folder_of, read_columns
-from domains._text import GROUP_SEPARATOR
-from domains.multilingual_text import (
+from dabs.domains._text import GROUP_SEPARATOR
+from dabs.domains.multilingual_text import (
     COMPONENTS,
     WORDS,
     Message,
@@ -20,6 +17,9 @@ from domains.multilingual_text import (
     folder_of_page,
     group_of,
 )
+
+from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Domain
+from dabs.prepared import folder_of, read_columns
 
 
 def test_messages_that_differ_in_number_or_values_are_one_group() -> None:

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from dabs.domains._animals import ANIMALS, alike, framed, paint, read_animals, split_sets
+from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
 
 from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.home import data_home
 from dabs.prepared import read_columns
-from domains._animals import ANIMALS, alike, framed, paint, read_animals, split_sets
-from domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
 
 
 def _generator() -> np.random.Generator:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
+from dabs.domains import sensor
+from dabs.domains._wheels import read_member
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.home import data_home
 from dabs.prepared import read_columns
-from domains import sensor
-from domains._wheels import read_member
 
 Prepared = Callable[[str], Domain]
 

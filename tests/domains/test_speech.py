@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from dabs.domains import speech
+from dabs.domains._espeak import voice_names
+from dabs.domains._waveforms import noise, place, resample, trim
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.prepared import read_columns
-from domains import speech
-from domains._espeak import voice_names
-from domains._waveforms import noise, place, resample, trim
 
 SPLITS = (TRAIN, VALIDATION, TEST)
 RANDOM = np.random.default_rng(0)

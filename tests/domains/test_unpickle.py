@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dabs.domains._unpickle import load_numpy_only
 
 from dabs.dataset import BuildError
-from domains._unpickle import load_numpy_only
 
 
 class _Calls:

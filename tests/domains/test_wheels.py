@@ -9,11 +9,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from dabs.domains import _wheels
+from dabs.domains._wheels import Wheel, read_member
 
 from dabs.dataset import BuildError
 from dabs.errors import DabsError
-from domains import _wheels
-from domains._wheels import Wheel, read_member
 
 METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"
 

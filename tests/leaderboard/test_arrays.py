@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dabs.leaderboard import results as result_files
+from dabs.leaderboard.arrays import npz_bytes, read_npz
+from dabs.leaderboard.compare import compare
+from dabs.leaderboard.gathering import prediction_differences
+from dabs.leaderboard.results import read_predictions, read_result, write_result
 
 from dabs.errors import DabsError
-from leaderboard import results as result_files
-from leaderboard.arrays import npz_bytes, read_npz
-from leaderboard.compare import compare
-from leaderboard.gathering import prediction_differences
-from leaderboard.results import read_predictions, read_result, write_result
 from tests.leaderboard.conftest import make_payload
 from tests.refusing import refusal
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dabs.leaderboard.compare import compare_contestants
+from dabs.leaderboard.contestants import contestant
+from dabs.leaderboard.results import load_placed
+from dabs.leaderboard.rows import Placed, load_rows, rows_of
+from dabs.leaderboard.site import build_site
 
 from dabs.cli.comparing import main as compare_command
-from leaderboard.compare import compare_contestants
-from leaderboard.contestants import contestant
-from leaderboard.results import load_placed
-from leaderboard.rows import Placed, load_rows, rows_of
-from leaderboard.site import build_site
 from tests.leaderboard.browsing import Visit
 from tests.leaderboard.conftest import make, make_suite
 

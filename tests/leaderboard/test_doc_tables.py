@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from leaderboard.doc_tables import MOST_ROWS, leading
+from dabs.leaderboard.doc_tables import MOST_ROWS, leading
+
 from tests.leaderboard.conftest import make
 
 OWN = [make(algorithm="none", score=0.2), make(algorithm="shed", score=0.1)]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from dabs.leaderboard.exports import COLUMNS, frame, records, write_csv, write_records
 
 import dabs.results
 from dabs.errors import DabsError
 from dabs.home import write_json
-from leaderboard.exports import COLUMNS, frame, records, write_csv, write_records
 from tests.leaderboard.conftest import make, make_payload, make_suite
 
 SCHEMA = json.loads(Path(__file__).with_name("every_eval_ever-0.3.0.schema.json").read_text(encoding="utf-8"))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dabs.leaderboard.long_tables import SHOWN
+from dabs.leaderboard.rows import rows_of
+from dabs.leaderboard.site import build_site
 
-from leaderboard.long_tables import SHOWN
-from leaderboard.rows import rows_of
-from leaderboard.site import build_site
 from tests.leaderboard.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.leaderboard.conftest import make
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dabs.leaderboard.rows import Row, load_rows, refuse_twins, slugs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,6 @@ import dabs.results
 from dabs.cli.board import main as board
 from dabs.errors import DabsError, RequestError
 from dabs.home import sha256_file
-from leaderboard.rows import Row, load_rows, refuse_twins, slugs
 from tests.leaderboard.browsing import HOSTILE
 from tests.leaderboard.conftest import TUNED, make, submit, write
 

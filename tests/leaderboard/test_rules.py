@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from dabs.leaderboard.rules import Rules, broken_rules
+from dabs.leaderboard.schema import Result
 
-from leaderboard.rules import Rules, broken_rules
-from leaderboard.schema import Result
 from tests.leaderboard.conftest import altered, make
 
 RULES = Rules(

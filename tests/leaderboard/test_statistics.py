@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
-
-from leaderboard.statistics import (
+from dabs.leaderboard.statistics import (
     Spread,
     holm,
     improvement,
@@ -23,6 +19,9 @@ from leaderboard.statistics import (
     trimmed_means,
     unit_draws,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
 COUNTS = st.integers(0, 300)
 SCORES = st.lists(st.floats(-1, 1, allow_nan=False), min_size=2, max_size=6)

@@ -6,11 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
+from dabs.leaderboard.aggregate import build_table
+from dabs.leaderboard.table import best, markdown_domains, markdown_tasks, show, update_between_markers
 from rich.console import Console
 
 from dabs.errors import DabsError
-from leaderboard.aggregate import build_table
-from leaderboard.table import best, markdown_domains, markdown_tasks, show, update_between_markers
 from tests.leaderboard.conftest import make, make_suite
 
 

@@ -7,8 +7,8 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+from dabs.domains.paper._rows import Listing
 
-from domains.paper._rows import Listing
 from tests.domains.paper.layouts import lay_out
 from tests.domains.paper.server import Served, serve
 from tests.domains.paper.texts import lay_out_text

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dabs.domains.paper import _captions as captions
+from dabs.domains.paper._rows import Item
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.dataset import BuildError
-from domains.paper import _captions as captions
-from domains.paper._rows import Item
 
 
 def dump(path: Path, value: object) -> None:

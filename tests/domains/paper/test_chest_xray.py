@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from dabs.domains.paper import chest_xray as xray
+
 from dabs.dataset import PRETRAIN, Workspace
-from domains.paper import chest_xray as xray
 from tests.domains.paper.layouts import link, picture
 
 COLUMNS = (
@@ -112,8 +113,8 @@ def test_the_official_test_list_counts_where_it_is(official, tmp_path, apart):
 
 
 def test_a_full_size_film_is_read(paper_sample):
-    from domains.paper._pictures import resized
-    from domains.paper._rows import Item
+    from dabs.domains.paper._pictures import resized
+    from dabs.domains.paper._rows import Item
 
     for path in sorted((paper_sample("xray8") / "fullres_512").glob("*.png")):
         x = resized(Item(source=str(path), group="g"), 224)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dabs.domains.paper import _classes
+from dabs.domains.paper import _picture_sets as sets
+from dabs.domains.paper._rows import Item
 
 from dabs.dataset import BuildError
-from domains.paper import _classes
-from domains.paper import _picture_sets as sets
-from domains.paper._rows import Item
 from tests.domains.paper.layouts import picture
 
 

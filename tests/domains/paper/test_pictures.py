@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dabs.domains.paper._pictures import coco_resized, resized
+from dabs.domains.paper._rows import Item
 from PIL import Image
 
-from domains.paper._pictures import coco_resized, resized
-from domains.paper._rows import Item
 from tests.domains.paper.layouts import picture
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dabs.domains.paper import natural_images
+from dabs.domains.paper._official import OfficialFiles
 
 from dabs.cli.data import notes_of, status_table
 from dabs.dataset import PRETRAIN, Classes, Domain, MultiLabel
@@ -18,8 +20,6 @@ from dabs.metrics import METRICS
 from dabs.prepared import manifest_of, prepare, read_columns, units_of, verify
 from dabs.registry import find_domain
 from dabs.split import Split
-from domains.paper import natural_images
-from domains.paper._official import OfficialFiles
 
 FOLDERS = {
     "natural_images": ("imagenet", "cifar10", "aircraft", "cu_birds", "dtd", "gtsrb", "flowers"),

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dabs.domains.paper import _rows
+from dabs.domains.paper._pictures import resized
+from dabs.domains.paper._rows import BLOCK, Item, carve, listing, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.dataset import PRETRAIN, BuildError
-from domains.paper import _rows
-from domains.paper._pictures import resized
-from domains.paper._rows import BLOCK, Item, carve, listing, rows
 from tests.domains.paper.layouts import picture
 
 

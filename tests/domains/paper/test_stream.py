@@ -6,13 +6,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from dabs.domains.paper import multilingual_text
+from dabs.domains.paper._stream import TokenStream, interleaved
 
 from dabs.dataset import PRETRAIN, TRAIN
 from dabs.errors import DabsError
 from dabs.prepared import prepare, read_columns
 from dabs.registry import find_domain
-from domains.paper import multilingual_text
-from domains.paper._stream import TokenStream, interleaved
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from dabs.domains.paper._hub import HubTokenizer
+from dabs.domains.paper._official import OfficialFiles
 
 from dabs.cli import main
 from dabs.dataset import PRETRAIN, Scalar
@@ -13,8 +15,6 @@ from dabs.metrics import METRICS
 from dabs.prepared import units_of
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, total_embeddings
-from domains.paper._hub import HubTokenizer
-from domains.paper._official import OfficialFiles
 
 # tasks, embeddings, batch: the tables of the paper
 SEVEN = {
@@ -96,8 +96,8 @@ def test_a_user_with_nothing_is_told_what_to_do_for_every_set(name, raw, monkeyp
 
     import requests
 
-    monkeypatch.setattr("domains.paper._download.ATTEMPTS", 1)
-    monkeypatch.setattr("domains.paper._official.check_space", lambda folder, needed: None)
+    monkeypatch.setattr("dabs.domains.paper._download.ATTEMPTS", 1)
+    monkeypatch.setattr("dabs.domains.paper._official.check_space", lambda folder, needed: None)
     monkeypatch.setattr(requests, "get", nothing)
     monkeypatch.setattr("huggingface_hub.snapshot_download", nothing)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", nothing)

@@ -7,16 +7,16 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from dabs.domains.paper import _sentences
+from dabs.domains.paper._hub import HubFiles, load_tokenizer
+from dabs.domains.paper._sentences import Sentence, carve, read_tsv, splits_of
+from dabs.domains.paper.english_text import GLUE
+from dabs.domains.paper.multilingual_text import LANGUAGES
 
 from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
 from dabs.errors import DabsError
 from dabs.prepared import manifest_of, prepare, read_columns
 from dabs.registry import find_domain
-from domains.paper import _sentences
-from domains.paper._hub import HubFiles, load_tokenizer
-from domains.paper._sentences import Sentence, carve, read_tsv, splits_of
-from domains.paper.english_text import GLUE
-from domains.paper.multilingual_text import LANGUAGES
 
 # rows of the official validation splits that the samples hold whole
 WHOLE = {"cola": 1043, "sst2": 872, "mrpc": 408, "stsb": 1500, "qnli": 5463, "rte": 277, "wnli": 71}

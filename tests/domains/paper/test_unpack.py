@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from dabs.domains.paper import _unpack
+from dabs.domains.paper._unpack import unpack
 
-from domains.paper import _unpack
-from domains.paper._unpack import unpack
 from tests.refusing import refusal
 
 ZEROS = bytes(3_000_000)
