@@ -25,12 +25,12 @@ import numpy as np
 import torch
 from reporting import parser_of, publish
 
-from dabs.bench.made_up import made_up_domain, made_up_rows
 from dabs.bench.reading import reading_rates
-from dabs.dataset import Workspace
+from dabs.bench.synthetic import made_up_domain, made_up_rows
+from dabs.bench.timing import Table
+from dabs.data.domain import Workspace
+from dabs.data.prepare import units_of
 from dabs.errors import DabsError
-from dabs.measure import Table
-from dabs.prepared import units_of
 from dabs.registry import domain_names, find_domain
 
 ROOT = Path(__file__).parents[1]

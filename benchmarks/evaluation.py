@@ -3,8 +3,8 @@
     python benchmarks/evaluation.py                                   # under three minutes on two cores
     python benchmarks/evaluation.py --runs RUNS/lite/shed             # scores instead, on runs of a prepared lite suite
 
-Features: `dabs.evaluate.features_of` over a prepared split of made-up rows, against the same encoder on batches that
-are there already, of whichever size is fastest. Both in fp32 and, where the machine has it, in bf16.
+Features: `features_of` over a prepared split of made-up rows, against the same encoder on batches that are there already,
+ of whichever size is fastest. Both in fp32 and, where the machine has it, in bf16.
 100 epochs: what the DABS paper does, the frozen encoder run again for every step of a linear head's SGD. The time of a
 few steps is measured and multiplied up: with the attention of the reference (einsum, softmax), and with this encoder's
 own in fp32. For the scores the head is trained for 100 epochs on features computed once: a frozen encoder gives the
@@ -26,20 +26,20 @@ from reporting import parser_of, publish
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dabs.bench.made_up import made_up_domain, made_up_features
 from dabs.bench.reading import feature_seconds
+from dabs.bench.synthetic import made_up_domain, made_up_features
+from dabs.bench.timing import Table, Times, alternate, timed
 from dabs.check.mock import KINDS, TINY
-from dabs.dataset import PRETRAIN, SPLITS, TRAIN, Classes, Task
+from dabs.data.domain import PRETRAIN, SPLITS, TRAIN, Classes, Task
+from dabs.data.prepare import read_columns
+from dabs.data.split import Split
 from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig, load_encoder
-from dabs.evaluate import features_of
-from dabs.measure import Table, Times, alternate, timed
-from dabs.metrics import bootstrap_interval, metric_of
-from dabs.precision import has_bf16
-from dabs.prepared import read_columns
-from dabs.probes import Cached, linear_probe
+from dabs.evaluation.evaluate import features_of
+from dabs.evaluation.metrics import bootstrap_interval, metric_of
+from dabs.evaluation.probes import Cached, linear_probe
 from dabs.registry import find_domain
 from dabs.specs import Specs
-from dabs.split import Split
+from dabs.training.precision import has_bf16
 
 EXAMPLES, EPOCHS = 5000, 100
 TASKS = (("sensor", "exercise"), ("natural_images", "animal"), ("speech", "word"))

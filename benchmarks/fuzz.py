@@ -78,7 +78,7 @@ def reader(target: str) -> tuple[str, Reader]:
         from dabs.leaderboard.submission import load_submission
 
         return "mine/submission.json", lambda path: load_submission(path.parent)
-    from dabs.run import load_config
+    from dabs.training.run_folder import load_config
 
     return "config.json", load_config
 

@@ -24,9 +24,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
 from dabs.bench.step import TrainingStep
+from dabs.bench.timing import Table, alternate, peak_product
 from dabs.check.mock import TINY
 from dabs.encoder import PRESETS
-from dabs.measure import Table, alternate, peak_product
 from dabs.registry import domain_names, find_algorithm, find_domain
 
 MODES = {"eager": None, "compile": "default", "graphs": "reduce-overhead"}

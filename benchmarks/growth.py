@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from reporting import parser_of, publish
 
-from dabs.bench.made_up import made_up_domain, made_up_features
 from dabs.bench.reading import mapped_inputs
 from dabs.bench.step import TrainingStep
+from dabs.bench.synthetic import made_up_domain, made_up_features
+from dabs.bench.timing import Table, alternate
 from dabs.encoder import PRESETS
-from dabs.measure import Table, alternate
-from dabs.probes import linear_probe, nearest_neighbours
+from dabs.evaluation.probes import linear_probe, nearest_neighbours
 from dabs.registry import find_algorithm
 from dabs.specs import Series, Tokens
 

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from reporting import parser_of, publish
 
-from dabs.home import read_json
-from dabs.measure import Table, alternate
+from dabs.bench.timing import Table, alternate
+from dabs.utils.files import read_json
 
 STEPS = 100  # of a cell of `--together`
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dabs.leaderboard.table import update_between_markers
 
-from dabs.home import replacing
-from dabs.measure import Table, machine
+from dabs.bench.timing import Table, machine
+from dabs.utils.files import replacing
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:

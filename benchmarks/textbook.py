@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from dabs.algorithm import Algorithm
 from dabs.bench.step import TrainingStep
 from dabs.encoder import Attention, Block, EncoderConfig
-from dabs.pretrain import CLIP_NORM
 from dabs.specs import Specs
+from dabs.training.pretrain import CLIP_NORM
 
 
 def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:

@@ -29,14 +29,14 @@ from reporting import parser_of, publish
 from textbook import TextbookStep
 
 from dabs.bench.step import TrainingStep
+from dabs.bench.timing import Table, Times, alternate, peak_product, step_flops
 from dabs.encoder import PRESETS, EncoderConfig
-from dabs.guards import memory_kept
-from dabs.logs import read_metrics
-from dabs.measure import Table, Times, alternate, peak_product, step_flops
-from dabs.precision import resolved
-from dabs.pretrain import pretrain
 from dabs.registry import find_algorithm, find_domain
-from dabs.run import PretrainConfig
+from dabs.training.guards import memory_kept
+from dabs.training.log import read_metrics
+from dabs.training.precision import resolved
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig
 
 DOMAINS = ("natural_images", "english_text", "sensor", "captioned_images")  # image, tokens, series, image and tokens
 ALGORITHMS = ("emix", "shed", "contrastive")

@@ -22,8 +22,8 @@ from torch.nn import functional as F
 
 from dabs.distributed import dropout
 from dabs.errors import DabsError, RequestError
-from dabs.home import read_object, short
 from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, specs_from_json, specs_to_json, total_embeddings
+from dabs.utils.files import read_object, short
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,13 +18,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
-from dabs.check.source import MOST_SOURCE, written_algorithms
 from dabs.errors import DabsError, RequestError
-from dabs.home import text_of
+from dabs.source_scan import MOST_SOURCE, written_algorithms
+from dabs.utils.files import text_of
 
 if TYPE_CHECKING:
     from dabs.algorithm import Algorithm
-    from dabs.dataset import Domain
+    from dabs.data.domain import Domain
 
 T = TypeVar("T")
 Suite = Literal["lite", "paper", "paper32"]
@@ -81,7 +81,7 @@ def _domain_modules(suite: str) -> dict[str, str]:
 
 def _offered(target: str, suite: str) -> list[Domain]:
     """The domains of a suite in a module; a file may hold the same domain for several suites."""
-    from dabs.dataset import Domain
+    from dabs.data.domain import Domain
 
     module = importlib.import_module(target.partition(":")[0])
     return [value for value in vars(module).values() if isinstance(value, Domain) and value.suite == suite]

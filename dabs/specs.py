@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from dabs.errors import RequestError
-from dabs.home import short
+from dabs.utils.files import short
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dabs.dataset import TRAIN, Classes, Domain, MultiLabel, Task
+from dabs.data.domain import TRAIN, Classes, Domain, MultiLabel, Task
+from dabs.data.prepare import folder_of, read_columns
 from dabs.errors import DabsError
-from dabs.prepared import folder_of, read_columns
 from dabs.registry import SUITES, domain_names, find_domain
 from dabs.specs import Image, Series, Tokens
 

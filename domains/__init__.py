@@ -1,1 +1,1 @@
-"""One file a domain; each offers one `dabs.dataset.Domain` a suite. A file dropped in here is found by its name."""
+"""One file a domain; each offers one `dabs.data.domain.Domain` a suite. A file dropped in here is found by its name."""

@@ -9,7 +9,7 @@ import numpy as np
 from dabs.domains._unpickle import load_numpy_only
 from dabs.domains._wheels import read_member
 
-from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
 
 SIDE = 32  # pixels of an example
 ANIMALS = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")

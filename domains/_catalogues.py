@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 _KEYWORD = re.compile(r'(msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d+\])\s*"(.*)"')
 _CONTINUED = re.compile(r'"(.*)"')

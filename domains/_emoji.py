@@ -13,7 +13,7 @@ from typing import Any
 
 from dabs.domains._wheels import Wheel
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 CANVAS, FONT_SIZE = 64, 48  # pixels of a drawing
 

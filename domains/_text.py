@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from dabs.domains._tokenize import encode, encode_whole
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Rows, Scalar, Task
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Rows, Scalar, Task
 
 LANGUAGES = {  # of the multilingual domains, in every suite
     "en": "English",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 _NPY_MAGIC = b"\x93NUMPY"
 _PLAIN_KINDS = "biufcSU"  # numbers, bytes and text: what can be read straight from bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 
 def trim(samples: np.ndarray) -> np.ndarray:

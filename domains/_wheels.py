@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 from dabs.errors import DabsError
-from dabs.home import scratch, sha256_file, sole_use
+from dabs.utils.files import scratch, sha256_file, sole_use
 
 MOST = 1_000_000_000  # bytes of a member
 

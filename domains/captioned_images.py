@@ -27,7 +27,7 @@ from dabs.domains._emoji import (
 )
 from dabs.domains._wheels import read_member
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image, Tokens
 
 if TYPE_CHECKING:

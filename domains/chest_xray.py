@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from dabs.domains._radiographs import FINDINGS, SIDE, Films, draw_films
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Domain, MultiLabel, Rows, Scalar, Task, Workspace
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Domain, MultiLabel, Rows, Scalar, Task, Workspace
 from dabs.specs import Image
 
 BLOCK = 250  # films drawn at a time

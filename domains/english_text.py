@@ -14,19 +14,7 @@ from dabs.domains._text import Text, assign_sides, packed_rows, shuffled_task, s
 from dabs.domains._tokenize import train_wordpiece
 from dabs.domains._wheels import Wheel, read_member
 
-from dabs.dataset import (
-    PRETRAIN,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    BuildError,
-    Card,
-    Classes,
-    Domain,
-    Rows,
-    Task,
-    Workspace,
-)
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens
 
 LENGTH, VOCABULARY = 32, 3000

@@ -22,7 +22,7 @@ from dabs.domains._text import (
 from dabs.domains._tokenize import train_bpe
 from dabs.domains._wheels import Wheel, read_member
 
-from dabs.dataset import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens
 
 LENGTH, VOCABULARY = 32, 8000

@@ -13,7 +13,7 @@ import numpy as np
 from dabs.domains._animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
 from dabs.domains._wheels import Wheel, read_member
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image
 
 COLOUR = {  # class name -> file; the right half of the stereo pair `motorcycle` is left out, it shows the same scene

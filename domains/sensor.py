@@ -13,7 +13,7 @@ import numpy as np
 from dabs.domains._unpickle import load_numpy_only
 from dabs.domains._wheels import Wheel, read_member
 
-from dabs.dataset import (
+from dabs.data.domain import (
     PRETRAIN,
     TEST,
     TRAIN,

@@ -14,7 +14,7 @@ from dabs.domains._espeak import SAMPLE_RATE, Word, speak
 from dabs.domains._logmel import LogMel, log_mel
 from dabs.domains._waveforms import noise, place, resample, trim
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image
 
 RATE, SAMPLES = 16000, 16000  # Hz; one second

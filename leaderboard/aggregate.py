@@ -16,8 +16,8 @@ from dabs.leaderboard.comparable import budget_of, data_of, evaluation_of, plain
 from dabs.leaderboard.schema import Counts, Metric, Result
 
 from dabs.errors import RequestError
-from dabs.raw_input import RAW
-from dabs.run import PROTOCOLS
+from dabs.evaluation.raw_input import RAW
+from dabs.training.run_folder import PROTOCOLS
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
 FLOORS = ("none", RAW)  # the random encoder and the raw input, which stand first

@@ -16,7 +16,7 @@ import numpy as np
 from dabs.leaderboard.schema import Result
 
 from dabs.errors import DabsError
-from dabs.home import short
+from dabs.utils.files import short
 
 MOST_BYTES = 500_000_000  # of a file of predictions, packed and unpacked
 MOST_EXAMPLES = 500_000

@@ -13,8 +13,8 @@ from dabs.leaderboard.schema import Result
 from dabs.leaderboard.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
 from dabs.leaderboard.table import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
 
-from dabs.home import read_json
-from dabs.run import PROTOCOLS
+from dabs.training.run_folder import PROTOCOLS
+from dabs.utils.files import read_json
 
 RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"

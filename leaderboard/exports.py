@@ -23,7 +23,7 @@ from dabs.leaderboard.table import protocol_name
 
 from dabs import __version__
 from dabs.errors import DabsError
-from dabs.home import replacing, write_json
+from dabs.utils.files import replacing, write_json
 
 if TYPE_CHECKING:
     import pandas

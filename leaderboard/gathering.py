@@ -21,9 +21,9 @@ from dabs.leaderboard.results import SUFFIX, read_predictions, read_result
 from dabs.leaderboard.schema import Result
 
 from dabs.errors import DabsError, RequestError
-from dabs.home import is_hidden, sha256_file
-from dabs.metrics import bootstrap_interval, metric_of
-from dabs.run import PretrainConfig, load_run, recorded_config
+from dabs.evaluation.metrics import bootstrap_interval, metric_of
+from dabs.training.run_folder import PretrainConfig, load_run, recorded_config
+from dabs.utils.files import is_hidden, sha256_file
 
 CLOSE = 1e-9  # how far a recomputed score may be off
 Labels = Callable[[str, str], np.ndarray | None]

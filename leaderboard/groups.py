@@ -19,7 +19,7 @@ def groups_of(key: Key, suite: str, sha256: str) -> np.ndarray:
     Raises:
         DabsError: the data is not prepared here, is not that of the results, or has a single group.
     """
-    from dabs.prepared import manifest_of, read_columns
+    from dabs.data.prepare import manifest_of, read_columns
     from dabs.registry import find_domain
 
     domain = find_domain(key[0], suite)

@@ -17,7 +17,7 @@ from dabs.leaderboard.table import legend
 from markupsafe import Markup
 
 from dabs.errors import RequestError
-from dabs.home import replacing_alone
+from dabs.utils.files import replacing_alone
 
 
 def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = None) -> Path:

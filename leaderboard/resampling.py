@@ -42,7 +42,7 @@ def resampled_scores(
     sqrt(units / (units - 1)).
 
     Args:
-        metric: a name of `dabs.metrics.METRICS`.
+        metric: a name of `dabs.evaluation.metrics.METRICS`.
         predictions: for each model what the metric takes: classes (n,), values (n,) or scores (n, k).
         label: of the examples.
         resamples: how many.

@@ -15,7 +15,7 @@ from dabs.leaderboard.schema import SCHEMA_VERSION, Result
 from pydantic import ValidationError
 
 from dabs.errors import DabsError
-from dabs.home import (
+from dabs.utils.files import (
     as_object,
     is_hidden,
     remove_leftovers,

@@ -15,8 +15,8 @@ from dabs.leaderboard.schema import Result
 from dabs.leaderboard.submission import Tuning
 
 from dabs.errors import RequestError
-from dabs.metrics import LEVEL, RESAMPLES
-from dabs.run import NO_CHECKOUT
+from dabs.evaluation.metrics import LEVEL, RESAMPLES
+from dabs.training.run_folder import NO_CHECKOUT
 
 REQUIRED = ("linear", "knn")  # protocols; fine-tuning may be there, then for every task
 SHOWN = 4  # missing cells that are named

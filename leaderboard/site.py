@@ -21,9 +21,9 @@ from dabs.leaderboard.pages import asset, pages
 from dabs.leaderboard.rows import Row, refuse_twins, slugs
 from dabs.leaderboard.site_compare import TESTED, compare_scripts, comparisons_of
 
-from dabs.dataset import Domain
+from dabs.data.domain import Domain
 from dabs.errors import RequestError
-from dabs.home import replacing_alone
+from dabs.utils.files import replacing_alone
 
 MARKER = "site.json"
 ASSETS = ("style.css", "site.js", "compare.js")

@@ -14,9 +14,9 @@ from dabs.leaderboard.long_tables import SHOWN, Rows
 from dabs.leaderboard.rows import Row
 from dabs.leaderboard.table import best, legend, mark, protocol_name
 
-from dabs.dataset import Domain, target_of
-from dabs.run import PROTOCOLS
+from dabs.data.domain import Domain, target_of
 from dabs.specs import inputs_of
+from dabs.training.run_folder import PROTOCOLS
 
 Page = tuple[str, str, dict[str, Any], list[Rows]]  # path, template, values, tables that may be long
 TITLES = {"fixed": "One setting for all domains", "tuned": "Tuned within a declared grid and budget"}

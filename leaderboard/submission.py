@@ -32,7 +32,7 @@ from dabs.leaderboard.schema import (
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dabs.errors import DabsError
-from dabs.home import as_object, is_hidden, replacing_alone, sha256_file, short, strict_json, text_of, write_json
+from dabs.utils.files import as_object, is_hidden, replacing_alone, sha256_file, short, strict_json, text_of, write_json
 
 SUBMISSION_VERSION = 1
 FILE = "submission.json"

@@ -14,7 +14,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from dabs.errors import DabsError
-from dabs.home import replacing
+from dabs.utils.files import replacing
 
 EMPTY = "–"
 MARKS = {"recorded": "", "synthesised": "†", "generated": "‡"}

@@ -22,10 +22,10 @@ from dabs.leaderboard.rules import REQUIRED, Rules, broken_rules, clashes, optio
 from dabs.leaderboard.schema import Result
 from dabs.leaderboard.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
 
-from dabs.check.source import MOST_SOURCE, scan
 from dabs.errors import DabsError
-from dabs.home import text_of
-from dabs.raw_input import RAW
+from dabs.evaluation.raw_input import RAW
+from dabs.source_scan import MOST_SOURCE, scan
+from dabs.utils.files import text_of
 
 RAW_SOURCE = Path("dabs") / "raw_input.py"  # of the row that is no algorithm
 Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results

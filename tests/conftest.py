@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from dabs.check.mock import KINDS
-from dabs.dataset import Domain
+from dabs.data.domain import Domain
+from dabs.data.prepare import is_prepared, prepare
 from dabs.errors import DabsError
-from dabs.prepared import is_prepared, prepare
 from dabs.registry import find_domain
 
 SPECS = KINDS

@@ -13,16 +13,16 @@ import pytest
 from dabs.leaderboard.rules import Rules
 
 from dabs import domains
-from dabs.cli.evaluating import write_all
+from dabs.cli.eval import write_all
+from dabs.cli.new import write_new
 from dabs.cli.rules import rules_of
-from dabs.cli.starting import write_new
 from dabs.cli.submitting import SubmitOptions
-from dabs.dataset import Domain
-from dabs.evaluate import evaluate
-from dabs.prepared import prepare
-from dabs.pretrain import pretrain
+from dabs.data.domain import Domain
+from dabs.data.prepare import prepare
+from dabs.evaluation.evaluate import evaluate
 from dabs.registry import find_domain
-from dabs.run import PretrainConfig, environment
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig, environment
 
 STEPS = 6
 
@@ -37,7 +37,7 @@ def toy_domain(home: Path) -> Iterator[Domain]:
         patch.setenv("DABS_HOME", str(home / "data"))
         patch.setattr(domains, "__path__", [*domains.__path__, str(folder)])
         patch.delitem(sys.modules, "dabs.domains.toy", raising=False)
-        patch.setattr("dabs.run._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
+        patch.setattr("dabs.training.run_folder._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
         environment.cache_clear()
         domain = find_domain("toy")
         prepare(domain, lambda line: None)

@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from dabs.bench.timing import Table
 from dabs.cli import main
-from dabs.cli.benching import other_work
-from dabs.measure import Table
+from dabs.cli.bench import other_work
 from tests.scripts import ROOT, load_benchmark
 
 QUICK = {

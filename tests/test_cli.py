@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from dabs.cli import main
-from dabs.cli.pretraining import argument_help, parse
+from dabs.cli.pretrain import argument_help, parse
 from dabs.errors import DabsError, RequestError
-from dabs.home import read_json
+from dabs.utils.files import read_json
 
 # Frozen: a change here is a change of the command line and belongs in the changelog.
 OPTIONS = {
@@ -121,7 +121,7 @@ def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, m
     # the worker processes do not see the test's changed domains.__path__, so the cells run in this process
     from concurrent.futures import Future
 
-    from dabs.cli import grid
+    from dabs.cli import run as grid
     from dabs.launch.task import perform
 
     class Inline:
@@ -251,9 +251,10 @@ def test_argument_help_reads_docstrings():
 
 def test_every_writer_of_a_task_takes_the_same_lock(toy, tmp_path, monkeypatch):
     """A grid of whole cells, one that spreads them over a cluster, and `dabs eval` meet on one run."""
-    from dabs.cli import cells, evaluating
-    from dabs.home import sole_use
-    from dabs.run import PretrainConfig
+    from dabs.cli import eval as evaluating
+    from dabs.grid import cells
+    from dabs.training.run_folder import PretrainConfig
+    from dabs.utils.files import sole_use
 
     taken = []
 

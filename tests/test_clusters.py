@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from dabs.logs import read_metrics
-from dabs.pretrain import pretrain
-from dabs.run import PretrainConfig
+from dabs.training.log import read_metrics
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig
 
 ROOT = Path(__file__).parents[1]
 STEPS = 1200  # long enough for two runs that begin some seconds apart to train at the same time

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from dabs.leaderboard.rows import load_rows
 
-from dabs.evaluate import evaluate
-from dabs.logs import read_metrics
-from dabs.pretrain import pretrain
-from dabs.run import PretrainConfig
+from dabs.evaluation.evaluate import evaluate
+from dabs.training.log import read_metrics
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig
 
 ROOT = Path(__file__).parents[1]
 PAGES = [page for folder in ("", "docs", "leaderboard/submissions") for page in (ROOT / folder).glob("*.md")]

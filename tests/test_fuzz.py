@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dabs.errors import DabsError
-from dabs.run import load_config, load_run
+from dabs.training.run_folder import load_config, load_run
 from tests.leaderboard.conftest import digest, make, make_payload, submit
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

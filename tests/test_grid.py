@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dabs.checkpoint import latest_checkpoint
-from dabs.run import completed
+from dabs.training.checkpoint import latest_checkpoint
+from dabs.training.run_folder import completed
 
 pytestmark = pytest.mark.slow
 

@@ -19,11 +19,11 @@ import pytest
 from dabs.leaderboard.results import RESULT_BYTES, read_result
 from dabs.leaderboard.submission import load_submission, read_submission
 
+from dabs.data.prepare import manifest_of, read_columns, verify
 from dabs.errors import DabsError
-from dabs.home import LONGEST, read_json, write_json
-from dabs.logs import curve
-from dabs.prepared import manifest_of, read_columns, verify
-from dabs.run import load_config, load_run
+from dabs.training.log import curve
+from dabs.training.run_folder import load_config, load_run
+from dabs.utils.files import LONGEST, read_json, write_json
 from tests.leaderboard.conftest import make, make_payload, submit
 from tests.refusing import refusal
 from tests.test_fuzz import CONFIG, PROVENANCE

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dabs.cli import main
-from dabs.cli.starting import names_of, write_new
+from dabs.cli.new import names_of, write_new
 from dabs.errors import RequestError
 
 

@@ -18,12 +18,12 @@ from dabs.leaderboard.submission import load_submission
 from dabs.leaderboard.verify import problems
 
 from dabs.cli import main
-from dabs.cli.pretraining import parse
+from dabs.cli.pretrain import parse
 from dabs.cli.reproducing import ReproduceOptions, ask_for_trust, chosen, reproduce
 from dabs.cli.submitting import command_lines, submit
 from dabs.errors import DabsError, RequestError
-from dabs.home import read_json, sha256_file, write_json
-from dabs.run import PretrainConfig
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import read_json, sha256_file, write_json
 from tests.submitting import make_runs, options, toy_domain, toy_rules
 
 
@@ -158,7 +158,7 @@ def test_edited_predictions_are_found(runs, made, tmp_path):
 
 def test_labels_edited_with_all_that_follows_are_found(runs, made, tmp_path):
     """Who changes labels, predictions' hash and score alike is found by the data, or by the other seed."""
-    from dabs.metrics import bootstrap_interval
+    from dabs.evaluation.metrics import bootstrap_interval
 
     arrays = read_predictions(runs / RESULT)
     arrays["label"] = np.asarray(arrays["prediction"]).copy()
@@ -365,7 +365,7 @@ def test_verify_finds_an_edit_whose_hashes_were_mended(submitted, made):
 
 def label_as_predicted(folder: Path, name: str) -> None:
     """Set a result's labels to its predictions, and everything that follows from them."""
-    from dabs.metrics import bootstrap_interval
+    from dabs.evaluation.metrics import bootstrap_interval
 
     result, predictions = f"{name}.result.json", f"{name}.predictions.npz"
     guesses = np.asarray(read_predictions(folder / result)["prediction"])

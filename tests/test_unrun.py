@@ -14,10 +14,10 @@ from dabs.leaderboard.verify import problems
 
 from dabs.algorithm import source_of
 from dabs.cli import dispatch
-from dabs.cli.starting import write_new
+from dabs.cli.new import write_new
 from dabs.cli.submitting import submit
 from dabs.errors import DabsError
-from dabs.evaluate import evaluate
+from dabs.evaluation.evaluate import evaluate
 from dabs.registry import find_algorithm, read_algorithm
 from tests.submitting import make_runs, options, toy_domain, toy_rules
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dabs.dataset import PRETRAIN, Card, Classes, Domain, MultiLabel, Rows, Scalar, Task, Workspace
+from dabs.data.domain import PRETRAIN, Card, Classes, Domain, MultiLabel, Rows, Scalar, Task, Workspace
 from dabs.specs import Image, Tokens
 
 SIZES = {"train": 90, "validation": 40, "test": 60}

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dabs.dataset import PRETRAIN, Card, Classes, Domain, Rows, Task, Workspace
-from dabs.home import sha256_file
+from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Series
+from dabs.utils.files import sha256_file
 
 CONTENT = hashlib.shake_256(b"dabs").digest(1 << 20)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

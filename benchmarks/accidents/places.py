@@ -177,7 +177,7 @@ def scatter_times(folder: Path, moments: random.Random) -> None:
 
 def backwards() -> None:
     """From now on every look at the clock is earlier than the one before, by an hour."""
-    import dabs.evaluate
+    import dabs.evaluation.evaluate
 
     now, looks = time.time() - 3e8, iter(range(1 << 60))
 
@@ -190,4 +190,4 @@ def backwards() -> None:
 
     time.time = lambda: now - 3600 * next(looks)
     time.time_ns = lambda: int(time.time() * 1e9)
-    dabs.evaluate.datetime = Moment  # type: ignore[misc]
+    dabs.evaluation.evaluate.datetime = Moment  # type: ignore[misc]

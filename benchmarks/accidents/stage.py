@@ -164,16 +164,16 @@ def import_all() -> None:
 
     import dabs.cli.board
     import dabs.cli.data
-    import dabs.cli.evaluating
-    import dabs.cli.pretraining
+    import dabs.cli.eval
+    import dabs.cli.pretrain
     import dabs.cli.rules
     import dabs.cli.submitting
-    import dabs.evaluate
-    import dabs.pretrain
-    import dabs.run
+    import dabs.evaluation.evaluate
+    import dabs.training.pretrain
+    import dabs.training.run_folder
 
-    dabs.run._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
-    dabs.run.environment()
+    dabs.training.run_folder._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
+    dabs.training.run_folder.environment()
     rules_of = dabs.cli.rules.rules_of
 
     def rules(suite: str) -> Any:

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from dabs.batches import read
-from dabs.bench.made_up import made_up_domain
-from dabs.dataset import PRETRAIN, TRAIN, Domain
+from dabs.bench.synthetic import made_up_domain
+from dabs.bench.timing import Times, alternate
+from dabs.data.arrow import MappedColumn
+from dabs.data.domain import PRETRAIN, TRAIN, Domain
+from dabs.data.loader import read
+from dabs.data.prepare import folder_of
+from dabs.data.split import Split
 from dabs.encoder import Encoder, EncoderConfig
-from dabs.evaluate import features_of
-from dabs.measure import Times, alternate
-from dabs.precision import autocast
-from dabs.prepared import folder_of
+from dabs.evaluation.evaluate import features_of
 from dabs.specs import Batch, Specs
-from dabs.split import Split
-from dabs.splitfile import MappedColumn
+from dabs.training.precision import autocast
 
 
 def mapped_inputs(domain: Domain) -> list[MappedColumn]:

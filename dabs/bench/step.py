@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from dabs.algorithm import Algorithm
+from dabs.bench.timing import Times, bytes_kept, example_batch, flops_of
 from dabs.encoder import Encoder, EncoderConfig, compile_blocks
-from dabs.guards import denormals_flushed
-from dabs.measure import Times, bytes_kept, example_batch, flops_of
-from dabs.precision import autocast
-from dabs.pretrain import CLIP_NORM, Objective, seed_all
 from dabs.specs import Batch, Specs
+from dabs.training.guards import denormals_flushed
+from dabs.training.precision import autocast
+from dabs.training.pretrain import CLIP_NORM, Objective, seed_all
 
 
 class TrainingStep:

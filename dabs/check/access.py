@@ -14,9 +14,9 @@ import torch
 
 from dabs.algorithm import source_of
 from dabs.check.mock import Broken, Case, NotApplicable, Subject
-from dabs.check.source import scan
-from dabs.pretrain import Objective
+from dabs.source_scan import scan
 from dabs.specs import Batch, Tokens
+from dabs.training.pretrain import Objective
 
 #: Events of Python's audit that reach out of the process or into its files.
 WATCHED = ("open", "os.listdir", "os.scandir", "os.system", "subprocess.Popen", "socket.connect", "socket.getaddrinfo")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dabs.bench.timing import bytes_kept
 from dabs.check.mock import Broken, Case, NotApplicable, Subject, adamw
 from dabs.encoder import PRESETS
-from dabs.measure import bytes_kept
-from dabs.pretrain import Objective
 from dabs.specs import Batch
+from dabs.training.pretrain import Objective
 
 LIMIT = 10.0  # times a plain step; all algorithms get the same number of steps, so a step must stay comparable
 BATCH = 16

@@ -8,8 +8,8 @@ from statistics import fmean
 import torch
 
 from dabs.check.mock import Broken, Case, NotApplicable, Subject, adamw
-from dabs.precision import autocast
 from dabs.specs import Batch
+from dabs.training.precision import autocast
 
 SIZES = (1, 2, 7)
 WINDOW = 6  # losses averaged at either end

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from dabs.check.mock import Broken, Case, Subject, adamw
-from dabs.checkpoint import latest_checkpoint, load_training_state, load_weights, save_checkpoint
 from dabs.errors import DabsError
-from dabs.pretrain import Objective
+from dabs.training.checkpoint import latest_checkpoint, load_training_state, load_weights, save_checkpoint
+from dabs.training.pretrain import Objective
 
 STEPS = 3  # before the checkpoint, and again after it
 

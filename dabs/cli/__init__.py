@@ -12,17 +12,17 @@ import traceback
 from dabs import __version__
 from dabs.errors import DabsError
 from dabs.registry import unknown
-from dabs.signals import Interrupted, ended_by_sigterm
+from dabs.utils.signals import Interrupted, ended_by_sigterm
 
 VERBS = {
-    "list": ("listing", "what there is: domains, tasks, algorithms, with their cards"),
+    "list": ("list", "what there is: domains, tasks, algorithms, with their cards"),
     "data": ("data", "prepare, status, verify: fetch and check the data; offline afterwards"),
-    "new": ("starting", "write a working algorithm file and its test, to begin with"),
-    "check": ("checking", "try every promise an algorithm makes, in about a minute"),
-    "pretrain": ("pretraining", "pretrain one algorithm in one domain"),
-    "eval": ("evaluating", "evaluate a pretrained run on its domain's tasks"),
-    "run": ("grid", "the whole benchmark: every algorithm in every domain, resumable"),
-    "bench": ("benching", "how fast this machine trains, evaluates and reads, and what limits it"),
+    "new": ("new", "write a working algorithm file and its test, to begin with"),
+    "check": ("check", "try every promise an algorithm makes, in about a minute"),
+    "pretrain": ("pretrain", "pretrain one algorithm in one domain"),
+    "eval": ("eval", "evaluate a pretrained run on its domain's tasks"),
+    "run": ("run", "the whole benchmark: every algorithm in every domain, resumable"),
+    "bench": ("bench", "how fast this machine trains, evaluates and reads, and what limits it"),
     "submit": ("submitting", "gather an algorithm's runs into a submission, or say what is missing"),
     "reproduce": ("reproducing", "run cells of a submission again and say whether the scores hold"),
     "compare": ("comparing", "compare algorithms: which is better, where, and how sure that is"),

@@ -9,10 +9,10 @@ from typing import Any, Literal
 import tyro
 from rich.console import Console
 
-from dabs.cli.screens import table_console
+from dabs.cli.terminal import table_console
 from dabs.errors import RequestError
 from dabs.registry import Suite
-from dabs.run import Protocol
+from dabs.training.run_folder import Protocol
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int | None:
                 "Leave it out."
             )
     if options.store:
-        from dabs.store import Store
+        from dabs.grid.store import Store
 
         store = Store(options.store, options.results[0])
         for run in store.runs():

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from dabs.cli.screens import table_console
-from dabs.run import Protocol
+from dabs.cli.terminal import table_console
+from dabs.training.run_folder import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
 
 def write(text: str, out: Path | None) -> None:
     """To a file, whole or not at all, or to the terminal."""
-    from dabs.home import replacing
+    from dabs.utils.files import replacing
 
     if out is None:
         sys.stdout.write(text)

@@ -12,8 +12,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from dabs.cli.screens import DataScreen
-from dabs.dataset import PRETRAIN, Domain
+from dabs.cli.terminal import DataScreen
+from dabs.data.domain import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
 from dabs.registry import Suite, domain_names, find_domain
 
@@ -56,7 +56,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
     Raises:
         DabsError: some could not be prepared; it is raised when all were tried.
     """
-    from dabs.prepared import folder_of, is_prepared, prepare
+    from dabs.data.prepare import folder_of, is_prepared, prepare
 
     console, failed = Console(), []
     for number, domain in enumerate(domains, 1):
@@ -82,7 +82,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
 
 def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
     """What the builders noted of the copies that some datasets of a domain (or all) were made of."""
-    from dabs.prepared import manifest_of, units_of
+    from dabs.data.prepare import manifest_of, units_of
 
     manifests = [(unit, manifest_of(domain, unit.only or PRETRAIN)) for unit in units_of(domain, datasets)]
     return [f"{unit.name}: {note}" for unit, manifest in manifests for note in manifest.get("notes", [])]
@@ -90,7 +90,7 @@ def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
 
 def status_table(domains: list[Domain]) -> Table:
     """One row a domain, or a part of one: whether it is prepared, its rows, its size on disk."""
-    from dabs.prepared import manifest_of, units_of
+    from dabs.data.prepare import manifest_of, units_of
 
     table = Table("domain", "state", "training rows", "MB", "folder", title="data")
     for unit in [unit for domain in domains for unit in units_of(domain)]:
@@ -117,7 +117,7 @@ def verify_all(domains: list[Domain], *, named: bool) -> int:
     Raises:
         DabsError: some that were named are not prepared; it is raised when all were tried.
     """
-    from dabs.prepared import units_of, verify
+    from dabs.data.prepare import units_of, verify
 
     console, commands, missing = Console(soft_wrap=True), [], []
     for domain in domains:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dabs.errors import DabsError, RequestError
-from dabs.run import PretrainConfig, Protocol, config_from_json
+from dabs.training.run_folder import PretrainConfig, Protocol, config_from_json
 
 if TYPE_CHECKING:
     from dabs.leaderboard.schema import Result
@@ -111,7 +111,7 @@ def ask_for_trust(options: ReproduceOptions, submission: Submission) -> None:
 
 def other_circumstances(submission: Submission) -> list[str]:
     """What differs here from where the submission was made, which may move the last digits."""
-    from dabs.run import environment
+    from dabs.training.run_folder import environment
 
     here, there = environment(), submission.environment
     facts = {
@@ -136,12 +136,12 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
     Raises:
         DabsError: data that cannot be prepared, or is not the submission's.
     """
-    from dabs.cli.evaluating import write_all
-    from dabs.cli.pretraining import progress_watch
-    from dabs.evaluate import evaluate
-    from dabs.prepared import prepare
-    from dabs.pretrain import pretrain
+    from dabs.cli.eval import write_all
+    from dabs.cli.pretrain import progress_watch
+    from dabs.data.prepare import prepare
+    from dabs.evaluation.evaluate import evaluate
     from dabs.registry import find_domain
+    from dabs.training.pretrain import pretrain
 
     for domain_name in dict.fromkeys(result.domain for result in wanted):
         cells = {(r.task, str(r.protocol)): r for r in wanted if r.domain == domain_name}

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """What a submission to a suite must be; `domains` are all registered ones when none is named."""
     from dabs.encoder import PRESETS
-    from dabs.evaluate import protocol_config
+    from dabs.evaluation.evaluate import protocol_config
     from dabs.leaderboard.rules import Rules
-    from dabs.pretrain import STANDARD_RATE
     from dabs.registry import domain_names, find_domain
-    from dabs.run import PROTOCOLS, Training
     from dabs.specs import specs_to_json
+    from dabs.training.pretrain import STANDARD_RATE
+    from dabs.training.run_folder import PROTOCOLS, Training
 
     all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names(suite))]
     return Rules(
@@ -47,8 +47,8 @@ def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
 
 def labels_of(suite: str, domain: str, task: str) -> np.ndarray | None:
     """The labels of a task's test split, or None where the domain's data is not prepared."""
-    from dabs.dataset import TEST
-    from dabs.prepared import is_prepared, read_columns
+    from dabs.data.domain import TEST
+    from dabs.data.prepare import is_prepared, read_columns
     from dabs.registry import domain_names, find_domain
 
     if domain not in domain_names(suite):

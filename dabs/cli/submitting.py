@@ -14,8 +14,8 @@ import tyro
 from rich.console import Console
 
 from dabs.errors import DabsError, RequestError
-from dabs.home import strict_json, text_of
-from dabs.run import PretrainConfig
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import strict_json, text_of
 
 if TYPE_CHECKING:
     from dabs.leaderboard.gathering import RunFolder
@@ -144,7 +144,7 @@ def _read_algorithm(options: SubmitOptions, run: RunFolder) -> tuple[str, str]:
 
 
 def _refused_source(source: str) -> list[str]:
-    from dabs.check.source import scan
+    from dabs.source_scan import scan
 
     return [f"the source {use.what} in line {use.line}, which `dabs check` refuses" for use in scan(source)]
 

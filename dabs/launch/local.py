@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from dabs.launch.task import Outcome, Task, perform, send_to
-from dabs.signals import Interrupted
+from dabs.utils.signals import Interrupted
 
 GRACE = 30.0  # seconds that a worker has to save after its launcher died
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from dabs.domains.paper._rows import Item, Listing, carve, listing
 
-from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError
-from dabs.home import read_object
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
+from dabs.utils.files import read_object
 
 SEED = 42  # the reference's for captions; it has none for answers
 MATCH, MISMATCH = 1, 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from dabs.domains.paper._rows import Item, Listing, listing
 
-from dabs.dataset import TRAIN, VALIDATION, BuildError
+from dabs.data.domain import TRAIN, VALIDATION, BuildError
 
 
 def _listed(words: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dabs.errors import DabsError
-from dabs.home import raw_home
+from dabs.utils.files import raw_home
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

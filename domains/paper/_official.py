@@ -22,9 +22,9 @@ from dabs.domains.paper._download import Progress, Stopped, check_space, check_s
 from dabs.domains.paper._unpack import UNPACKING, unpack
 from filelock import FileLock
 
-from dabs.dataset import drawn
+from dabs.data.domain import drawn
 from dabs.errors import DabsError
-from dabs.home import raw_home, write_json
+from dabs.utils.files import raw_home, write_json
 
 TOGETHER = 4  # files of one dataset downloaded at a time
 

@@ -12,7 +12,7 @@ from dabs.domains._unpickle import _NumpyOnly
 from dabs.domains.paper._classes import TEXTURES
 from dabs.domains.paper._rows import Item, Listing, listing
 
-from dabs.dataset import TRAIN, VALIDATION, BuildError
+from dabs.data.domain import TRAIN, VALIDATION, BuildError
 
 
 def imagenet(root: Path) -> Iterator[tuple[str, Iterator[Item]]]:

@@ -14,7 +14,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Rows, Workspace
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Rows, Workspace
 
 BLOCK = 64  # items a process decodes at a time: 9.6 MB of 224×224 pictures
 FEW = 16  # blocks; up to so many are decoded sooner than processes have started and imported what they need

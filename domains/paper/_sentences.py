@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from dabs.domains.paper._hub import encode
 
-from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError, Rows
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Rows
 
 SHARE, MOST = 0.1, 5000  # of train for validation: this share, but no more rows than that
 BLOCK = 4096  # rows encoded at a time

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from dabs.domains.paper._hub import encode
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 from dabs.errors import DabsError
-from dabs.home import raw_home, read_json, replacing, write_json
+from dabs.utils.files import raw_home, read_json, replacing, write_json
 
 if TYPE_CHECKING:
     from datasets import IterableDataset

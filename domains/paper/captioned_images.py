@@ -12,7 +12,7 @@ from dabs.domains.paper._official import Archive, OfficialFiles, given
 from dabs.domains.paper._pictures import SPECS, coco_resized
 from dabs.domains.paper._rows import Item, Listing, rows
 
-from dabs.dataset import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
+from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
 from dabs.specs import Tokens
 
 LENGTH = 32  # tokens

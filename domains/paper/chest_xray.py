@@ -11,7 +11,7 @@ from dabs.domains.paper._official import OfficialFiles
 from dabs.domains.paper._pictures import SPECS, resized
 from dabs.domains.paper._rows import Item, Listing, carve, check_count, listing, rows, task_rows
 
-from dabs.dataset import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
+from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
 
 CHEXPERT_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 NIH_FINDINGS = (

@@ -12,7 +12,7 @@ from typing import Any
 from dabs.domains.paper._hub import BERT, HubFiles, encode, read_parquet
 from dabs.domains.paper._sentences import Sentence, read_tsv, sentence_rows, splits_of
 
-from dabs.dataset import (
+from dabs.data.domain import (
     PRETRAIN,
     TRAIN,
     VALIDATION,

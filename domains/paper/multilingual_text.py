@@ -12,7 +12,7 @@ from dabs.domains.paper._hub import XLM_R, HubFiles, read_parquet
 from dabs.domains.paper._sentences import Sentence, read_tsv, sentence_rows
 from dabs.domains.paper._stream import HubStream, TokenStream, check_whole, interleaved
 
-from dabs.dataset import (
+from dabs.data.domain import (
     PRETRAIN,
     TEST,
     TRAIN,
@@ -26,8 +26,8 @@ from dabs.dataset import (
     Task,
     Workspace,
 )
-from dabs.home import data_home
 from dabs.specs import Tokens
+from dabs.utils.files import data_home
 
 LENGTH = 128
 STEPS, BATCH = 100_000, 128

@@ -12,7 +12,7 @@ from dabs.domains.paper._official import Archive, OfficialFiles, given
 from dabs.domains.paper._pictures import SPECS, resized
 from dabs.domains.paper._rows import Listing, check_count, rows, task_rows
 
-from dabs.dataset import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
+from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 
 IMAGENET = OfficialFiles(
     name="imagenet",

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from dabs.domains.paper._official import Archive, OfficialFiles
 
-from dabs.dataset import (
+from dabs.data.domain import (
     PRETRAIN,
     TEST,
     TRAIN,

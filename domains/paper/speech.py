@@ -15,7 +15,7 @@ from dabs.domains.paper._clips import Level, spectrograms
 from dabs.domains.paper._official import Archive, OfficialFiles, given
 from dabs.domains.paper._rows import check_count, rows
 
-from dabs.dataset import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
+from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.specs import Image
 
 # the reference's constants, in dB

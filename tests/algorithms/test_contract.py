@@ -14,8 +14,8 @@ from dabs.check.mock import TINY, Subject, make_batch
 from dabs.check.suite import all_checks, run_checks
 from dabs.encoder import Encoder
 from dabs.errors import RequestError
-from dabs.pretrain import seed_all
 from dabs.registry import algorithm_names, find_algorithm
+from dabs.training.pretrain import seed_all
 from tests.conftest import SPECS
 
 NAMES = algorithm_names()

@@ -12,17 +12,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dabs import accumulate as module
-from dabs.accumulate import arranged, backward, parts_of
 from dabs.algorithm import Algorithm
 from dabs.check.mock import TINY, Subject, make_batch
-from dabs.devices import Devices, launch
 from dabs.encoder import load_encoder
 from dabs.errors import DabsError, RequestError
-from dabs.evaluate import evaluate
-from dabs.home import read_json, write_json
-from dabs.pretrain import Interrupted, pretrain
-from dabs.run import PretrainConfig, config_from_json, load_config
+from dabs.evaluation.evaluate import evaluate
+from dabs.training import step as module
+from dabs.training.devices import Devices, launch
+from dabs.training.pretrain import Interrupted, pretrain
+from dabs.training.run_folder import PretrainConfig, config_from_json, load_config
+from dabs.training.step import arranged, backward, parts_of
+from dabs.utils.files import read_json, write_json
 from tests.conftest import SPECS
 from tests.dabs.test_pretrain import assert_same, losses
 

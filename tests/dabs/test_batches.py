@@ -11,13 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dabs.batches import Loader, read, read_ahead
-from dabs.bench.made_up import made_up_domain
+from dabs.bench.synthetic import made_up_domain
 from dabs.check.mock import KINDS
-from dabs.dataset import PRETRAIN, TRAIN
-from dabs.run import PretrainConfig
+from dabs.data.domain import PRETRAIN, TRAIN
+from dabs.data.loader import Loader, read, read_ahead
+from dabs.data.split import Split, decoded
 from dabs.specs import Batch, Image
-from dabs.split import Split, decoded
+from dabs.training.run_folder import PretrainConfig
 
 CPU = torch.device("cpu")
 ROWS = 9000  # more than two blocks of a file

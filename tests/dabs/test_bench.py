@@ -10,14 +10,14 @@ import pytest
 import torch
 from dabs.algorithms.shed import ShED
 
-from dabs.bench.made_up import made_up_domain, made_up_features
 from dabs.bench.reading import feature_seconds, mapped_inputs, read_seconds, reading_rates
 from dabs.bench.step import TrainingStep, limits_of
+from dabs.bench.synthetic import made_up_domain, made_up_features
+from dabs.bench.timing import Times, step_flops
 from dabs.check.mock import KINDS, TINY
-from dabs.measure import Times, step_flops
-from dabs.metrics import metric_of
-from dabs.prepared import verify
-from dabs.probes import linear_probe
+from dabs.data.prepare import verify
+from dabs.evaluation.metrics import metric_of
+from dabs.evaluation.probes import linear_probe
 
 
 @pytest.mark.parametrize("name", KINDS)

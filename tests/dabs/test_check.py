@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dabs.check.source import scan
 from dabs.check.suite import Finding, all_checks, run_checks
 from dabs.registry import find_algorithm
+from dabs.source_scan import scan
 
 HEAD = """
 import math
@@ -306,12 +306,12 @@ def test_what_cannot_be_built_is_not_checked_further(tmp_path):
         ("from torch import hub", "imports torch.hub"),
         ("from torch import *", "imports everything of torch"),
         ("from . import neighbour", "imports ..neighbour"),
-        ("import dabs.prepared", "imports dabs.prepared"),
+        ("import dabs.data.prepare", "imports dabs.data.prepare"),
         ("from dabs import encoder\nencoder.load_encoder(1)", "uses dabs.encoder.load_encoder"),
         ("open('x')", "uses open"),
         ("(lambda: 0).__globals__", "uses __globals__"),
         ("def", "is not Python"),
-        ("import dabs.specs\ndabs.prepared.read_columns(1)", "uses dabs.prepared.read_columns"),
+        ("import dabs.specs\ndabs.prepared.read_columns(1)", "uses dabs.data.prepare.read_columns"),
         ("import dabs.encoder as e\ne.torch.load(1)", "uses dabs.encoder.torch.load"),
         ("from dabs.encoder import torch", "imports dabs.encoder.torch"),
         ("from dabs.algorithm import inspect as i", "imports dabs.algorithm.inspect"),

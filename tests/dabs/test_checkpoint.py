@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from dabs import checkpoint as module
-from dabs.checkpoint import HASHES, latest_checkpoint, whole_checkpoint
 from dabs.errors import DabsError, RequestError
-from dabs.home import discard, replacing
-from dabs.pretrain import pretrain
-from dabs.run import PretrainConfig
+from dabs.training import checkpoint as module
+from dabs.training.checkpoint import HASHES, latest_checkpoint, whole_checkpoint
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import discard, replacing
 from tests.dabs.test_pretrain import assert_same, losses
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
@@ -132,7 +132,7 @@ def test_a_full_disk_while_the_log_is_written(toy, tmp_path, monkeypatch):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     run = stopped(tmp_path / "run")
-    monkeypatch.setattr("dabs.logs._rewrite", lambda path, rows: (path.unlink(), path.symlink_to("/dev/full")))
+    monkeypatch.setattr("dabs.training.log._rewrite", lambda path, rows: (path.unlink(), path.symlink_to("/dev/full")))
     with pytest.raises(DabsError, match=r"cannot write the log in .*No space left"):
         pretrain(CONFIG, run, logger="none")
 

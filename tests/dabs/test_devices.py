@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from dabs.checkpoint import latest_checkpoint
-from dabs.devices import Devices, launch
 from dabs.encoder import load_encoder
 from dabs.errors import DabsError, RequestError
-from dabs.evaluate import evaluate
-from dabs.home import read_json
-from dabs.logs import read_metrics
-from dabs.pretrain import Interrupted, pretrain
-from dabs.run import PretrainConfig
+from dabs.evaluation.evaluate import evaluate
+from dabs.training.checkpoint import latest_checkpoint
+from dabs.training.devices import Devices, launch
+from dabs.training.log import read_metrics
+from dabs.training.pretrain import Interrupted, pretrain
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import read_json
 
 CONFIG = PretrainConfig(precision="fp32", algorithm="emix", domain="toy", steps=30)
 # `dabs` with the toy domain; after step STOP_AT the first process is asked to stop, as by Ctrl-C
@@ -29,7 +29,8 @@ ENTRY = """
 import os, signal
 from dabs import domains
 domains.__path__.append(os.environ["MORE_DOMAINS"])
-from dabs.cli import main, pretraining
+from dabs.cli import main
+from dabs.cli import pretrain as pretraining
 if "STOP_AT" in os.environ:
     from contextlib import contextmanager
     @contextmanager

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from dabs.dataset import Classes, MultiLabel, Scalar, Task
+from dabs.data.domain import Classes, MultiLabel, Scalar, Task
+from dabs.data.split import Split
 from dabs.encoder import PRESETS, Encoder
 from dabs.errors import DabsError, RequestError
-from dabs.evaluate import evaluate, evaluate_raw, features_of
-from dabs.finetune import finetune
-from dabs.home import read_json, write_json
-from dabs.pretrain import pretrain
-from dabs.probes import Cached, linear_probe, nearest_neighbours
-from dabs.run import PretrainConfig
-from dabs.split import Split
+from dabs.evaluation.evaluate import evaluate, evaluate_raw, features_of
+from dabs.evaluation.finetune import finetune
+from dabs.evaluation.probes import Cached, linear_probe, nearest_neighbours
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import read_json, write_json
 
 SIZES = {"train": 300, "validation": 100, "test": 200}
 
@@ -134,7 +134,7 @@ def test_unknown_tasks_and_protocols_suggest(run):
 
 
 def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
-    import dabs.evaluate as module
+    import dabs.evaluation.evaluate as module
 
     calls = []
     original = module.features_of
@@ -169,8 +169,8 @@ def test_fine_tuning_is_in_the_precision_that_the_results_state(toy, tmp_path, m
         asked.append(arguments[-1])
         return finetune(*arguments)
 
-    monkeypatch.setattr("dabs.evaluate.finetune", noted)
-    monkeypatch.setattr("dabs.precision.has_bf16", lambda: True)
+    monkeypatch.setattr("dabs.evaluation.evaluate.finetune", noted)
+    monkeypatch.setattr("dabs.training.precision.has_bf16", lambda: True)
     for precision in ("fp32", "bf16"):
         config = PretrainConfig(algorithm="none", domain="toy", precision=precision)
         run = pretrain(config, tmp_path / precision, logger="none")

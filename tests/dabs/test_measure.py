@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dabs.check.mock import KINDS, TINY
-from dabs.encoder import Encoder
-from dabs.measure import (
+from dabs.bench.timing import (
     Table,
     Times,
     alternate,
@@ -19,6 +17,8 @@ from dabs.measure import (
     spread,
     step_flops,
 )
+from dabs.check.mock import KINDS, TINY
+from dabs.encoder import Encoder
 
 
 def test_sides_take_turns_in_changing_order():
@@ -69,7 +69,7 @@ def test_made_up_examples_fit_the_encoder(name):
 
 def test_the_machine_has_a_name_and_a_peak(monkeypatch):
     assert "torch" in machine()
-    monkeypatch.setattr("dabs.measure.SIZES", {"cpu": (64, 128)})
+    monkeypatch.setattr("dabs.bench.timing.SIZES", {"cpu": (64, 128)})
     assert peak_product(torch.float32) > 0
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.metrics import matthews_corrcoef, roc_auc_score
 
 from dabs.errors import DabsError, RequestError
-from dabs.metrics import bootstrap_interval, chance, macro_auroc, matthews, metric_of, spearman
+from dabs.evaluation.metrics import bootstrap_interval, chance, macro_auroc, matthews, metric_of, spearman
 
 
 @given(st.integers(0, 10_000), st.integers(5, 60), st.integers(2, 8))

@@ -10,15 +10,15 @@ import pytest
 
 from dabs.cli import main
 from dabs.cli.data import prepare_all, status_table, verify_all
-from dabs.dataset import PRETRAIN, Domain, Part
+from dabs.data.domain import PRETRAIN, Domain, Part
+from dabs.data.prepare import folder_of, is_prepared, manifest_of, prepare, read_columns, units_of, verify
 from dabs.errors import DabsError, RequestError
-from dabs.evaluate import chosen_tasks
-from dabs.prepared import folder_of, is_prepared, manifest_of, prepare, read_columns, units_of, verify
+from dabs.evaluation.evaluate import chosen_tasks
 from dabs.registry import domain_names, find_domain
 
 SOURCE = '''
 from dataclasses import replace
-from dabs.dataset import Part
+from dabs.data.domain import Part
 from dabs.domains.toy import DOMAIN as LITE
 
 class Missing:
@@ -184,8 +184,8 @@ def test_the_command_line_from_preparation_to_results(parted, capsys):
 
 
 def test_the_grid_goes_on_with_what_is_there(parted):
-    from dabs.cli import cells
-    from dabs.cli.grid import GridOptions, plan
+    from dabs.cli.run import GridOptions, plan
+    from dabs.grid import cells
 
     said = cells.prepare_domain("parted", "paper32")
     assert "without length: `dabs data prepare parted --suite paper32` says why" in said
@@ -212,8 +212,8 @@ def test_one_domain_that_fails_does_not_stop_the_others(parted, toy):
 
 
 def test_the_encoder_is_the_suites_unless_named(parted):
-    from dabs.pretrain import resolve
-    from dabs.run import PretrainConfig
+    from dabs.training.pretrain import resolve
+    from dabs.training.run_folder import PretrainConfig
 
     config, _, _ = resolve(PretrainConfig(algorithm="shed", domain="parted", suite="paper"))
     assert (config.encoder, config.lr) == ("paper", 1e-4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dabs.precision import autocast, evaluation_precision, reading_precision, resolved
+from dabs.training.precision import autocast, evaluation_precision, reading_precision, resolved
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch, avx512, amx
 
 
 def test_features_of_a_small_encoder_are_in_fp32(monkeypatch):
-    monkeypatch.setattr("dabs.precision.has_bf16", lambda: True)
+    monkeypatch.setattr("dabs.training.precision.has_bf16", lambda: True)
     assert [reading_precision("bf16", width) for width in (128, 256)] == ["fp32", "bf16"]
     assert reading_precision("fp32", 256) == "fp32"
-    monkeypatch.setattr("dabs.precision.has_bf16", lambda: False)
+    monkeypatch.setattr("dabs.training.precision.has_bf16", lambda: False)
     assert reading_precision("bf16", 256) == "fp32"

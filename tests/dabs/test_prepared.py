@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dabs import prepared as module
+from dabs.data import prepare as module
+from dabs.data.prepare import folder_of, is_prepared, manifest_of, prepare, read_columns, verify
+from dabs.data.split import Split
 from dabs.errors import DabsError
-from dabs.prepared import folder_of, is_prepared, manifest_of, prepare, read_columns, verify
-from dabs.split import Split
 
 
 def test_rows_come_back_as_written(toy):
@@ -53,8 +53,8 @@ def test_verify_names_the_split_that_changed(toy):
 def test_verify_holds_one_batch_at_a_time(home):
     import pyarrow as pa
 
-    from dabs.dataset import Rows
-    from dabs.splitfile import SplitWriter, hashes_of
+    from dabs.data.arrow import SplitWriter, hashes_of
+    from dabs.data.domain import Rows
 
     writer = SplitWriter(home / "large.arrow")
     for block in range(8):
@@ -63,7 +63,7 @@ def test_verify_holds_one_batch_at_a_time(home):
     expected, before = writer.close(), pa.total_allocated_bytes()
     peak: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        from dabs import splitfile
+        from dabs.data import arrow as splitfile
 
         update = splitfile.update_hashes
         patch.setattr(splitfile, "update_hashes", lambda *a: (peak.append(len(a[3])), update(*a)))
@@ -119,7 +119,7 @@ def test_what_another_process_prepared_meanwhile_is_taken(toy, monkeypatch):
 
 
 def test_what_a_killed_preparation_left_is_removed(toy):
-    from dabs.home import _temporary
+    from dabs.utils.files import _temporary
 
     left, other = _temporary(folder_of(toy)), _temporary(folder_of(toy).with_name("toy2"))
     for folder in (left, other):
@@ -205,7 +205,7 @@ def test_batches_have_floats_a_mask_and_no_label_unless_asked(toy):
 def test_a_split_too_large_for_memory_gives_the_same_batches(toy, monkeypatch):
     index = np.array([5, 0, 7])
     held = Split(toy, "findings", "train", labels=True).batch(index)
-    monkeypatch.setattr("dabs.split.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("dabs.data.split.IN_MEMORY_BYTES", 0)
     split = Split(toy, "findings", "train", labels=True)
     assert not split.in_memory
     mapped = split.batch(index)

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from dabs import pretrain as module
-from dabs.checkpoint import latest_checkpoint
 from dabs.encoder import load_encoder
 from dabs.errors import DabsError, RequestError
-from dabs.home import read_json, write_json
-from dabs.logs import curve, read_metrics
-from dabs.pretrain import Interrupted, learning_rate, pretrain, resolve
-from dabs.run import PretrainConfig, config_from_json, load_config
+from dabs.training import pretrain as module
+from dabs.training.checkpoint import latest_checkpoint
+from dabs.training.log import curve, read_metrics
+from dabs.training.pretrain import Interrupted, learning_rate, pretrain, resolve
+from dabs.training.run_folder import PretrainConfig, config_from_json, load_config
+from dabs.utils.files import read_json, write_json
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
 
@@ -108,7 +108,7 @@ def test_a_killed_process_goes_on_to_the_same_numbers(toy, tmp_path):
     whole = pretrain(config, tmp_path / "whole", logger="none", checkpoint_every=20)
     script = (
         "import sys; from pathlib import Path; from dabs import domains; domains.__path__.append(sys.argv[1])\n"
-        "from dabs.pretrain import pretrain; from dabs.run import PretrainConfig\n"
+        "from dabs.training.pretrain import pretrain; from dabs.training.run_folder import PretrainConfig\n"
         "config = PretrainConfig(algorithm='shed', domain='toy', steps=400)\n"
         "pretrain(config, Path(sys.argv[2]), logger='none', checkpoint_every=20)\n"
     )

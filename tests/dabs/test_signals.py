@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import pytest
 
 from dabs import cli
-from dabs.checkpoint import latest_checkpoint
-from dabs.cli import pretraining
-from dabs.home import replacing
-from dabs.logs import read_metrics
-from dabs.pretrain import pretrain
-from dabs.run import PretrainConfig
-from dabs.signals import Interrupted, stop_flag
+from dabs.cli import pretrain as pretraining
+from dabs.training.checkpoint import latest_checkpoint
+from dabs.training.log import read_metrics
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import replacing
+from dabs.utils.signals import Interrupted, stop_flag
 from tests.dabs.test_pretrain import assert_same, losses
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from dabs.checkpoint import latest_checkpoint
-from dabs.cli.cells import Cell, evaluate_cell, fetched, is_done, pretrain_cell
 from dabs.errors import DabsError, RequestError
-from dabs.logs import read_metrics
-from dabs.pretrain import Interrupted, pretrain
-from dabs.run import PretrainConfig, completed
-from dabs.store import Store
+from dabs.grid.cells import Cell, evaluate_cell, fetched, is_done, pretrain_cell
+from dabs.grid.store import Store
+from dabs.training.checkpoint import latest_checkpoint
+from dabs.training.log import read_metrics
+from dabs.training.pretrain import Interrupted, pretrain
+from dabs.training.run_folder import PretrainConfig, completed
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
 KEY = "lite/shed/toy/seed0"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import torch
 
-from dabs.checkpoint import load_weights
 from dabs.encoder import Encoder, EncoderConfig, load_encoder, save_encoder
-from dabs.home import write_json
 from dabs.specs import Tokens, specs_to_json
+from dabs.training.checkpoint import load_weights
+from dabs.utils.files import write_json
 from tests.refusing import refusal
 
 SPECS = (Tokens(length=4, vocabulary=9),)

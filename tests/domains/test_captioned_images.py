@@ -9,8 +9,8 @@ import pytest
 from dabs.domains import captioned_images as captioned
 from dabs.domains._emoji import Picture, group_of, pictures
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, Domain
-from dabs.prepared import folder_of, read_columns
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, Domain
+from dabs.data.prepare import folder_of, read_columns
 
 Prepared = Callable[[str], Domain]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dabs.domains._catalogues import parse_po, plain, read_catalogues, used_in
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 HEADER = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n\n'
 

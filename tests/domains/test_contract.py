@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from dabs.domains._text import GROUP_SEPARATOR
 
-from dabs.dataset import PRETRAIN, Classes, MultiLabel, Scalar
-from dabs.metrics import METRICS
-from dabs.prepared import manifest_of, read_columns, verify
+from dabs.data.domain import PRETRAIN, Classes, MultiLabel, Scalar
+from dabs.data.prepare import manifest_of, read_columns, verify
+from dabs.evaluation.metrics import METRICS
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, Tokens
 

@@ -20,8 +20,8 @@ from dabs.domains.english_text import (
     tidy,
 )
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.prepared import folder_of, read_columns
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepare import folder_of, read_columns
 
 RNG = np.random.default_rng
 

@@ -18,8 +18,8 @@ from dabs.domains.multilingual_text import (
     group_of,
 )
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, Domain
-from dabs.prepared import folder_of, read_columns
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Domain
+from dabs.data.prepare import folder_of, read_columns
 
 
 def test_messages_that_differ_in_number_or_values_are_one_group() -> None:

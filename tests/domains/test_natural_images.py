@@ -10,9 +10,9 @@ import pytest
 from dabs.domains._animals import ANIMALS, alike, framed, paint, read_animals, split_sets
 from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
 
-from dabs.dataset import TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.home import data_home
-from dabs.prepared import read_columns
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepare import read_columns
+from dabs.utils.files import data_home
 
 
 def _generator() -> np.random.Generator:

@@ -10,9 +10,9 @@ import pytest
 from dabs.domains import sensor
 from dabs.domains._wheels import read_member
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.home import data_home
-from dabs.prepared import read_columns
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepare import read_columns
+from dabs.utils.files import data_home
 
 Prepared = Callable[[str], Domain]
 

@@ -10,8 +10,8 @@ from dabs.domains import speech
 from dabs.domains._espeak import voice_names
 from dabs.domains._waveforms import noise, place, resample, trim
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.prepared import read_columns
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepare import read_columns
 
 SPLITS = (TRAIN, VALIDATION, TEST)
 RANDOM = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import pytest
 from dabs.domains._tokenize import encode, train_bpe, train_wordpiece
 from tokenizers import Tokenizer
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 ENGLISH = [f"The {a} {b} isn't {c}ing the café #{i}!" for i, (a, b, c) in enumerate([
     ("quick", "fox", "jump"), ("lazy", "dog", "sleep"), ("quick", "dog", "bark"), ("slow", "foxes", "jump"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from dabs.domains._unpickle import load_numpy_only
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 
 class _Calls:

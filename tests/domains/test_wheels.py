@@ -12,7 +12,7 @@ import pytest
 from dabs.domains import _wheels
 from dabs.domains._wheels import Wheel, read_member
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 from dabs.errors import DabsError
 
 METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dabs.errors import DabsError, RequestError
-from dabs.home import sole_use
 from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
 from dabs.launch.task import perform
+from dabs.utils.files import sole_use
 from tests.launch import work
 
 ROOT = str(Path(__file__).parents[2])
@@ -136,7 +136,7 @@ def test_options_that_make_no_sense_are_refused(options):
         Launching(**options)
 
 
-HOLD = "import sys, time; from pathlib import Path; from dabs.home import sole_use\n" + (
+HOLD = "import sys, time; from pathlib import Path; from dabs.utils.files import sole_use\n" + (
     "with sole_use(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
 )
 

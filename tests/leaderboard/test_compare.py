@@ -21,7 +21,7 @@ from rich.console import Console
 from scipy import stats
 
 from dabs.errors import DabsError, RequestError
-from dabs.metrics import METRICS
+from dabs.evaluation.metrics import METRICS
 from tests.leaderboard.conftest import alter, make, make_payload, submit
 
 TASKS = {

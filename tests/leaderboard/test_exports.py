@@ -12,7 +12,7 @@ from dabs.leaderboard.exports import COLUMNS, frame, records, write_csv, write_r
 
 import dabs.results
 from dabs.errors import DabsError
-from dabs.home import write_json
+from dabs.utils.files import write_json
 from tests.leaderboard.conftest import make, make_payload, make_suite
 
 SCHEMA = json.loads(Path(__file__).with_name("every_eval_ever-0.3.0.schema.json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from dabs.leaderboard.resampling import SCORERS, covariance, resampled_scores, w
 from scipy import stats
 
 from dabs.errors import DabsError
-from dabs.metrics import METRICS
+from dabs.evaluation.metrics import METRICS
 
 
 def data(metric: str, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

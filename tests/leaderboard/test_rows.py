@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import dabs.results
 from dabs.cli.board import main as board
 from dabs.errors import DabsError, RequestError
-from dabs.home import sha256_file
+from dabs.utils.files import sha256_file
 from tests.leaderboard.browsing import HOSTILE
 from tests.leaderboard.conftest import TUNED, make, submit, write
 

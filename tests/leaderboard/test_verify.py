@@ -70,7 +70,7 @@ def root(tmp_path: Path) -> Path:
     """A checkout with sources and nothing else."""
     (tmp_path / "algorithms").mkdir()
     (tmp_path / "dabs").mkdir()
-    for path in ("algorithms/shed.py", "algorithms/none.py", "algorithms/__init__.py", "dabs/raw_input.py"):
+    for path in ("algorithms/shed.py", "algorithms/none.py", "algorithms/__init__.py", "dabs/evaluation/raw_input.py"):
         (tmp_path / path).write_text(SHED)
     return tmp_path
 

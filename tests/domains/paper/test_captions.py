@@ -12,7 +12,7 @@ from dabs.domains.paper._rows import Item
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 
 def dump(path: Path, value: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dabs.domains.paper import chest_xray as xray
 
-from dabs.dataset import PRETRAIN, Workspace
+from dabs.data.domain import PRETRAIN, Workspace
 from tests.domains.paper.layouts import link, picture
 
 COLUMNS = (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dabs.domains.paper import _clip_sets as sets
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 
 
 def utterances(root: Path, speakers: dict[int, int], subset: str = "dev-clean") -> Path:

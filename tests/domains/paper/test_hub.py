@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dabs.home import read_json
+from dabs.utils.files import read_json
 from tests.domains.paper.hub import Hub, serve_hub
 
 

@@ -14,7 +14,7 @@ from dabs.domains.paper import _classes
 from dabs.domains.paper import _picture_sets as sets
 from dabs.domains.paper._rows import Item
 
-from dabs.dataset import BuildError
+from dabs.data.domain import BuildError
 from tests.domains.paper.layouts import picture
 
 

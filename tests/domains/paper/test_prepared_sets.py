@@ -14,12 +14,12 @@ from dabs.domains.paper import natural_images
 from dabs.domains.paper._official import OfficialFiles
 
 from dabs.cli.data import notes_of, status_table
-from dabs.dataset import PRETRAIN, Classes, Domain, MultiLabel
+from dabs.data.domain import PRETRAIN, Classes, Domain, MultiLabel
+from dabs.data.prepare import manifest_of, prepare, read_columns, units_of, verify
+from dabs.data.split import Split
 from dabs.errors import DabsError
-from dabs.metrics import METRICS
-from dabs.prepared import manifest_of, prepare, read_columns, units_of, verify
+from dabs.evaluation.metrics import METRICS
 from dabs.registry import find_domain
-from dabs.split import Split
 
 FOLDERS = {
     "natural_images": ("imagenet", "cifar10", "aircraft", "cu_birds", "dtd", "gtsrb", "flowers"),

@@ -14,7 +14,7 @@ from dabs.domains.paper._rows import BLOCK, Item, carve, listing, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dabs.dataset import PRETRAIN, BuildError
+from dabs.data.domain import PRETRAIN, BuildError
 from tests.domains.paper.layouts import picture
 
 

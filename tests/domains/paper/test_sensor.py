@@ -10,7 +10,7 @@ from dabs.domains.paper import sensor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dabs.dataset import PRETRAIN, BuildError, Workspace
+from dabs.data.domain import PRETRAIN, BuildError, Workspace
 
 HEART = 2  # column
 

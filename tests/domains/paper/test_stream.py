@@ -9,9 +9,9 @@ import pytest
 from dabs.domains.paper import multilingual_text
 from dabs.domains.paper._stream import TokenStream, interleaved
 
-from dabs.dataset import PRETRAIN, TRAIN
+from dabs.data.domain import PRETRAIN, TRAIN
+from dabs.data.prepare import prepare, read_columns
 from dabs.errors import DabsError
-from dabs.prepared import prepare, read_columns
 from dabs.registry import find_domain
 
 

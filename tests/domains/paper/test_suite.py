@@ -10,9 +10,9 @@ from dabs.domains.paper._hub import HubTokenizer
 from dabs.domains.paper._official import OfficialFiles
 
 from dabs.cli import main
-from dabs.dataset import PRETRAIN, Scalar
-from dabs.metrics import METRICS
-from dabs.prepared import units_of
+from dabs.data.domain import PRETRAIN, Scalar
+from dabs.data.prepare import units_of
+from dabs.evaluation.metrics import METRICS
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, total_embeddings
 
@@ -114,7 +114,7 @@ def test_a_user_with_nothing_is_told_what_to_do_for_every_set(name, raw, monkeyp
 
 
 def test_the_grid_leaves_out_the_raw_row_of_large_inputs():
-    from dabs.cli.grid import GridOptions, plan
+    from dabs.cli.run import GridOptions, plan
 
     def raw(suite):
         return {cell.config.domain for cell in plan(GridOptions(suite=suite, algorithms=("none",))) if cell.is_raw}

@@ -13,9 +13,9 @@ from dabs.domains.paper._sentences import Sentence, carve, read_tsv, splits_of
 from dabs.domains.paper.english_text import GLUE
 from dabs.domains.paper.multilingual_text import LANGUAGES
 
-from dabs.dataset import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
+from dabs.data.prepare import manifest_of, prepare, read_columns
 from dabs.errors import DabsError
-from dabs.prepared import manifest_of, prepare, read_columns
 from dabs.registry import find_domain
 
 # rows of the official validation splits that the samples hold whole
@@ -141,7 +141,7 @@ def test_mc4_has_equal_parts_of_seven_languages(multilingual):
 
 
 def test_padding_of_xlm_r_is_masked(multilingual):
-    from dabs.split import Split
+    from dabs.data.split import Split
 
     batch = Split(multilingual, PRETRAIN, TRAIN, labels=False).batch(np.arange(32))
     assert (batch.mask == (batch.inputs[0] != 1)).all()

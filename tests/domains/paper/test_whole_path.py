@@ -11,8 +11,8 @@ import pytest
 from dabs.leaderboard.results import load_results
 
 from dabs.cli import main
-from dabs.home import read_json
 from dabs.registry import domain_names
+from dabs.utils.files import read_json
 from tests.domains.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
 from tests.domains.paper.texts import LAYOUTS as TEXTS
 from tests.domains.paper.texts import TOKENIZERS, lay_out_text

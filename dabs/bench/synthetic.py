@@ -1,0 +1,82 @@
+"""Made-up data: features with classes, rows as domains store them, a prepared domain."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.data.prepare import prepare
+from dabs.evaluation.probes import Cached
+from dabs.specs import Image, Specs, Tokens
+
+
+def made_up_features(rows: int, width: int, classes: int, seed: int = 0) -> tuple[Cached, Task]:
+    """Features with classes that a probe can partly tell, and the task; a fifth of `rows` to validate, and to test."""
+    generator = np.random.default_rng(seed)
+    centres = generator.normal(0, 0.15, (classes, width))
+    mixing = generator.normal(0, 1, (width, width)) / np.sqrt(width)  # features of an encoder are correlated
+    features, labels = {}, {}
+    for split, count in (("train", rows), ("validation", rows // 5), ("test", rows // 5)):
+        labels[split] = generator.integers(0, classes, count)
+        noisy = centres[labels[split]] + generator.normal(0, 1, (count, width))
+        features[split] = (noisy @ mixing).astype(np.float32)
+    names = tuple(str(i) for i in range(classes))
+    task = Task(name="made_up", question="Which?", target=Classes(names=names), metric="accuracy", apart="row")
+    return Cached(features=features, labels=labels), task
+
+
+def made_up_rows(
+    specs: Specs, count: int, *, pixels: type[np.generic] = np.uint8, seed: int = 0
+) -> tuple[np.ndarray, ...]:
+    """Arrays as domains store them: ids int32, series float32, images uint8 (spectrograms float16: `pixels`)."""
+    generator = np.random.default_rng(seed)
+    arrays: list[np.ndarray] = []
+    for spec in specs:
+        if isinstance(spec, Tokens):
+            arrays.append(generator.integers(spec.pad + 1, spec.vocabulary, (count, spec.length), dtype=np.int32))
+        elif isinstance(spec, Image):
+            arrays.append(generator.integers(0, 256, (count, *spec.shape), dtype=np.uint8).astype(pixels))
+        else:
+            arrays.append(generator.normal(size=(count, *spec.shape)).astype(np.float32))
+    return tuple(arrays)
+
+
+@contextmanager
+def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uint8) -> Iterator[Domain]:
+    """A domain of made-up rows with one task of two classes, prepared in a temporary $DABS_HOME; torn down after.
+
+    Args:
+        specs: the inputs.
+        rows: to pretrain on, and of them at most 10,000 to train the task; the other splits have eight.
+        pixels: in which type images are stored.
+    """
+
+    def _build(workspace: Workspace) -> Iterator[Rows]:
+        for dataset, splits in domain.datasets().items():
+            for split in splits:
+                count = 8 if split != TRAIN else rows if dataset == PRETRAIN else min(rows, 10_000)
+                label = None if dataset == PRETRAIN else np.arange(count) % 2
+                inputs = made_up_rows(specs, count, pixels=pixels)
+                yield Rows(dataset=dataset, split=split, inputs=inputs, label=label, group=["x"] * count)
+
+    nothing = Card(title="made up", origin="generated", licence="", citation="", source="", size="")
+    target = Classes(names=("0", "1"))
+    task = Task(name="task", question="Which?", target=target, metric="accuracy", apart="row")
+    domain = Domain(
+        name="made_up", suite="paper", title="made up", specs=specs, card=nothing, tasks=(task,), build=_build
+    )
+    before = os.environ.get("DABS_HOME")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DABS_HOME"] = folder
+        try:
+            prepare(domain, lambda line: None)
+            yield domain
+        finally:
+            os.environ.pop("DABS_HOME")
+            if before is not None:
+                os.environ["DABS_HOME"] = before

@@ -1,0 +1,86 @@
+"""`dabs check ALGORITHM`: the mock run, before hours are spent on a real one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+from rich.console import Console
+from rich.text import Text
+
+from dabs.cli.terminal import warn_unless_clean
+from dabs.registry import Suite
+
+if TYPE_CHECKING:
+    from dabs.check.suite import Finding
+    from dabs.specs import Specs
+
+COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions:
+    """Try every promise an algorithm makes, on synthetic batches of every kind of input and of each domain's shape."""
+
+    algorithm: tyro.conf.Positional[str]  # a name, or path/to/file.py:Class
+    domains: tuple[str, ...] = ()  # whose inputs are tried beside one of each kind; all when none is named
+    suite: Suite = "lite"  # whose domains
+    limit: float = 10.0  # how many plain steps' time, memory and encoders' parameters a step may cost
+
+
+def main(arguments: list[str]) -> int:
+    """Parse, check, print what came out; gives 1 when something failed."""
+    options = tyro.cli(CheckOptions, prog="dabs check", args=arguments)
+    from dabs.check.suite import run_checks
+    from dabs.registry import find_algorithm
+
+    algorithm, specs = find_algorithm(options.algorithm), specs_of(options.domains, options.suite)
+    console, begun = Console(), time.perf_counter()
+    findings: list[Finding] = []
+    with console.status("building") as live:
+        for finding in run_checks(algorithm, specs, limit=options.limit):
+            if findings and finding.check != findings[-1].check:
+                show(console, [f for f in findings if f.check == findings[-1].check])
+            findings.append(finding)
+            live.update(f"{finding.check}: {finding.case}")
+    show(console, [f for f in findings if f.check == findings[-1].check])
+    counts = {word: sum(f.outcome == word for f in findings) for word in COLOURS}
+    words = ", ".join(f"{count} {word}" for word, count in counts.items())
+    console.print(f"{words} in {time.perf_counter() - begun:.0f} s", highlight=False)
+    warn_unless_clean(console)
+    return 1 if counts["failed"] else 0
+
+
+def specs_of(names: tuple[str, ...], suite: str) -> dict[str, Specs]:
+    """The specs of domains; domains whose inputs look alike stand under one name."""
+    from dabs.registry import domain_names, find_domain
+
+    groups: dict[Specs, list[str]] = {}
+    for name in names or tuple(domain_names(suite)):
+        groups.setdefault(find_domain(name, suite).specs, []).append(name)
+    return {" and ".join(alike): specs for specs, alike in groups.items()}
+
+
+def show(console: Console, findings: Sequence[Finding]) -> None:
+    """Print what came out of one check: a line for all inputs that share an outcome and its reason."""
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for f in findings:
+        groups.setdefault((f.check, f.outcome, f.reason, f.place), []).append(f.case)
+    for (check, outcome, reason, place), cases in groups.items():
+        line = Text.assemble((f"{outcome:8}", COLOURS[outcome]), f"{check:28}")
+        everywhere = len(cases) == len(findings) > 1
+        line.append(f"all {len(cases)} inputs" if everywhere else ", ".join(cases))
+        line.append(f": {reason}" if reason else "")
+        console.print(line, soft_wrap=True)
+        if place:
+            console.print(Text(f"{'':8}{_relative(place)}", style="bold"), soft_wrap=True)
+
+
+def _relative(place: str) -> str:
+    """A place from the current folder, where it lies below it."""
+    here = f"{Path.cwd()}/"
+    return place.removeprefix(here)

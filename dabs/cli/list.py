@@ -1,0 +1,74 @@
+"""`dabs list`: domains, tasks and algorithms with their cards."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from dabs.data.domain import target_of
+from dabs.registry import Suite, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.specs import inputs_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """Show what there is, with cards: licence, size, citation, and whether data is recorded or generated."""
+
+    what: tyro.conf.Positional[Literal["all", "domains", "tasks", "algorithms"]] = "all"
+    suite: Suite = "lite"  # which data
+
+
+def main(arguments: list[str]) -> None:
+    """Parse and print."""
+    options = tyro.cli(ListOptions, prog="dabs list", args=arguments)
+    console = Console()
+    if options.what in ("all", "domains"):
+        console.print(domain_table(options.suite))
+    if options.what in ("all", "tasks"):
+        console.print(task_table(options.suite))
+    if options.what in ("all", "algorithms"):
+        console.print(algorithm_table())
+
+
+def domain_table(suite: str) -> Table:
+    """One row a domain: inputs, origin, licence, size, source, citation."""
+    table = Table(title=f"domains ({suite})", show_lines=True)
+    for column in ("domain", "input", "data", "licence", "size", "source and citation"):
+        table.add_column(column, overflow="fold")
+    for name in domain_names(suite):
+        domain = find_domain(name, suite)
+        card = domain.card
+        about = f"{card.source}\n[dim]{card.citation}[/dim]" + (f"\n{card.notes}" if card.notes else "")
+        table.add_row(name, inputs_of(domain.specs), f"{card.title} ({card.origin})", card.licence, card.size, about)
+    return table
+
+
+def task_table(suite: str) -> Table:
+    """One row a task: question, target, metric, what keeps its splits apart."""
+    table = Table(title=f"tasks ({suite})")
+    for column in ("domain", "task", "question", "target", "metric", "splits apart by"):
+        table.add_column(column, overflow="fold")
+    for name in domain_names(suite):
+        for task in find_domain(name, suite).tasks:
+            table.add_row(name, task.name, task.question, target_of(task.target), task.metric, task.apart)
+    return table
+
+
+def algorithm_table() -> Table:
+    """One row an algorithm: what it does and its hyper-parameters with defaults."""
+    from dabs.algorithm import hyper_parameters
+
+    table = Table(title="algorithms")
+    for column in ("algorithm", "what it does", "hyper-parameters"):
+        table.add_column(column, overflow="fold")
+    for name in algorithm_names():
+        algorithm: Any = find_algorithm(name)
+        about = (inspect.getdoc(algorithm) or "").split("\n\n")[0].replace("\n", " ")
+        options = [f"--{k.replace('_', '-')} {p.default}" for k, p in hyper_parameters(algorithm).items()]
+        table.add_row(name, about, "\n".join(options))
+    return table

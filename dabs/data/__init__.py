@@ -1,0 +1,1 @@
+"""Data: what a domain is, and its rows from preparation to batches."""

@@ -1,0 +1,107 @@
+"""The batches of a run in their fixed order: which examples each step takes depends on (seed, step) alone."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from dabs.data.split import Split, decoded
+from dabs.distributed import processes, rank
+from dabs.errors import RequestError
+from dabs.specs import Batch
+from dabs.training.run_folder import PretrainConfig
+from dabs.training.step import arranged
+
+T = TypeVar("T")
+AHEAD = 4  # batches that are read while a GPU computes
+
+
+def check_batch_size(config: PretrainConfig, rows: int) -> None:
+    """Refuse a batch that is larger than the data, or that the processes cannot share evenly."""
+    if rows < config.batch_size:
+        raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
+    if config.batch_size % processes():
+        raise RequestError(f"batch_size {config.batch_size} cannot be shared evenly by {processes()} processes")
+    parts = processes() * config.accumulate
+    if config.accumulate > 1 and (config.batch_size % parts or config.batch_size < 2 * parts):
+        raise RequestError(
+            f"accumulate {config.accumulate} on {processes()} processes does not cut the batch of {config.batch_size} "
+            "into equal parts of at least 2 examples"
+        )
+
+
+class _StepIndices:
+    """The example indices of each step from `start` on: epochs are permutations without their last partial batch."""
+
+    def __init__(self, rows: int, config: PretrainConfig, start: int) -> None:
+        check_batch_size(config, rows)
+        self.rows, self.config, self.start = rows, config, start
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        size = self.config.batch_size
+        per_epoch = self.rows // size
+        for step in range(self.start, self.config.steps):
+            epoch, place = divmod(step, per_epoch)
+            if place == 0 or step == self.start:
+                order = np.random.Generator(np.random.PCG64([self.config.seed, epoch])).permutation(self.rows)
+            yield arranged(order[place * size : (place + 1) * size], self.config.accumulate)
+
+
+def read(
+    split: Split, indices: Iterable[np.ndarray], device: torch.device, part: slice = slice(None)
+) -> Iterator[Batch]:
+    """Batches of a split on a device, as models take them; see `Split.stored` for `indices` and `part`.
+
+    For a GPU a thread copies the next few batches into pinned memory in their stored types, and the GPU makes floats
+    of them: a picture then crosses the bus as one byte a value.
+    """
+    gpu = device.type == "cuda"
+    stored = (split.stored(index, part, pin=gpu) for index in indices)
+    for batch in read_ahead(stored) if gpu else stored:
+        yield decoded(batch.to(device), split.specs)
+
+
+def read_ahead(items: Iterator[T], count: int = AHEAD) -> Iterator[T]:
+    """The same items in order; a thread makes up to `count` of them while the last one is used."""
+    end = object()
+    pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
+    waiting = deque(pool.submit(next, items, end) for _ in range(count))
+    try:
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(pool.submit(next, items, end))
+            yield item  # type: ignore[misc]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class Loader:
+    """The batches of a run from step `start` on, of which each process reads its part.
+
+    Args:
+        split: what is trained on.
+        config: of the run.
+        start: the first step.
+        device: where the batches are wanted.
+
+    Attributes:
+        waited: seconds that the one who asks for batches has waited for them.
+    """
+
+    def __init__(self, split: Split, config: PretrainConfig, start: int, device: torch.device) -> None:
+        size = config.batch_size // processes()
+        indices = _StepIndices(len(split), config, start)
+        self.batches = read(split, indices, device, slice(rank() * size, (rank() + 1) * size))
+        self.waited = 0.0
+
+    def __iter__(self) -> Iterator[Batch]:
+        begun = time.perf_counter()
+        for batch in self.batches:
+            self.waited += time.perf_counter() - begun
+            yield batch
+            begun = time.perf_counter()

@@ -1,0 +1,137 @@
+"""One split of prepared data read into batches: by index from memory when it fits, else from a mapped file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dabs.data.arrow import HeldColumn, MappedColumn
+from dabs.data.domain import Domain
+from dabs.data.prepare import folder_of, manifest_of, read_columns
+from dabs.specs import Batch, Specs, Tokens
+
+if TYPE_CHECKING:
+    import torch
+
+READ_BATCH = 256  # examples at a time where a whole split is read without learning
+IN_MEMORY_BYTES = 4 << 30  # a split under this size is held as tensors
+
+
+class Split:
+    """One split, read by index into batches: from memory when it fits, else from its file, which is mapped.
+
+    Args:
+        domain: whose data.
+        dataset: `PRETRAIN` or a task's name.
+        split: "train", "validation" or "test".
+        labels: whether batches carry the label; an algorithm's never do.
+        in_memory: whether it is held as tensors; by default one under `IN_MEMORY_BYTES` is.
+    """
+
+    def __init__(
+        self, domain: Domain, dataset: str, split: str, *, labels: bool, in_memory: bool | None = None
+    ) -> None:
+        path = folder_of(domain) / dataset / f"{split}.arrow"
+        self.specs = domain.specs
+        self.names = [f"input_{i}" for i in range(len(domain.specs))] + (["label"] if labels else [])
+        self.rows = int(manifest_of(domain, dataset)["splits"][f"{dataset}/{split}"]["rows"])
+        self.columns: Mapping[str, HeldColumn | MappedColumn]
+        small = not path.exists() or path.stat().st_size < IN_MEMORY_BYTES
+        self.in_memory = small if in_memory is None else in_memory
+        if self.in_memory:
+            held = read_columns(domain, dataset, split, tuple(self.names))
+            self.columns = {name: HeldColumn(np.array(x)) for name, x in held.items()}  # a copy: the map is read-only
+        else:
+            self.columns = {name: MappedColumn(path, name) for name in self.names}
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All examples in order, `size` at a time; the last batch may be smaller."""
+        return (self.batch(index) for index in self.in_order(size))
+
+    def in_order(self, size: int) -> Iterator[np.ndarray]:
+        """The indices of all examples in order, `size` at a time."""
+        return (np.arange(start, min(start + size, len(self))) for start in range(0, len(self), size))
+
+    def lengths(self) -> np.ndarray | None:
+        """How many places of the last input each example fills, (n,); None where nothing is padded."""
+        last, column = self.specs[-1], self.columns[f"input_{len(self.specs) - 1}"]
+        if not isinstance(last, Tokens):
+            return None
+        blocks = (column.rows(index).reshape(len(index), -1) for index in self.in_order(4096))
+        return np.concatenate([(ids != last.pad).sum(dim=1).numpy() for ids in blocks])
+
+    def digest(self) -> str | None:
+        """A hash of the inputs, equal for tasks that ask about the same examples; None for a split read from disk."""
+        found = hashlib.sha256()
+        for i in range(len(self.specs)):
+            column = self.columns[f"input_{i}"]
+            if not isinstance(column, HeldColumn):
+                return None
+            found.update(np.ascontiguousarray(column.values).data)
+        return found.hexdigest()
+
+    def stored(self, index: np.ndarray, part: slice = slice(None), *, pin: bool = False) -> Batch:
+        """The examples at `index`, int64 (B,), in their stored types and without a mask; see `decoded`.
+
+        Args:
+            index: which; each in 0 .. len - 1.
+            part: the rows of the batch that are wanted, cut to the length that the whole batch has.
+            pin: whether into pinned memory, which a GPU fetches while it computes.
+        """
+        if index.min() < 0 or index.max() >= self.rows:
+            raise IndexError(f"rows {index.min()} to {index.max()} of a split of {self.rows}")
+        own, last = index[part], self.specs[-1]
+        names = [f"input_{i}" for i in range(len(self.specs))]
+        inputs = [
+            self.columns[name].rows(own, pin=pin).reshape(len(own), *spec.shape)
+            for name, spec in zip(names, self.specs, strict=True)
+        ]
+        if isinstance(last, Tokens):
+            ids = inputs[-1] if len(own) == len(index) else self.columns[names[-1]].rows(index)
+            longest = max(int((ids.reshape(len(index), -1) != last.pad).sum(dim=1).max()), 1)
+            short = inputs[-1][:, :longest].contiguous()
+            inputs[-1] = short.pin_memory() if pin else short
+        label = self.columns["label"].rows(own, pin=pin) if "label" in self.names else None
+        return Batch(inputs=tuple(inputs), label=label)
+
+    def batch(self, index: np.ndarray, part: slice = slice(None)) -> Batch:
+        """The examples at `index`, int64 (B,), as floats and ids with the padding mask; trailing padding is cut.
+
+        With `part` only those rows of the batch, cut to the length that the whole batch has.
+        """
+        return decoded(self.stored(index, part), self.specs)
+
+
+def decoded(batch: Batch, specs: Specs) -> Batch:
+    """Stored types as models take them, with the padding mask, computed on the device where the batch lies."""
+    inputs = tuple(_decode(x) for x in batch.inputs)
+    return Batch(inputs=inputs, mask=padding_mask(inputs, specs), label=batch.label)
+
+
+def _decode(x: torch.Tensor) -> torch.Tensor:
+    """Stored type to model type: uint8 pixels to [0, 1], ids to int64, everything else to float32."""
+    import torch
+
+    if x.dtype == torch.uint8:
+        # by a tensor: by a number, a GPU multiplies with its rounded inverse, which gives other values than a CPU
+        return x.float().div_(torch.tensor(255.0, device=x.device))
+    return x.long() if x.dtype in (torch.int32, torch.int64) else x.float()
+
+
+def padding_mask(inputs: tuple[torch.Tensor, ...], specs: Specs) -> torch.Tensor | None:
+    """Bool (B, N), true where an embedding is real; None when no input can be padded."""
+    import torch
+
+    if not any(isinstance(spec, Tokens) for spec in specs):
+        return None
+    parts = []
+    for x, spec in zip(inputs, specs, strict=True):
+        ones = torch.ones(len(x), spec.embeddings, dtype=torch.bool, device=x.device)
+        parts.append(x != spec.pad if isinstance(spec, Tokens) else ones)
+    return torch.cat(parts, dim=1)

@@ -1,0 +1,1 @@
+"""Evaluation: frozen features, probes, fine-tuning, metrics."""

@@ -1,0 +1,126 @@
+"""Fine-tuning: the whole encoder and a linear head on one task, with one fixed recipe for every domain and algorithm.
+
+AdamW, batches of 64, at most eight epochs or 100 steps, warm-up and cosine; the learning rate is chosen on validation
+and the chosen model, trained on the training split, reads the test split once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dabs.data.domain import SPLITS, TEST, TRAIN, VALIDATION, Classes, Domain, MultiLabel, Scalar, Target, Task
+from dabs.data.loader import read
+from dabs.data.prepare import read_columns
+from dabs.data.split import READ_BATCH, Split
+from dabs.encoder import Encoder
+from dabs.evaluation.metrics import metric_of
+from dabs.evaluation.probes import Reading
+from dabs.specs import Batch
+from dabs.training.precision import autocast
+from dabs.training.pretrain import learning_rate, seed_all
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """The fixed recipe; it is part of every fine-tune result."""
+
+    learning_rates: tuple[float, ...] = (3e-4, 1e-3)
+    batch_size: int = 64
+    epochs: int = 8
+    max_steps: int = 100
+    weight_decay: float = 1e-4
+    clip_norm: float = 1.0
+
+
+class Tuned(nn.Module):
+    """An encoder with a linear head on its features."""
+
+    def __init__(self, encoder: Encoder, outputs: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = nn.Linear(encoder.width, outputs)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """(B, outputs)."""
+        return self.head(self.encoder(batch))  # type: ignore[no-any-return]
+
+
+def target_loss(out: torch.Tensor, label: torch.Tensor, target: Target) -> torch.Tensor:
+    """Cross-entropy, binary cross-entropy or squared error on the score scaled to [0, 1]."""
+    if isinstance(target, Classes):
+        return F.cross_entropy(out, label)
+    if isinstance(target, MultiLabel):
+        return F.binary_cross_entropy_with_logits(out, label.float())
+    return F.mse_loss(out[:, 0], (label - target.low) / (target.high - target.low))
+
+
+@torch.inference_mode()
+def predict(model: Tuned, split: Split, target: Target) -> np.ndarray:
+    """Predictions over a whole split in the form `dabs.evaluation.metrics` takes."""
+    model.eval()
+    device = next(model.parameters()).device
+    batches = read(split, split.in_order(READ_BATCH), device)
+    out = torch.cat([model(batch) for batch in batches]).cpu().double().numpy()
+    if isinstance(target, Classes):
+        return np.asarray(out.argmax(axis=1))
+    return out[:, 0] if isinstance(target, Scalar) else out
+
+
+def finetune(
+    encoder: Encoder, domain: Domain, task: Task, seed: int, recipe: Recipe, precision: str = "fp32"
+) -> Reading:
+    """Fine-tune a copy of the encoder at each learning rate; the best on validation predicts the test split.
+
+    Steps are in `precision` ("bf16" is autocast), predictions in fp32.
+    """
+    splits = {name: Split(domain, task.name, name, labels=True) for name in SPLITS}
+    score = metric_of(task.metric).score
+    label = read_columns(domain, task.name, VALIDATION, ("label",))["label"]
+    tried = []
+    for rate in recipe.learning_rates:
+        model = _tune(encoder, splits[TRAIN], task.target, seed, rate, recipe, precision)
+        tried.append((score(predict(model, splits[VALIDATION], task.target), label), -rate, model))
+    best, negative, model = max(tried, key=lambda row: row[:2])
+    prediction = predict(model, splits[TEST], task.target)
+    return Reading(prediction=prediction, validation_score=best, selected={"lr": -negative})
+
+
+def _tune(
+    encoder: Encoder, train: Split, target: Target, seed: int, rate: float, recipe: Recipe, precision: str
+) -> Tuned:
+    seed_all(seed, 0)
+    model = Tuned(copy.deepcopy(encoder), len(target)).to(next(encoder.parameters()).device).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=recipe.weight_decay, fused=True)
+    size = min(recipe.batch_size, len(train))
+    per_epoch = len(train) // size
+    steps = min(recipe.max_steps, recipe.epochs * per_epoch)
+    indices = _indices(len(train), size, steps, seed)
+    for step, batch in enumerate(read(train, indices, next(model.parameters()).device)):
+        assert batch.label is not None  # noqa: S101  a labelled split was opened
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, rate)
+        with autocast(batch.inputs[0].device, precision):
+            out = model(batch)
+        loss = target_loss(out.float(), batch.label, target)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return model
+
+
+def _indices(rows: int, size: int, steps: int, seed: int) -> Iterator[np.ndarray]:
+    """Which examples each step takes: every epoch in an order of its own, without the last partial batch."""
+    per_epoch = rows // size
+    for step in range(steps):
+        if step % per_epoch == 0:
+            order = np.random.Generator(np.random.PCG64([seed, step])).permutation(rows)
+        place = (step % per_epoch) * size
+        yield order[place : place + size]

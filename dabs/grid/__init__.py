@@ -1,0 +1,1 @@
+"""The grid: its cells as tasks, and the store that machines share."""

@@ -1,0 +1,225 @@
+"""What an algorithm's source may use: a scan of its text, without running it and without torch.
+
+It finds what is written plainly, and is no sandbox: code that wants to hide what it does can. That is why a
+submission's source is published beside its numbers, and why the names below are few.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+#: Packages an algorithm may import. Nothing here opens files by itself or knows a domain.
+ALLOWED = (
+    "__future__",
+    "abc",
+    "collections",
+    "copy",
+    "dataclasses",
+    "enum",
+    "functools",
+    "itertools",
+    "math",
+    "numbers",
+    "operator",
+    "random",
+    "statistics",
+    "typing",
+    "typing_extensions",
+    "warnings",
+    "torch",
+    "numpy",
+    "scipy",
+    "einops",
+    "dabs.algorithm",
+    "dabs.distributed.gather_examples",
+    "dabs.distributed.own_examples",
+    "dabs.distributed.whole_batch",
+    "dabs.encoder",
+    "dabs.specs",
+    "dabs.errors",
+)
+#: Parts of allowed packages, and built-in functions, that reach files, the network, other code or labels.
+REFUSED = (
+    *("torch.hub", "torch.load", "torch.save", "torch.from_file", "torch.jit", "torch.package", "torch.serialization"),
+    *("torch.utils.data", "torch.utils.model_zoo", "torch.utils.cpp_extension", "torch.distributed", "torch.ops"),
+    *("torch.classes", "torch.library", "torch.multiprocessing", "torch.Tensor.set_", "torch.UntypedStorage"),
+    *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap", "numpy.lib", "numpy.save"),
+    *("numpy.savez", "numpy.ctypeslib", "numpy.f2py", "scipy.io", "scipy.datasets"),
+    *("dabs.encoder.load_encoder", "dabs.encoder.save_encoder", "operator.attrgetter", "operator.methodcaller"),
+    *("open", "exec", "eval", "compile", "__import__", "globals", "locals", "input", "breakpoint", "vars"),
+    *("__builtins__", "__loader__", "__spec__"),
+)
+#: Attributes that lead out of the objects an algorithm is given, and modules that others have imported.
+HIDDEN = (
+    *("__subclasses__", "__globals__", "__builtins__", "__loader__", "__spec__", "__code__", "f_back", "tb_frame"),
+    *("__dict__", "__getattribute__", "__import__", "sys", "_sys", "os", "_os", "builtins", "inspect", "importlib"),
+    *("subprocess", "pathlib", "shutil", "pickle", "ctypes", "socket", "torch", "np"),
+)
+
+
+MOST_SOURCE = 1_000_000  # bytes of an algorithm's file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """Something in the source that an algorithm may not use."""
+
+    line: int
+    what: str
+
+
+def scan(text: str) -> list[Use]:
+    """Every use of something refused, in the order of lines; a syntax error is one too."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        return [Use(line=error.lineno or 1, what=f"is not Python: {error.msg}")]
+    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, or expressions nested too deeply
+        return [Use(line=1, what=f"is not Python: {str(error) or type(error).__name__}")]
+    names: Names = {}
+    modules: set[str] = set()
+    found = [*_imports(tree, names, modules)]
+    _rebindings(tree, names)
+    found += [*_uses(tree, names), *_as_values(tree, names, modules)]
+    first: dict[int, Use] = {}
+    for use in found:
+        first.setdefault(use.line, use)
+    return [first[line] for line in sorted(first)]
+
+
+def written_algorithms(text: str) -> list[str]:
+    """The classes of a source that derive from `Algorithm`, by its name or another of the file's own, as written."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    imports = [alias for node in body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    known = {"Algorithm", *(alias.asname for alias in imports if alias.name == "Algorithm" and alias.asname)}
+    found = []
+    for node in body:
+        if isinstance(node, ast.ClassDef) and known & {ast.unparse(base).rpartition(".")[2] for base in node.bases}:
+            known.add(node.name)
+            found.append(node.name)
+    return found
+
+
+Names = dict[str, set[str]]  # what a name in the source may stand for, e.g. np -> numpy
+
+
+def _imports(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
+    """Imports that are not allowed; the names that imports bind are added to `names`, those of modules to `modules`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            wanted = {alias.name for alias in node.names}
+            bound = [(a.asname, a.name) if a.asname else (a.name.split(".")[0],) * 2 for a in node.names]
+            modules |= {name for name, _ in bound}
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            wanted = {f"{base}.{alias.name}" for alias in node.names}
+            bound = [(alias.asname or alias.name, f"{base}.{alias.name}") for alias in node.names]
+            modules |= {name for name, full in bound if base == "dabs"}
+        else:
+            continue
+        for name, full in bound:
+            names.setdefault(name, set()).add(full)
+        for full in sorted(wanted):
+            if full.endswith(".*"):
+                yield Use(line=node.lineno, what=f"imports everything of {full[:-2]}; name what it needs")
+            elif not _within(full, ALLOWED) or _refused(full) or set(full.split(".")[1:]) & set(HIDDEN):
+                yield Use(line=node.lineno, what=f"imports {full}")
+
+
+def _rebindings(tree: ast.AST, names: Names) -> None:
+    """Add to `names` what plain assignments of imported names and their parts bind, e.g. `u = torch.utils`."""
+    known = -1
+    while known < (known := sum(map(len, names.values()))):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                full = {name for name in _dotted(node.value, names) if name.split(".")[0] in ROOTS}
+                for target in targets:
+                    if full and isinstance(target, ast.Name) and len(names.get(target.id, ())) < MOST:
+                        names.setdefault(target.id, {target.id}).update(full)
+
+
+def _uses(tree: ast.AST, names: Names) -> Iterator[Use]:
+    """What is refused under its dotted name, or as an attribute of anything."""
+    for node in ast.walk(tree):
+        refused = sorted(full for full in _dotted(node, names) if _refused(full))
+        if refused:
+            yield Use(line=_line(node), what=f"uses {refused[0]}")
+        elif isinstance(node, ast.Attribute) and node.attr in HIDDEN:
+            yield Use(line=node.lineno, what=f"uses {node.attr}")
+
+
+def _as_values(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
+    """Modules that are used without a dot behind them, and `getattr` where a scan cannot say what it gets."""
+    plain: set[int] = set()  # names with a dot behind them, and getattr where it is called
+    for node in ast.walk(tree):  # from the outside inwards
+        if isinstance(node, ast.Attribute):
+            plain.add(id(node.value))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+            plain.add(id(node.func))
+            name = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else None
+            imported = any(full.split(".")[0] in ROOTS for full in _dotted(node.args[0], names)) if node.args else True
+            if imported or not isinstance(name, str) or name in HIDDEN:
+                yield Use(line=node.lineno, what="uses getattr on a module or with a name that is not plain; use a dot")
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in plain:
+            if node.id in modules:
+                yield Use(line=node.lineno, what=f"uses the module {node.id} as a value; put a dot behind it")
+            elif node.id == "getattr":
+                yield Use(line=node.lineno, what="uses getattr as a value")
+
+
+ROOTS = {name.split(".")[0] for name in ALLOWED}
+MOST = 100  # things that one name may stand for; beyond them, following it ends
+
+
+def _refused(full: str) -> bool:
+    """Whether a dotted name is refused: by name, or as a part of dabs that is not offered or only imported there."""
+    if _within(full, REFUSED):
+        return True
+    parts = full.split(".")
+    if parts[0] != "dabs" or len(parts) == 1:
+        return False
+    if not _within(full, ALLOWED):
+        return not any(allowed.startswith(f"{full}.") for allowed in ALLOWED)
+    return len(parts) > 2 and parts[2] not in _defined(parts[1])
+
+
+@lru_cache
+def _defined(module: str) -> frozenset[str]:
+    """The names that a file of dabs defines itself; what it imports is not among them."""
+    path = Path(__file__).with_name(f"{module}.py")
+    found: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return frozenset(found)
+
+
+def _within(name: str, words: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of some others or a part of one."""
+    return any(name == word or name.startswith(f"{word}.") for word in words)
+
+
+def _dotted(node: ast.AST, names: Names) -> set[str]:
+    """`np.load` as numpy.load; nothing for what is no plain chain of names."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or (parts and node.id not in names):
+        return set()
+    return {".".join([root, *reversed(parts)]) for root in names.get(node.id, {node.id})}
+
+
+def _line(node: ast.AST) -> int:
+    return int(getattr(node, "lineno", 1))

@@ -1,0 +1,1 @@
+"""Pretraining: the loop, one step, checkpoints, a run's folder."""

@@ -1,0 +1,179 @@
+"""Checkpoints: written whole under a temporary name, then renamed; read as tensors and plain values only.
+
+The newest that is what was written is gone on from: each holds the hashes of its own files.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from dabs.distributed import rank
+from dabs.encoder import Encoder, save_encoder
+from dabs.errors import DabsError
+from dabs.training.devices import is_sharded, load_optimizer, whole
+from dabs.utils.files import discard, read_json, remove_leftovers, replacing, sha256_file, write_json
+
+if TYPE_CHECKING:
+    from dabs.training.pretrain import Objective
+
+KEPT = 2  # checkpoints of a run, where nothing else is asked for
+HASHES = "sha256.json"
+
+
+def _folders(run: Path) -> list[Path]:
+    return sorted((run / "checkpoints").glob("step-*"))
+
+
+def latest_checkpoint(run: Path) -> Path | None:
+    """The newest checkpoint of a run, or None."""
+    folders = _folders(run)
+    return folders[-1] if folders else None
+
+
+def whole_checkpoint(run: Path) -> Path | None:
+    """The newest checkpoint whose files are what was written; None where there is no checkpoint at all.
+
+    Warns of each that is damaged and passed over.
+
+    Raises:
+        DabsError: all that there are, are damaged.
+    """
+    folders = _folders(run)
+    for folder in reversed(folders):
+        damage = _damage(folder)
+        if damage is None:
+            return folder
+        if rank() == 0:
+            text = f"the checkpoint {folder} is damaged ({damage}); the run goes on from the one before it"
+            warnings.warn(text, stacklevel=2)
+    if folders:
+        raise DabsError(
+            f"every checkpoint in {run / 'checkpoints'} is damaged. Delete that folder: the run then begins again."
+        )
+    return None
+
+
+def _damage(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint's files, or None; one of an older dabs has no hashes to check."""
+    try:
+        if not (checkpoint / HASHES).exists():
+            return None if (checkpoint / "training.pt").exists() else f"there is no {HASHES}"
+        for name, expected in read_json(checkpoint / HASHES).items():
+            if sha256_file(checkpoint / name) != expected:
+                return f"{name} is not what was written"
+    except (DabsError, OSError) as error:
+        return str(error)
+    return None
+
+
+def whole_encoder(encoder: Encoder) -> Encoder:
+    """The encoder itself, or a copy on the CPU of one that is sharded, for which all processes must call."""
+    if not is_sharded(encoder):
+        return encoder
+    copy = Encoder(encoder.config, encoder.specs)
+    copy.load_state_dict(whole(encoder.state_dict()))
+    return copy
+
+
+def save_checkpoint(
+    run: Path, objective: Objective, optimizer: Any, state: dict[str, Any], *, writes: bool = True, keep: int = KEPT
+) -> None:
+    """Write `checkpoints/step-N` and `keep` only the newest. Every process calls, and the one that `writes` does.
+
+    Sharded tensors are written whole, so that a run goes on with another number of devices, or another strategy.
+    """
+    encoder = whole_encoder(objective.encoder)
+    training = {
+        "algorithm": whole(objective.algorithm.state_dict()),
+        "optimizer": whole(optimizer.state_dict()),
+        "state": dict(state),
+    }
+    if not writes:
+        return
+    target = run / "checkpoints" / f"step-{state['steps_done']:08d}"
+    with replacing(target) as folder, _full_disk_named():
+        folder.mkdir(parents=True)
+        save_encoder(encoder, folder)
+        torch.save(training, folder / "training.pt")
+        write_json(folder / HASHES, {path.name: sha256_file(path) for path in sorted(folder.iterdir())})
+    for old in _folders(run)[:-keep]:
+        discard(old)
+
+
+@contextmanager
+def _full_disk_named() -> Iterator[None]:
+    """What PyTorch and safetensors raise when they cannot write, as the error that Python has for it."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (RuntimeError, SafetensorError) as error:
+        raise OSError((str(error).strip() or type(error).__name__).splitlines()[0]) from error
+
+
+def load_weights(checkpoint: Path, objective: Objective) -> dict[str, Any]:
+    """Put a checkpoint's weights into an objective that is not yet on its devices; gives what else was saved.
+
+    Raises:
+        DabsError: the checkpoint is damaged or of another run.
+    """
+    from safetensors.torch import load_file
+
+    with _damage_named(checkpoint):
+        objective.encoder.load_state_dict(load_file(checkpoint / "encoder.safetensors"), strict=True)
+        training: dict[str, Any] = torch.load(checkpoint / "training.pt", map_location="cpu", weights_only=True)
+        objective.algorithm.load_state_dict(training["algorithm"], strict=True)
+        return training
+
+
+def load_training_state(checkpoint: Path, saved: dict[str, Any], optimizer: Any) -> dict[str, Any]:
+    """Put the optimiser's state back, from what `load_weights` gave; gives the run's counters.
+
+    Raises:
+        DabsError: the checkpoint is damaged or of another run.
+    """
+    with _damage_named(checkpoint):
+        load_optimizer(optimizer, saved["optimizer"])
+        return dict(saved["state"])
+
+
+@contextmanager
+def _damage_named(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a damaged or hostile file can raise nearly anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DabsError(
+            f"the checkpoint {checkpoint} is damaged or does not fit ({first}). "
+            "Delete that folder: the run then goes on from the checkpoint before it, or from the start."
+        ) from error
+
+
+def save_final(run: Path, encoder: Encoder, provenance: dict[str, Any]) -> None:
+    """Write the final encoder, then the provenance that marks the run complete, then drop the checkpoints."""
+    with replacing(run / "encoder") as folder, _full_disk_named():
+        folder.mkdir(parents=True)
+        save_encoder(encoder, folder)
+    weights = sha256_file(run / "encoder" / "encoder.safetensors")
+    write_json(run / "run.json", {**provenance, "weights_sha256": weights})
+    shutil.rmtree(run / "checkpoints", ignore_errors=True)
+
+
+def tidy(run: Path) -> None:
+    """Remove what killed processes left of a run: temporary files, and the checkpoints of one that is complete.
+
+    Only for who holds the run's folder for himself, or when it is complete.
+    """
+    for name in ("encoder", "run.json", "config.json", "metrics.csv", "checkpoints"):
+        remove_leftovers(run / name)
+    for checkpoint in (run / "checkpoints").glob(".step-*.tmp"):
+        shutil.rmtree(checkpoint, ignore_errors=True)
+    if (run / "run.json").exists():
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)

@@ -1,0 +1,159 @@
+"""The log of a run: every step's loss in metrics.csv, and the same curves for TensorBoard or Weights & Biases."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from torch import Tensor
+
+from dabs.errors import DabsError, RequestError
+from dabs.utils.files import replacing, short
+
+LOGGERS = ("tensorboard", "wandb", "none")
+
+
+class RunLog:
+    """Appends to metrics.csv; on resuming, rows of steps that will be taken again are dropped first.
+
+    Args:
+        folder: the run's.
+        logger: one of `LOGGERS`, beside the CSV file.
+        start: the first step that will be written.
+        writes: false in all processes of a run but the first: they only watch that the loss stays finite.
+    """
+
+    def __init__(self, folder: Path, logger: str, start: int, *, writes: bool = True) -> None:
+        if logger not in LOGGERS:
+            raise RequestError(f"logger must be one of {', '.join(LOGGERS)}, not {logger!r}")
+        self.path, self.writes = folder / "metrics.csv", writes
+        if writes and self.path.exists():
+            rows = [row for row in read_metrics(folder) if int(row["step"]) < start]
+            _rewrite(self.path, rows)
+        self.writer = _curves(logger if writes else "none", folder)
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.writer is not None:
+            with suppress(OSError) if error else self._written():  # what went wrong first is what is told
+                self.writer.close()
+
+    def write(self, steps: list[tuple[int, float, dict[str, Tensor]]], speed: float) -> float:
+        """Write the waiting steps; gives the last loss.
+
+        Args:
+            steps: (step, learning rate, the algorithm's scalars) each.
+            speed: examples per second since the last write.
+
+        Raises:
+            DabsError: a loss is not finite; what was before it is written.
+        """
+        rows: list[dict[str, Any]] = []
+        for step, rate, values in steps:
+            numbers = {name: float(value) for name, value in values.items()}
+            if not math.isfinite(numbers["loss"]):
+                self._append(rows)
+                raise DabsError(
+                    f"the loss became {numbers['loss']} at step {step}; training stopped, and the last checkpoint "
+                    f"before it is kept in {self.path.parent}. Try a lower --lr or fp32, with another --out."
+                )
+            rows.append({"step": step, **numbers, "lr": rate, "examples_per_second": round(speed, 1)})
+        self._append(rows)
+        return float(rows[-1]["loss"])
+
+    def _append(self, rows: list[dict[str, Any]]) -> None:
+        if not rows or not self.writes:
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            writer.writeheader()
+        writer.writerows(rows)
+        with self._written():
+            with open(self.path, "a", encoding="utf-8", newline="") as handle:
+                handle.write(text.getvalue())
+            for row in rows if self.writer is not None else ():
+                for name in row.keys() - {"step"}:
+                    self.writer.add_scalar(name, row[name], row["step"])
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise DabsError(
+                f"cannot write the log in {self.path.parent}: {error}. Free the space; the same command then goes on "
+                "from the last checkpoint."
+            ) from error
+
+
+def _rewrite(path: Path, rows: list[dict[str, str]]) -> None:
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as handle:
+        if rows:
+            writer = csv.DictWriter(handle, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_metrics(folder: Path) -> list[dict[str, str]]:
+    """The rows of a run's metrics.csv; a last row that was cut short is left out; none when there is no file.
+
+    Raises:
+        DabsError: it is damaged: no CSV with numbers under `step` and `loss`.
+    """
+    path = folder / "metrics.csv"
+    if not path.exists():
+        return []
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            rows = [row for row in csv.DictReader(handle) if None not in row.values()]
+        for row in rows:
+            int(row["step"]), float(row["loss"])
+    except (csv.Error, KeyError, TypeError, ValueError) as error:
+        raise DabsError(f"{path} is damaged ({short(str(error))}). Delete {folder} and pretrain again.") from error
+    return rows
+
+
+def curve(folder: Path, points: int = 64) -> list[tuple[int, float]]:
+    """(step, loss) of a run, averaged into at most `points` stretches of equal length."""
+    rows = [(int(row["step"]), float(row["loss"])) for row in read_metrics(folder)]
+    size = max(1, math.ceil(len(rows) / points))
+    parts = [rows[i : i + size] for i in range(0, len(rows), size)]
+    return [(part[-1][0] + 1, round(sum(loss for _, loss in part) / len(part), 6)) for part in parts]
+
+
+class _Wandb:
+    """The two calls of a TensorBoard writer that are used here, on Weights & Biases."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import wandb
+        except ImportError as error:
+            raise RequestError("--logger wandb needs the package: pip install 'dabs[wandb]'") from error
+        self.run = wandb.init(project="dabs", dir=str(folder), name="-".join(folder.parts[-4:]))
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        self.run.log({name: value}, step=step)
+
+    def close(self) -> None:
+        self.run.finish()
+
+
+def _curves(logger: str, folder: Path) -> Any:
+    if logger == "none":
+        return None
+    if logger == "wandb":
+        return _Wandb(folder)
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder / "tensorboard"))

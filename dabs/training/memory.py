@@ -1,0 +1,56 @@
+"""Running out of memory while training: which errors mean it, and which options need less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dabs.distributed import processes
+from dabs.errors import DabsError
+from dabs.training.run_folder import PretrainConfig
+
+# how allocators say it that raise no error of a kind of its own: PyTorch's on CPUs, CUDA's, cuBLAS and cuDNN
+SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed", "bad_alloc")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of the machine or of a GPU, did not suffice."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
+
+
+@contextmanager
+def memory_named(config: PretrainConfig, folder: Path) -> Iterator[None]:
+    """Say what to do when memory runs out in a step.
+
+    Raises:
+        DabsError: it did; the message names a batch size and a number of parts to try.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # a GPU's torch.OutOfMemoryError is a RuntimeError
+        if not is_out_of_memory(error):
+            raise
+        raise DabsError(_advice(config, folder, error)) from error
+
+
+def _advice(config: PretrainConfig, folder: Path, error: BaseException) -> str:
+    whole, now = config.batch_size, config.accumulate
+    at_once = whole // processes() // now
+    ways, share = [], processes()
+    more = next((n for n in range(2 * now, whole // share // 2 + 1) if whole % (n * share) == 0), None)
+    if more is not None:
+        ways.append(
+            f"--accumulate {more} keeps the batch of {whole} and computes it in parts of {whole // share // more} "
+            "(negatives and mixtures then come from a part)"
+        )
+    if whole // share >= 4:
+        ways.append(f"--batch-size {whole // share // 2 * share} takes half of it")
+    ways.append("--encoder small, or more devices (--devices), need less on each")
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (
+        f"out of memory in a training step of {at_once} examples at once ({first[:160]}). {'; '.join(ways)}. Each "
+        f"of them is another run: give another folder with --out, or delete {folder}."
+    )
