@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from dabs.leaderboard.evidence import Evidence, mean_evidence, spread_between, steady
-from dabs.leaderboard.resampling import SCORERS, covariance, resampled_scores
-from dabs.leaderboard.statistics import (
+from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores
+from dabs.leaderboard.compare.scores import Evidence, mean_evidence, spread_between, steady
+from dabs.leaderboard.compare.statistics import (
     holm,
     interquartile_mean,
     mcnemar,
@@ -140,7 +140,7 @@ def tasks_row(world: World, experiments: int, resamples: int, rng: np.random.Gen
 
 
 def judged(a: Evidence, b: Evidence):  # type: ignore[no-untyped-def]
-    """As `dabs.leaderboard.compare` does it: McNemar's p for one model on each side."""
+    """As `dabs.leaderboard.compare.pairwise` does it: McNemar's p for one model on each side."""
     if len(a.seeds) == len(b.seeds) == 1 and a.right_Sn is not None and b.right_Sn is not None:
         only_a, only_b = int((a.right_Sn & ~b.right_Sn).sum()), int((b.right_Sn & ~a.right_Sn).sum())
         error = paired_proportions(only_a, only_b, a.units)

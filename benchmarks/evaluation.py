@@ -3,8 +3,8 @@
     python benchmarks/evaluation.py                                   # under three minutes on two cores
     python benchmarks/evaluation.py --runs RUNS/lite/shed             # scores instead, on runs of a prepared lite suite
 
-Features: `features_of` over a prepared split of made-up rows, against the same encoder on batches that are there already,
- of whichever size is fastest. Both in fp32 and, where the machine has it, in bf16.
+Features: `features_of` over a prepared split of made-up rows, against the same encoder on batches that are there
+already, of whichever size is fastest. Both in fp32 and, where the machine has it, in bf16.
 100 epochs: what the DABS paper does, the frozen encoder run again for every step of a linear head's SGD. The time of a
 few steps is measured and multiplied up: with the attention of the reference (einsum, softmax), and with this encoder's
 own in fp32. For the scores the head is trained for 100 epochs on features computed once: a frozen encoder gives the

@@ -71,11 +71,11 @@ def beside(target: str) -> dict[str, bytes]:
 def reader(target: str) -> tuple[str, Reader]:
     """The name of a target's file, and what reads it."""
     if target == "result":
-        from dabs.leaderboard.results import read_result
+        from dabs.results.files import read_result
 
         return "x.linear.result.json", read_result
     if target == "submission":
-        from dabs.leaderboard.submission import load_submission
+        from dabs.results.submission import load_submission
 
         return "mine/submission.json", lambda path: load_submission(path.parent)
     from dabs.training.run_folder import load_config

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dabs.leaderboard.table import update_between_markers
+from dabs.leaderboard.tables.render import update_between_markers
 
 from dabs.bench.timing import Table, machine
 from dabs.utils.files import replacing

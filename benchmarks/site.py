@@ -19,14 +19,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from dabs.leaderboard.results import load_results
-from dabs.leaderboard.rows import Placed, Row, rows_of
-from dabs.leaderboard.site import build_site
-from dabs.leaderboard.submission import Submission, renamed, write_submission
+from dabs.leaderboard.site.build import build_site
 from rich.console import Console
 from rich.table import Table
 
 from dabs.registry import domain_names, find_domain
+from dabs.results.entries import Placed, Row, rows_of
+from dabs.results.files import load_results
+from dabs.results.submission import Submission, renamed, write_submission
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path("/usr/bin/chromium")

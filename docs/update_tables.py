@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dabs.leaderboard.doc_tables import stale_pages, update
+from dabs.leaderboard.submit.doc_tables import stale_pages, update
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.rules import Rules
+from dabs.leaderboard.cli.submit import SubmitOptions
+from dabs.leaderboard.cli.suite_rules import rules_of
+from dabs.leaderboard.submit.rules import Rules
 
 from dabs import domains
 from dabs.cli.eval import write_all
 from dabs.cli.new import write_new
-from dabs.cli.rules import rules_of
-from dabs.cli.submitting import SubmitOptions
 from dabs.data.domain import Domain
 from dabs.data.prepare import prepare
 from dabs.evaluation.evaluate import evaluate

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.results import repeatable
+
+from dabs.results.files import repeatable
 
 ENTRY = """
 import os, sys

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.rows import load_rows
 
 from dabs.evaluation.evaluate import evaluate
+from dabs.results.entries import load_rows
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
 from dabs.training.run_folder import PretrainConfig

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.results import read_result
-from dabs.leaderboard.submission import FILE, load_submission, read_submission
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dabs.errors import DabsError
+from dabs.results.files import read_result
+from dabs.results.submission import FILE, load_submission, read_submission
 from dabs.training.run_folder import load_config, load_run
 from tests.leaderboard.conftest import digest, make, make_payload, submit
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.results import RESULT_BYTES, read_result
-from dabs.leaderboard.submission import load_submission, read_submission
 
 from dabs.data.prepare import manifest_of, read_columns, verify
 from dabs.errors import DabsError
+from dabs.results.files import RESULT_BYTES, read_result
+from dabs.results.submission import load_submission, read_submission
 from dabs.training.log import curve
 from dabs.training.run_folder import load_config, load_run
 from dabs.utils.files import LONGEST, read_json, write_json
@@ -213,9 +213,8 @@ def test_a_submission_lists_no_file_elsewhere(tmp_path: Path, name: str) -> None
 def test_a_source_that_is_no_source_is_a_finding(tmp_path: Path, source: bytes) -> None:
     import hashlib
 
-    from dabs.leaderboard.verify import Known, of_submission
-
-    from dabs.cli.rules import rules_of
+    from dabs.leaderboard.cli.suite_rules import rules_of
+    from dabs.leaderboard.submit.verify import Known, of_submission
 
     folder = submit(tmp_path / "mine", [make()])
     (folder / "algorithm.py").write_bytes(source)

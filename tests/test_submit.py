@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.doc_tables import update
-from dabs.leaderboard.results import load_results, npz_bytes, read_predictions
-from dabs.leaderboard.rules import Rules
-from dabs.leaderboard.submission import load_submission
-from dabs.leaderboard.verify import problems
+from dabs.leaderboard.cli.reproduce import ReproduceOptions, ask_for_trust, chosen, reproduce
+from dabs.leaderboard.cli.submit import command_lines, submit
+from dabs.leaderboard.submit.doc_tables import update
+from dabs.leaderboard.submit.rules import Rules
+from dabs.leaderboard.submit.verify import problems
 
 from dabs.cli import main
 from dabs.cli.pretrain import parse
-from dabs.cli.reproducing import ReproduceOptions, ask_for_trust, chosen, reproduce
-from dabs.cli.submitting import command_lines, submit
 from dabs.errors import DabsError, RequestError
+from dabs.results.files import load_results, npz_bytes, read_predictions
+from dabs.results.submission import load_submission
 from dabs.training.run_folder import PretrainConfig
 from dabs.utils.files import read_json, sha256_file, write_json
 from tests.submitting import make_runs, options, toy_domain, toy_rules
@@ -380,7 +380,7 @@ def label_as_predicted(folder: Path, name: str) -> None:
 
 def test_verify_finds_labels_whose_hashes_were_mended(submitted, made):
     """Labels set to the predictions give a perfect score that follows from them; the other seed and the data do not."""
-    from dabs.cli.rules import labels_of
+    from dabs.leaderboard.cli.suite_rules import labels_of
 
     root = checkout(submitted, made)
     for seed in (0, 1):
@@ -424,7 +424,7 @@ def test_verify_checks_the_projects_own_results(submitted, made):
 
 def test_verify_speaks_and_exits(submitted, made, monkeypatch, capsys):
     root = checkout(submitted, made)
-    monkeypatch.setattr("dabs.cli.rules.rules_of", lambda suite: made.rules)
+    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.rules_of", lambda suite: made.rules)
     for damaged, code in ((False, 0), (True, 1)):
         if damaged:
             (submitted / "algorithm.py").unlink()
@@ -479,7 +479,7 @@ def test_reproduce_refuses_a_changed_source(submitted):
 
 def test_what_is_committed_here_is_valid():
     """The project's own results; the tables are compared by `dabs leaderboard verify` in CI."""
-    from dabs.leaderboard.verify import committed_rows
+    from dabs.leaderboard.submit.verify import committed_rows
 
     rows, wrong = committed_rows(Path(__file__).parents[1] / "leaderboard" / "results")
     assert wrong == []
@@ -489,7 +489,7 @@ def test_what_is_committed_here_is_valid():
 def test_the_tuning_of_the_docs_is_one():
     import re
 
-    from dabs.leaderboard.submission import Tuning
+    from dabs.results.submission import Tuning
 
     page = (Path(__file__).parents[1] / "docs" / "submitting.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
@@ -497,7 +497,7 @@ def test_the_tuning_of_the_docs_is_one():
 
 
 def test_submit_speaks(made, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("dabs.cli.rules.rules_of", lambda suite: made.rules)
+    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.rules_of", lambda suite: made.rules)
     words = ["submit", str(made.runs), "--name", "mine", "--authors", "A", "B", "--url", "https://example.org"]
     for out, code in ((tmp_path / "board" / "submissions", 0), (tmp_path / "board" / "submissions", 2)):
         with pytest.raises(SystemExit) as stop:
@@ -510,6 +510,6 @@ def test_submit_speaks(made, tmp_path, monkeypatch, capsys):
 
 
 def test_the_exported_schema_is_current():
-    from dabs.leaderboard.submission import SCHEMA_FILE, json_schema
+    from dabs.results.submission import SCHEMA_FILE, json_schema
 
-    assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), "run python -m dabs.leaderboard.submission"
+    assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), "run python -m dabs.results.submission"

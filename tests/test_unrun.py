@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.verify import problems
+from dabs.leaderboard.cli.submit import submit
+from dabs.leaderboard.submit.verify import problems
 
 from dabs.algorithm import source_of
 from dabs.cli import dispatch
 from dabs.cli.new import write_new
-from dabs.cli.submitting import submit
 from dabs.errors import DabsError
 from dabs.evaluation.evaluate import evaluate
 from dabs.registry import find_algorithm, read_algorithm
@@ -66,7 +66,7 @@ def test_evaluating_runs_none(runs: Path) -> None:
 
 
 def test_verifying_runs_none(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dabs.leaderboard.verify.stale_pages", lambda root: [])
+    monkeypatch.setattr("dabs.leaderboard.submit.verify.stale_pages", lambda root: [])
     problems(checkout, toy_rules())
     assert not was_run()
 

@@ -154,33 +154,33 @@ class Stage:
 
 def import_all() -> None:
     """Import what the commands import, and let the checkout count as clean and the suite as one domain."""
-    import dabs.leaderboard.gathering
-    import dabs.leaderboard.report
-    import dabs.leaderboard.site
+    import dabs.leaderboard.cli.leaderboard
+    import dabs.leaderboard.cli.submit
+    import dabs.leaderboard.cli.suite_rules
+    import dabs.leaderboard.site.build
+    import dabs.leaderboard.site.report
+    import dabs.leaderboard.submit.consistency
     import datasets  # noqa: F401
     import sklearn.linear_model
     import sklearn.neighbors  # noqa: F401
     import torch._dynamo  # noqa: F401
 
-    import dabs.cli.board
     import dabs.cli.data
     import dabs.cli.eval
     import dabs.cli.pretrain
-    import dabs.cli.rules
-    import dabs.cli.submitting
     import dabs.evaluation.evaluate
     import dabs.training.pretrain
     import dabs.training.run_folder
 
     dabs.training.run_folder._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
     dabs.training.run_folder.environment()
-    rules_of = dabs.cli.rules.rules_of
+    rules_of = dabs.leaderboard.cli.suite_rules.rules_of
 
     def rules(suite: str) -> Any:
         found = rules_of(suite, ("accident",))
         return replace(found, budgets={"accident": {**found.budgets["accident"], "steps": STEPS}})
 
-    dabs.cli.rules.rules_of = rules
+    dabs.leaderboard.cli.suite_rules.rules_of = rules
 
 
 def serve(cuts: Path) -> tuple[int, str]:
@@ -243,7 +243,7 @@ def canonical(path: Path, environment: bool) -> bytes:
     if path.name in ("run.json", "submission.json"):
         value = json.loads(content)
     elif path.name.endswith(".result.json"):
-        from dabs.leaderboard.results import repeatable
+        from dabs.results.files import repeatable
 
         value = repeatable(json.loads(content))
     else:

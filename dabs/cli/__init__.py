@@ -14,19 +14,25 @@ from dabs.errors import DabsError
 from dabs.registry import unknown
 from dabs.utils.signals import Interrupted, ended_by_sigterm
 
-VERBS = {
-    "list": ("list", "what there is: domains, tasks, algorithms, with their cards"),
-    "data": ("data", "prepare, status, verify: fetch and check the data; offline afterwards"),
-    "new": ("new", "write a working algorithm file and its test, to begin with"),
-    "check": ("check", "try every promise an algorithm makes, in about a minute"),
-    "pretrain": ("pretrain", "pretrain one algorithm in one domain"),
-    "eval": ("eval", "evaluate a pretrained run on its domain's tasks"),
-    "run": ("run", "the whole benchmark: every algorithm in every domain, resumable"),
-    "bench": ("bench", "how fast this machine trains, evaluates and reads, and what limits it"),
-    "submit": ("submitting", "gather an algorithm's runs into a submission, or say what is missing"),
-    "reproduce": ("reproducing", "run cells of a submission again and say whether the scores hold"),
-    "compare": ("comparing", "compare algorithms: which is better, where, and how sure that is"),
-    "leaderboard": ("board", "show the table of results; build the HTML report or the site; verify what is committed"),
+VERBS = {  # word -> the module behind it, imported when it is used, and its line of help
+    "list": ("dabs.cli.list", "what there is: domains, tasks, algorithms, with their cards"),
+    "data": ("dabs.cli.data", "prepare, status, verify: fetch and check the data; offline afterwards"),
+    "new": ("dabs.cli.new", "write a working algorithm file and its test, to begin with"),
+    "check": ("dabs.cli.check", "try every promise an algorithm makes, in about a minute"),
+    "pretrain": ("dabs.cli.pretrain", "pretrain one algorithm in one domain"),
+    "eval": ("dabs.cli.eval", "evaluate a pretrained run on its domain's tasks"),
+    "run": ("dabs.cli.run", "the whole benchmark: every algorithm in every domain, resumable"),
+    "bench": ("dabs.cli.bench", "how fast this machine trains, evaluates and reads, and what limits it"),
+    "submit": ("dabs.leaderboard.cli.submit", "gather an algorithm's runs into a submission, or say what is missing"),
+    "reproduce": (
+        "dabs.leaderboard.cli.reproduce",
+        "run cells of a submission again and say whether the scores hold",
+    ),
+    "compare": ("dabs.leaderboard.cli.compare", "compare algorithms: which is better, where, and how sure that is"),
+    "leaderboard": (
+        "dabs.leaderboard.cli.leaderboard",
+        "show the table of results; build the HTML report or the site; verify what is committed",
+    ),
 }
 
 
@@ -62,7 +68,7 @@ def dispatch(arguments: list[str]) -> int:
     verb, *rest = arguments
     if verb not in VERBS:
         raise unknown("verb", verb, list(VERBS), of="dabs")
-    module = importlib.import_module(f"dabs.cli.{VERBS[verb][0]}")
+    module = importlib.import_module(VERBS[verb][0])
     return int(module.main(rest) or 0)
 
 

@@ -71,7 +71,7 @@ def sole_writer(run: Path, tasks: Iterable[str]) -> Iterator[None]:
 
 def write_all(run: Path, cells: Iterable[Evaluation]) -> Iterator[tuple[Path, Evaluation]]:
     """Write each result into RUN/results as it comes, when no other process writes one; gives its path and itself."""
-    from dabs.leaderboard.results import write_result
+    from dabs.results.files import write_result
 
     for cell in cells:
         with sole_writer(run, (cell.payload["task"],)):  # a result and its predictions are of one writer

@@ -104,7 +104,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     Returns:
         What failed: the cell's name -> the reason. A cell that fails does not stop the others.
     """
-    from dabs.cli.board import build, show
+    from dabs.leaderboard.cli.leaderboard import build, show
 
     console = console or table_console()
     cells = plan(options)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def frame(*roots: str | Path) -> pandas.DataFrame:
-    """Every result below some folders (default: `runs`), a row a result; columns as `dabs.leaderboard.exports.COLUMNS`.
+    """Every result below some folders (default: `runs`), a row a result; columns as `dabs.results.export.COLUMNS`.
 
     Results of a submission carry its name. Tuned submissions are left out with a warning, as they share no table.
 

@@ -141,7 +141,7 @@ def main_code(*words: str) -> object:
 
 
 def test_comparing_by_group_reads_the_manifest_of_the_part(parted):
-    from dabs.leaderboard.groups import groups_of
+    from dabs.leaderboard.compare.groups import groups_of
 
     prepare(parted, quiet, datasets=("shade",))
     sha256 = manifest_of(parted, "shade")["splits"]["shade/test"]["sha256"]

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.schema import Result
-from dabs.leaderboard.submission import Submission, write_submission
 
+from dabs.results.schema import Result
+from dabs.results.submission import Submission, write_submission
 from tests.leaderboard.browsing import CHROMIUM, FLAGS
 
 SUITE = {

@@ -7,12 +7,12 @@ import math
 from typing import Any
 
 import pytest
-from dabs.leaderboard.aggregate import build_table, ordered, protocols_of
-from dabs.leaderboard.schema import Result
+from dabs.leaderboard.tables.aggregate import build_table, ordered, protocols_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.errors import RequestError
+from dabs.results.schema import Result
 from tests.leaderboard.conftest import alter, altered, make, make_payload, make_suite
 
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard import results as result_files
-from dabs.leaderboard.arrays import npz_bytes, read_npz
-from dabs.leaderboard.compare import compare
-from dabs.leaderboard.gathering import prediction_differences
-from dabs.leaderboard.results import read_predictions, read_result, write_result
+from dabs.leaderboard.compare.pairwise import compare
+from dabs.leaderboard.submit.consistency import prediction_differences
 
 from dabs.errors import DabsError
+from dabs.results import files as result_files
+from dabs.results.files import read_predictions, read_result, write_result
+from dabs.results.predictions import npz_bytes, read_npz
 from tests.leaderboard.conftest import make_payload
 from tests.refusing import refusal
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.compare import compare
-from dabs.leaderboard.comparison import Comparison
-from dabs.leaderboard.contestants import contestants_of
-from dabs.leaderboard.formats import FORMATS, latex_escaped, show
-from dabs.leaderboard.results import write_result
+from dabs.leaderboard.compare.contestants import contestants_of
+from dabs.leaderboard.compare.formats import FORMATS, latex_escaped, show
+from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare.pairwise import compare
 from rich.console import Console
 from scipy import stats
 
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.metrics import METRICS
+from dabs.results.files import write_result
 from tests.leaderboard.conftest import alter, make, make_payload, submit
 
 TASKS = {

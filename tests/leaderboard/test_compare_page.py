@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.compare import compare_contestants
-from dabs.leaderboard.contestants import contestant
-from dabs.leaderboard.results import load_placed
-from dabs.leaderboard.rows import Placed, load_rows, rows_of
-from dabs.leaderboard.site import build_site
+from dabs.leaderboard.cli.compare import main as compare_command
+from dabs.leaderboard.compare.contestants import contestant
+from dabs.leaderboard.compare.pairwise import compare_contestants
+from dabs.leaderboard.site.build import build_site
 
-from dabs.cli.comparing import main as compare_command
+from dabs.results.entries import Placed, load_rows, rows_of
+from dabs.results.files import load_placed
 from tests.leaderboard.browsing import Visit
 from tests.leaderboard.conftest import make, make_suite
 

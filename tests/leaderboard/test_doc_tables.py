@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dabs.leaderboard.doc_tables import MOST_ROWS, leading
+from dabs.leaderboard.submit.doc_tables import MOST_ROWS, leading
 
 from tests.leaderboard.conftest import make
 

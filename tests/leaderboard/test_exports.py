@@ -8,10 +8,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from dabs.leaderboard.exports import COLUMNS, frame, records, write_csv, write_records
 
 import dabs.results
 from dabs.errors import DabsError
+from dabs.results.export import COLUMNS, frame, records, write_csv, write_records
 from dabs.utils.files import write_json
 from tests.leaderboard.conftest import make, make_payload, make_suite
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.long_tables import SHOWN
-from dabs.leaderboard.rows import rows_of
-from dabs.leaderboard.site import build_site
+from dabs.leaderboard.site.build import build_site
+from dabs.leaderboard.site.long_tables import SHOWN
 
+from dabs.results.entries import rows_of
 from tests.leaderboard.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.leaderboard.conftest import make
 

@@ -6,15 +6,15 @@ import io
 import json
 
 import pytest
-from dabs.leaderboard.aggregate import build_table
-from dabs.leaderboard.published import FILE, published_of
-from dabs.leaderboard.report import build_report
-from dabs.leaderboard.results import write_result
+from dabs.leaderboard.site.report import build_report
+from dabs.leaderboard.tables.aggregate import build_table
+from dabs.leaderboard.tables.published import FILE, published_of
 from rich.console import Console
 
 from dabs.cli import main
 from dabs.errors import DabsError
 from dabs.registry import find_domain
+from dabs.results.files import write_result
 from tests.leaderboard.conftest import alter, altered, make, make_payload
 
 PAPER = {"domain": "natural_images", "task": "cifar10"}
@@ -114,7 +114,7 @@ def test_the_command_line_shows_them_with_and_without_results(tmp_path, monkeypa
 
 
 def test_the_console_is_the_one_given():
-    from dabs.leaderboard.published import show_published
+    from dabs.leaderboard.tables.published import show_published
 
     buffer = io.StringIO()
     show_published(published_of("paper"), Console(file=buffer, width=200))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.report import build_report
+from dabs.leaderboard.site.report import build_report
 
 from dabs.errors import RequestError
 from tests.leaderboard.browsing import CONTRAST, HOSTILE, IMAGE, Visit
@@ -53,7 +53,7 @@ def test_odd_but_valid_results_still_make_a_page(tmp_path: Path) -> None:
 
 
 def test_the_package_needs_no_torch() -> None:
-    code = "import sys, dabs.leaderboard.report\nprint(any(n.startswith('torch') for n in sys.modules))"
+    code = "import sys, dabs.leaderboard.site.report\nprint(any(n.startswith('torch') for n in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
 

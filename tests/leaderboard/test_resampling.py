@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dabs.leaderboard.resampling import SCORERS, covariance, resampled_scores, weights
+from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores, weights
 from scipy import stats
 
 from dabs.errors import DabsError

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard import results
-from dabs.leaderboard.results import load_results, npz_bytes, read_predictions, read_result, write_result
 
 from dabs.errors import DabsError
+from dabs.results import files as results
+from dabs.results.files import load_results, npz_bytes, read_predictions, read_result, write_result
 from tests.leaderboard.conftest import alter, make_payload
 
 PREDICTIONS = {"label": np.arange(5), "score": np.linspace(0, 1, 10, dtype=np.float32).reshape(5, 2)}

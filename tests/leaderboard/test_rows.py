@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.rows import Row, load_rows, refuse_twins, slugs
+from dabs.leaderboard.cli.leaderboard import main as board
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dabs.results
-from dabs.cli.board import main as board
 from dabs.errors import DabsError, RequestError
+from dabs.results.entries import Row, load_rows, refuse_twins, slugs
 from dabs.utils.files import sha256_file
 from tests.leaderboard.browsing import HOSTILE
 from tests.leaderboard.conftest import TUNED, make, submit, write

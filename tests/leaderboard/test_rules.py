@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dabs.leaderboard.rules import Rules, broken_rules
-from dabs.leaderboard.schema import Result
+from dabs.leaderboard.submit.rules import Rules, broken_rules
 
+from dabs.results.schema import Result
 from tests.leaderboard.conftest import altered, make
 
 RULES = Rules(
@@ -79,7 +79,7 @@ def test_an_encoder_of_other_sizes_is_refused(config: dict[str, int], said: str)
 
 
 def test_the_rules_have_every_size_of_a_suites_encoder() -> None:
-    from dabs.cli.rules import rules_of
+    from dabs.leaderboard.cli.suite_rules import rules_of
 
     encoder = rules_of("lite", ("sensor",)).encoders["sensor"]
     assert (encoder["width"], encoder["depth"], encoder["heads"], encoder["mlp"]) == (128, 3, 4, 256)

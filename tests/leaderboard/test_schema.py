@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from dabs.leaderboard.schema import ROUNDING, SCHEMA_FILE, Result, json_schema
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dabs.results.schema import ROUNDING, SCHEMA_FILE, Result, json_schema
 from tests.leaderboard.conftest import alter, altered, make, make_payload
 
 
@@ -30,7 +30,7 @@ def test_a_valid_result_survives_a_round_trip(payload: dict[str, Any]) -> None:
 
 
 def test_the_exported_schema_is_current() -> None:
-    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == json_schema(), "run python -m dabs.leaderboard.schema"
+    assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == json_schema(), "run python -m dabs.results.schema"
 
 
 @pytest.mark.parametrize("path", LEAVES)

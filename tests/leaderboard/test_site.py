@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.boards import DRAWN
-from dabs.leaderboard.results import load_results
-from dabs.leaderboard.rows import Placed, Row, load_rows, rows_of
-from dabs.leaderboard.site import build_site
-from dabs.leaderboard.submission import renamed
+from dabs.leaderboard.cli.leaderboard import main as board
+from dabs.leaderboard.site.boards import DRAWN
+from dabs.leaderboard.site.build import build_site
 
-from dabs.cli.board import main as board
 from dabs.errors import RequestError
 from dabs.registry import domain_names, find_domain
+from dabs.results.entries import Placed, Row, load_rows, rows_of
+from dabs.results.files import load_results
+from dabs.results.submission import renamed
 from tests.leaderboard.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.leaderboard.conftest import altered, make, make_suite, submit, write
 

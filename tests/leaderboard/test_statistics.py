@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dabs.leaderboard.statistics import (
+from dabs.leaderboard.compare.statistics import (
     Spread,
     holm,
     improvement,

@@ -6,8 +6,8 @@ import io
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.aggregate import build_table
-from dabs.leaderboard.table import best, markdown_domains, markdown_tasks, show, update_between_markers
+from dabs.leaderboard.tables.aggregate import build_table
+from dabs.leaderboard.tables.render import best, markdown_domains, markdown_tasks, show, update_between_markers
 from rich.console import Console
 
 from dabs.errors import DabsError

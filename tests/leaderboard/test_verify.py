@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.rules import clashes
-from dabs.leaderboard.schema import Result
-from dabs.leaderboard.verify import Known, of_row, settings_of, taken
+from dabs.leaderboard.submit.rules import clashes
+from dabs.leaderboard.submit.verify import Known, of_row, settings_of, taken
 
+from dabs.results.schema import Result
 from tests.leaderboard.conftest import altered, make
 from tests.leaderboard.test_rules import CELLS, RULES, whole
 

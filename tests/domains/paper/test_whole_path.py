@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.results import load_results
 
 from dabs.cli import main
 from dabs.registry import domain_names
+from dabs.results.files import load_results
 from dabs.utils.files import read_json
 from tests.domains.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
 from tests.domains.paper.texts import LAYOUTS as TEXTS

@@ -1,0 +1,233 @@
+"""The schema of a result file: one algorithm x suite x domain x task x protocol x pretraining seed.
+
+Scores, losses and seconds are plain numbers; sizes are bytes; hashes are sha256 in lower-case hex. Nothing is null.
+`python -m dabs.results.schema` rewrites `result.schema.json`, the same schema for readers in other languages.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from dabs.training.run_folder import Protocol
+from dabs.utils.files import write_json
+
+SCHEMA_VERSION = 1
+SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
+CURVE_POINTS = 64
+ROUNDING = 1e-9  # how far a score may stand outside its bounds
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("should be printable text without spaces around it")
+    return text
+
+
+def _complete(value: JsonValue) -> JsonValue:
+    """Refuse null, NaN and infinity at any depth, which `JsonValue` alone would let through."""
+    if value is None:
+        raise ValueError("should hold no null")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("should hold finite numbers only")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _complete(item)
+    return value
+
+
+def _moment(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_printable)]
+Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=80)]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.npz$", max_length=200)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64}|not a git checkout)$")]
+Moment = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$", description="ISO 8601, UTC"),
+    AfterValidator(_moment),
+]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+Json = Annotated[JsonValue, AfterValidator(_complete)]
+Config = dict[Name, Json]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Metric(_Part):
+    """What the score is: its name, bounds, and what guessing gets."""
+
+    name: Literal["accuracy", "auroc", "spearman", "matthews"]
+    direction: Literal["higher"]
+    low: Number
+    high: Number
+    chance: Number
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if not (self.low < self.high and self.low <= self.chance <= self.high):
+            raise ValueError("should have low < high and chance between them")
+        return self
+
+
+class Interval(_Part):
+    """Uncertainty of the score from the choice of test examples. A percentile bootstrap may leave the score outside."""
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    low: Number
+    high: Number
+    method: Text
+    resamples: Annotated[int, Field(ge=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("should have low <= high")
+        return self
+
+
+class Counts(_Part):
+    """Examples in each split."""
+
+    train: Annotated[int, Field(ge=1)]
+    validation: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)]
+
+
+class SplitHashes(_Part):
+    """One hash a split."""
+
+    train: Sha256
+    validation: Sha256
+    test: Sha256
+
+
+class Data(_Part):
+    """Which data the task was made of. `sha256` covers the rows, `split_sha256` which group stands in which split."""
+
+    origin: Literal["recorded", "synthesised", "generated"]
+    sha256: SplitHashes
+    split_sha256: SplitHashes
+    sources: tuple[dict[Name, Text], ...]
+
+
+class Pretraining(_Part):
+    """How the encoder was made. Without pretraining: steps and final loss 0, an empty curve, the word none as hash."""
+
+    config: Config
+    steps: Count
+    examples_seen: Count
+    wall_seconds: Amount
+    peak_memory_bytes: Count
+    final_loss: Number
+    data_sha256: Sha256 | Literal["none"]
+    weights_sha256: Sha256 | Literal["none"]
+    curve: Annotated[
+        tuple[tuple[Count, Number], ...], Field(max_length=CURVE_POINTS, description="(step, loss), steps ascending")
+    ]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        steps = [step for step, _ in self.curve]
+        if any(a >= b for a, b in pairwise(steps)) or (steps and steps[-1] > self.steps):
+            raise ValueError("should have a curve whose steps ascend and end by `steps`")
+        if self.steps == 0 and (self.curve or self.examples_seen):
+            raise ValueError("should have no curve and no examples seen when steps is 0")
+        return self
+
+
+class Evaluation(_Part):
+    """Settings of the protocol; equal for all algorithms that share a table."""
+
+    config: Config
+
+
+class Encoder(_Part):
+    """Configuration and size of the encoder."""
+
+    config: Config
+    parameters: Count
+
+
+class Environment(_Part):
+    """Where it was computed and with what."""
+
+    python: Text
+    platform: Text
+    processor: Text
+    cores: Annotated[int, Field(ge=1)]
+    device: Text
+    precision: Text
+    versions: dict[Name, Text]
+    dabs_version: Text
+    git_commit: Commit
+    git_dirty: bool
+
+
+class Predictions(_Part):
+    """The file of test predictions that lies beside the result."""
+
+    file: FileName
+    sha256: Sha256
+
+
+class Timings(_Part):
+    """When the evaluation started and what each of its steps took."""
+
+    started: Moment
+    seconds: dict[Name, Amount]
+
+
+class Result(_Part):
+    """One score with all that is needed to trust it and to make it again."""
+
+    schema_version: Literal[1]
+    suite: Word
+    domain: Word
+    task: Word
+    protocol: Protocol
+    algorithm: Name
+    algorithm_sha256: Sha256
+    seed: Count
+    metric: Metric
+    score: Number
+    interval: Interval
+    validation_score: Number
+    selected: dict[Name, int | Number]
+    counts: Counts
+    data: Data
+    pretraining: Pretraining
+    evaluation: Evaluation
+    encoder: Encoder
+    environment: Environment
+    predictions: Predictions
+    timings: Timings
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> Self:
+        for name, value in (("score", self.score), ("validation_score", self.validation_score)):
+            if not self.metric.low - ROUNDING <= value <= self.metric.high + ROUNDING:
+                raise ValueError(f"should have {name} (here {value}) between metric.low and metric.high")
+        return self
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of a result file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Result.model_json_schema()}
+
+
+if __name__ == "__main__":
+    write_json(SCHEMA_FILE, json_schema())

@@ -1,0 +1,210 @@
+"""A submission: one algorithm's results over the whole benchmark, with its source and what is needed to repeat it.
+
+NAME/submission.json                            this model, with the hash of every other file
+NAME/algorithm.py                               the source that was run
+NAME/results/DOMAIN/seedN/TASK.PROTOCOL.result.json     as `dabs eval` wrote them; predictions beside them if included
+
+`python -m dabs.results.submission` rewrites `submission.schema.json`, the same schema for other languages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from dabs.errors import DabsError
+from dabs.results.files import RESULT_BYTES, SUFFIX, explained, read_result
+from dabs.results.predictions import MOST_BYTES
+from dabs.results.schema import (
+    Commit,
+    Config,
+    Count,
+    Environment,
+    Json,
+    Moment,
+    Name,
+    Result,
+    Sha256,
+    Text,
+    Word,
+    _Part,
+)
+from dabs.utils.files import as_object, is_hidden, replacing_alone, sha256_file, short, strict_json, text_of, write_json
+
+SUBMISSION_VERSION = 1
+FILE = "submission.json"
+SOURCE = "algorithm.py"
+SCHEMA_FILE = Path(__file__).with_name("submission.schema.json")
+Ruleset = Literal["fixed", "tuned"]
+RULESETS: tuple[Ruleset, ...] = get_args(Ruleset)
+
+_FILE_NAME = r"results/[A-Za-z0-9][A-Za-z0-9_-]*/seed[0-9]{1,9}/[A-Za-z0-9][A-Za-z0-9_.-]*\.(result\.json|npz)"
+RelativePath = Annotated[str, Field(pattern=rf"^(algorithm\.py|{_FILE_NAME})$", max_length=300)]
+Url = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9][^\s<>\"'`\\]*$", max_length=400)]
+
+
+def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len({repr(value) for value in values}) < len(values):
+        raise ValueError("should name no value twice")
+    return values
+
+
+Values = Annotated[tuple[Json, ...], Field(min_length=1, max_length=1000), AfterValidator(_some)]
+
+
+class Tuning(_Part):
+    """What was tried to choose the options of each domain."""
+
+    grid: Annotated[dict[Name, Values], Field(min_length=1, description="option -> the values that were allowed")]
+    budget: Annotated[int, Field(ge=1, description="pretraining runs tried in each domain, seeds counted")]
+    selected_by: Annotated[Text, Field(description="what decided; scores of the validation splits only")]
+
+
+class Source(_Part):
+    """The algorithm's source as it was run."""
+
+    reference: Annotated[Text, Field(description="how the runs named it: a registered name or path/to/file.py:Class")]
+    kind: Annotated[Word, Field(description="the class in algorithm.py")]
+    sha256: Sha256
+
+
+class Run(_Part):
+    """One pretraining run: its options, its weights and the two commands that repeat it."""
+
+    domain: Word
+    seed: Count
+    options: Config
+    weights_sha256: Sha256
+    git_commit: Commit
+    commands: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], Field(min_length=2, max_length=2)
+    ]
+
+
+class Submission(_Part):
+    """What `dabs submit` writes and `dabs leaderboard verify` reads."""
+
+    submission_version: Literal[1]
+    name: Word
+    authors: Annotated[tuple[Text, ...], Field(min_length=1, max_length=100)]
+    url: Url
+    created: Moment
+    ruleset: Ruleset
+    tuning: Tuning | Literal["none"]
+    suite: Word
+    algorithm: Source
+    environment: Environment
+    runs: Annotated[tuple[Run, ...], Field(min_length=1)]
+    predictions: Annotated[dict[RelativePath, Sha256], Field(description="of every prediction file, included or not")]
+    files: Annotated[dict[RelativePath, Sha256], Field(description="every other file of the folder")]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.ruleset == "tuned") != isinstance(self.tuning, Tuning):
+            raise ValueError("should declare `tuning` exactly when the ruleset is tuned")
+        if SOURCE not in self.files or self.files[SOURCE] != self.algorithm.sha256:
+            raise ValueError(f"should list {SOURCE} among `files` with the hash `algorithm.sha256`")
+        places = [(run.domain, run.seed) for run in self.runs]
+        if len(set(places)) < len(places):
+            raise ValueError("should hold one run a domain and seed")
+        for name, digest in self.predictions.items():
+            if not name.endswith(".npz") or self.files.get(name, digest) != digest:
+                raise ValueError(f"should have equal hashes for {name} in `files` and `predictions`")
+        return self
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of `submission.json`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Submission.model_json_schema()}
+
+
+def read_submission(folder: Path) -> Submission:
+    """The validated `submission.json` of a folder; the files beside it are checked by `damages`.
+
+    Raises:
+        DabsError: it is missing, damaged, of another version or breaks the schema; the message names the field.
+    """
+    path, way_out = folder / FILE, "Make it again with `dabs submit`."
+    text = text_of(path, RESULT_BYTES, way_out)
+    version = as_object(path, strict_json(path, text, way_out), way_out).get("submission_version")
+    if version != SUBMISSION_VERSION or type(version) is not int:
+        raise DabsError(
+            f"{path}: submission_version is {short(version)}, this dabs reads {SUBMISSION_VERSION}. "
+            "Use the dabs that wrote it."
+        )
+    try:
+        found = Submission.model_validate_json(text)
+    except ValidationError as error:
+        raise DabsError(f"{path}: {explained(error)} {way_out}") from error
+    if found.name != folder.resolve().name:
+        raise DabsError(f"{path}: its name is {found.name!r}, but its folder is called {folder.resolve().name!r}.")
+    return found
+
+
+def damages(folder: Path, submission: Submission) -> list[str]:
+    """A text for each file that is missing, changed, or not listed in `submission.json`."""
+    found = []
+    for name, digest in submission.files.items():
+        path = folder / name
+        most = MOST_BYTES if name.endswith(".npz") else RESULT_BYTES
+        if path.is_symlink() or not path.is_file():
+            found.append(f"{path} is missing")
+        elif path.stat().st_size > most:
+            found.append(f"{path} is too large: a file of its kind has at most {most:,} bytes")
+        elif sha256_file(path) != digest:
+            found.append(f"{path} was changed: its sha256 is not the one in {FILE}")
+    listed = {folder / FILE, *(folder / name for name in submission.files)}
+    there = {path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
+    return found + [f"{path} is not listed in {FILE}" for path in sorted(there - listed)]
+
+
+def result_paths(folder: Path, submission: Submission) -> list[Path]:
+    """The result files of a submission, sorted."""
+    return sorted(folder / name for name in submission.files if name.endswith(SUFFIX))
+
+
+def load_submission(folder: Path) -> tuple[Submission, list[Result]]:
+    """A submission and its results, which carry the submission's name instead of the class's.
+
+    Raises:
+        DabsError: something in the folder is invalid, missing, changed or not listed.
+    """
+    submission = read_submission(folder)
+    wrong = damages(folder, submission)
+    if wrong:
+        raise DabsError(f"{'; '.join(wrong)}. Make the submission again with `dabs submit`.")
+    results = [read_result(path) for path in result_paths(folder, submission)]
+    return submission, [renamed(result, submission.name) for result in results]
+
+
+def renamed(result: Result, name: str) -> Result:
+    """The same result under the name of its submission: two strangers may both call a class `Mine`."""
+    return result.model_copy(update={"algorithm": name})
+
+
+def submission_folders(root: Path) -> list[Path]:
+    """The folders below `root` that hold a submission, sorted by name; none when there is no such folder."""
+    return sorted(path.parent for path in root.glob(f"*/{FILE}") if not is_hidden(path, root))
+
+
+def write_submission(folder: Path, submission: Submission, files: Mapping[str, bytes]) -> None:
+    """Write a submission's folder whole or not at all; `files` are the contents of `submission.files`.
+
+    Raises:
+        DabsError: the folder is there already or cannot be written.
+    """
+    if folder.exists():
+        raise DabsError(f"{folder} is there already. Take another --name, or remove it.")
+    with replacing_alone(folder, over=False) as temporary:  # of two at once, one is too late
+        temporary.mkdir(parents=True)
+        for name, content in files.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(content)
+        write_json(temporary / FILE, submission.model_dump(mode="json"))
+
+
+if __name__ == "__main__":
+    write_json(SCHEMA_FILE, json_schema())

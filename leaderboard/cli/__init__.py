@@ -1,0 +1,1 @@
+"""The verbs that read results: submit, reproduce, compare, leaderboard."""

@@ -1,0 +1,60 @@
+"""`dabs compare A B ...`: which algorithm is better, on which tasks, and how sure that is."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from dabs.cli.terminal import table_console
+from dabs.training.run_folder import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions:
+    """Compare algorithms: each SOURCE is a folder of results (runs, a submission) or FOLDER:ALGORITHM."""
+
+    sources: tyro.conf.Positional[tuple[str, ...]]  # folders of results, each perhaps with :ALGORITHM behind it
+    algorithms: tuple[str, ...] = ()  # which algorithms of the sources; default: all of a single source
+    protocol: Protocol = "linear"  # whose scores are compared
+    alpha: float = 0.05  # two-sided level of the tests; intervals are of 1 - alpha
+    resamples: int = 10_000  # bootstrap resamples of test examples, and of tasks
+    by_group: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False  # resample people, voices, photographs (needs data)
+    format: Literal["table", "json", "markdown", "html", "latex"] = "table"  # what to write
+    out: Path | None = None  # file to write; default: the terminal
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, compare, and print or write."""
+    options = tyro.cli(CompareOptions, prog="dabs compare", args=arguments)
+    from dabs.leaderboard.compare.groups import groups_of
+    from dabs.leaderboard.compare.pairwise import compare
+
+    comparison = compare(
+        options.sources,
+        protocol=options.protocol,
+        algorithms=options.algorithms,
+        alpha=options.alpha,
+        resamples=options.resamples,
+        groups=groups_of if options.by_group else None,
+    )
+    from dabs.leaderboard.compare.formats import FORMATS, as_text, show
+
+    if options.format == "table" and options.out is None:
+        show(comparison, table_console())
+    else:
+        write(as_text(comparison) if options.format == "table" else FORMATS[options.format](comparison), options.out)
+
+
+def write(text: str, out: Path | None) -> None:
+    """To a file, whole or not at all, or to the terminal."""
+    from dabs.utils.files import replacing
+
+    if out is None:
+        sys.stdout.write(text)
+        return
+    with replacing(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,253 @@
+"""`dabs submit RUNS ...`: gather a whole set of runs into a submission, or say why it is none."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from dabs.errors import DabsError, RequestError
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import strict_json, text_of
+
+if TYPE_CHECKING:
+    from dabs.leaderboard.submit.consistency import RunFolder
+    from dabs.leaderboard.submit.rules import Rules
+
+    from dabs.results.schema import Result
+    from dabs.results.submission import Submission, Tuning
+
+BOARD = Path("leaderboard")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitOptions:
+    """Gather the runs of one algorithm into leaderboard/submissions/NAME, after checking that nothing is missing."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]  # run folders, or folders above them, such as runs/lite/MyIdea
+    name: str  # the row's name in tables: letters, digits, - and _
+    authors: tuple[str, ...]  # who hands it in, a word or quoted name each
+    url: str  # where to read more: a paper, a repository
+    ruleset: Literal["fixed", "tuned"] = "fixed"  # one setting for all domains, or a declared grid and budget
+    tuning: Path | None = None  # for --ruleset tuned: JSON with grid, budget and selected_by; see docs/submitting.md
+    algorithm: str = ""  # where the source is, path/to/file.py:Class, if no longer where the runs say
+    with_predictions: bool = True  # copy the predictions too, from which anyone can recompute the scores
+    check_only: bool = False  # say what is wrong, write nothing
+    suite: Literal["lite"] = "lite"  # which data
+    out: Path = BOARD / "submissions"  # where the submission's folder is made
+
+
+def main(arguments: list[str]) -> None:
+    """Parse, check, write, say what comes next."""
+    options = tyro.cli(SubmitOptions, prog="dabs submit", args=arguments)
+    from dabs.leaderboard.cli.suite_rules import rules_of
+
+    console = Console()
+    with console.status("reading runs, recomputing scores from predictions"):
+        folder = submit(options, rules_of(options.suite))
+    if folder is None:
+        console.print("nothing is wrong with these runs; without --check-only they become a submission")
+        return
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    console.print(f"submission in {folder} ({size:.1f} MB)", highlight=False, soft_wrap=True)
+    if not (options.out.parent / "results").is_dir():
+        console.print(
+            f"note: there is no {options.out.parent / 'results'} here, so nothing was compared with the project's own "
+            "results; run this at the top of a checkout",
+            style="yellow",
+            soft_wrap=True,
+        )
+    lines = [
+        "next, in a checkout of the project: dabs leaderboard verify",
+        "      if the tables changed:        python docs/update_tables.py",
+        f"      then commit {folder} and open a pull request (docs/submitting.md)",
+    ]
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+def submit(options: SubmitOptions, rules: Rules) -> Path | None:
+    """Check runs and write their submission; gives its folder, None when only asked to check.
+
+    Raises:
+        RequestError: a name, a folder or the declared tuning cannot be used.
+        DabsError: what is wrong with the runs, all of it, one line each.
+    """
+    from dabs.leaderboard.cli.suite_rules import labels_of
+    from dabs.leaderboard.submit.consistency import disagreements, find_runs
+    from dabs.leaderboard.submit.rules import broken_rules
+
+    from dabs.results.submission import renamed, write_submission
+
+    tuning = declared(options)
+    if options.out.joinpath(options.name).exists():
+        raise RequestError(f"{options.out / options.name} is there already. Take another --name, or remove it.")
+    runs = find_runs(options.runs)
+    kind, source = _read_algorithm(options, runs[0])
+    results = [result for run in runs for result in run.results.values()]
+    wrong = _refused_source(source)
+    wrong += disagreements(runs, source, lambda domain, task: labels_of(options.suite, domain, task))
+    wrong += broken_rules(results, rules, tuning)
+    wrong += _against_committed(options, [renamed(r, options.name) for r in results], rules)
+    if wrong:
+        lines = "\n".join(f"  - {line}" for line in wrong)
+        raise DabsError(f"these runs are not a submission yet:\n{lines}")
+    submission, files = compose(options, tuning, runs, kind, source)
+    if options.check_only:
+        return None
+    write_submission(options.out / options.name, submission, files)
+    return options.out / options.name
+
+
+def declared(options: SubmitOptions) -> Tuning | None:
+    """The declared grid and budget under the ruleset `tuned`, None under `fixed`.
+
+    Raises:
+        RequestError: it is missing, not wanted, or not in the form that docs/submitting.md shows.
+    """
+    from pydantic import ValidationError
+
+    from dabs.results.files import RESULT_BYTES, explained
+    from dabs.results.submission import Tuning
+
+    if (options.ruleset == "tuned") != (options.tuning is not None):
+        raise RequestError(
+            "--ruleset tuned needs --tuning FILE with the grid, the budget and what selected; --ruleset fixed takes "
+            "none. docs/submitting.md shows such a file."
+        )
+    if options.tuning is None:
+        return None
+    way_out = "docs/submitting.md shows such a file."
+    text = text_of(options.tuning, RESULT_BYTES, way_out)
+    strict_json(options.tuning, text, way_out)
+    try:
+        return Tuning.model_validate_json(text)
+    except ValidationError as error:
+        raise RequestError(f"{options.tuning}: {explained(error)} {way_out}") from error
+
+
+def _read_algorithm(options: SubmitOptions, run: RunFolder) -> tuple[str, str]:
+    """The algorithm's class and source, of which nothing is run: the runs may come from someone else."""
+    from dabs.registry import read_algorithm
+
+    reference = options.algorithm or run.config.algorithm
+    try:
+        return read_algorithm(reference)
+    except RequestError as error:
+        raise RequestError(
+            f"{error} The runs name {run.config.algorithm}; say where it is now with --algorithm."
+        ) from error
+
+
+def _refused_source(source: str) -> list[str]:
+    from dabs.source_scan import scan
+
+    return [f"the source {use.what} in line {use.line}, which `dabs check` refuses" for use in scan(source)]
+
+
+def _against_committed(options: SubmitOptions, results: Sequence[Result], rules: Rules) -> list[str]:
+    """Why the results cannot stand beside those of the project's tables, where `--out` lies in a checkout."""
+    from dabs.leaderboard.submit.rules import clashes
+    from dabs.leaderboard.submit.verify import committed_rows, settings_of, taken
+    from dabs.leaderboard.tables.aggregate import FLOORS
+
+    from dabs.results.submission import load_submission, submission_folders
+
+    folder = options.out.parent / "results"
+    rows = committed_rows(folder)[0] if folder.is_dir() else {}
+    beside = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or name in FLOORS]
+    others = rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
+    wrong = taken(options.name, results, {name: settings_of(own) for name, own in others.items()})
+    return wrong or clashes(results, beside, rules.tasks)
+
+
+def compose(
+    options: SubmitOptions, tuning: Tuning | None, runs: Sequence[RunFolder], kind: str, source: str
+) -> tuple[Submission, dict[str, bytes]]:
+    """The submission and the contents of its files.
+
+    Raises:
+        RequestError: a name, author or URL cannot be used.
+    """
+    from pydantic import ValidationError
+
+    from dabs.results.files import explained
+    from dabs.results.submission import SOURCE, Submission
+
+    files, predictions = {SOURCE: source.encode()}, dict[str, str]()
+    for run in runs:
+        place = f"results/{run.config.domain}/seed{run.config.seed}"
+        for path, result in run.results.items():
+            files[f"{place}/{path.name}"] = path.read_bytes()
+            predictions[f"{place}/{result.predictions.file}"] = result.predictions.sha256
+            if options.with_predictions:
+                files[f"{place}/{result.predictions.file}"] = (path.parent / result.predictions.file).read_bytes()
+    first = next(iter(runs[0].results.values()))
+    value: dict[str, Any] = {
+        "submission_version": 1,
+        "name": options.name,
+        "authors": options.authors,
+        "url": options.url,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ruleset": options.ruleset,
+        "tuning": tuning or "none",
+        "suite": options.suite,
+        "algorithm": {
+            "reference": Path(runs[0].config.algorithm).name,
+            "kind": kind,
+            "sha256": hashlib.sha256(source.encode()).hexdigest(),
+        },
+        "environment": first.environment,
+        "runs": tuple(_run(run, kind) for run in runs),
+        "predictions": predictions,
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    try:
+        return Submission.model_validate(value), files
+    except ValidationError as error:
+        raise RequestError(f"the submission cannot be written: {explained(error)}") from error
+
+
+def _run(run: RunFolder, kind: str) -> dict[str, Any]:
+    protocols = sorted({result.protocol for result in run.results.values()})
+    return {
+        "domain": run.config.domain,
+        "seed": run.config.seed,
+        "options": dict(run.config.options),
+        "weights_sha256": run.provenance["weights_sha256"],
+        "git_commit": run.provenance["environment"]["git_commit"],
+        "commands": tuple(command_lines(run.config, kind, protocols)),
+    }
+
+
+def command_lines(config: PretrainConfig, kind: str, protocols: Sequence[str]) -> list[str]:
+    """The two commands that repeat a run and its evaluation in the submission's folder, every value spelled out."""
+    folder = f"again/{config.domain}/seed{config.seed}"
+    words = ["dabs", "pretrain", f"algorithm.py:{kind}", config.domain]
+    values = {
+        "suite": config.suite,
+        "encoder": config.encoder,
+        "seed": config.seed,
+        "steps": config.steps,
+        "batch_size": config.batch_size,
+        "accumulate": config.accumulate,
+        "lr": config.lr,
+        "weight_decay": config.weight_decay,
+        "precision": config.precision,
+        "compile": config.compile,
+        **config.options,
+        "out": folder,
+    }
+    for name, value in values.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words += [f"--{option}", *map(str, value if isinstance(value, list | tuple) else [value])]
+    return [shlex.join(words), shlex.join(["dabs", "eval", folder, "--protocol", *protocols])]

@@ -1,0 +1,59 @@
+"""The benchmark's rules, made from the registry of domains and the constants of pretraining and evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from dabs.leaderboard.submit.rules import Rules
+
+
+def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
+    """What a submission to a suite must be; `domains` are all registered ones when none is named."""
+    from dabs.leaderboard.submit.rules import Rules
+
+    from dabs.encoder import PRESETS
+    from dabs.evaluation.evaluate import protocol_config
+    from dabs.registry import domain_names, find_domain
+    from dabs.specs import specs_to_json
+    from dabs.training.pretrain import STANDARD_RATE
+    from dabs.training.run_folder import PROTOCOLS, Training
+
+    all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names(suite))]
+    return Rules(
+        suite=suite,
+        tasks={domain.name: tuple(task.name for task in domain.tasks) for domain in all_domains},
+        metrics={(domain.name, task.name): task.metric for domain in all_domains for task in domain.tasks},
+        budgets={
+            domain.name: {
+                "steps": domain.steps,
+                "batch_size": domain.batch_size,
+                "accumulate": Training().accumulate,
+                "encoder": domain.encoder,
+                "lr": STANDARD_RATE[domain.encoder],
+                "weight_decay": Training().weight_decay,
+            }
+            for domain in all_domains
+        },
+        encoders={
+            domain.name: {**asdict(PRESETS[domain.encoder]), "specs": specs_to_json(domain.specs)}
+            for domain in all_domains
+        },
+        protocols={protocol: protocol_config(protocol) for protocol in PROTOCOLS},
+    )
+
+
+def labels_of(suite: str, domain: str, task: str) -> np.ndarray | None:
+    """The labels of a task's test split, or None where the domain's data is not prepared."""
+    from dabs.data.domain import TEST
+    from dabs.data.prepare import is_prepared, read_columns
+    from dabs.registry import domain_names, find_domain
+
+    if domain not in domain_names(suite):
+        return None
+    found = find_domain(domain, suite)
+    if not is_prepared(found) or task not in {t.name for t in found.tasks}:
+        return None
+    return read_columns(found, task, TEST, ("label",))["label"]

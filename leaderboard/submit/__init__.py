@@ -1,0 +1,1 @@
+"""What a submission must be, and checks of what is committed."""

@@ -1,0 +1,190 @@
+"""Do run folders and results agree with each other: hashes, configurations, and scores computed again from predictions.
+
+A score that was edited by hand no longer follows from the predictions beside it; predictions that were edited no longer
+have the hash in the result; labels that were edited are not those of the data or of the other seeds. None of this is a
+signature: who makes up predictions and everything that follows from them is found only by running the cell again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dabs.errors import DabsError, RequestError
+from dabs.evaluation.metrics import bootstrap_interval, metric_of
+from dabs.results.files import SUFFIX, read_predictions, read_result
+from dabs.results.predictions import misfit
+from dabs.results.schema import Result
+from dabs.training.run_folder import PretrainConfig, load_run, recorded_config
+from dabs.utils.files import is_hidden, sha256_file
+
+CLOSE = 1e-9  # how far a recomputed score may be off
+Labels = Callable[[str, str], np.ndarray | None]
+"""Gives the test labels of a domain's task, or None where its data is not prepared."""
+Seen = dict[tuple[str, str], np.ndarray]  # (domain, task) -> its test labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """A complete run with its results, each under the path of its file."""
+
+    folder: Path
+    config: PretrainConfig
+    provenance: dict[str, Any]
+    results: dict[Path, Result]
+
+
+def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
+    """Every run at or below some folders, in the order of domain and seed.
+
+    Raises:
+        RequestError: there is none, or they are runs of several algorithms.
+        DabsError: a run is not complete or a result is not valid.
+    """
+    for root in roots:
+        if not root.is_dir():
+            raise RequestError(f"there is no folder {root} to gather runs from.")
+    found = ((root, path) for root in roots for path in root.rglob("config.json"))
+    configs = {path.resolve().parent for root, path in found if not is_hidden(path, root)}
+    folders = sorted(folder for folder in configs if not (folder / "encoder.safetensors").exists())
+    if not folders:
+        raise RequestError(f"there is no run in {', '.join(map(str, roots))}. Make them with `dabs run`.")
+    runs, refused = [], []
+    for folder in folders:
+        try:
+            runs.append(_read(folder))
+        except DabsError as error:
+            refused.append(f"  - {error}")
+    if refused:
+        raise DabsError("these runs are not a submission yet:\n" + "\n".join(refused))
+    labels = sorted({run.provenance["label"] for run in runs})
+    if len(labels) > 1:
+        raise RequestError(
+            f"these are runs of several algorithms ({', '.join(labels)}); a submission has one. Name its folder, such "
+            f"as {runs[0].folder.parents[1]}."
+        )
+    return sorted(runs, key=lambda run: (run.config.domain, run.config.seed))
+
+
+def _read(folder: Path) -> RunFolder:
+    config, provenance = load_run(folder)
+    paths = sorted((folder / "results").glob(f"*{SUFFIX}"))
+    results = {path: read_result(path) for path in paths}
+    return RunFolder(folder=folder, config=config, provenance=provenance, results=results)
+
+
+def disagreements(runs: Sequence[RunFolder], source: str, labels: Labels) -> list[str]:
+    """A text for everything that does not fit: between a run and its results, the source, the predictions, the data."""
+    digest, found = hashlib.sha256(source.encode()).hexdigest(), []
+    stale = [run for run in runs if run.provenance["algorithm_sha256"] != digest]
+    if stale:
+        found.append(
+            f"the algorithm's source was changed after {stale[0].folder} was made ({len(stale)} of {len(runs)} runs): "
+            f"its hash is {digest[:12]}, the run has {stale[0].provenance['algorithm_sha256'][:12]}. Run again"
+        )
+    seen: Seen = {}
+    for run in runs:
+        found += _of_run(run)
+        for path, result in run.results.items():
+            found += _of_result(path, result, run)
+            found += prediction_differences(path, result, labels, seen)
+    return found
+
+
+def _of_run(run: RunFolder) -> list[str]:
+    """The run's own files: weights as hashed, results there, a clean checkout."""
+    found = []
+    weights = run.folder / "encoder" / "encoder.safetensors"
+    if not weights.is_file() or sha256_file(weights) != run.provenance["weights_sha256"]:
+        found.append(f"{weights} is missing or not what the run wrote: its hash is not the one in run.json")
+    if not run.results:
+        found.append(f"{run.folder} has no results: run `dabs eval {run.folder}`")
+    said = any(result.environment.git_dirty for result in run.results.values())  # the rules speak of those
+    if run.provenance["environment"]["git_dirty"] and not said:
+        found.append(f"{run.folder} was pretrained from a checkout of dabs with uncommitted changes")
+    return found
+
+
+def _of_result(path: Path, result: Result, run: RunFolder) -> list[str]:
+    """What a result says of its run must be what the run says."""
+    pretraining, environment = result.pretraining, run.provenance["environment"]
+    mine: dict[str, Any] = {
+        "algorithm": result.algorithm,
+        "algorithm_sha256": result.algorithm_sha256,
+        "domain": result.domain,
+        "seed": result.seed,
+        "file name": path.name,
+        "pretraining.config": pretraining.config,
+        "environment.git_commit": result.environment.git_commit,
+        "environment.dabs_version": result.environment.dabs_version,
+        "environment.versions": result.environment.versions,
+    }
+    theirs: dict[str, Any] = {
+        "algorithm": run.provenance["label"],
+        "algorithm_sha256": run.provenance["algorithm_sha256"],
+        "domain": run.config.domain,
+        "seed": run.config.seed,
+        "file name": f"{result.task}.{result.protocol}{SUFFIX}",
+        "pretraining.config": json.loads(json.dumps(recorded_config(run.config, run.provenance))),
+        "environment.git_commit": environment["git_commit"],
+        "environment.dabs_version": environment["dabs_version"],
+        "environment.versions": environment["versions"],
+    }
+    for name in ("steps", "examples_seen", "wall_seconds", "final_loss", "data_sha256", "weights_sha256"):
+        mine[f"pretraining.{name}"] = getattr(pretraining, name)
+        theirs[f"pretraining.{name}"] = run.provenance[name]
+    different = [name for name in mine if mine[name] != theirs[name]]
+    return [f"{path}: {name} is {mine[name]!r}, the run has {theirs[name]!r}" for name in different]
+
+
+def prediction_differences(path: Path, result: Result, labels: Labels, seen: Seen) -> list[str]:
+    """Predictions must have their hash and give the score; labels must be those of the data and of other results.
+
+    Args:
+        path: the result's file, beside which the predictions lie.
+        result: what it holds.
+        labels: of the prepared data.
+        seen: labels beside the results looked at before; this one's are added when its task is new.
+    """
+    try:
+        arrays = read_predictions(path)
+    except DabsError as error:
+        return [str(error)]
+    found = score_differences(path, result, arrays)
+    label = arrays.get("label", np.empty(0))
+    known = labels(result.domain, result.task)
+    if known is not None and not np.array_equal(known, label):
+        found.append(f"{path}: the labels beside its predictions are not those of the prepared data")
+    if not np.array_equal(seen.setdefault((result.domain, result.task), label), label):
+        found.append(f"{path}: the labels beside its predictions are not those of the other results of this task")
+    return found
+
+
+def score_differences(path: Path, result: Result, arrays: dict[str, np.ndarray]) -> list[str]:
+    """A text for each number of a result that does not follow from its predictions."""
+    wrong = misfit(result, arrays)
+    if wrong:
+        return [f"{path}: {wrong}"]
+    prediction, label = arrays["prediction"], arrays["label"]
+    try:
+        score = metric_of(result.metric.name).score(prediction, label)
+        interval = bootstrap_interval(result.metric.name, prediction, label)
+    except (DabsError, ValueError, IndexError) as error:
+        return [f"{path}: its predictions cannot be scored ({error})"]
+    pairs = {
+        "score": (result.score, score),
+        "interval.low": (result.interval.low, interval["low"]),
+        "interval.high": (result.interval.high, interval["high"]),
+    }
+    return [
+        f"{path}: {name} is {said:.6g}, its predictions give {computed:.6g}; the file was edited"
+        for name, (said, computed) in pairs.items()
+        if not math.isclose(said, computed, rel_tol=0, abs_tol=CLOSE)
+    ]

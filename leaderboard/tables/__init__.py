@@ -1,0 +1,1 @@
+"""Tables of scores: which results share one, their means, how they are shown."""
