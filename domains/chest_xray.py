@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from dabs.domains._radiographs import FINDINGS, SIDE, Films, draw_films
+from dabs.domains.images.radiographs import FINDINGS, SIDE, Films, draw_films
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Domain, MultiLabel, Rows, Scalar, Task, Workspace
 from dabs.specs import Image

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dabs.domains._catalogues import plain, read_catalogues, used_in
-from dabs.domains._text import (
+from dabs.domains.sources.wheels import Wheel, read_member
+from dabs.domains.text.catalogues import plain, read_catalogues, used_in
+from dabs.domains.text.rows import (
     LANGUAGES,
     MOST,
     Text,
@@ -19,8 +20,7 @@ from dabs.domains._text import (
     strictest_sides,
     task_rows,
 )
-from dabs.domains._tokenize import train_bpe
-from dabs.domains._wheels import Wheel, read_member
+from dabs.domains.text.tokenize import train_bpe
 
 from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains._animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
-from dabs.domains._wheels import Wheel, read_member
+from dabs.domains.images.animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
+from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from dabs.domains._unpickle import load_numpy_only
-from dabs.domains._wheels import Wheel, read_member
+from dabs.domains.sources.unpickle import load_numpy_only
+from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import (
     PRETRAIN,

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from dabs.domains._espeak import SAMPLE_RATE, Word, speak
-from dabs.domains._logmel import LogMel, log_mel
-from dabs.domains._waveforms import noise, place, resample, trim
+from dabs.domains.audio.espeak import SAMPLE_RATE, Word, speak
+from dabs.domains.audio.logmel import LogMel, log_mel
+from dabs.domains.audio.waveforms import noise, place, resample, trim
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image

@@ -29,7 +29,7 @@ class Served:
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
         """Download it unless it is there."""
-        from dabs.domains.paper._download import download
+        from dabs.domains.sources.download import download
 
         path = folder / "noise.bin"
         if not (path.exists() and sha256_file(path) == SHA256):

@@ -138,7 +138,7 @@ def network_cut(stage: Stage, job: Job, wanted: Facts, tries: int) -> Row:
 
 def impatient() -> None:
     """Wait only a moment before another attempt at a download."""
-    import dabs.domains.paper._download as download
+    import dabs.domains.sources.download as download
 
     download.WAIT = 0.01
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from dabs.domains.paper import _captions as captions
-from dabs.domains.paper._hub import BERT, encode
-from dabs.domains.paper._official import Archive, OfficialFiles, given
-from dabs.domains.paper._pictures import SPECS, coco_resized
-from dabs.domains.paper._rows import Item, Listing, rows
+from dabs.domains.images import captions
+from dabs.domains.images.pictures import SPECS, coco_resized
+from dabs.domains.sources.hub import BERT, encode
+from dabs.domains.sources.official import Archive, OfficialFiles, given
+from dabs.domains.sources.rows import Item, Listing, rows
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
 from dabs.specs import Tokens

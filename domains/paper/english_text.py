@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dabs.domains.paper._hub import BERT, HubFiles, encode, read_parquet
-from dabs.domains.paper._sentences import Sentence, read_tsv, sentence_rows, splits_of
+from dabs.domains.sources.hub import BERT, HubFiles, encode, read_parquet
+from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows, splits_of
 
 from dabs.data.domain import (
     PRETRAIN,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from dabs.domains._text import LANGUAGES
-from dabs.domains.paper._hub import XLM_R, HubFiles, read_parquet
-from dabs.domains.paper._sentences import Sentence, read_tsv, sentence_rows
-from dabs.domains.paper._stream import HubStream, TokenStream, check_whole, interleaved
+from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
+from dabs.domains.sources.stream import HubStream, TokenStream, check_whole, interleaved
+from dabs.domains.text.rows import LANGUAGES
+from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
 
 from dabs.data.domain import (
     PRETRAIN,

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from dabs.domains.paper import _picture_sets as sets
-from dabs.domains.paper._classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
-from dabs.domains.paper._official import Archive, OfficialFiles, given
-from dabs.domains.paper._pictures import SPECS, resized
-from dabs.domains.paper._rows import Listing, check_count, rows, task_rows
+from dabs.domains.images import picture_sets as sets
+from dabs.domains.images.classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
+from dabs.domains.images.pictures import SPECS, resized
+from dabs.domains.sources.official import Archive, OfficialFiles, given
+from dabs.domains.sources.rows import Listing, check_count, rows, task_rows
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 

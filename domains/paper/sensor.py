@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.paper._official import Archive, OfficialFiles
+from dabs.domains.sources.official import Archive, OfficialFiles
 
 from dabs.data.domain import (
     PRETRAIN,

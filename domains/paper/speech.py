@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from dabs.domains.paper import _clip_sets as sets
-from dabs.domains.paper._clips import Level, spectrograms
-from dabs.domains.paper._official import Archive, OfficialFiles, given
-from dabs.domains.paper._rows import check_count, rows
+from dabs.domains.audio import clip_sets as sets
+from dabs.domains.audio.clips import Level, spectrograms
+from dabs.domains.sources.official import Archive, OfficialFiles, given
+from dabs.domains.sources.rows import check_count, rows
 
 from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.specs import Image

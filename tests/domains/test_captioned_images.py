@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from dabs.domains import captioned_images as captioned
-from dabs.domains._emoji import Picture, group_of, pictures
+from dabs.domains.images.emoji import Picture, group_of, pictures
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, Domain
 from dabs.data.prepare import folder_of, read_columns

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dabs.domains._catalogues import parse_po, plain, read_catalogues, used_in
+from dabs.domains.text.catalogues import parse_po, plain, read_catalogues, used_in
 
 from dabs.data.domain import BuildError
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dabs.domains._radiographs import (
+from dabs.domains.chest_xray import LARGEST, SMALLEST
+from dabs.domains.images.radiographs import (
     ATELECTASIS,
     CARDIOMEGALY,
     CONSOLIDATION,
@@ -23,7 +24,6 @@ from dabs.domains._radiographs import (
     soften,
     step,
 )
-from dabs.domains.chest_xray import LARGEST, SMALLEST
 
 PATIENTS = 60
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dabs.domains._text import Text, assign_sides, packed_rows, strictest_sides, task_rows
-from dabs.domains._tokenize import train_wordpiece
 from dabs.domains.english_text import (
     FRAGMENT,
     GENRES,
@@ -19,6 +17,8 @@ from dabs.domains.english_text import (
     read_snippets,
     tidy,
 )
+from dabs.domains.text.rows import Text, assign_sides, packed_rows, strictest_sides, task_rows
+from dabs.domains.text.tokenize import train_wordpiece
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.data.prepare import folder_of, read_columns

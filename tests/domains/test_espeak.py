@@ -7,7 +7,7 @@ from pathlib import Path
 import espeakng_loader
 import numpy as np
 import pytest
-from dabs.domains._espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
+from dabs.domains.audio.espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
 
 from dabs.errors import DabsError
 

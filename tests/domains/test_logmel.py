@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains._logmel import PAPER, LogMel, log_mel
+from dabs.domains.audio.logmel import PAPER, LogMel, log_mel
 
 PAPER_SAMPLES = 150_526
 SMALL = LogMel(sample_rate=16000, n_fft=512, hop=252, bands=64, squared=False)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-from dabs.domains._text import GROUP_SEPARATOR
 from dabs.domains.multilingual_text import (
     COMPONENTS,
     WORDS,
@@ -17,6 +16,7 @@ from dabs.domains.multilingual_text import (
     folder_of_page,
     group_of,
 )
+from dabs.domains.text.rows import GROUP_SEPARATOR
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Domain
 from dabs.data.prepare import folder_of, read_columns

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from dabs.domains._animals import ANIMALS, alike, framed, paint, read_animals, split_sets
+from dabs.domains.images.animals import ANIMALS, alike, framed, paint, read_animals, split_sets
 from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Domain

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 from dabs.domains import sensor
-from dabs.domains._wheels import read_member
+from dabs.domains.sources.wheels import read_member
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.data.prepare import read_columns

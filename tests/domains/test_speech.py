@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from dabs.domains import speech
-from dabs.domains._espeak import voice_names
-from dabs.domains._waveforms import noise, place, resample, trim
+from dabs.domains.audio.espeak import voice_names
+from dabs.domains.audio.waveforms import noise, place, resample, trim
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.data.prepare import read_columns

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from dabs.domains._tokenize import encode, train_bpe, train_wordpiece
+from dabs.domains.text.tokenize import encode, train_bpe, train_wordpiece
 from tokenizers import Tokenizer
 
 from dabs.data.domain import BuildError

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.domains._unpickle import load_numpy_only
+from dabs.domains.sources.unpickle import load_numpy_only
 
 from dabs.data.domain import BuildError
 

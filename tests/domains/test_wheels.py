@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dabs.domains import _wheels
-from dabs.domains._wheels import Wheel, read_member
+from dabs.domains.sources import wheels as _wheels
+from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import BuildError
 from dabs.errors import DabsError

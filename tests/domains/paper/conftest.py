@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from dabs.domains.paper._rows import Listing
+from dabs.domains.sources.rows import Listing
 
 from tests.domains.paper.layouts import lay_out
 from tests.domains.paper.server import Served, serve

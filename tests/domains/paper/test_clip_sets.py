@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper import _clip_sets as sets
+from dabs.domains.audio import clip_sets as sets
 
 from dabs.data.domain import BuildError
 

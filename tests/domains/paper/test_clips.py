@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
-from dabs.domains.paper._clips import SAMPLES, Level, spectrograms, windows
-from dabs.domains.paper._rows import Item
+from dabs.domains.audio.clips import SAMPLES, Level, spectrograms, windows
+from dabs.domains.sources.rows import Item
 
 PLAIN = Level(mean=0.0, std=1.0)
 
@@ -18,7 +18,7 @@ def test_a_file_gives_the_golden_spectrogram(golden, tmp_path, prefix):
     soundfile.write(path, numbers[f"{prefix}waveform"], 16000, subtype="FLOAT")
     from dataclasses import replace
 
-    from dabs.domains._logmel import PAPER, log_mel
+    from dabs.domains.audio.logmel import PAPER, log_mel
 
     clips, rate = windows(str(path), both=False)
     assert rate == 16000

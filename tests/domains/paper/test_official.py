@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from dabs.domains.paper import _download
-from dabs.domains.paper._official import Archive, OfficialFiles, given
-from dabs.domains.paper._unpack import unpack
 from dabs.domains.paper.natural_images import IMAGENET
+from dabs.domains.sources import download as _download
+from dabs.domains.sources.official import Archive, OfficialFiles, given
+from dabs.domains.sources.unpack import unpack
 
 from dabs.errors import DabsError
 
@@ -383,7 +383,9 @@ def test_a_disk_that_gets_full_while_downloading(raw, served, dtd, small_disk, m
     filler = small_disk / "filler"
     filler.write_bytes(bytes(6 << 20))
     monkeypatch.setenv("DABS_DATA_DIR", str(small_disk))
-    monkeypatch.setattr("dabs.domains.paper._official.check_space", lambda folder, needed: None)  # as for unknown sizes
+    monkeypatch.setattr(
+        "dabs.domains.sources.official.check_space", lambda folder, needed: None
+    )  # as for unknown sizes
     with pytest.raises(DabsError, match="is full"):
         dtd.fetch(raw, quiet)
     assert (small_disk / "dtd" / "dtd.tar.gz.part").stat().st_size > 0
@@ -397,7 +399,7 @@ def test_a_disk_that_gets_full_while_unpacking(raw, served, dtd, small_disk, mon
     filler = small_disk / "filler"
     filler.write_bytes(bytes(4 << 20))
     monkeypatch.setenv("DABS_DATA_DIR", str(small_disk))
-    monkeypatch.setattr("dabs.domains.paper._official.check_space", lambda folder, needed: None)
+    monkeypatch.setattr("dabs.domains.sources.official.check_space", lambda folder, needed: None)
     with pytest.raises(DabsError, match="is full"):
         dtd.fetch(raw, quiet)
     assert files_below(small_disk / "dtd") == {"dtd.tar.gz"}
@@ -408,7 +410,7 @@ def test_a_disk_that_gets_full_while_unpacking(raw, served, dtd, small_disk, mon
 
 def test_ctrl_c_and_again(raw, served, dtd):
     code = (
-        "import sys; from dabs.domains.paper._official import *\n"
+        "import sys; from dabs.domains.sources.official import *\n"
         "a = Archive(url=sys.argv[1], checksum=sys.argv[2])\n"
         "f = OfficialFiles(name='dtd', expects=('dtd/labels/train1.txt', 'dtd/images/*/*.jpg'), archives=(a,))\n"
         "f.fetch(None, print)"
@@ -477,7 +479,7 @@ def test_files_put_there_by_hand_after_a_dead_link_are_taken(raw, served, dtd):
 
 def test_files_put_there_by_hand_after_an_interrupted_unpacking_need_a_word(raw, served, dtd, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("dabs.domains.paper._unpack._merge", stopped)
+        patch.setattr("dabs.domains.sources.unpack._merge", stopped)
         with pytest.raises(KeyboardInterrupt):
             dtd.fetch(raw, quiet)
     del served.files["/dtd.tar.gz"]
@@ -539,7 +541,7 @@ def test_an_unfinished_archive_of_a_large_source_does_not_stop_a_small_one(raw, 
 @pytest.mark.parametrize("name", ["dtd.tar.gz", "dtd.tar.gz.part"])
 def test_space_that_an_earlier_attempt_took_is_not_asked_for_again(raw, dtd, monkeypatch, name):
     archive, asked = dtd.archives[0], []
-    monkeypatch.setattr("dabs.domains.paper._official.check_space", lambda folder, needed: asked.append(needed))
+    monkeypatch.setattr("dabs.domains.sources.official.check_space", lambda folder, needed: asked.append(needed))
     (raw / "dtd").mkdir(parents=True)
     (raw / "dtd" / name).write_bytes(bytes(1_000_000))
     with suppress(DabsError):  # these bytes are not the archive's

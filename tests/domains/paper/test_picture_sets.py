@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper import _classes
-from dabs.domains.paper import _picture_sets as sets
-from dabs.domains.paper._rows import Item
+from dabs.domains.images import classes as _classes
+from dabs.domains.images import picture_sets as sets
+from dabs.domains.sources.rows import Item
 
 from dabs.data.domain import BuildError
 from tests.domains.paper.layouts import picture

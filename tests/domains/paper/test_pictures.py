@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper._pictures import coco_resized, resized
-from dabs.domains.paper._rows import Item
+from dabs.domains.images.pictures import coco_resized, resized
+from dabs.domains.sources.rows import Item
 from PIL import Image
 
 from tests.domains.paper.layouts import picture

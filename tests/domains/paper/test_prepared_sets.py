@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dabs.domains.paper import natural_images
-from dabs.domains.paper._official import OfficialFiles
+from dabs.domains.sources.official import OfficialFiles
 
 from dabs.cli.data import notes_of, status_table
 from dabs.data.domain import PRETRAIN, Classes, Domain, MultiLabel

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper import _rows
-from dabs.domains.paper._pictures import resized
-from dabs.domains.paper._rows import BLOCK, Item, carve, listing, rows
+from dabs.domains.images.pictures import resized
+from dabs.domains.sources import rows as _rows
+from dabs.domains.sources.rows import BLOCK, Item, carve, listing, rows
 from hypothesis import given
 from hypothesis import strategies as st
 

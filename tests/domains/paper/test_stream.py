@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from dabs.domains.paper import multilingual_text
-from dabs.domains.paper._stream import TokenStream, interleaved
+from dabs.domains.sources.stream import TokenStream, interleaved
 
 from dabs.data.domain import PRETRAIN, TRAIN
 from dabs.data.prepare import prepare, read_columns

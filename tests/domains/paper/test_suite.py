@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from dabs.domains.paper._hub import HubTokenizer
-from dabs.domains.paper._official import OfficialFiles
+from dabs.domains.sources.hub import HubTokenizer
+from dabs.domains.sources.official import OfficialFiles
 
 from dabs.cli import main
 from dabs.data.domain import PRETRAIN, Scalar
@@ -96,8 +96,8 @@ def test_a_user_with_nothing_is_told_what_to_do_for_every_set(name, raw, monkeyp
 
     import requests
 
-    monkeypatch.setattr("dabs.domains.paper._download.ATTEMPTS", 1)
-    monkeypatch.setattr("dabs.domains.paper._official.check_space", lambda folder, needed: None)
+    monkeypatch.setattr("dabs.domains.sources.download.ATTEMPTS", 1)
+    monkeypatch.setattr("dabs.domains.sources.official.check_space", lambda folder, needed: None)
     monkeypatch.setattr(requests, "get", nothing)
     monkeypatch.setattr("huggingface_hub.snapshot_download", nothing)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", nothing)

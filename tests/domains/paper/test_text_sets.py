@@ -7,11 +7,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from dabs.domains.paper import _sentences
-from dabs.domains.paper._hub import HubFiles, load_tokenizer
-from dabs.domains.paper._sentences import Sentence, carve, read_tsv, splits_of
 from dabs.domains.paper.english_text import GLUE
 from dabs.domains.paper.multilingual_text import LANGUAGES
+from dabs.domains.sources.hub import HubFiles, load_tokenizer
+from dabs.domains.text import sentences as _sentences
+from dabs.domains.text.sentences import Sentence, carve, read_tsv, splits_of
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
 from dabs.data.prepare import manifest_of, prepare, read_columns

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dabs.domains.paper import _unpack
-from dabs.domains.paper._unpack import unpack
+from dabs.domains.sources import unpack as _unpack
+from dabs.domains.sources.unpack import unpack
 
 from tests.refusing import refusal
 

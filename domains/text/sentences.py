@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.paper._hub import encode
+from dabs.domains.sources.hub import encode
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Rows
 

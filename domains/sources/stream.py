@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dabs.domains.paper._hub import encode
+from dabs.domains.sources.hub import encode
 
 from dabs.data.domain import BuildError
 from dabs.errors import DabsError

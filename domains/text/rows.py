@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dabs.domains._tokenize import encode, encode_whole
+from dabs.domains.text.tokenize import encode, encode_whole
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Rows, Scalar, Task
 

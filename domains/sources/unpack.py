@@ -15,7 +15,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Self
 
-from dabs.domains.paper._download import check_space, full_disk
+from dabs.domains.sources.download import check_space, full_disk
 
 from dabs.errors import DabsError
 

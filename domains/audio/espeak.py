@@ -73,7 +73,7 @@ def speak(words: list[Word]) -> list[np.ndarray]:
         environment = os.environ | {
             "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         }
-        command = [sys.executable, "-m", "dabs.domains._espeak", str(request), str(reply)]
+        command = [sys.executable, "-m", "dabs.domains.audio.espeak", str(request), str(reply)]
         result = subprocess.run(command, env=environment, capture_output=True, text=True)
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if line.strip()]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from dabs.domains._logmel import PAPER, log_mel
-from dabs.domains.paper._rows import Item
+from dabs.domains.audio.logmel import PAPER, log_mel
+from dabs.domains.sources.rows import Item
 
 SAMPLES = 150_526  # 224 frames
 

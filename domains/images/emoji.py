@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from dabs.domains._wheels import Wheel
+from dabs.domains.sources.wheels import Wheel
 
 from dabs.data.domain import BuildError
 

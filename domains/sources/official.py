@@ -18,8 +18,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dabs.domains.paper._download import Progress, Stopped, check_space, check_sum, download
-from dabs.domains.paper._unpack import UNPACKING, unpack
+from dabs.domains.sources.download import Progress, Stopped, check_space, check_sum, download
+from dabs.domains.sources.unpack import UNPACKING, unpack
 from filelock import FileLock
 
 from dabs.data.domain import drawn

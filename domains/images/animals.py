@@ -6,8 +6,8 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-from dabs.domains._unpickle import load_numpy_only
-from dabs.domains._wheels import read_member
+from dabs.domains.sources.unpickle import load_numpy_only
+from dabs.domains.sources.wheels import read_member
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains._unpickle import _NumpyOnly
-from dabs.domains.paper._classes import TEXTURES
-from dabs.domains.paper._rows import Item, Listing, listing
+from dabs.domains.images.classes import TEXTURES
+from dabs.domains.sources.rows import Item, Listing, listing
+from dabs.domains.sources.unpickle import _NumpyOnly
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
 

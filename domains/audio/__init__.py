@@ -1,0 +1,1 @@
+"""What the speech domains share: synthesis, waveforms, spectrograms."""

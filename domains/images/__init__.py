@@ -1,0 +1,1 @@
+"""What the image domains share: drawings, generators, readers of picture sets."""

@@ -1,0 +1,1 @@
+"""Fetching what domains are built from: wheels, official archives, hub files, streams."""
