@@ -88,8 +88,8 @@ def from_files(unit: object, limit: int) -> tuple[int, str]:
 def lay_out_samples(samples: Path, folder: Path) -> dict[str, Path]:
     """The samples in the official layout, completed with generated files; gives a tiny tokenizer for each domain."""
     sys.path.insert(0, str(ROOT))
-    from tests.domains.paper import texts
-    from tests.domains.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
+    from tests.helpers.paper import texts
+    from tests.helpers.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
 
     for name in itertools.chain(LAYOUTS, AS_THEY_ARE):
         lay_out(name, samples.resolve(), folder)

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,10 @@ from dabs.data.domain import Domain
 from dabs.data.prepare import is_prepared, prepare
 from dabs.errors import DabsError
 from dabs.registry import find_domain
+from dabs.results.schema import Result
+from tests.helpers.browsing import CHROMIUM, FLAGS
+from tests.helpers.made_results import make_payload, make_suite
+from tests.helpers.places import ROOT, TOY_DOMAIN
 
 SPECS = KINDS
 
@@ -31,7 +36,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's backgro
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with golden numbers and samples of the paper's datasets; it lies beside the project, not in it."""
-    folder = Path(os.environ.get("DABS_SHARED", Path(__file__).parents[2] / "shared"))
+    folder = Path(os.environ.get("DABS_SHARED", ROOT / "shared"))
     if not folder.is_dir():
         pytest.skip(f"no shared folder at {folder}; set DABS_SHARED to run the parity tests")
     return folder
@@ -96,10 +101,34 @@ def toy(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
     extra = tmp_path / "more_domains"
     extra.mkdir()
-    shutil.copy(Path(__file__).with_name("toy_domain.py"), extra / "toy.py")
+    shutil.copy(TOY_DOMAIN, extra / "toy.py")
     monkeypatch.setattr(domains, "__path__", [*domains.__path__, str(extra)])
     monkeypatch.delitem(sys.modules, "dabs.domains.toy", raising=False)
     domain = find_domain("toy")
     prepare(domain, lambda line: None)
     yield domain
     sys.modules.pop("dabs.domains.toy", None)
+
+
+@pytest.fixture
+def payload() -> dict[str, Any]:
+    """A valid result as plain values."""
+    return make_payload()
+
+
+@pytest.fixture(scope="session")
+def suite() -> Callable[..., list[Result]]:
+    """Makes a suite of results."""
+    return make_suite
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}; install it with apt-get install chromium")
+    with playwright.sync_playwright() as p:
+        chromium = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()

@@ -22,7 +22,7 @@ def frame(*roots: str | Path) -> pandas.DataFrame:
     Raises:
         DabsError: a folder that is not there, an invalid file or submission, or two files for one cell.
     """
-    # Imported by name: the engine imports nothing of `leaderboard` (tests/test_house.py), yet issue 4 asks for
+    # Imported by name: the engine imports nothing of `leaderboard` (tests/project/test_house.py), yet issue 4 asks for
     # `dabs.results.frame()`, so this one function leads over the border when it is called.
     rows, exports = (importlib.import_module(f"leaderboard.{name}") for name in ("rows", "exports"))
     results, left_out = rows.fixed_results([Path(root) for root in roots or ("runs",)])

@@ -8,7 +8,7 @@ from dabs.algorithms.emix import EMix
 from dabs.algorithms.shed import ShED, shuffle
 
 from tests.conftest import SPECS
-from tests.golden_weights import golden_encoder, golden_inputs, renamed
+from tests.helpers.golden_weights import golden_encoder, golden_inputs, renamed
 
 
 @pytest.mark.parametrize("kind", SPECS)

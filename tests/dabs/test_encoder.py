@@ -13,7 +13,7 @@ from dabs.encoder import PRESETS, Encoder, EncoderConfig, attend, encoder_config
 from dabs.errors import DabsError, RequestError
 from dabs.specs import Batch, Image, Series, Tokens, specs_from_json, specs_to_json
 from tests.conftest import SPECS
-from tests.golden_weights import golden_encoder, golden_inputs
+from tests.helpers.golden_weights import golden_encoder, golden_inputs
 
 TINY = EncoderConfig(width=16, depth=2, heads=2, head_width=8, mlp=32, projection=8)
 

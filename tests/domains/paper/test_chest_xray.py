@@ -8,7 +8,7 @@ from pathlib import Path
 from dabs.domains.paper import chest_xray as xray
 
 from dabs.data.domain import PRETRAIN, Workspace
-from tests.domains.paper.layouts import link, picture
+from tests.helpers.paper.layouts import link, picture
 
 COLUMNS = (
     "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,"

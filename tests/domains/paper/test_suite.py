@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from dabs.domains.sources.hub import HubTokenizer
@@ -15,6 +14,7 @@ from dabs.data.prepare import units_of
 from dabs.evaluation.metrics import METRICS
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, total_embeddings
+from tests.helpers.places import ROOT
 
 # tasks, embeddings, batch: the tables of the paper
 SEVEN = {
@@ -26,7 +26,7 @@ SEVEN = {
     "sensor": (1, 64, 256),
     "speech": (7, 196, 64),
 }
-PAGE = Path(__file__).parents[3] / "docs" / "paper-suite.md"
+PAGE = ROOT / "docs" / "paper-suite.md"
 each_domain = pytest.mark.parametrize("name", SEVEN)
 
 

@@ -13,9 +13,9 @@ from dabs.cli import main
 from dabs.registry import domain_names
 from dabs.results.files import load_results
 from dabs.utils.files import read_json
-from tests.domains.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
-from tests.domains.paper.texts import LAYOUTS as TEXTS
-from tests.domains.paper.texts import TOKENIZERS, lay_out_text
+from tests.helpers.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
+from tests.helpers.paper.texts import LAYOUTS as TEXTS
+from tests.helpers.paper.texts import TOKENIZERS, lay_out_text
 
 # of domains with many tasks or many rows, those whose samples are quickly embedded; of the others, all
 TASKS = {

@@ -1,0 +1,154 @@
+"""Graphs of tasks on every launcher: order, failures, what is lost and run again, logs; and locks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dabs.errors import DabsError, RequestError
+from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
+from dabs.launch.task import perform
+from dabs.utils.files import sole_use
+from tests.helpers import launched as work
+from tests.helpers.places import ROOT
+
+
+class Watched:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+        self.losses: list[str] = []
+
+    def ended(self, task: Task, outcome: Outcome) -> None:
+        self.order.append(task.name)
+
+    def lost(self, task: Task, reason: str) -> None:
+        self.losses.append(task.name)
+
+    def look(self) -> None: ...
+
+
+def task(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Task:
+    log = folder / "logs" / f"{name}.log"
+    return Task(name=name, function=function, arguments=(str(folder), name, *more), log=log, after=after)
+
+
+def graph(folder: Path) -> list[Task]:
+    """Two that fail or die for good, one that dies once, and those that need them."""
+    return [
+        task(folder, "last", after=("first", "dies-once")),
+        task(folder, "first"),
+        task(folder, "fails", work.fail),
+        task(folder, "needs-fails", after=("fails",)),
+        task(folder, "needs-that", after=("needs-fails",)),
+        task(folder, "dies-once", work.die, 1),
+        task(folder, "dies", work.die, 99),
+        task(folder, "slow", work.sleep, 1.0),
+    ]
+
+
+@pytest.fixture
+def importable(monkeypatch) -> None:
+    """Other processes import `tests.helpers.launched` too."""
+    import os
+
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.fixture(params=["local", "ray", "slurm"])
+def executor(request, tmp_path, importable) -> Iterator[Executor]:
+    if request.param != "local":
+        pytest.importorskip({"ray": "ray", "slurm": "submitit"}[request.param])
+    address = "local" if request.param == "slurm" else ""
+    found = executor_of(Launching(launcher=request.param, address=address, jobs=2), tmp_path / "executor")
+    yield found
+    found.close()
+
+
+@pytest.mark.slow
+def test_a_graph_with_accidents(executor, tmp_path):
+    watched = Watched()
+    retries = 1  # submitit takes many seconds to believe that a job is lost
+    outcomes = run_graph(graph(tmp_path), executor, watched, retries=retries)
+    assert {name for name, outcome in outcomes.items() if outcome.ok} == {"first", "dies-once", "last", "slow"}
+    assert outcomes["first"].text == "first noted"
+    assert outcomes["fails"].text.startswith("ValueError at ")
+    assert outcomes["fails"].text.endswith("fails has a mistake")
+    assert not outcomes["needs-fails"].ran
+    assert not outcomes["needs-that"].ran
+    assert "lost 2 times" in outcomes["dies"].text
+    assert watched.order.index("last") > max(watched.order.index(name) for name in ("first", "dies-once"))
+    assert set(watched.losses) >= {"dies", "dies-once"}
+    calls = {path.name: len(path.read_text().splitlines()) for path in tmp_path.iterdir() if path.is_file()}
+    assert calls["fails"] == 1, "its own mistake is not tried again"
+    # of processes that share their fate a death in company is nobody's fault; it can meet the other that dies once
+    assert calls["dies"] in ((2, 3, 4) if executor.shared_fate else (2,))
+    assert calls["dies-once"] == 2
+    assert "needs-fails" not in calls
+    log = (tmp_path / "logs" / "fails.log").read_text()
+    assert "fails prints" in log
+    assert "Traceback" in log
+    assert "process" in (tmp_path / "logs" / "dies.log").read_text()
+
+
+def test_a_task_runs_where_it_was_made_and_prints_into_its_log(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    for name in ("DABS_HOME", "DABS_DATA_DIR"):
+        monkeypatch.setenv(name, "there")
+    made = task(tmp_path, "first")
+    monkeypatch.chdir("/")
+    for name in ("DABS_HOME", "DABS_DATA_DIR"):
+        monkeypatch.delenv(name)
+    assert perform(made) == Outcome(True, "first noted")
+    import os
+
+    assert (Path.cwd(), os.environ["DABS_HOME"], os.environ["DABS_DATA_DIR"]) == (tmp_path, "there", "there")
+    assert capfd.readouterr().out == ""
+    assert "first prints" in made.log.read_text()
+
+
+def test_a_log_handler_that_an_earlier_task_made_writes_into_the_log_of_the_current_one(tmp_path):
+    tasks = [task(tmp_path, name, work.log) for name in ("first", "second")]
+    made = executor_of(Launching(jobs=1), tmp_path)
+    try:
+        outcomes = run_graph(tasks, made, Watched(), retries=0)
+    finally:
+        made.close()
+    assert all(outcome.ok for outcome in outcomes.values())
+    for one in tasks:
+        text = one.log.read_text()
+        assert f"{one.name} warns" in text
+        assert "Logging error" not in text
+
+
+@pytest.mark.parametrize(
+    "options", [{"jobs": -1}, {"cpus": 0}, {"retries": -1}, {"minutes": 0}, {"sbatch": ("partition",)}]
+)
+def test_options_that_make_no_sense_are_refused(options):
+    with pytest.raises(RequestError):
+        Launching(**options)
+
+
+HOLD = "import sys, time; from pathlib import Path; from dabs.utils.files import sole_use\n" + (
+    "with sole_use(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+)
+
+
+def test_a_folder_in_use_is_refused_until_its_process_is_gone(tmp_path, importable):
+    run = tmp_path / "run"
+    command = [sys.executable, "-c", HOLD, str(run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(DabsError, match="another process is working on"), sole_use(run):
+            pass
+        other.kill()
+    begun = time.monotonic()
+    with sole_use(run, wait=True), sole_use(run):  # a killed process holds nothing; and a holder may take it again
+        assert time.monotonic() - begun < 10

@@ -1,0 +1,265 @@
+"""Files that someone made to do harm: each is refused in one paragraph that names it, and nothing in it is run.
+
+Other hostile input has tests of its own: archives and pickles (domains/sources), predictions, changed documents
+(beside this file), checkpoints (dabs/training).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dabs.data.prepare import manifest_of, read_columns, verify
+from dabs.errors import DabsError
+from dabs.results.files import RESULT_BYTES, read_result
+from dabs.results.submission import load_submission, read_submission
+from dabs.training.log import curve
+from dabs.training.run_folder import load_config, load_run
+from dabs.utils.files import LONGEST, read_json, write_json
+from tests.dabs.results.test_changed_files import CONFIG, PROVENANCE
+from tests.helpers.made_results import make, make_payload, submit
+from tests.helpers.refusing import refusal
+
+# ---- JSON: what every reader of it refuses
+
+JSON = {
+    "a number that is none": '{"a": NaN}',
+    "infinity": '{"a": -Infinity}',
+    "a float too large": '{"a": 1e400}',
+    "a number of 5,000 digits": '{"a": ' + "9" * 5000 + "}",
+    "a number of 19 digits": '{"a": ' + "9" * (LONGEST + 1) + "}",
+    "deep nesting": '{"a": ' + "[" * 100_000,
+    "nesting that Python takes": '{"a": ' + "[" * 200 + "]" * 200 + "}",
+    "a key twice": '{"a": 1, "a": 2}',
+    "a key twice, far inside": '{"a": [{"b": {"c": 1, "c": 1}}]}',
+    "half a character": '{"a": "\\ud800"}',
+    "half a character as a key": '{"\\udc00": 1}',
+    "something after it": '{"a": 1} {"a": 1}',
+    "a list": "[1, 2]",
+    "a word": '"' + "x" * 10_000 + '"',
+    "nothing": "",
+    "a mark before it": "\ufeff{}",
+    "control characters": '{"a": "\x1b[2J"}',
+}
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "result": ("x.result.json", read_result),
+    "submission": ("submission.json", lambda path: read_submission(path.parent)),
+    "configuration": ("config.json", load_config),
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("what", JSON)
+def test_json_that_readers_disagree_on_is_refused(tmp_path: Path, kind: str, what: str) -> None:
+    name, read = READERS[kind]
+    (tmp_path / name).write_text(JSON[what], encoding="utf-8")
+    refusal(lambda: read(tmp_path / name), tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_json_that_is_no_text_or_no_file_or_too_large_is_refused(tmp_path: Path, kind: str) -> None:
+    name, read = READERS[kind]
+    path = tmp_path / name
+    path.write_bytes(b'{"a": "\xff\xfe"}')
+    assert "UTF-8" in refusal(lambda: read(path), path)
+    path.write_bytes(b"")
+    os.truncate(path, 100_000_000)  # a hole in a disk; only its beginning is read
+    assert "too large" in refusal(lambda: read(path), path)
+    path.unlink()
+    os.mkfifo(path)  # a reader that waits for a writer would never end
+    assert "plain file" in refusal(lambda: read(path), path)
+    path.unlink()
+    path.symlink_to("/dev/zero")  # says that it has no bytes and gives them without end
+    assert "plain file" in refusal(lambda: read(path), path)
+    path.unlink()
+    path.mkdir()
+    refusal(lambda: read(path), path)
+
+
+def test_a_string_of_100_mb_is_refused_without_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.result.json"
+    with open(path, "w") as handle:
+        handle.write(json.dumps(make_payload())[:-1] + ', "extra": "')
+        handle.seek(100_000_000)
+        handle.write('"}')
+    begun = time.perf_counter()
+    assert f"at most {RESULT_BYTES:,}" in refusal(lambda: read_result(path), path)
+    assert time.perf_counter() - begun < 1
+
+
+def test_finding_a_key_that_stands_twice_takes_no_longer_than_reading(tmp_path: Path) -> None:
+    keys = [f'"{i}": 0' for i in range(300_000)]
+    path = tmp_path / "x.result.json"
+    path.write_text("{" + ", ".join([*keys, keys[-1]]) + "}")
+    begun = time.perf_counter()
+    assert "'299999' stands twice" in refusal(lambda: read_result(path), path)
+    assert time.perf_counter() - begun < 5
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("\x1b[2J", 1),
+        ("two\nlines", 1),
+        ("long" * 100_000, 1),
+        ("\u202eright to left", 1),
+        ("domain", "\x1b]0;title\x07"),
+        ("score", "1" * 100_000),
+    ],
+)
+def test_an_error_shows_no_more_of_a_file_than_a_line(tmp_path: Path, field: str, value: Any) -> None:
+    path = tmp_path / "x.result.json"
+    path.write_text(json.dumps(make_payload() | {field: value}))
+    refusal(lambda: read_result(path), path)
+
+
+# ---- configurations, runs, logs
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pretrain": None},
+        {"pretrain": [1]},
+        {"identity": "text"},
+        {"format": [1]},
+        {"pretrain": {**CONFIG["pretrain"], "seed": -1}},
+        {"pretrain": {**CONFIG["pretrain"], "seed": True}},
+        {"pretrain": {**CONFIG["pretrain"], "suite": "x" * 10_000}},
+        {"pretrain": {**CONFIG["pretrain"], "lr": "1" * 100_000}},
+        {"pretrain": {**CONFIG["pretrain"], "\x1b[2J": 1}},
+        {"pretrain": {"domain": "toy"}},
+    ],
+)
+def test_a_configuration_of_wrong_types_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    write_json(tmp_path / "config.json", CONFIG | change)
+    refusal(lambda: load_config(tmp_path), tmp_path / "config.json")
+
+
+@pytest.mark.parametrize("name", [*PROVENANCE, *(f"environment.{name}" for name in PROVENANCE["environment"])])
+@pytest.mark.parametrize("value", [None, "gone", ["a"]])
+def test_a_run_that_lacks_an_entry_is_refused(tmp_path: Path, name: str, value: Any) -> None:
+    found = json.loads(json.dumps(PROVENANCE))
+    *above, last = name.split(".")
+    part = found[above[0]] if above else found
+    if value == "gone":
+        del part[last]
+    else:
+        part[last] = value
+    write_json(tmp_path / "config.json", CONFIG)
+    write_json(tmp_path / "run.json", found)
+    refusal(lambda: load_run(tmp_path), tmp_path / "run.json", name)
+
+
+@pytest.mark.parametrize(
+    "text", [b"step,loss\n1,x\n", b"step,loss\n\xff\xfe,1\n", b"a,b\n1,2\n", b"step,loss\n1e400,1\n"]
+)
+def test_a_log_that_is_no_log_is_refused(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "metrics.csv").write_bytes(text)
+    refusal(lambda: curve(tmp_path), tmp_path / "metrics.csv")
+
+
+# ---- submissions
+
+
+def test_files_of_a_submission_are_its_own_plain_ones(tmp_path: Path) -> None:
+    folder = submit(tmp_path / "in" / "mine", [make()])
+    load_submission(folder)
+    result = next(folder.rglob("*.result.json"))
+    content = result.read_bytes()
+    outside = tmp_path / "secret.json"
+    outside.write_bytes(content)
+    result.unlink()
+    result.symlink_to(outside)
+    refusal(lambda: load_submission(folder), result)
+    result.unlink()
+    os.mkfifo(result)
+    refusal(lambda: load_submission(folder), result)
+    result.unlink()
+    with open(result, "wb") as handle:
+        os.truncate(handle.fileno(), RESULT_BYTES + 1)
+    refusal(lambda: load_submission(folder), result, "too large")
+    result.write_bytes(content)
+    load_submission(folder)
+    (folder / "results").rename(tmp_path / "results")
+    (folder / "results").symlink_to(tmp_path / "results")
+    refusal(lambda: load_submission(folder), "not listed")
+
+
+def test_a_name_that_steers_the_terminal_is_spelled_out(tmp_path: Path) -> None:
+    folder = submit(tmp_path / "mine", [make()])
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff\x1b[2J\xe2\x80\xae")).touch()
+    said = refusal(lambda: load_submission(folder), "not listed")
+    assert "\\udcff\\u001b[2J\\u202e" in said
+
+
+@pytest.mark.parametrize("name", ["../../x.npz", "/etc/passwd", "results/../../x.npz", "results/a/seed0/../x.npz"])
+def test_a_submission_lists_no_file_elsewhere(tmp_path: Path, name: str) -> None:
+    folder = submit(tmp_path / "mine", [make()])
+    value = read_json(folder / "submission.json")
+    write_json(folder / "submission.json", {**value, "files": {**value["files"], name: "a" * 64}})
+    refusal(lambda: load_submission(folder), folder / "submission.json")
+
+
+@pytest.mark.parametrize("source", [b"\xff\xfe", b"a\x00b", b"(" * 5000, b"-" * 100_000 + b"1", b"x" * 1_000_001])
+def test_a_source_that_is_no_source_is_a_finding(tmp_path: Path, source: bytes) -> None:
+    import hashlib
+
+    from dabs.leaderboard.cli.suite_rules import rules_of
+    from dabs.leaderboard.submit.verify import Known, of_submission
+
+    folder = submit(tmp_path / "mine", [make()])
+    (folder / "algorithm.py").write_bytes(source)
+    digest = hashlib.sha256(source).hexdigest()
+    value = read_json(folder / "submission.json")
+    value["files"]["algorithm.py"] = value["algorithm"]["sha256"] = digest
+    write_json(folder / "submission.json", value)
+    found, _ = of_submission(folder, rules_of("lite"), Known({}))
+    assert any(
+        "algorithm.py" in line and ("not Python" in line or "UTF-8" in line or "large" in line) for line in found
+    )
+
+
+# ---- prepared data
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"splits": None},
+        {"splits": {}},
+        {"splits": {"shade/test": 3}},
+        {"files": ["words.txt"]},
+        {"files": {"../../escape": "a" * 64}},
+        {"sources": "none"},
+        {"format": {"a": 1}},
+    ],
+)
+def test_a_manifest_of_wrong_types_is_refused(toy: Any, home: Path, change: dict[str, Any]) -> None:
+    path = home / "lite/toy/manifest.json"
+    write_json(path, read_json(path) | change)
+    refusal(lambda: manifest_of(toy), path, "dabs data prepare")
+    refusal(lambda: verify(toy), path)
+
+
+def test_a_split_that_is_another_than_the_manifest_says_is_refused(toy: Any, home: Path) -> None:
+    path = home / "lite/toy/manifest.json"
+    value = read_json(path)
+    value["splits"]["shade/test"]["rows"] += 1
+    write_json(path, value)
+    refusal(lambda: read_columns(toy, "shade", "test"), "test.arrow", "61")
+    split = home / "lite/toy/shade/validation.arrow"
+    content = bytearray(split.read_bytes())
+    for start in range(0, len(content), 97):
+        damaged = bytearray(content)
+        damaged[start] ^= 0xFF
+        split.write_bytes(bytes(damaged))
+        with contextlib.suppress(DabsError):  # values may have changed, which hashes tell; nothing else may happen
+            read_columns(toy, "shade", "validation")

@@ -1,0 +1,180 @@
+"""Checkpoints: how many are kept, which one is gone on from when some are damaged, and what a full disk says."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from dabs.errors import DabsError, RequestError
+from dabs.training import checkpoint as module
+from dabs.training.checkpoint import HASHES, latest_checkpoint, whole_checkpoint
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import discard, replacing
+from tests.dabs.training.test_pretrain import assert_same, losses
+
+CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
+OVERFLOWS = '''
+import torch
+from dabs.algorithm import Algorithm
+
+class Overflows(Algorithm):
+    """Its loss stays a number; from one step on its gradient is none."""
+    def __init__(self, encoder, *, at: int = 12):
+        super().__init__(encoder)
+        self.at, self.calls = at, 0
+
+    def loss(self, encoder, batch):
+        self.calls += 1
+        x = encoder(batch).square().mean()
+        return {"loss": x + (torch.sqrt(x * 0) if self.calls > self.at else 0)}
+'''
+
+
+def stopped(folder: Path, **options: int) -> Path:
+    """A run that was stopped at step 20, with a checkpoint every 5 steps."""
+
+    def watch(step: int, *rest: float) -> None:
+        if step == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(CONFIG, folder, logger="none", checkpoint_every=5, watch=watch, **options)
+    return folder
+
+
+def names(run: Path) -> list[str]:
+    return sorted(path.name for path in (run / "checkpoints").iterdir())
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(1, [15]), (2, [10, 15]), (9, [5, 10, 15])])
+def test_the_newest_are_kept(toy, tmp_path, keep, kept):
+    run = stopped(tmp_path / "run", keep_checkpoints=keep)
+    assert names(run) == [f"step-{step:08d}" for step in kept]
+    with pytest.raises(RequestError, match="keep_checkpoints must be at least 1"):
+        pretrain(CONFIG, run, logger="none", keep_checkpoints=0)
+
+
+@pytest.mark.parametrize("file", ["training.pt", "encoder.safetensors", "config.json", HASHES])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_checkpoint_is_passed_over(toy, tmp_path, file, damage):
+    run = stopped(tmp_path / "run")
+    path = latest_checkpoint(run) / file
+    content = path.read_bytes()
+    if damage == "gone" and file == HASHES:
+        pytest.skip("a checkpoint without hashes is one of an older version")
+    path.unlink()
+    if damage != "gone":
+        middle = len(content) // 2
+        flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+        path.write_bytes(content[:middle] if damage == "cut" else flipped)
+    with pytest.warns(UserWarning, match="step-00000015 is damaged .* goes on from the one before it"):
+        assert whole_checkpoint(run).name == "step-00000010"
+    with pytest.warns(UserWarning, match="is damaged"):
+        pretrain(CONFIG, run, logger="none")
+    whole = pretrain(CONFIG, tmp_path / "whole", logger="none")
+    assert losses(run) == losses(whole)
+    assert_same(whole, run)
+
+
+def test_when_all_are_damaged_nothing_is_begun_again_unasked(toy, tmp_path):
+    run = stopped(tmp_path / "run")
+    for folder in (run / "checkpoints").iterdir():
+        (folder / "training.pt").write_bytes(b"")
+    with (
+        pytest.warns(UserWarning, match="damaged"),
+        pytest.raises(DabsError, match=r"every checkpoint in .* is damaged"),
+    ):
+        pretrain(CONFIG, run, logger="none")
+    shutil.rmtree(run / "checkpoints")
+    assert len(losses(pretrain(CONFIG, run, logger="none"))) == 24
+
+
+def test_a_checkpoint_of_an_older_version_has_no_hashes(toy, tmp_path):
+    run = stopped(tmp_path / "run")
+    (latest_checkpoint(run) / HASHES).unlink()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert whole_checkpoint(run).name == "step-00000015"
+        pretrain(CONFIG, run, logger="none")
+
+
+def test_what_killed_processes_left_is_removed(toy, tmp_path):
+    run = stopped(tmp_path / "run")
+    (run / ".encoder.0123abcd.tmp").mkdir()
+    (run / "checkpoints" / ".step-00000020.0123abcd.tmp").mkdir()
+    pretrain(CONFIG, run, logger="none")
+    (run / "checkpoints" / "step-00000020").mkdir(parents=True)
+    pretrain(CONFIG, run, logger="none")
+    assert sorted(path.name for path in run.iterdir()) == ["config.json", "encoder", "metrics.csv", "run.json"]
+
+
+def test_a_full_disk_says_so_and_leaves_the_checkpoint_before(toy, tmp_path, monkeypatch):
+    run = stopped(tmp_path / "run")
+
+    def full(*arguments: object) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed\nmore")
+
+    monkeypatch.setattr(module.torch, "save", full)
+    with pytest.raises(DabsError, match=r"cannot write .*step-00000020.*file write failed.*Free the space"):
+        pretrain(CONFIG, run, logger="none", checkpoint_every=5)
+    assert names(run) == ["step-00000010", "step-00000015"]
+    monkeypatch.undo()
+
+
+def test_a_full_disk_while_the_log_is_written(toy, tmp_path, monkeypatch):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    run = stopped(tmp_path / "run")
+    monkeypatch.setattr("dabs.training.log._rewrite", lambda path, rows: (path.unlink(), path.symlink_to("/dev/full")))
+    with pytest.raises(DabsError, match=r"cannot write the log in .*No space left"):
+        pretrain(CONFIG, run, logger="none")
+
+
+@pytest.mark.parametrize("every", [5, 13, 24])
+def test_weights_that_are_no_numbers_are_never_kept(toy, tmp_path, every):
+    (tmp_path / "own.py").write_text(OVERFLOWS)
+    config = replace(CONFIG, algorithm=f"{tmp_path / 'own.py'}:Overflows", options={"at": 23 if every == 24 else 12})
+    for _ in range(2):  # the same command again meets the same step, from the last good checkpoint
+        with pytest.raises(DabsError, match=r"not finite after step (12|14|23|\d+)|became nan at step \d+"):
+            pretrain(config, tmp_path / "run", logger="none", checkpoint_every=every)
+        assert not (tmp_path / "run" / "run.json").exists()
+        newest = latest_checkpoint(tmp_path / "run")
+        if newest is not None:
+            saved = torch.load(newest / "training.pt", weights_only=True)
+            states = saved["optimizer"]["state"].values()
+            assert all(torch.isfinite(value).all() for state in states for value in state.values())
+
+
+def test_a_folder_is_never_half_removed_under_its_name(tmp_path, monkeypatch):
+    target = tmp_path / "data"
+    for content in ("old", "new"):
+        with replacing(target) as folder:
+            folder.mkdir()
+            (folder / "file").write_text(content)
+    assert (target / "file").read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+    seen = []
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **rest: seen.append((path.name, target.exists())))
+    discard(target)
+    assert seen[0][0].startswith(".data.")
+    assert not seen[0][1]
+    assert [path.name for path in tmp_path.iterdir()] == [seen[0][0]]
+
+
+def test_of_two_that_make_a_new_folder_one_is_too_late(tmp_path):
+    def make(meanwhile: Callable[[], None]) -> None:
+        with replacing(tmp_path / "x", over=False) as folder:
+            folder.mkdir()
+            meanwhile()
+            (folder / ("second" if (tmp_path / "x").exists() else "first")).write_text("")
+
+    with pytest.raises(DabsError, match="there already; another process"):
+        make(lambda: make(lambda: None))
+    assert (tmp_path / "x" / "first").exists()

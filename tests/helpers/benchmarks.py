@@ -1,0 +1,20 @@
+"""Scripts of benchmarks/, which are no package, as modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from types import ModuleType
+
+from tests.helpers.places import ROOT
+
+
+def load_benchmark(name: str) -> ModuleType:
+    """benchmarks/NAME.py."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,196 @@
+"""Made-up results: a factory for one, and a small suite of them."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dabs.results.schema import Result
+from dabs.results.submission import Submission, write_submission
+
+SUITE = {
+    "chest_xray": {"findings": ("auroc", 0.5, "generated")},
+    "english_text": {
+        "question_type": ("accuracy", 0.22, "recorded"),
+        "reply": ("accuracy", 0.5, "recorded"),
+        "sentiment": ("spearman", 0.0, "recorded"),
+        "spam": ("accuracy", 0.5, "recorded"),
+    },
+    "sensor": {"exercise": ("accuracy", 0.17, "recorded"), "side": ("accuracy", 0.5, "recorded")},
+    "speech": {
+        "language": ("accuracy", 0.14, "synthesised"),
+        "voice": ("accuracy", 0.03, "synthesised"),
+        "word": ("accuracy", 0.03, "synthesised"),
+    },
+}
+GAIN = {"none": 0.12, "raw": 0.15, "contrastive": 0.24, "emix": 0.27, "shed": 0.31}
+
+
+def digest(*words: object) -> str:
+    """A hash that depends on the words only."""
+    return hashlib.sha256(repr(words).encode()).hexdigest()
+
+
+def make_payload(
+    algorithm: str = "shed",
+    domain: str = "sensor",
+    task: str = "exercise",
+    protocol: str = "linear",
+    seed: int = 0,
+    score: float = 0.71,
+) -> dict[str, Any]:
+    """A valid result as plain values, with predictions named but not written."""
+    metric, chance, origin = SUITE.get(domain, {}).get(task, ("accuracy", 0.1, "recorded"))
+    steps = 0 if algorithm in ("none", "raw") else 600
+    points = [step for step in range(0, steps + 1, 20) if steps]
+    splits = ("train", "validation", "test")
+    return {
+        "schema_version": 1,
+        "suite": "lite",
+        "domain": domain,
+        "task": task,
+        "protocol": protocol,
+        "algorithm": algorithm,
+        "algorithm_sha256": digest(algorithm),
+        "seed": seed,
+        "metric": {
+            "name": metric,
+            "direction": "higher",
+            "low": -1.0 if metric == "spearman" else 0.0,
+            "high": 1.0,
+            "chance": chance,
+        },
+        "score": score,
+        "interval": {
+            "level": 0.95,
+            "low": score - 0.021,
+            "high": min(1.0, score + 0.019),
+            "method": "percentile bootstrap over test examples",
+            "resamples": 1000,
+        },
+        "validation_score": score,
+        "selected": {"C": 0.01, "k": 20},
+        "counts": {"train": 2210, "validation": 360, "test": 1031},
+        "data": {
+            "origin": origin,
+            "sha256": {split: digest(domain, task, split) for split in splits},
+            "split_sha256": {split: digest(domain, task, split, "groups") for split in splits},
+            "sources": [{"package": "seglearn", "version": "1.2.5", "sha256": digest("seglearn")}],
+        },
+        "pretraining": {
+            "config": {"seed": seed, "lr": 0.0001, "names": ["a", "b"], "nested": {"on": True}},
+            "steps": steps,
+            "examples_seen": 64 * steps,
+            "wall_seconds": 21.3 * bool(steps),
+            "peak_memory_bytes": 412_000_000,
+            "final_loss": 0.8 * bool(steps),
+            "data_sha256": digest(domain) if steps else "none",
+            "weights_sha256": digest(algorithm, domain, seed) if algorithm != "raw" else "none",
+            "curve": [[step, 0.8 + 1.4 * float(np.exp(-step / (120 + 20 * seed)))] for step in points],
+        },
+        "evaluation": {"config": {"protocol": protocol, "features": "mean"}},
+        "encoder": {"config": {"width": 64, "depth": 4}, "parameters": 123456},
+        "environment": {
+            "python": "3.11.9",
+            "platform": "Linux-6.1-x86_64",
+            "processor": "x86_64",
+            "cores": 2,
+            "device": "cpu",
+            "precision": "bf16",
+            "versions": {"torch": "2.11.0", "numpy": "2.4.6"},
+            "dabs_version": "0.1.0",
+            "git_commit": digest("commit")[:40],
+            "git_dirty": False,
+        },
+        "predictions": {"file": f"{task}.{protocol}.predictions.npz", "sha256": digest("predictions")},
+        "timings": {"started": "2026-11-21T04:50:00Z", "seconds": {"features": 1.2, "fit": 0.8}},
+    }
+
+
+def make(**changes: Any) -> Result:
+    """A valid result; keyword arguments as for `make_payload`."""
+    return Result.model_validate_json(_json(make_payload(**changes)))
+
+
+def alter(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy of `payload` with the field at the dotted `path` set to `value`."""
+    changed = copy.deepcopy(payload)
+    *parents, last = path.split(".")
+    part = changed
+    for name in parents:
+        part = part[name]
+    part[last] = value
+    return changed
+
+
+def altered(path: str, value: Any, **changes: Any) -> Result:
+    """A valid result with one field set to another value."""
+    return Result.model_validate_json(_json(alter(make_payload(**changes), path, value)))
+
+
+def _json(payload: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(payload)
+
+
+def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, names: Any = None) -> list[Result]:
+    """Results of every algorithm on every task; `names` maps an algorithm's name to another one."""
+    generator = np.random.default_rng(7)
+    results = []
+    for protocol in protocols:
+        for algorithm, gain in GAIN.items():
+            for domain, tasks in SUITE.items():
+                for task, (_, chance, _) in tasks.items():
+                    ease = generator.uniform(0.4, 1.2)
+                    for seed in range(1 if algorithm == "raw" else seeds):
+                        score = round(min(0.97, chance + gain * ease + generator.normal(0, 0.008)), 4)
+                        called = (names or {}).get(algorithm, algorithm)
+                        results.append(
+                            make(algorithm=called, domain=domain, task=task, protocol=protocol, seed=seed, score=score)
+                        )
+    return results
+
+
+def write(folder: Path, results: list[Result]) -> Path:
+    """Result files as runs leave them."""
+    for result in results:
+        place = folder / result.domain / f"seed{result.seed}" / "results"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{result.task}.{result.protocol}.result.json").write_text(result.model_dump_json())
+    return folder
+
+
+def submit(folder: Path, results: list[Result], **changes: Any) -> Path:
+    """A submission of results, called as its folder, with fields of its `submission.json` changed."""
+    source = b"class Mine: ...\n"
+    sha256 = hashlib.sha256(source).hexdigest()
+    files = {"algorithm.py": source}
+    for result in results:
+        place = f"results/{result.domain}/seed{result.seed}/{result.task}.{result.protocol}.result.json"
+        files[place] = result.model_copy(update={"algorithm_sha256": sha256}).model_dump_json().encode()
+    run = {"options": {}, "weights_sha256": digest("w"), "git_commit": digest("c")[:40], "commands": ("one", "two")}
+    value = {
+        "submission_version": 1,
+        "name": folder.name,
+        "authors": ("A. Stranger",),
+        "url": "https://example.org/x",
+        "created": "2026-11-21T04:50:00Z",
+        "ruleset": "fixed",
+        "tuning": "none",
+        "suite": "lite",
+        "algorithm": {"reference": "mine.py:Mine", "kind": "Mine", "sha256": sha256},
+        "environment": make_payload()["environment"],
+        "runs": tuple({"domain": d, "seed": s, **run} for d, s in {(r.domain, r.seed): 0 for r in results}),
+        "predictions": {},
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    }
+    write_submission(folder, Submission.model_validate(value | changes), files)
+    return folder
+
+
+TUNED = {"ruleset": "tuned", "tuning": {"grid": {"a": (1, 2)}, "budget": 2, "selected_by": "validation"}}

@@ -1,0 +1,6 @@
+"""Where files are that tests use."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TOY_DOMAIN = Path(__file__).with_name("toy_domain.py")

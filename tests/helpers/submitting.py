@@ -1,0 +1,84 @@
+"""Runs of the toy domain that could be submitted, and the rules they follow; shared by the tests of submissions."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dabs.leaderboard.cli.submit import SubmitOptions
+from dabs.leaderboard.cli.suite_rules import rules_of
+from dabs.leaderboard.submit.rules import Rules
+
+from dabs import domains
+from dabs.cli.eval import write_all
+from dabs.cli.new import write_new
+from dabs.data.domain import Domain
+from dabs.data.prepare import prepare
+from dabs.evaluation.evaluate import evaluate
+from dabs.registry import find_domain
+from dabs.training.pretrain import pretrain
+from dabs.training.run_folder import PretrainConfig, environment
+from tests.helpers.places import TOY_DOMAIN
+
+STEPS = 6
+
+
+@contextlib.contextmanager
+def toy_domain(home: Path) -> Iterator[Domain]:
+    """The toy domain, registered and prepared, in what seems to be a clean checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = home / "more_domains"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOY_DOMAIN, folder / "toy.py")
+        patch.setenv("DABS_HOME", str(home / "data"))
+        patch.setattr(domains, "__path__", [*domains.__path__, str(folder)])
+        patch.delitem(sys.modules, "dabs.domains.toy", raising=False)
+        patch.setattr("dabs.training.run_folder._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
+        environment.cache_clear()
+        domain = find_domain("toy")
+        prepare(domain, lambda line: None)
+        yield domain
+        sys.modules.pop("dabs.domains.toy", None)
+    environment.cache_clear()
+
+
+def toy_rules() -> Rules:
+    """The rules of a suite that has the toy domain alone, with a tiny budget."""
+    rules = rules_of("lite", ("toy",))
+    return replace(rules, budgets={"toy": {**rules.budgets["toy"], "steps": STEPS}})
+
+
+def make_runs(folder: Path, *, seeds: tuple[int, ...] = (0, 1), hidden: float = 0.3) -> Path:
+    """Runs of an algorithm of one's own, below FOLDER/runs/lite/MyIdea; its file is FOLDER/my_idea.py."""
+    if not (folder / "my_idea.py").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_new("my_idea", folder)
+    for seed in seeds:
+        config = PretrainConfig(
+            algorithm=f"{folder / 'my_idea.py'}:MyIdea",
+            domain="toy",
+            steps=STEPS,
+            seed=seed,
+            options={"hidden": hidden},
+        )
+        run = pretrain(config, folder / "runs" / "lite" / "MyIdea" / "toy" / f"seed{seed}", logger="none")
+        for _ in write_all(run, evaluate(run)):
+            pass
+    return folder / "runs" / "lite" / "MyIdea"
+
+
+def options(runs: Path, out: Path, **changes: object) -> SubmitOptions:
+    """Options of `dabs submit`."""
+    values = {
+        "runs": (runs,),
+        "name": "mine",
+        "authors": ("A. Stranger",),
+        "url": "https://example.org/idea",
+        "out": out,
+    }
+    return SubmitOptions(**(values | changes))  # type: ignore[arg-type]

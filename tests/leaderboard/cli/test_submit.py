@@ -1,0 +1,516 @@
+"""`dabs submit`, `verify` and `reproduce` on runs of the toy domain, and everything that is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dabs.leaderboard.cli.reproduce import ReproduceOptions, ask_for_trust, chosen, reproduce
+from dabs.leaderboard.cli.submit import command_lines, submit
+from dabs.leaderboard.submit.doc_tables import update
+from dabs.leaderboard.submit.rules import Rules
+from dabs.leaderboard.submit.verify import problems
+
+from dabs.cli import main
+from dabs.cli.pretrain import parse
+from dabs.errors import DabsError, RequestError
+from dabs.results.files import load_results, npz_bytes, read_predictions
+from dabs.results.submission import load_submission
+from dabs.training.run_folder import PretrainConfig
+from dabs.utils.files import read_json, sha256_file, write_json
+from tests.helpers.places import ROOT
+from tests.helpers.submitting import make_runs, options, toy_domain, toy_rules
+
+
+@dataclass(frozen=True)
+class Made:
+    """Runs made once for all tests here."""
+
+    folder: Path
+    runs: Path
+    rules: Rules
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """The toy domain, two seeds of an own algorithm, and the rules."""
+    folder = tmp_path_factory.mktemp("submitting")
+    with toy_domain(folder / "home"):
+        yield Made(folder, make_runs(folder / "work"), toy_rules())
+
+
+@pytest.fixture
+def runs(made: Made, tmp_path: Path) -> Path:
+    """A copy of the runs that a test may damage."""
+    return Path(shutil.copytree(made.runs, tmp_path / "MyIdea"))
+
+
+@pytest.fixture(scope="module")
+def submission(made: Made) -> Path:
+    """A submission with predictions, made once."""
+    folder = submit(options(made.runs, made.folder / "submissions"), made.rules)
+    assert folder is not None
+    return folder
+
+
+@pytest.fixture
+def submitted(submission: Path, tmp_path: Path) -> Path:
+    """A copy of the submission in what looks like a checkout."""
+    return Path(shutil.copytree(submission, tmp_path / "leaderboard" / "submissions" / "mine"))
+
+
+def refused(runs: Path, rules: Rules, out: Path, **changes: Any) -> str:
+    with pytest.raises(DabsError) as error:
+        submit(options(runs, out, **changes), rules)
+    assert not (out / "mine").exists()
+    return str(error.value)
+
+
+def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    value = read_json(path)
+    change(value)
+    write_json(path, value)
+
+
+RESULT = "toy/seed0/results/shade.linear.result.json"
+
+
+def test_a_whole_set_of_runs_is_gathered(submitted, made):
+    submission, results = load_submission(submitted)
+    assert len(results) == 2 * 3 * 2  # seeds, tasks, protocols
+    assert {result.algorithm for result in results} == {"mine"}
+    assert submission.algorithm.kind == "MyIdea"
+    assert (submitted / "algorithm.py").read_text() == (made.folder / "work" / "my_idea.py").read_text()
+    assert len(submission.predictions) == 12
+    assert submission.runs[0].options == {"hidden": 0.3}
+    original = made.runs / RESULT
+    assert sha256_file(submitted / "results/toy/seed0/shade.linear.result.json") == sha256_file(original)
+
+
+def test_predictions_are_included_unless_unwanted(made, tmp_path):
+    assert len(list(submit(options(made.runs, tmp_path / "with"), made.rules).rglob("*.npz"))) == 12
+    folder = submit(options(made.runs, tmp_path, with_predictions=False), made.rules)
+    assert not list(folder.rglob("*.npz"))
+    assert len(load_submission(folder)[0].predictions) == 12
+
+
+def test_check_only_writes_nothing(made, tmp_path):
+    assert submit(options(made.runs, tmp_path, check_only=True), made.rules) is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_commands_parse_to_the_same_configuration(made, submitted):
+    import shlex
+
+    run = load_submission(submitted)[0].runs[1]
+    words = shlex.split(run.commands[0])
+    assert words[:4] == ["dabs", "pretrain", "algorithm.py:MyIdea", "toy"]
+    path = str(submitted / "algorithm.py")
+    config, where, _ = parse([f"{path}:MyIdea", *words[3:]])
+    stated = read_json(made.runs / "toy/seed1/config.json")["pretrain"]
+    assert config == PretrainConfig(**(stated | {"algorithm": f"{path}:MyIdea"}))
+    assert shlex.split(run.commands[1])[2] == str(where.out)
+
+
+def test_commands_spell_lists_and_switches():
+    config = PretrainConfig(algorithm="a.py:A", domain="toy", options={"deep": True, "sizes": [1, 2], "word": "a b"})
+    (first, _) = command_lines(config, "A", ["knn"])
+    assert "--no-compile" in first
+    assert "--deep --sizes 1 2 --word 'a b'" in first
+
+
+def test_a_missing_task_and_a_missing_seed_are_named(runs, made, tmp_path):
+    (runs / RESULT).unlink()
+    assert "missing results: toy/shade linear seed 0" in refused(runs, made.rules, tmp_path)
+    shutil.rmtree(runs / "toy" / "seed0")
+    assert "1 pretraining seed (1), at least 2 are asked for" in refused(runs, made.rules, tmp_path)
+
+
+def test_a_missing_domain_is_named(runs, made, tmp_path):
+    from dataclasses import replace
+
+    rules = replace(made.rules, tasks={**made.rules.tasks, "sensor": ("exercise",)})
+    assert "no results of the domain sensor" in refused(runs, rules, tmp_path)
+
+
+def test_an_edited_score_is_found(runs, made, tmp_path):
+    edit(runs / RESULT, lambda value: value.update(score=0.99))
+    said = refused(runs, made.rules, tmp_path)
+    assert "shade.linear.result.json: score is 0.99, its predictions give" in said
+    assert "the file was edited" in said
+
+
+def test_an_edited_interval_is_found(runs, made, tmp_path):
+    edit(runs / RESULT, lambda value: value["interval"].update(low=0.0))
+    assert "interval.low is 0, its predictions give" in refused(runs, made.rules, tmp_path)
+
+
+def test_edited_predictions_are_found(runs, made, tmp_path):
+    path = runs / "toy/seed0/results/shade.linear.predictions.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert "one of the two was changed" in refused(runs, made.rules, tmp_path)
+
+
+def test_labels_edited_with_all_that_follows_are_found(runs, made, tmp_path):
+    """Who changes labels, predictions' hash and score alike is found by the data, or by the other seed."""
+    from dabs.evaluation.metrics import bootstrap_interval
+
+    arrays = read_predictions(runs / RESULT)
+    arrays["label"] = np.asarray(arrays["prediction"]).copy()
+    path = runs / "toy/seed0/results/shade.linear.predictions.npz"
+    path.write_bytes(npz_bytes(arrays))
+    interval = bootstrap_interval("accuracy", arrays["prediction"], arrays["label"])
+
+    def change(value: dict[str, Any]) -> None:
+        value.update(score=1.0, interval=interval)
+        value["predictions"]["sha256"] = sha256_file(path)
+
+    edit(runs / RESULT, change)
+    said = refused(runs, made.rules, tmp_path)
+    assert "not those of the prepared data" in said
+    assert "not those of the other results of this task" in said
+
+
+def test_an_edited_configuration_is_found(runs, made, tmp_path):
+    edit(runs / RESULT, lambda value: value["pretraining"]["config"]["options"].update(hidden=0.5))
+    said = refused(runs, made.rules, tmp_path)
+    assert "pretraining.config is" in said
+    assert "one setting in all domains" in said
+
+
+def test_exchanged_weights_are_found(runs, made, tmp_path):
+    shutil.copy(runs / "toy/seed1/encoder/encoder.safetensors", runs / "toy/seed0/encoder/encoder.safetensors")
+    assert "encoder.safetensors is missing or not what the run wrote" in refused(runs, made.rules, tmp_path)
+
+
+def test_a_changed_source_is_found(runs, made, tmp_path):
+    other = tmp_path / "other.py"
+    other.write_text((made.folder / "work" / "my_idea.py").read_text() + "# a change\n")
+    said = refused(runs, made.rules, tmp_path, algorithm=f"{other}:MyIdea")
+    assert "source was changed after" in said
+    assert "(2 of 2 runs)" in said
+
+
+def test_a_source_that_is_not_there_says_how_to_name_it(runs, made, tmp_path):
+    for path in runs.rglob("config.json"):
+        if path.parent.name != "encoder":
+            edit(path, lambda value: value["pretrain"].update(algorithm="gone.py:MyIdea"))
+    assert "say where it is now with --algorithm" in refused(runs, made.rules, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        (("environment", "git_dirty"), True, "uncommitted changes"),
+        (("environment", "git_commit"), "b" * 40, "environment.git_commit is mixed"),
+        (("environment", "dabs_version"), "0.0.9", "environment.dabs_version is mixed"),
+        (("evaluation", "config"), {"k": 5}, "evaluation.k is 5, the protocol of toy has None"),
+        (("pretraining", "steps"), 60, "pretraining.steps is 60"),
+    ],
+)
+def test_another_version_a_dirty_checkout_or_another_protocol_is_refused(runs, made, tmp_path, field, value, said):
+    edit(runs / RESULT, lambda result: result[field[0]].update({field[1]: value}))
+    assert said in refused(runs, made.rules, tmp_path)
+
+
+def test_a_dirty_pretraining_is_refused(runs, made, tmp_path):
+    edit(runs / "toy/seed0/run.json", lambda value: value["environment"].update(git_dirty=True))
+    assert "was pretrained from a checkout of dabs with uncommitted changes" in refused(runs, made.rules, tmp_path)
+
+
+def test_an_unfinished_run_and_runs_of_two_algorithms_are_refused(runs, made, tmp_path):
+    (runs / "toy/seed1/run.json").rename(tmp_path / "kept.json")
+    assert "is not complete" in refused(runs, made.rules, tmp_path)
+    (tmp_path / "kept.json").rename(runs / "toy/seed1/run.json")
+    edit(runs / "toy/seed1/run.json", lambda value: value.update(label="Other"))
+    assert "runs of several algorithms (MyIdea, Other)" in refused(runs, made.rules, tmp_path)
+
+
+def test_everything_wrong_is_said_at_once(runs, made, tmp_path):
+    (runs / RESULT).unlink()
+    edit(runs / "toy/seed1/results/length.knn.result.json", lambda value: value.update(score=0.5))
+    said = refused(runs, made.rules, tmp_path)
+    assert len([line for line in said.splitlines() if line.startswith("  - ")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"name": "../up"}, "name"),
+        ({"name": "a" * 99}, "name"),
+        ({"url": "javascript:alert(1)"}, "url"),
+        ({"authors": ("a\nb",)}, "authors"),
+        ({"ruleset": "tuned"}, "needs --tuning FILE"),
+        ({"tuning": Path("x.json")}, "--ruleset fixed takes none"),
+    ],
+)
+def test_words_that_cannot_be_used_are_refused(made, tmp_path, changes, said):
+    with pytest.raises(RequestError, match=said):
+        submit(options(made.runs, tmp_path, **changes), made.rules)
+
+
+def test_a_tuned_submission_declares_its_grid(made, tmp_path):
+    declared = tmp_path / "tuning.json"
+    value = {"grid": {"hidden": [0.1, 0.3]}, "budget": 4, "selected_by": "linear probe on the validation splits"}
+    write_json(declared, value)
+    folder = submit(options(made.runs, tmp_path / "out", ruleset="tuned", tuning=declared), made.rules)
+    assert read_json(folder / "submission.json")["tuning"] == value
+    write_json(declared, value | {"grid": {"hidden": [0.1, 0.2]}})
+    with pytest.raises(DabsError, match=r"hidden is 0\.3 in toy, which is not on the declared grid"):
+        submit(options(made.runs, tmp_path / "other", ruleset="tuned", tuning=declared), made.rules)
+    write_json(declared, {"grid": {}, "budget": 0})
+    with pytest.raises(RequestError, match=r"tuning.json: grid"):
+        submit(options(made.runs, tmp_path / "other", ruleset="tuned", tuning=declared), made.rules)
+
+
+def test_a_name_is_taken_once(made, submitted):
+    again = options(made.runs, submitted.parent)
+    with pytest.raises(RequestError, match="is there already"):
+        submit(again, made.rules)
+    with pytest.raises(DabsError, match="mine is the same algorithm with the same options"):
+        submit(options(made.runs, submitted.parent, name="other"), made.rules)
+
+
+def checkout(submitted: Path, made: Made) -> Path:
+    """The folder around a submission filled up to what `verify` reads: pages, timing, a committed random encoder."""
+    root = submitted.parents[2]
+    results = root / "leaderboard" / "results" / "lite"
+    (root / "algorithms").mkdir()
+    source = shutil.copy(ROOT / "algorithms" / "none.py", root / "algorithms")
+    for path in made.runs.rglob("*.result.json"):
+        value = read_json(path)
+        value.update(algorithm="none", algorithm_sha256=sha256_file(Path(source)))
+        value["pretraining"].update(steps=0, examples_seen=0, curve=[])
+        write_json(results / "none" / path.relative_to(made.runs), value)
+    machine = {"cores": 2, "processor": "x"}
+    write_json(results / "timing.json", {"minutes": {"cells": 1.0}, "machine": machine, "cells": 1, "jobs": 1})
+    for page, names in {
+        "README.md": ("table", "wins", "timing", "tree"),
+        "docs/results.md": ("linear", "knn", "finetune", "submissions", "tuned"),
+    }.items():
+        (root / page).parent.mkdir(exist_ok=True)
+        (root / page).write_text("".join(f"<!-- {n}:begin -->\n<!-- {n}:end -->\n" for n in names))
+    update(root)
+    return root
+
+
+def test_verify_passes_what_submit_wrote(submitted, made):
+    root = checkout(submitted, made)
+    assert problems(root, made.rules) == []
+    assert "| domain | none | mine |" in (root / "README.md").read_text()
+    page = (root / "docs" / "results.md").read_text()
+    assert "| mine | A. Stranger | fixed |" in page
+    assert "No tuned submission yet." in page
+
+
+def test_verify_finds_stale_tables(submitted, made):
+    root = checkout(submitted, made)
+    readme = root / "README.md"
+    readme.write_text(readme.read_text().replace("| **all domains** |", "| **all domains** | 99.9 |"))
+    before = readme.read_text()
+    assert problems(root, made.rules) == ["the tables in README.md differ from leaderboard/: run docs/update_tables.py"]
+    assert readme.read_text() == before
+
+
+def add_line(path: Path) -> None:
+    path.write_text(path.read_text() + "\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda f: add_line(f / "algorithm.py"), "algorithm.py was changed"),
+        (lambda f: (f / "algorithm.py").unlink(), "algorithm.py is missing"),
+        (lambda f: add_line(f / "results/toy/seed0/shade.linear.result.json"), "was changed"),
+        (lambda f: (f / "extra.txt").write_text("x"), "extra.txt is not listed"),
+        (lambda f: (f / "link").symlink_to("/etc"), "link is not listed"),
+        (lambda f: edit(f / "submission.json", lambda v: v.update(name="other")), "its folder is called 'mine'"),
+        (lambda f: edit(f / "submission.json", lambda v: v.update(submission_version=9)), "submission_version is 9"),
+        (lambda f: edit(f / "submission.json", lambda v: v.update(note="x")), "note: extra inputs are not permitted"),
+        (lambda f: edit(f / "submission.json", lambda v: v["runs"].pop()), "runs and results are of other domains"),
+        (
+            lambda f: edit(f / "submission.json", lambda v: v["runs"][0]["options"].update(hidden=0.9)),
+            "runs.options of submission.json is not that of",
+        ),
+        (
+            lambda f: edit(f / "submission.json", lambda v: v["files"].update({"results/../x.npz": "0" * 64})),
+            "string should match pattern",
+        ),
+        (lambda f: (f / "submission.json").unlink(), "holds no submission.json"),
+        (lambda f: f.rename(f.with_name("NONE")) and edit(
+            f.with_name("NONE") / "submission.json", lambda v: v.update(name="NONE")
+        ), "the name NONE is taken"),
+    ],
+)  # fmt: skip
+def test_verify_finds_damage(submitted, made, damage, said):
+    root = checkout(submitted, made)
+    damage(submitted)
+    found = problems(root, made.rules)
+    assert any(said in line for line in found), found
+
+
+def test_verify_finds_an_edit_whose_hashes_were_mended(submitted, made):
+    """With the predictions there, a changed score is found even when every hash was written anew."""
+    root = checkout(submitted, made)
+    name = "results/toy/seed0/shade.linear.result.json"
+    edit(submitted / name, lambda value: value.update(score=0.99))
+    edit(submitted / "submission.json", lambda value: value["files"].update({name: sha256_file(submitted / name)}))
+    assert any("score is 0.99, its predictions give" in line for line in problems(root, made.rules))
+
+
+def label_as_predicted(folder: Path, name: str) -> None:
+    """Set a result's labels to its predictions, and everything that follows from them."""
+    from dabs.evaluation.metrics import bootstrap_interval
+
+    result, predictions = f"{name}.result.json", f"{name}.predictions.npz"
+    guesses = np.asarray(read_predictions(folder / result)["prediction"])
+    (folder / predictions).write_bytes(npz_bytes({"label": guesses, "prediction": guesses}))
+    digest, interval = sha256_file(folder / predictions), bootstrap_interval("accuracy", guesses, guesses)
+    edit(folder / result, lambda v: v.update(score=1.0, interval=interval))
+    edit(folder / result, lambda v: v["predictions"].update(sha256=digest))
+    mended = {predictions: digest, result: sha256_file(folder / result)}
+    edit(folder / "submission.json", lambda v: v["files"].update(mended))
+    edit(folder / "submission.json", lambda v: v["predictions"].update({predictions: digest}))
+
+
+def test_verify_finds_labels_whose_hashes_were_mended(submitted, made):
+    """Labels set to the predictions give a perfect score that follows from them; the other seed and the data do not."""
+    from dabs.leaderboard.cli.suite_rules import labels_of
+
+    root = checkout(submitted, made)
+    for seed in (0, 1):
+        label_as_predicted(submitted, f"results/toy/seed{seed}/shade.linear")
+    others = [line for line in problems(root, made.rules) if "not those of the other results" in line]
+    assert others
+    found = problems(root, made.rules, lambda domain, task: labels_of("lite", domain, task))
+    assert len([line for line in found if "shade.linear" in line and "not those of the prepared data" in line]) == 2
+
+
+def test_verify_finds_predictions_that_were_left_out_in_part(submitted, made):
+    root = checkout(submitted, made)
+    name = "results/toy/seed0/shade.linear.predictions.npz"
+    (submitted / name).unlink()
+    edit(submitted / "submission.json", lambda value: value["files"].pop(name))
+    found = problems(root, made.rules)
+    assert any("predictions of 11 of 12 results are included: all or none" in line for line in found)
+
+
+def test_verify_finds_a_submission_of_other_rules_or_a_copy(submitted, made):
+    from dataclasses import replace
+
+    root = checkout(submitted, made)
+    stricter = replace(made.rules, seeds=3)
+    assert any("at least 3 are asked for" in line for line in problems(root, stricter))
+    copy = submitted.with_name("copy")
+    shutil.copytree(submitted, copy)
+    edit(copy / "submission.json", lambda value: value.update(name="copy"))
+    assert any("is the same algorithm with the same options" in line for line in problems(root, made.rules))
+
+
+def test_verify_checks_the_projects_own_results(submitted, made):
+    root = checkout(submitted, made)
+    folder = root / "leaderboard/results/lite/none/toy/seed0/results"
+    edit(folder / "shade.knn.result.json", lambda value: value["environment"].update(git_dirty=True))
+    (folder / "shade.linear.result.json").rename(folder / "other.linear.result.json")
+    found = " ".join(problems(root, made.rules))
+    assert "was made from a checkout with uncommitted changes" in found
+    assert "other.linear.result.json is a result that belongs in" in found
+
+
+def test_verify_speaks_and_exits(submitted, made, monkeypatch, capsys):
+    root = checkout(submitted, made)
+    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.rules_of", lambda suite: made.rules)
+    for damaged, code in ((False, 0), (True, 1)):
+        if damaged:
+            (submitted / "algorithm.py").unlink()
+        with pytest.raises(SystemExit) as stop:
+            main(["leaderboard", "verify", "--root", str(root)])
+        assert (stop.value.code or 0) == code
+    assert "algorithm.py is missing" in capsys.readouterr().out
+
+
+def test_reproduce_gives_the_same_numbers_and_leaves_runs_alone(submitted, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made.runs, "runs/lite/MyIdea")
+    wanted = ReproduceOptions(submission=submitted, cell=("toy/shade",), seed=1, trust=True)
+    submission, results = load_submission(submitted)
+    (again,) = reproduce(wanted, submission, chosen(wanted, results))
+    assert again.verdict == "equal"
+    assert again.weights_equal
+    assert again.stated.seed == 1
+    assert len(load_results(Path("runs"))) == len(results)
+
+
+def test_reproduce_says_when_a_score_does_not_hold(submitted, tmp_path, capsys):
+    name = "results/toy/seed0/shade.linear.result.json"
+    value = read_json(submitted / name)
+    value.update(score=0.0, interval=value["interval"] | {"low": 0.0, "high": 0.01})
+    write_json(submitted / name, value)
+    edit(submitted / "submission.json", lambda v: v["files"].update({name: sha256_file(submitted / name)}))
+    words = ["reproduce", str(submitted), "--cell", "toy/shade", "--trust", "--out", str(tmp_path / "again")]
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 1
+    assert "outside toy/shade linear seed 0: stated 0.0000" in " ".join(capsys.readouterr().out.split())
+
+
+def test_reproduce_runs_nothing_without_trust(submitted):
+    wanted = ReproduceOptions(submission=submitted)
+    submission, results = load_submission(submitted)
+    with pytest.raises(RequestError, match="Read it, then repeat the command with --trust"):
+        ask_for_trust(wanted, submission)
+    assert len(chosen(wanted, results)) == 3
+    for unknown in ({"cell": ("toy/nothing",)}, {"seed": 9}):
+        with pytest.raises(RequestError, match="the submission has no"):
+            chosen(ReproduceOptions(submission=submitted, **unknown), results)
+
+
+def test_reproduce_refuses_a_changed_source(submitted):
+    add_line(submitted / "algorithm.py")
+    with pytest.raises(SystemExit) as stop:
+        main(["reproduce", str(submitted), "--trust"])
+    assert stop.value.code == 1
+
+
+def test_what_is_committed_here_is_valid():
+    """The project's own results; the tables are compared by `dabs leaderboard verify` in CI."""
+    from dabs.leaderboard.submit.verify import committed_rows
+
+    rows, wrong = committed_rows(ROOT / "leaderboard" / "results")
+    assert wrong == []
+    assert {"none", "raw"} < set(rows)
+
+
+def test_the_tuning_of_the_docs_is_one():
+    import re
+
+    from dabs.results.submission import Tuning
+
+    page = (ROOT / "docs" / "submitting.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert Tuning.model_validate_json(block).budget == 3
+
+
+def test_submit_speaks(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.rules_of", lambda suite: made.rules)
+    words = ["submit", str(made.runs), "--name", "mine", "--authors", "A", "B", "--url", "https://example.org"]
+    for out, code in ((tmp_path / "board" / "submissions", 0), (tmp_path / "board" / "submissions", 2)):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, "--out", str(out)])
+        assert (stop.value.code or 0) == code
+    captured = capsys.readouterr()
+    assert "nothing was compared with the project's own results" in " ".join(captured.out.split())
+    assert "is there already" in captured.err
+    assert load_submission(tmp_path / "board" / "submissions" / "mine")[0].authors == ("A", "B")
+
+
+def test_the_exported_schema_is_current():
+    from dabs.results.submission import SCHEMA_FILE, json_schema
+
+    assert json.loads(SCHEMA_FILE.read_text()) == json_schema(), "run python -m dabs.results.submission"

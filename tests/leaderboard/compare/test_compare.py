@@ -1,0 +1,327 @@
+"""Comparisons of made-up runs: numbers, refusals, what is said where something is missing, and every format."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dabs.leaderboard.compare.contestants import contestants_of
+from dabs.leaderboard.compare.formats import FORMATS, latex_escaped, show
+from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare.pairwise import compare
+from rich.console import Console
+from scipy import stats
+
+from dabs.errors import DabsError, RequestError
+from dabs.evaluation.metrics import METRICS
+from dabs.results.files import write_result
+from tests.helpers.made_results import alter, make, make_payload, submit
+
+TASKS = {
+    ("sensor", "exercise"): "accuracy",
+    ("sensor", "tempo"): "spearman",
+    ("speech", "word"): "accuracy",
+    ("chest_xray", "findings"): "auroc",
+    ("english_text", "spam"): "matthews",
+}
+N = 300
+Writer = Callable[..., Path]
+
+
+def predictions(metric: str, skill: float, task: str, seed: int) -> dict[str, np.ndarray]:
+    """Better with more skill; the labels and the hard examples of a task are the same for everyone."""
+    of_task, own = np.random.default_rng(len(task)), np.random.default_rng([seed, int(1000 * skill)])
+    if metric == "accuracy":
+        return {"label": np.ones(N, dtype=np.int64), "prediction": (of_task.random(N) < skill).astype(np.int64)}
+    label = of_task.integers(0, 5, N).astype(np.float64)
+    value = skill * label + own.normal(size=N)
+    if metric == "spearman":
+        return {"label": label, "prediction": value}
+    hit = (label > 2).astype(np.int64)
+    if metric == "matthews":
+        return {"label": hit, "prediction": (value > 3 * skill).astype(np.int64)}
+    return {"label": hit[:, None], "prediction": value[:, None]}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Writer:
+    """Writes the runs of an algorithm with predictions; gives their folder."""
+
+    def writer(algorithm: str, skill: float, seeds: int = 2, tasks: Any = TASKS, **fields: Any) -> Path:
+        for (domain, task), metric in ((key, TASKS[key]) for key in tasks):
+            for seed in range(seeds):
+                arrays = predictions(metric, skill + 0.02 * seed, task, seed)
+                payload = _payload(algorithm, domain, task, metric, seed, arrays)
+                for path, value in fields.items():
+                    payload = alter(payload, path.replace("__", "."), value)
+                write_result(tmp_path / algorithm / domain / f"seed{seed}", payload, arrays)
+        return tmp_path / algorithm
+
+    return writer
+
+
+def _payload(algorithm: str, domain: str, task: str, metric: str, seed: int, arrays: Any) -> dict[str, Any]:
+    payload = make_payload(algorithm=algorithm, domain=domain, task=task, seed=seed)
+    del payload["predictions"]
+    known = METRICS[metric]
+    chance = 0.0 if metric in ("spearman", "matthews") else 0.5
+    payload["metric"] = {"name": metric, "direction": "higher", "low": known.low, "high": known.high, "chance": chance}
+    payload["score"] = payload["validation_score"] = known.score(arrays["prediction"], arrays["label"])
+    payload["interval"] |= {"low": payload["score"] - 0.06, "high": payload["score"] + 0.06}
+    payload["counts"]["test"] = N
+    return payload
+
+
+def both(write: Writer, **changes: Any) -> Comparison:
+    """Two algorithms, the first better."""
+    return compare([str(write("better", 0.8)), str(write("worse", 0.5, **changes))], resamples=500)
+
+
+def test_numbers_of_a_task(write: Writer) -> None:
+    task = both(write).pair("better", "worse").tasks[-1]
+    assert (task.domain, task.task, task.metric, task.units) == ("speech", "word", "accuracy", N)
+    assert task.difference.value == pytest.approx(np.mean(task.scores_a) - np.mean(task.scores_b))
+    assert task.difference.low is not None
+    assert task.difference.low < task.difference.value
+    assert (task.verdict, task.covers, task.basis) == ("win", "seeds and test examples", "paired predictions")
+    assert [one.seed for one in task.mcnemar] == [0, 1]
+
+
+def test_one_seed_each_is_mcnemars_test(write: Writer) -> None:
+    comparison = compare([str(write("better", 0.8, 1)), str(write("worse", 0.5, 1))], resamples=500)
+    task = next(one for one in comparison.pairs[0].tasks if one.task == "exercise")
+    one = task.mcnemar[0]
+    assert task.test == "exact McNemar"
+    assert task.difference.p == pytest.approx(stats.binomtest(one.only_a, one.only_a + one.only_b).pvalue)
+    assert any("one pretraining seed" in note for note in comparison.notes)
+
+
+def test_aggregates_and_their_means(write: Writer) -> None:
+    pair = both(write).pairs[0]
+    sensor = next(one for one in pair.domains if one.scope == "sensor")
+    assert sensor.a == pytest.approx(np.mean([one.a for one in pair.tasks if one.domain == "sensor"]))
+    assert pair.overall.difference is not None
+    assert pair.overall.difference.value == pytest.approx(np.mean([d.a - d.b for d in pair.domains if d.a and d.b]))
+    assert pair.overall.tasks == pair.overall.wins + pair.overall.ties + pair.overall.losses == 5
+    runs = [[np.greater.outer(t.scores_a, t.scores_b).mean() for t in pair.tasks]]
+    assert pair.overall.improvement is not None
+    assert pair.overall.improvement.value == pytest.approx(np.mean(runs))
+
+
+def test_the_other_way_round_is_the_mirror(write: Writer) -> None:
+    a, b = str(write("better", 0.8)), str(write("worse", 0.6))
+    there, back = compare([a, b], resamples=500), compare([b, a], resamples=500)
+    mine, theirs = there.pair("worse", "better"), back.pair("worse", "better")
+    assert [t.verdict for t in mine.tasks] == [t.verdict for t in theirs.tasks]
+    for x, y in zip(mine.tasks, theirs.tasks, strict=True):
+        assert (x.difference.low, x.difference.p) == pytest.approx((y.difference.low, y.difference.p))
+        assert (x.scores_a, x.mcnemar) == (y.scores_a, y.mcnemar)
+    assert mine.overall.wins == theirs.overall.wins
+    assert mine.overall.improvement is not None
+    assert theirs.overall.improvement is not None
+    assert mine.overall.improvement.high == pytest.approx(theirs.overall.improvement.high)
+
+
+def test_a_third_contestant_changes_no_pair(write: Writer) -> None:
+    a, b, c = (str(write(name, skill)) for name, skill in (("x", 0.8), ("y", 0.6), ("z", 0.7)))
+    two, three = compare([a, b], resamples=500), compare([a, c, b], resamples=500)
+    assert two.pair("x", "y") == three.pair("x", "y")
+    assert two.ranks == {}
+    assert three.ranks["all domains"][0].name == "x"
+    assert sum(rank.rank.value for rank in three.ranks["all domains"]) == pytest.approx(6)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("suite", "paper", "suite (the suite"),
+        ("data__split_sha256__test", "0" * 64, "data.split_sha256 (chest_xray/findings and 4 more)"),
+        ("evaluation__config", {"protocol": "other"}, "evaluation.config"),
+        ("pretraining__config", {"batch_size": 32}, "pretraining.config.batch_size"),
+        ("pretraining__steps", 601, "pretraining.steps"),
+        ("encoder__config", {"width": 128, "depth": 4}, "encoder.config"),
+    ],
+)
+def test_what_was_not_made_alike_is_refused_and_listed(write: Writer, field: str, value: Any, said: str) -> None:
+    with pytest.raises(RequestError, match="may not be compared") as refusal:
+        both(write, **{field: value})
+    assert said in str(refusal.value)
+    assert "better has" in str(refusal.value)
+    assert "worse has" in str(refusal.value)
+
+
+def test_all_that_differs_is_listed(write: Writer) -> None:
+    with pytest.raises(RequestError) as refusal:
+        both(write, suite="paper", pretraining__steps=700)
+    assert len(re.findall(r"^  - ", str(refusal.value), re.M)) == 2
+
+
+def test_options_chosen_per_domain_are_said(write: Writer) -> None:
+    one, other = TASKS, {"pretraining__config": {"options": {"rate": 0.3}}}
+    write("worse", 0.5, tasks=list(one)[:2], pretraining__config={"options": {"rate": 0.1}})
+    tuned, plain = str(write("worse", 0.5, tasks=list(one)[2:], **other)), str(write("better", 0.8, **other))
+    notes = compare([plain, tuned], resamples=200).notes
+    assert any("chosen per domain for worse (ruleset tuned)" in note for note in notes)
+    assert not any("ruleset tuned" in note for note in both(write).notes)
+
+
+def test_other_protocols_are_not_read(write: Writer) -> None:
+    a, b = str(write("better", 0.8)), str(write("worse", 0.5, protocol="knn"))
+    with pytest.raises(RequestError, match=r"no results of the protocol 'linear' \(it has those of knn\)"):
+        compare([a, b], resamples=200)
+
+
+def test_without_predictions_the_interval_is_wider_and_it_says_so(write: Writer) -> None:
+    with_them = both(write)
+    root = Path(with_them.contestants[1].source)
+    for file in root.rglob("*.npz"):
+        file.unlink()
+    without = compare([entry.source for entry in with_them.contestants], resamples=500)
+    for paired, unpaired in zip(with_them.pairs[0].tasks, without.pairs[0].tasks, strict=True):
+        assert unpaired.basis == "published intervals"
+        assert unpaired.difference.error is not None
+        assert paired.difference.error is not None
+        assert unpaired.difference.error > 0.95 * paired.difference.error
+        assert unpaired.mcnemar == ()
+    assert any("Predictions are missing" in note for note in without.notes)
+
+
+def test_a_changed_prediction_or_score_is_refused(write: Writer) -> None:
+    a, b = write("better", 0.8), write("worse", 0.5)
+    path = next(b.rglob("word.linear.result.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"score": 0.9}))
+    with pytest.raises(DabsError, match="but its predictions give"):
+        compare([str(a), str(b)], resamples=200)
+    next(b.rglob("word.linear.predictions.npz")).write_bytes(b"other")
+    with pytest.raises(DabsError, match="was changed"):
+        compare([str(a), str(b)], resamples=200)
+
+
+def test_a_missing_task_empties_the_means(write: Writer) -> None:
+    comparison = both(write, tasks=[key for key in TASKS if key[1] != "tempo"])
+    pair = comparison.pairs[0]
+    assert pair.overall.a is None
+    assert pair.overall.tasks == 4
+    assert next(one for one in pair.domains if one.scope == "speech").a is not None
+    assert any("worse lacks sensor/tempo" in note for note in comparison.notes)
+
+
+def test_the_mean_of_one_shared_domain_is_not_that_of_all(write: Writer) -> None:
+    comparison = both(write, tasks=[key for key in TASKS if key[0] == "sensor"])
+    (sensor,), overall = comparison.pairs[0].domains, comparison.pairs[0].overall
+    assert sensor.a is not None
+    assert (overall.scope, overall.tasks, overall.complete) == ("all domains", 2, False)
+    assert (overall.a, overall.b, overall.difference, overall.iqm_difference) == (None, None, None, None)
+
+
+def test_groups_are_resampled_when_given(write: Writer) -> None:
+    a, b = str(write("better", 0.8)), str(write("worse", 0.5))
+    grouped = compare([a, b], resamples=500, groups=lambda key, suite, sha: np.arange(N) // 30)
+    assert {task.units for task in grouped.pairs[0].tasks} == {10}
+    assert (grouped.resampled, grouped.pairs[0].tasks[0].covers) == ("groups", "seeds and groups")
+
+
+def test_groups_without_predictions_are_refused(write: Writer) -> None:
+    a, b = write("better", 0.8), write("worse", 0.5)
+    next(b.rglob("word.linear.predictions.npz")).unlink()
+    with pytest.raises(RequestError, match=r"worse has none for speech/word\. .*leave out --by-group"):
+        compare([str(a), str(b)], resamples=200, groups=lambda key, suite, sha: np.arange(N) // 30)
+
+
+def test_sources_are_told_apart(write: Writer, tmp_path: Path) -> None:
+    a, b = write("better", 0.8), write("worse", 0.5)
+    assert [one.name for one in contestants_of([str(tmp_path)], "linear")] == ["better", "worse"]
+    assert [one.name for one in contestants_of([f"{tmp_path}:worse", str(a)], "linear")] == ["worse", "better"]
+    assert [one.name for one in contestants_of([str(tmp_path)], "linear", ("worse", "better"))] == ["worse", "better"]
+    with pytest.raises(RequestError, match="several algorithms"):
+        contestants_of([str(tmp_path), str(b)], "linear")
+    with pytest.raises(RequestError, match="named twice"):
+        contestants_of([str(a), str(a)], "linear")
+    with pytest.raises(RequestError, match="better"):
+        contestants_of([f"{tmp_path}:bettr", str(b)], "linear")
+    with pytest.raises(RequestError, match="needs two"):
+        contestants_of([str(a)], "linear")
+    with pytest.raises(RequestError, match="page for readers"):
+        contestants_of(["report.html", str(b)], "linear")
+
+
+def test_submissions_are_told_apart_and_must_be_whole(write: Writer, tmp_path: Path) -> None:
+    b, both = write("worse", 0.5), tmp_path / "submissions"
+    mine, other = (submit(both / name, [make(algorithm="Mine")]) for name in ("mine", "other"))
+    assert [one.name for one in contestants_of([str(mine), str(b)], "linear")] == ["mine", "worse"]
+    assert [one.name for one in contestants_of([str(both)], "linear")] == ["mine", "other"]
+    assert [one.name for one in contestants_of([f"{both}:other", str(b)], "linear")] == ["other", "worse"]
+    next(other.rglob("*.result.json")).write_text(make(score=0.9).model_dump_json())
+    with pytest.raises(DabsError, match="was changed"):
+        contestants_of([str(other), str(b)], "linear")
+
+
+def test_json_holds_every_number(write: Writer) -> None:
+    comparison = both(write)
+    value = json.loads(FORMATS["json"](comparison))
+    assert value == comparison.to_json()
+    assert value["pairs"][0]["tasks"][0]["difference"]["p"] == comparison.pairs[0].tasks[0].difference.p
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    r"\input{/etc/passwd} & 50% $x$ #_{}~^",
+    "[link](http://x) | `code` *b*",
+    "\u05e9\u05dc\u05d5\u05dd\u202e\x1b[31m",
+    "n" * 10_000,
+)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append(tag)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_never_act_as_markup(write: Writer, name: str) -> None:
+    harmless = both(write)
+    pair = replace(harmless.pairs[0], a=name)
+    entry = replace(harmless.contestants[0], name=name)
+    hostile = replace(harmless, pairs=(pair,), contestants=(entry, harmless.contestants[1]), notes=(f"{name} lacks",))
+    tags = []
+    for comparison in (harmless, hostile):
+        parser = _Tags()
+        parser.feed(FORMATS["html"](comparison))
+        tags.append([tag for tag in parser.tags if tag != "li"])
+    assert tags[0] == tags[1]
+    latex = FORMATS["latex"](hostile)
+    assert "\\input" not in latex.replace("for \\input", "")
+    assert latex.count("{") - latex.count("\\{") == latex.count("}") - latex.count("\\}")
+    markdown = FORMATS["markdown"](hostile)
+    assert (
+        len({line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("| speech/")}) == 1
+    )
+    assert "<script" not in markdown.replace("\\<", "")
+    console = Console(width=200)
+    with console.capture() as capture:
+        show(hostile, console)
+    assert "\x1b" not in capture.get()
+    assert json.loads(FORMATS["json"](hostile))["pairs"][0]["a"] == name
+
+
+def test_latex_letters() -> None:
+    assert latex_escaped(r"a_b & 5% \x [y]") == r"a\_b \& 5\% \textbackslash{}x {[}y{]}"
+
+
+def test_markdown_of_more_than_two_has_pairs_and_ranks(write: Writer) -> None:
+    sources = [str(write(name, skill)) for name, skill in (("x", 0.8), ("y", 0.6), ("z", 0.7))]
+    text = FORMATS["markdown"](compare(sources, resamples=200))
+    assert "Every pair, all domains" in text
+    assert "Mean rank over tasks" in text

@@ -1,0 +1,216 @@
+"""Means over seeds, tasks and domains, and what may not stand in one table."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from dabs.leaderboard.tables.aggregate import build_table, ordered, protocols_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dabs.errors import RequestError
+from dabs.results.schema import Result
+from tests.helpers.made_results import alter, altered, make, make_payload, make_suite
+
+
+def test_a_cell_summarises_its_seeds() -> None:
+    scores = (0.70, 0.72, 0.77)
+    table = build_table([make(seed=seed, score=score) for seed, score in enumerate(scores)], "linear")
+    cell = table.cell("shed", "sensor", "exercise")
+    assert cell is not None
+    assert cell.seeds == (0, 1, 2)
+    assert cell.mean == pytest.approx(0.73)
+    assert cell.deviation == pytest.approx(0.0360555)
+    assert cell.spread == pytest.approx(0.07)
+    assert cell.interval == pytest.approx((0.709, 0.749))
+
+
+def test_one_seed_has_no_deviation() -> None:
+    cell = build_table([make()], "linear").cell("shed", "sensor", "exercise")
+    assert cell is not None
+    assert (cell.deviation, cell.spread) == (None, 0)
+
+
+def test_every_domain_counts_the_same() -> None:
+    results = [
+        make(score=0.2),
+        make(task="side", score=0.4),
+        make(domain="chest_xray", task="findings", score=0.9),
+    ]
+    table = build_table(results, "linear")
+    assert table.domain_mean("shed", "sensor") == pytest.approx(0.3)
+    assert table.overall("shed") == pytest.approx(0.6)
+
+
+def test_a_missing_task_empties_the_mean_and_is_never_skipped() -> None:
+    results = [make(), make(task="side"), make(algorithm="emix", task="side")]
+    table = build_table(results, "linear")
+    assert table.domain_mean("shed", "sensor") is not None
+    assert table.domain_mean("emix", "sensor") is None
+    assert table.overall("emix") is None
+
+
+def test_tasks_of_another_protocol_count_as_missing() -> None:
+    table = build_table([make(), make(task="side", protocol="knn")], "linear")
+    assert table.tasks == {"sensor": ("exercise", "side")}
+    assert table.domain_mean("shed", "sensor") is None
+
+
+def test_the_list_of_tasks_can_be_given() -> None:
+    table = build_table([make()], "linear", {"sensor": ["side", "exercise"], "speech": ["word"]})
+    assert table.tasks == {"sensor": ("side", "exercise"), "speech": ("word",)}
+    assert table.overall("shed") is None
+    with pytest.raises(RequestError, match="sensor/exercise"):
+        build_table([make()], "linear", {"sensor": ["side"]})
+
+
+def test_no_results_of_a_protocol_is_an_error() -> None:
+    with pytest.raises(RequestError, match="knn"):
+        build_table([make()], "knn")
+    assert protocols_of([make(protocol="knn"), make()]) == ("linear", "knn")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("suite", "paper"),
+        ("data.sha256.test", "0" * 64),
+        ("data.split_sha256.train", "0" * 64),
+        ("data.origin", "generated"),
+        ("counts.test", 7),
+        ("metric.chance", 0.3),
+        ("evaluation.config.features", "class token"),
+    ],
+)
+def test_results_that_may_not_be_compared_are_refused(field: str, value: Any) -> None:
+    other = altered(field, value, algorithm="emix")
+    with pytest.raises(RequestError) as caught:
+        build_table([make(), other], "linear")
+    text = str(caught.value)
+    assert "shed" in text
+    assert "emix" in text
+    assert field.split(".")[0] in text
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("algorithm_sha256", "0" * 64),
+        ("pretraining.steps", 700),
+        ("pretraining.config.lr", 1.0),
+        ("encoder.config.width", 8),
+    ],
+)
+def test_seeds_of_one_cell_share_their_recipe(field: str, value: Any) -> None:
+    with pytest.raises(RequestError, match="differs"):
+        build_table([make(), altered(field, value, seed=1)], "linear")
+    if field == "algorithm_sha256":  # one budget and encoder for all: see below
+        build_table([make(), altered(field, value, algorithm="emix")], "linear")
+
+
+def test_two_results_of_one_seed_are_refused() -> None:
+    with pytest.raises(RequestError, match="two results of one seed"):
+        build_table([make(), make(score=0.5)], "linear")
+
+
+def test_beating_means_more_than_the_spread_over_seeds() -> None:
+    def both(task: str, none: list[float], shed: list[float]) -> list[Any]:
+        return [
+            make(algorithm=a, task=task, seed=i, score=s)
+            for a, scores in (("none", none), ("shed", shed))
+            for i, s in enumerate(scores)
+        ]
+
+    results = both("exercise", [0.50, 0.51], [0.60, 0.64]) + both("side", [0.50, 0.58], [0.60, 0.61])
+    wins = build_table(results, "linear").beats("shed")
+    assert (wins.won, wins.tasks, wins.share) == ((("sensor", "exercise"),), 2, 0.5)
+
+
+def test_a_missing_task_is_not_won() -> None:
+    results = [make(score=0.9), make(algorithm="none", score=0.5), make(algorithm="none", task="side")]
+    assert build_table(results, "linear").beats("shed").share == 0.5
+    with pytest.raises(RequestError, match="emix"):
+        build_table(results, "linear").beats("emix")
+
+
+def test_the_floors_stand_first() -> None:
+    assert ordered({"shed", "raw", "emix", "none"}) == ("none", "raw", "emix", "shed")
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_the_mean_lies_within_the_scores(scores: list[float]) -> None:
+    table = build_table([make(seed=i, score=s) for i, s in enumerate(scores)], "linear")
+    overall = table.overall("shed")
+    assert overall is not None
+    assert min(scores) - 1e-12 <= overall <= max(scores) + 1e-12
+
+
+def test_the_order_of_the_results_changes_nothing() -> None:
+    results = make_suite()
+    assert build_table(results, "knn") == build_table(results[::-1], "knn")
+
+
+def test_algorithms_with_other_encoders_do_not_share_a_table() -> None:
+    wider = altered("encoder.config.width", 4096, algorithm="emix")
+    with pytest.raises(RequestError, match=r"pretraining in .*encoder\.config differs"):
+        build_table([make(algorithm="shed"), wider], "linear")
+
+
+def test_algorithms_with_other_budgets_do_not_share_a_table() -> None:
+    longer = altered("pretraining.steps", 5000, algorithm="emix")
+    with pytest.raises(RequestError, match=r"pretraining in .*pretraining\.steps differs"):
+        build_table([make(algorithm="shed"), longer], "linear")
+
+
+def test_the_interval_of_a_mean_adds_in_quadrature() -> None:
+    results = [
+        altered("interval", interval, task=task, score=score)
+        for task, score, interval in (
+            ("exercise", 0.50, _interval(0.47, 0.54)),
+            ("side", 0.70, _interval(0.66, 0.73)),
+        )
+    ] + [make(algorithm="emix", task="side")]
+    table = build_table(results, "linear")
+    assert table.domain_interval("shed", "sensor") == pytest.approx((0.6 - 0.05 / 2, 0.6 + 0.05 / 2))
+    assert table.overall_interval("shed") == table.domain_interval("shed", "sensor")
+    assert table.domain_interval("emix", "sensor") is None
+    assert table.overall_interval("emix") is None
+
+
+def test_intervals_of_tasks_on_the_same_examples_add() -> None:
+    changes = {"exercise": (0.50, "a"), "side": (0.70, "a"), "tempo": (0.60, "b")}
+    results = []
+    for task, (score, split) in changes.items():
+        payload = alter(make_payload(task=task, score=score), "interval", _interval(score - 0.03, score + 0.04))
+        results.append(Result.model_validate_json(json.dumps(alter(payload, "data.split_sha256.test", split * 64))))
+    low, high = build_table(results, "linear").domain_interval("shed", "sensor") or (0, 0)
+    assert (0.6 - low, high - 0.6) == pytest.approx((math.hypot(0.06, 0.03) / 3, math.hypot(0.08, 0.04) / 3))
+
+
+@given(st.lists(st.tuples(st.floats(0.2, 0.8), st.floats(0, 0.1), st.floats(0, 0.1)), min_size=1, max_size=6))
+def test_a_mean_is_surer_than_its_parts(parts: list[tuple[float, float, float]]) -> None:
+    results = [
+        altered("interval", _interval(score - below, score + above), task=f"t{i}", score=score)
+        for i, (score, below, above) in enumerate(parts)
+    ]
+    table = build_table(results, "linear")
+    mean, interval = table.overall("shed"), table.overall_interval("shed")
+    assert mean is not None
+    assert interval is not None
+    assert interval[0] <= mean + 1e-12
+    assert mean - 1e-12 <= interval[1]
+    assert mean - interval[0] <= max(below for _, below, _ in parts) + 1e-12
+    assert interval[1] - mean <= max(above for _, _, above in parts) + 1e-12
+
+
+def test_algorithms_share_a_learning_rate() -> None:
+    results = [make(), altered("pretraining.config.lr", 0.5, algorithm="emix")]
+    with pytest.raises(RequestError, match="lr differs"):
+        build_table(results, "linear")
+
+
+def _interval(low: float, high: float) -> dict[str, Any]:
+    return {"level": 0.95, "low": low, "high": high, "method": "bootstrap", "resamples": 1000}
