@@ -33,12 +33,13 @@ from dabs.check.mock import KINDS, TINY
 from dabs.data.domain import PRETRAIN, SPLITS, TRAIN, Classes, Task
 from dabs.data.prepare import read_columns
 from dabs.data.split import Split
-from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig, load_encoder
+from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig
 from dabs.evaluation.evaluate import features_of
 from dabs.evaluation.metrics import bootstrap_interval, metric_of
 from dabs.evaluation.probes import Cached, linear_probe
 from dabs.registry import find_domain
 from dabs.specs import Specs
+from dabs.training.checkpoint import load_encoder
 from dabs.training.precision import has_bf16
 
 EXAMPLES, EPOCHS = 5000, 100

@@ -22,7 +22,7 @@ from pathlib import Path
 from reporting import parser_of, publish
 
 from dabs.bench.timing import Table, alternate
-from dabs.utils.files import read_json
+from dabs.utils.strict_json import read_json
 
 STEPS = 100  # of a cell of `--together`
 

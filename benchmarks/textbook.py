@@ -17,7 +17,7 @@ from dabs.algorithm import Algorithm
 from dabs.bench.step import TrainingStep
 from dabs.encoder import Attention, Block, EncoderConfig
 from dabs.specs import Specs
-from dabs.training.pretrain import CLIP_NORM
+from dabs.training.step import CLIP_NORM
 
 
 def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:

@@ -30,13 +30,13 @@ from textbook import TextbookStep
 
 from dabs.bench.step import TrainingStep
 from dabs.bench.timing import Table, Times, alternate, peak_product, step_flops
+from dabs.config import PretrainConfig
 from dabs.encoder import PRESETS, EncoderConfig
 from dabs.registry import find_algorithm, find_domain
-from dabs.training.guards import memory_kept
 from dabs.training.log import read_metrics
+from dabs.training.memory import memory_kept
 from dabs.training.precision import resolved
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig
 
 DOMAINS = ("natural_images", "english_text", "sensor", "captioned_images")  # image, tokens, series, image and tokens
 ALGORITHMS = ("emix", "shed", "contrastive")

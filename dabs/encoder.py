@@ -11,19 +11,14 @@ Shapes: B batch, N embeddings, S = 1+N positions with [CLS] first, D width, H he
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.distributed import dropout
-from dabs.errors import DabsError, RequestError
-from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, specs_from_json, specs_to_json, total_embeddings
-from dabs.utils.files import read_object, short
+from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, total_embeddings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,71 +202,3 @@ def compile_blocks(encoder: Encoder, mode: str = "default") -> None:
     """
     for block in encoder.blocks:
         block.compile(mode=mode)
-
-
-def save_encoder(encoder: Encoder, folder: Path) -> None:
-    """Write `encoder.safetensors` and `config.json` into an existing folder."""
-    from safetensors.torch import save_file
-
-    save_file(
-        {k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}, folder / "encoder.safetensors"
-    )
-    config = {"encoder": asdict(encoder.config), "specs": specs_to_json(encoder.specs)}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
-def load_encoder(folder: Path) -> Encoder:
-    """Read what `save_encoder` wrote: weights and sizes only, strictly; no code of an algorithm is run.
-
-    Raises:
-        DabsError: a file is missing, damaged or does not fit.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    config = read_object(folder / "config.json")
-    weights = folder / "encoder.safetensors"
-    if not weights.is_file():
-        raise DabsError(f"there is no {weights}; the checkpoint is not whole. Pretrain again.")
-    try:
-        sizes, specs = encoder_config(config["encoder"]), specs_from_json(config["specs"])
-        found = load_file(weights)
-        _refuse_other_shapes(sizes, specs, found)
-        encoder = Encoder(sizes, specs)
-        encoder.load_state_dict(found, strict=True)
-    except RequestError as error:
-        raise DabsError(f"{folder / 'config.json'}: {error}. Delete {folder} and pretrain again.") from error
-    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DabsError(
-            f"the checkpoint {weights} is damaged or of another version ({first}). Delete {folder} and pretrain again."
-        ) from error
-    return encoder
-
-
-def _refuse_other_shapes(sizes: EncoderConfig, specs: Specs, found: dict[str, Tensor]) -> None:
-    """Raise a ValueError unless the sizes are those of the weights, before memory is taken for what sizes claim."""
-    if sizes.depth > len(found):
-        raise ValueError(f"depth is {sizes.depth}, with weights of {len(found)} tensors")
-    with torch.device("meta"):
-        wanted = {name: x.shape for name, x in Encoder(sizes, specs).state_dict().items()}
-    different = [name for name in wanted | found if name not in found or wanted.get(name) != found[name].shape]
-    if different:
-        raise ValueError(f"{len(different)} tensors have other shapes than its config.json says, e.g. {different[0]}")
-
-
-def encoder_config(values: Any) -> EncoderConfig:
-    """Sizes from plain values.
-
-    Raises:
-        RequestError: they are no object, or a field is unknown or of another type.
-    """
-    known = asdict(EncoderConfig())
-    if not isinstance(values, dict):
-        raise RequestError(f"the encoder's sizes must be an object, not {short(values)}")
-    for key, value in values.items():
-        if key not in known:
-            raise RequestError(f"unknown encoder field {key!r}; known: {', '.join(known)}")
-        if isinstance(value, bool) or not isinstance(value, int if key != "dropout" else (int, float)):
-            raise RequestError(f"encoder field {key} must be a number, not {value!r}")
-    return EncoderConfig(**values)

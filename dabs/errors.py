@@ -1,5 +1,7 @@
 """The one exception a user is meant to read: a paragraph that says what is wrong, where, and the way out."""
 
+import difflib
+
 _STEERING = (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _SPELLED = {code: f"\\u{code:04x}" for code in _STEERING if chr(code) not in "\n\t"}
 
@@ -24,3 +26,11 @@ class RequestError(DabsError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code=2)
+
+
+def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:
+    """The error for a name that is not known: suggests the nearest and lists what there is."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    place = f" in {of}" if of else ""
+    return RequestError(f"there is no {kind} {name!r}{place}.{hint} Known: {', '.join(sorted(known))}.")

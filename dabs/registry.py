@@ -6,7 +6,6 @@ a list; an installed package offers its own through the entry-point groups `dabs
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -16,9 +15,10 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar
 
-from dabs.errors import DabsError, RequestError
+from dabs.config import SUITES
+from dabs.errors import DabsError, RequestError, unknown
 from dabs.source_scan import MOST_SOURCE, written_algorithms
 from dabs.utils.files import text_of
 
@@ -27,18 +27,7 @@ if TYPE_CHECKING:
     from dabs.data.domain import Domain
 
 T = TypeVar("T")
-Suite = Literal["lite", "paper", "paper32"]
-"""lite: data of a laptop's size; paper: the datasets of the paper; paper32: its image sets at 32×32, patch 4."""
-SUITES: tuple[str, ...] = get_args(Suite)
 _PACKAGES = {"lite": "dabs.domains", "paper": "dabs.domains.paper", "paper32": "dabs.domains.paper"}
-
-
-def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:
-    """The error for a name that is not known: suggests the nearest and lists what there is."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    place = f" in {of}" if of else ""
-    return RequestError(f"there is no {kind} {name!r}{place}.{hint} Known: {', '.join(sorted(known))}.")
 
 
 def _modules(package: str) -> dict[str, str]:

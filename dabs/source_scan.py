@@ -49,7 +49,12 @@ REFUSED = (
     *("torch.classes", "torch.library", "torch.multiprocessing", "torch.Tensor.set_", "torch.UntypedStorage"),
     *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap", "numpy.lib", "numpy.save"),
     *("numpy.savez", "numpy.ctypeslib", "numpy.f2py", "scipy.io", "scipy.datasets"),
-    *("dabs.encoder.load_encoder", "dabs.encoder.save_encoder", "operator.attrgetter", "operator.methodcaller"),
+    *(
+        "dabs.training.checkpoint.load_encoder",
+        "dabs.training.checkpoint.save_encoder",
+        "operator.attrgetter",
+        "operator.methodcaller",
+    ),
     *("open", "exec", "eval", "compile", "__import__", "globals", "locals", "input", "breakpoint", "vars"),
     *("__builtins__", "__loader__", "__spec__"),
 )

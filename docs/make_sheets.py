@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dabs.config import SUITES
 from dabs.data.domain import TRAIN, Classes, Domain, MultiLabel, Task
 from dabs.data.prepare import folder_of, read_columns
 from dabs.errors import DabsError
-from dabs.registry import SUITES, domain_names, find_domain
+from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, Series, Tokens
 
 if TYPE_CHECKING:

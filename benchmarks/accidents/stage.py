@@ -172,8 +172,8 @@ def import_all() -> None:
     import dabs.training.pretrain
     import dabs.training.run_folder
 
-    dabs.training.run_folder._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
-    dabs.training.run_folder.environment()
+    dabs.utils.environment._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
+    dabs.utils.environment.environment()
     rules_of = dabs.leaderboard.cli.suite_rules.rules_of
 
     def rules(suite: str) -> Any:

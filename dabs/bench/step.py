@@ -11,9 +11,8 @@ from dabs.algorithm import Algorithm
 from dabs.bench.timing import Times, bytes_kept, example_batch, flops_of
 from dabs.encoder import Encoder, EncoderConfig, compile_blocks
 from dabs.specs import Batch, Specs
-from dabs.training.guards import denormals_flushed
 from dabs.training.precision import autocast
-from dabs.training.pretrain import CLIP_NORM, Objective, seed_all
+from dabs.training.step import CLIP_NORM, Objective, denormals_flushed, seed_all
 
 
 class TrainingStep:

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from dabs.specs import Batch, Specs, Tokens
-from dabs.training.run_folder import processor_name
+from dabs.utils.environment import processor_name
 
 if TYPE_CHECKING:
     from dabs.encoder import Encoder

@@ -16,7 +16,7 @@ from dabs.algorithm import source_of
 from dabs.check.mock import Broken, Case, NotApplicable, Subject
 from dabs.source_scan import scan
 from dabs.specs import Batch, Tokens
-from dabs.training.pretrain import Objective
+from dabs.training.step import Objective
 
 #: Events of Python's audit that reach out of the process or into its files.
 WATCHED = ("open", "os.listdir", "os.scandir", "os.system", "subprocess.Popen", "socket.connect", "socket.getaddrinfo")

@@ -13,7 +13,7 @@ from dabs.bench.timing import bytes_kept
 from dabs.check.mock import Broken, Case, NotApplicable, Subject, adamw
 from dabs.encoder import PRESETS
 from dabs.specs import Batch
-from dabs.training.pretrain import Objective
+from dabs.training.step import Objective
 
 LIMIT = 10.0  # times a plain step; all algorithms get the same number of steps, so a step must stay comparable
 BATCH = 16

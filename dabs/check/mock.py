@@ -14,7 +14,7 @@ from dabs.algorithm import Algorithm
 from dabs.data.split import padding_mask
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.specs import Batch, Image, Series, Specs, Tokens
-from dabs.training.pretrain import CLIP_NORM, Objective, seed_all
+from dabs.training.step import CLIP_NORM, Objective, seed_all
 
 #: The encoder of all checks but the cost: two blocks are the fewest in which attention can carry something on.
 TINY = EncoderConfig(width=32, depth=2, heads=2, head_width=16, mlp=64, projection=16, dropout=0.0)

@@ -13,7 +13,7 @@ from torch import Tensor
 from dabs.check.mock import Broken, Case, Subject, adamw
 from dabs.errors import DabsError
 from dabs.training.checkpoint import latest_checkpoint, load_training_state, load_weights, save_checkpoint
-from dabs.training.pretrain import Objective
+from dabs.training.step import Objective
 
 STEPS = 3  # before the checkpoint, and again after it
 

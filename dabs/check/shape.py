@@ -12,7 +12,7 @@ from torch.nn import functional
 import dabs.encoder
 from dabs.check.mock import TINY, Broken, Case, Subject, adamw
 from dabs.encoder import Encoder
-from dabs.training.pretrain import Objective, seed_all
+from dabs.training.step import Objective, seed_all
 
 
 def encoder_unchanged(subject: Subject, case: Case) -> None:

@@ -10,8 +10,7 @@ import sys
 import traceback
 
 from dabs import __version__
-from dabs.errors import DabsError
-from dabs.registry import unknown
+from dabs.errors import DabsError, unknown
 from dabs.utils.signals import Interrupted, ended_by_sigterm
 
 VERBS = {  # word -> the module behind it, imported when it is used, and its line of help

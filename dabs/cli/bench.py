@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import tyro
 from rich.console import Console
 
+from dabs.config import EncoderSize, Suite
 from dabs.data.domain import SPLITS, Domain
-from dabs.registry import Suite, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import Specs
-from dabs.training.run_folder import EncoderSize
 
 if TYPE_CHECKING:
     from dabs.bench.timing import Table
@@ -100,9 +100,9 @@ def measured_peaks() -> dict[str, float]:
 
 def precision_of(algorithm: str, domain: str, suite: Suite, encoder: EncoderSize) -> tuple[str, EncoderConfig]:
     """The precision in which `dabs pretrain` would train here, and the encoder's sizes."""
+    from dabs.config import PretrainConfig
     from dabs.encoder import PRESETS
     from dabs.training.pretrain import resolve
-    from dabs.training.run_folder import PretrainConfig
 
     config, _, _ = resolve(PretrainConfig(algorithm=algorithm, domain=domain, suite=suite, encoder=encoder))
     return config.precision, PRESETS[config.encoder]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from dabs.cli.terminal import warn_unless_clean
-from dabs.registry import Suite
+from dabs.config import Suite
 
 if TYPE_CHECKING:
     from dabs.check.suite import Finding

@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from dabs.cli.terminal import DataScreen
+from dabs.config import Suite
 from dabs.data.domain import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
-from dabs.registry import Suite, domain_names, find_domain
+from dabs.registry import domain_names, find_domain
 
 
 @dataclass(frozen=True, kw_only=True)

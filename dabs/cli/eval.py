@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +9,11 @@ from typing import TYPE_CHECKING
 import tyro
 from rich.console import Console
 
-from dabs.training.run_folder import Protocol
-from dabs.utils.files import sole_use
+from dabs.config import Protocol
+from dabs.evaluation.evaluate import write_all
 
 if TYPE_CHECKING:
-    from dabs.evaluation.evaluate import Evaluation
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,25 +53,3 @@ def _left_out(run: Path) -> list[str]:
 
     config = load_config(run)
     return tasks_not_prepared(find_domain(config.domain, config.suite))
-
-
-@contextmanager
-def sole_writer(run: Path, tasks: Iterable[str]) -> Iterator[None]:
-    """Keep other processes from writing results of some tasks of a run; waits for those that do.
-
-    The locks are one a task and taken in one order, so that a process for all tasks and one for a single task meet.
-    """
-    with ExitStack() as held:
-        for task in sorted(set(tasks)):
-            held.enter_context(sole_use(run.with_name(f"{run.name}-{task}"), wait=True))
-        yield
-
-
-def write_all(run: Path, cells: Iterable[Evaluation]) -> Iterator[tuple[Path, Evaluation]]:
-    """Write each result into RUN/results as it comes, when no other process writes one; gives its path and itself."""
-    from dabs.results.files import write_result
-
-    for cell in cells:
-        with sole_writer(run, (cell.payload["task"],)):  # a result and its predictions are of one writer
-            path = write_result(run / "results", cell.payload, cell.predictions)
-        yield path, cell

@@ -10,8 +10,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from dabs.config import Suite
 from dabs.data.domain import target_of
-from dabs.registry import Suite, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import inputs_of
 
 

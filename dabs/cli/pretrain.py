@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, get_type_hints
 import tyro
 from rich.console import Console
 
+from dabs.config import PretrainConfig, Training
 from dabs.errors import RequestError
 from dabs.training.devices import Devices
-from dabs.training.run_folder import PretrainConfig, Training, Watch, completed, load_config
+from dabs.training.run_folder import Watch, completed, load_config
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,15 +12,16 @@ import tyro
 from rich.console import Console
 
 from dabs.cli.terminal import table_console, training_progress, warn_unless_clean
+from dabs.config import EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
 from dabs.grid.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
 from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
 from dabs.launch.options import jobs_of
-from dabs.registry import Suite, algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import Tokens
-from dabs.training.run_folder import EncoderSize, PretrainConfig, Protocol, environment
+from dabs.utils.environment import environment
 from dabs.utils.files import write_json
 
 RAW_VALUES = 1 << 15  # in one input of an example, at most, for the raw-input row

@@ -31,7 +31,7 @@ def table_console() -> Console:
 
 def warn_unless_clean(console: Console) -> None:
     """Say, before hours are spent, that results of this checkout cannot become a submission."""
-    from dabs.training.run_folder import NO_CHECKOUT, environment
+    from dabs.utils.environment import NO_CHECKOUT, environment
 
     made_by = environment()
     if made_by["git_dirty"] or made_by["git_commit"] == NO_CHECKOUT:

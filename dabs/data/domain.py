@@ -192,7 +192,7 @@ class Domain:
 
     Attributes:
         name: equal to the file's name.
-        suite: one of `dabs.registry.SUITES`.
+        suite: one of `dabs.config.SUITES`.
         title: a few words for tables.
         specs: the inputs of every example of the domain.
         card: of the pretraining set.
@@ -227,7 +227,7 @@ class Domain:
         Raises:
             RequestError: there is none; the message suggests the nearest.
         """
-        from dabs.registry import unknown
+        from dabs.errors import unknown
 
         for task in self.tasks:
             if task.name == name:

@@ -11,12 +11,11 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from dabs.config import PretrainConfig
 from dabs.data.split import Split, decoded
 from dabs.distributed import processes, rank
 from dabs.errors import RequestError
 from dabs.specs import Batch
-from dabs.training.run_folder import PretrainConfig
-from dabs.training.step import arranged
 
 T = TypeVar("T")
 AHEAD = 4  # batches that are read while a GPU computes
@@ -105,3 +104,12 @@ class Loader:
             self.waited += time.perf_counter() - begun
             yield batch
             begun = time.perf_counter()
+
+
+def arranged(index_G: np.ndarray, parts: int) -> np.ndarray:
+    """The examples of a whole batch in an order that makes R processes work on the parts that one would.
+
+    Each process takes G / R examples in a row, and N parts of those in turn: its k-th part becomes its share of the
+    k-th part of the whole batch.
+    """
+    return index_G.reshape(parts, processes(), -1).swapaxes(0, 1).reshape(-1)

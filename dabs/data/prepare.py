@@ -19,19 +19,10 @@ import numpy as np
 from dabs import __version__
 from dabs.data.arrow import SplitWriter, array_of, hashes_of
 from dabs.data.domain import PRETRAIN, Domain, Rows, Source, Workspace
-from dabs.errors import DabsError, RequestError
-from dabs.registry import unknown
+from dabs.errors import DabsError, RequestError, unknown
 from dabs.specs import specs_to_json
-from dabs.utils.files import (
-    data_home,
-    read_object,
-    remove_leftovers,
-    replacing,
-    sha256_file,
-    short,
-    sole_use,
-    write_json,
-)
+from dabs.utils.files import data_home, remove_leftovers, replacing, sha256_file, short, sole_use, write_json
+from dabs.utils.strict_json import read_object
 
 if TYPE_CHECKING:
     pass

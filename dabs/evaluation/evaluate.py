@@ -6,7 +6,8 @@ No submitted code runs here: an encoder is its weights and sizes. The same run g
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,22 +16,25 @@ from typing import Any
 import numpy as np
 import torch
 
+from dabs.config import PROTOCOLS, PretrainConfig
 from dabs.data.domain import PRETRAIN, SPLITS, TEST, TRAIN, Card, Domain, Task
 from dabs.data.loader import read
 from dabs.data.prepare import is_prepared, manifest_of, read_columns
 from dabs.data.split import READ_BATCH, Split
-from dabs.encoder import Encoder, load_encoder
-from dabs.errors import DabsError, RequestError
+from dabs.encoder import Encoder
+from dabs.errors import DabsError, RequestError, unknown
 from dabs.evaluation.finetune import Recipe, finetune
 from dabs.evaluation.metrics import bootstrap_interval, chance, metric_of
 from dabs.evaluation.probes import MAX_ITERATIONS, NEIGHBOURS, READERS, STRENGTHS, Cached, Reading
 from dabs.evaluation.raw_input import COMPONENTS, RAW, raw_features
-from dabs.registry import find_domain, unknown
+from dabs.registry import find_domain
 from dabs.specs import specs_to_json
+from dabs.training.checkpoint import load_encoder
 from dabs.training.log import curve
 from dabs.training.precision import autocast, evaluation_precision, reading_precision
-from dabs.training.run_folder import PROTOCOLS, PretrainConfig, environment, load_run, recorded_config
-from dabs.utils.files import sha256_file
+from dabs.training.run_folder import load_run, recorded_config
+from dabs.utils.environment import environment
+from dabs.utils.files import sha256_file, sole_use
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,3 +306,25 @@ def _evaluation(
         },
     }
     return Evaluation(payload=payload, predictions={"prediction": reading.prediction, "label": labels[TEST]})
+
+
+@contextmanager
+def sole_writer(run: Path, tasks: Iterable[str]) -> Iterator[None]:
+    """Keep other processes from writing results of some tasks of a run; waits for those that do.
+
+    The locks are one a task and taken in one order, so that a process for all tasks and one for a single task meet.
+    """
+    with ExitStack() as held:
+        for task in sorted(set(tasks)):
+            held.enter_context(sole_use(run.with_name(f"{run.name}-{task}"), wait=True))
+        yield
+
+
+def write_all(run: Path, cells: Iterable[Evaluation]) -> Iterator[tuple[Path, Evaluation]]:
+    """Write each result into RUN/results as it comes, when no other process writes one; gives its path and itself."""
+    from dabs.results.files import write_result
+
+    for cell in cells:
+        with sole_writer(run, (cell.payload["task"],)):  # a result and its predictions are of one writer
+            path = write_result(run / "results", cell.payload, cell.predictions)
+        yield path, cell

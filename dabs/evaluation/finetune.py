@@ -24,7 +24,7 @@ from dabs.evaluation.metrics import metric_of
 from dabs.evaluation.probes import Reading
 from dabs.specs import Batch
 from dabs.training.precision import autocast
-from dabs.training.pretrain import learning_rate, seed_all
+from dabs.training.step import learning_rate, seed_all
 
 
 @dataclass(frozen=True, kw_only=True)

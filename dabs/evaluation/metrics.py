@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dabs.errors import DabsError
-from dabs.registry import unknown
+from dabs.errors import DabsError, unknown
 
 RESAMPLES = 1000
 LEVEL = 0.95

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dabs.cli.terminal import training_fields
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError
 from dabs.evaluation.raw_input import RAW
 from dabs.launch.task import Task, tell
-from dabs.training.run_folder import PretrainConfig, Watch, check_folder, default_folder
+from dabs.training.run_folder import Watch, check_folder, default_folder
 from dabs.utils.files import sole_use
 
 if TYPE_CHECKING:
@@ -166,9 +167,8 @@ def pretrain_cell(cell: Cell) -> str:
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     """Evaluate one cell on the tasks that lack results, or `only` on one of them; gives a line for the display."""
-    from dabs.cli.eval import sole_writer, write_all
     from dabs.data.prepare import is_prepared
-    from dabs.evaluation.evaluate import evaluate, evaluate_raw
+    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer, write_all
     from dabs.registry import find_domain
 
     begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dabs import __version__
+from dabs.config import protocol_name
 from dabs.errors import DabsError
-from dabs.leaderboard.tables.render import protocol_name
 from dabs.results.schema import Result
 from dabs.utils.files import replacing, write_json
 

@@ -15,17 +15,8 @@ from pydantic import ValidationError
 from dabs.errors import DabsError
 from dabs.results.predictions import MOST_BYTES, npz_bytes, read_npz
 from dabs.results.schema import SCHEMA_VERSION, Result
-from dabs.utils.files import (
-    as_object,
-    is_hidden,
-    remove_leftovers,
-    replacing,
-    sha256_file,
-    short,
-    strict_json,
-    text_of,
-    write_json,
-)
+from dabs.utils.files import is_hidden, remove_leftovers, replacing, sha256_file, short, text_of, write_json
+from dabs.utils.strict_json import as_object, strict_json
 
 SUFFIX = ".result.json"
 RESULT_BYTES = 5_000_000

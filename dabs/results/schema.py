@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from dabs.training.run_folder import Protocol
+from dabs.config import Protocol
 from dabs.utils.files import write_json
 
 SCHEMA_VERSION = 1

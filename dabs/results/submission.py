@@ -32,7 +32,8 @@ from dabs.results.schema import (
     Word,
     _Part,
 )
-from dabs.utils.files import as_object, is_hidden, replacing_alone, sha256_file, short, strict_json, text_of, write_json
+from dabs.utils.files import is_hidden, replacing_alone, sha256_file, short, text_of, write_json
+from dabs.utils.strict_json import as_object, strict_json
 
 SUBMISSION_VERSION = 1
 FILE = "submission.json"

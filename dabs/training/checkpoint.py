@@ -5,23 +5,28 @@ The newest that is what was written is gone on from: each holds the hashes of it
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from dabs.distributed import rank
-from dabs.encoder import Encoder, save_encoder
-from dabs.errors import DabsError
+from dabs.encoder import Encoder, EncoderConfig
+from dabs.errors import DabsError, RequestError
+from dabs.specs import Specs, specs_from_json, specs_to_json
 from dabs.training.devices import is_sharded, load_optimizer, whole
-from dabs.utils.files import discard, read_json, remove_leftovers, replacing, sha256_file, write_json
+from dabs.utils.files import discard, remove_leftovers, replacing, sha256_file, short, write_json
+from dabs.utils.strict_json import read_json, read_object
 
 if TYPE_CHECKING:
-    from dabs.training.pretrain import Objective
+    from dabs.training.step import Objective
 
 KEPT = 2  # checkpoints of a run, where nothing else is asked for
 HASHES = "sha256.json"
@@ -177,3 +182,71 @@ def tidy(run: Path) -> None:
         shutil.rmtree(checkpoint, ignore_errors=True)
     if (run / "run.json").exists():
         shutil.rmtree(run / "checkpoints", ignore_errors=True)
+
+
+def save_encoder(encoder: Encoder, folder: Path) -> None:
+    """Write `encoder.safetensors` and `config.json` into an existing folder."""
+    from safetensors.torch import save_file
+
+    save_file(
+        {k: v.detach().cpu().contiguous() for k, v in encoder.state_dict().items()}, folder / "encoder.safetensors"
+    )
+    config = {"encoder": asdict(encoder.config), "specs": specs_to_json(encoder.specs)}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """Read what `save_encoder` wrote: weights and sizes only, strictly; no code of an algorithm is run.
+
+    Raises:
+        DabsError: a file is missing, damaged or does not fit.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    config = read_object(folder / "config.json")
+    weights = folder / "encoder.safetensors"
+    if not weights.is_file():
+        raise DabsError(f"there is no {weights}; the checkpoint is not whole. Pretrain again.")
+    try:
+        sizes, specs = encoder_config(config["encoder"]), specs_from_json(config["specs"])
+        found = load_file(weights)
+        _refuse_other_shapes(sizes, specs, found)
+        encoder = Encoder(sizes, specs)
+        encoder.load_state_dict(found, strict=True)
+    except RequestError as error:
+        raise DabsError(f"{folder / 'config.json'}: {error}. Delete {folder} and pretrain again.") from error
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DabsError(
+            f"the checkpoint {weights} is damaged or of another version ({first}). Delete {folder} and pretrain again."
+        ) from error
+    return encoder
+
+
+def _refuse_other_shapes(sizes: EncoderConfig, specs: Specs, found: dict[str, Tensor]) -> None:
+    """Raise a ValueError unless the sizes are those of the weights, before memory is taken for what sizes claim."""
+    if sizes.depth > len(found):
+        raise ValueError(f"depth is {sizes.depth}, with weights of {len(found)} tensors")
+    with torch.device("meta"):
+        wanted = {name: x.shape for name, x in Encoder(sizes, specs).state_dict().items()}
+    different = [name for name in wanted | found if name not in found or wanted.get(name) != found[name].shape]
+    if different:
+        raise ValueError(f"{len(different)} tensors have other shapes than its config.json says, e.g. {different[0]}")
+
+
+def encoder_config(values: Any) -> EncoderConfig:
+    """Sizes from plain values.
+
+    Raises:
+        RequestError: they are no object, or a field is unknown or of another type.
+    """
+    known = asdict(EncoderConfig())
+    if not isinstance(values, dict):
+        raise RequestError(f"the encoder's sizes must be an object, not {short(values)}")
+    for key, value in values.items():
+        if key not in known:
+            raise RequestError(f"unknown encoder field {key!r}; known: {', '.join(known)}")
+        if isinstance(value, bool) or not isinstance(value, int if key != "dropout" else (int, float)):
+            raise RequestError(f"encoder field {key} must be a number, not {value!r}")
+    return EncoderConfig(**values)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dabs.config import PretrainConfig
 from dabs.distributed import processes
 from dabs.errors import DabsError
-from dabs.training.run_folder import PretrainConfig
 
 # how allocators say it that raise no error of a kind of its own: PyTorch's on CPUs, CUDA's, cuBLAS and cuDNN
 SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed", "bad_alloc")
@@ -54,3 +56,17 @@ def _advice(config: PretrainConfig, folder: Path, error: BaseException) -> str:
         f"out of memory in a training step of {at_once} examples at once ({first[:160]}). {'; '.join(ways)}. Each "
         f"of them is another run: give another folder with --out, or delete {folder}."
     )
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: bytes that are kept, bytes that are mapped apart
+
+
+def memory_kept() -> None:
+    """Let glibc keep and reuse large freed blocks: every step asks for the same ones, and fresh pages are slow.
+
+    Elsewhere than under glibc nothing is changed.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from dabs.training.run_folder import Precision
+from dabs.config import Precision
 
 
 def has_bf16() -> bool:

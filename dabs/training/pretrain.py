@@ -8,27 +8,25 @@ precision; several processes share each batch (`dabs.distributed`), and the firs
 from __future__ import annotations
 
 import hashlib
-import math
-import random
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor
 
 from dabs.algorithm import Algorithm, defaults, source_of
+from dabs.config import STANDARD_RATE, PretrainConfig
 from dabs.data.domain import PRETRAIN, TRAIN, Domain
 from dabs.data.loader import Loader, check_batch_size
 from dabs.data.prepare import manifest_of
 from dabs.data.split import Split
 from dabs.distributed import apart, processes, rank
-from dabs.encoder import PRESETS, Encoder, compile_blocks
-from dabs.errors import RequestError
-from dabs.registry import algorithm_label, find_algorithm, find_domain, unknown
+from dabs.encoder import compile_blocks
+from dabs.errors import RequestError, unknown
+from dabs.registry import algorithm_label, find_algorithm, find_domain
 from dabs.specs import Batch
 from dabs.training.checkpoint import (
     KEPT,
@@ -41,43 +39,25 @@ from dabs.training.checkpoint import (
     whole_encoder,
 )
 from dabs.training.devices import Devices, launch
-from dabs.training.guards import check_finite, denormals_flushed, memory_kept, taken
 from dabs.training.log import RunLog
-from dabs.training.memory import memory_named
+from dabs.training.memory import memory_kept, memory_named
 from dabs.training.precision import resolved
-from dabs.training.run_folder import (
-    PretrainConfig,
-    Watch,
-    check_folder,
-    claim_folder,
-    completed,
-    default_folder,
-    environment,
-    peak_memory,
+from dabs.training.run_folder import Watch, check_folder, claim_folder, completed, default_folder, taken
+from dabs.training.step import (
+    CLIP_NORM,
+    Objective,
+    backward,
+    build,
+    check_finite,
+    denormals_flushed,
+    learning_rate,
+    seed_all,
 )
-from dabs.training.step import backward
+from dabs.utils.environment import environment, peak_memory
 from dabs.utils.signals import Interrupted, StopFlag, stop_flag
 
 Logged = tuple[int, float, dict[str, Tensor]]  # step, learning rate, the algorithm's scalars
-Fields = tuple[tuple[Tensor, ...], Tensor | None]  # of a batch: inputs, mask
-STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}
 FLUSH_EVERY = 10  # steps between reads of the loss, which on a GPU wait for the device
-WARMUP = 0.1  # share of the steps
-CLIP_NORM = 1.0
-
-
-class Objective(nn.Module):
-    """The encoder and the algorithm as the one module that is trained."""
-
-    def __init__(self, encoder: Encoder, algorithm: Algorithm) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.algorithm = algorithm
-
-    def forward(self, batch: Batch | Fields) -> dict[str, Tensor]:
-        """The algorithm's loss on a batch, or on its inputs and mask: Fabric passes on no frozen dataclass in bf16."""
-        given = batch if isinstance(batch, Batch) else Batch(inputs=batch[0], mask=batch[1])
-        return self.algorithm.loss(self.encoder, given)
 
 
 def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Domain]:
@@ -98,32 +78,6 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     rate = config.lr or STANDARD_RATE[encoder]
     filled = {"encoder": encoder, "lr": rate, "precision": resolved(config.precision), "options": options}
     return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
-
-
-def seed_all(seed: int, step: int, process: int = 0) -> None:
-    """Seed every generator for one step (-1 is the initialisation), by default alike in every process."""
-    mixed = int(np.random.SeedSequence([seed, step + 1], spawn_key=(process,) * (process > 0)).generate_state(1)[0])
-    torch.manual_seed(mixed)
-    np.random.seed(mixed)
-    random.seed(mixed)
-
-
-def build(config: PretrainConfig, algorithm: type[Algorithm], domain: Domain) -> Objective:
-    """The seeded encoder and algorithm. The encoder is drawn first: one seed gives all algorithms the same start."""
-    seed_all(config.seed, -1)
-    encoder = Encoder(PRESETS[config.encoder], domain.specs)
-    try:
-        return Objective(encoder, algorithm(encoder, **config.options))
-    except (TypeError, ValueError) as error:
-        raise RequestError(f"{config.algorithm} refuses its options {config.options}: {error}") from error
-
-
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """Linear warm-up over a tenth of the steps, then a cosine to zero."""
-    warmup = max(1, round(WARMUP * steps))
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
 def pretrain(

@@ -9,107 +9,21 @@ RUN/run.json                         provenance, written last: its presence mean
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import os
-import platform
-import resource
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
-from dabs import __version__
-from dabs.errors import DabsError, RequestError
-from dabs.registry import Suite
-from dabs.utils.files import read_object, short, write_json
+from lightning_fabric import Fabric
+
+from dabs.config import PretrainConfig, config_from_json
+from dabs.errors import DabsError
+from dabs.utils.files import short, sole_use, write_json
+from dabs.utils.strict_json import read_object
 
 RUN_FORMAT = 1
-NO_CHECKOUT = "not a git checkout"  # stands for the commit where there is none
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "torchaudio",
-    "lightning-fabric",
-    "datasets",
-    "numpy",
-    "scikit-learn",
-    "safetensors",
-)
-
-
-EncoderSize = Literal["auto", "small", "paper", "large"]
-Precision = Literal["auto", "fp32", "bf16"]
-Protocol = Literal["linear", "knn", "finetune"]  # how an encoder is read
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """What defines a run beside its algorithm and domain: equal values on one machine give equal numbers."""
-
-    suite: Suite = "lite"  # which data
-    encoder: EncoderSize = "auto"  # its sizes; auto: small in lite, paper in paper
-    seed: int = 0  # of the initial weights, the order of examples and every draw
-    steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
-    batch_size: int = 0  # examples a step; 0 takes the domain's standard budget
-    accumulate: int = 1  # compute a batch in so many parts, in less memory; negatives then come from a part
-    lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0 takes the encoder's (small 3e-3, others 1e-4)
-    weight_decay: float = 1e-4  # of AdamW, on all parameters
-    precision: Precision = "auto"  # auto: bf16 autocast where the machine has it and it is faster
-    compile: bool = False  # torch.compile of the encoder's blocks; on a CPU it pays only in long runs of a small one
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainConfig(Training):
-    """A pretraining run."""
-
-    algorithm: str  # a registered name, or path/to/file.py:Class
-    domain: str  # a registered name
-    options: dict[str, Any] = field(default_factory=dict)  # the algorithm's own hyper-parameters
-
-    def __post_init__(self) -> None:
-        lowest = {"seed": 0, "steps": 0, "batch_size": 0, "accumulate": 1, "lr": 0.0, "weight_decay": 0.0}
-        for name, low in lowest.items():
-            if not getattr(self, name) >= low:
-                raise RequestError(f"{name} must be at least {low}, not {getattr(self, name)}")
-        if self.batch_size == 1:
-            raise RequestError("batch_size must be at least 2: contrastive objectives need another example")
-        hints = get_type_hints(PretrainConfig)
-        for name in ("suite", "encoder", "precision"):
-            if getattr(self, name) not in get_args(hints[name]):
-                allowed = ", ".join(get_args(hints[name]))
-                raise RequestError(f"{name} must be one of {allowed}, not {short(getattr(self, name))}")
-
-
-def config_from_json(values: Any, where: Path) -> PretrainConfig:
-    """A configuration from plain values.
-
-    Raises:
-        RequestError: they are no object, or a key is unknown, missing, of another type or not allowed; the message
-            names the file.
-    """
-    if not isinstance(values, dict):
-        raise RequestError(f"{where}: the configuration must be an object, not {short(values)}.")
-    hints = get_type_hints(PretrainConfig)
-    known = [f.name for f in fields(PretrainConfig)]
-    for key, value in values.items():
-        if key not in known:
-            raise RequestError(f"{where}: unknown key {short(key)}; known: {', '.join(known)}.")
-        wanted = dict if key == "options" else str if get_origin(hints[key]) is Literal else hints[key]
-        fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
-        if not fits or (isinstance(value, bool) and wanted is not bool):
-            raise RequestError(f"{where}: {key} must be {wanted.__name__}, not {short(value)}.")
-    missing = {"algorithm", "domain"} - set(values)
-    if missing:
-        raise RequestError(f"{where}: {', '.join(sorted(missing))} missing.")
-    try:
-        return PretrainConfig(**values)
-    except RequestError as error:
-        raise RequestError(f"{where}: {error}.") from error
 
 
 def load_config(path: Path) -> PretrainConfig:
@@ -228,61 +142,21 @@ def recorded_config(config: PretrainConfig, provenance: dict[str, Any]) -> dict[
     return stated | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
 
 
-@lru_cache(maxsize=1)
-def environment() -> dict[str, Any]:
-    """Versions, hardware and the git state of this package: what a reader needs to trust or repeat a number."""
-    import torch
-
-    cuda = torch.cuda.is_available()
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": torch.cuda.get_device_name() if cuda else processor_name(),
-        "cores": os.cpu_count() or 1,
-        "device": "cuda" if cuda else "cpu",
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "dabs_version": __version__,
-        **_git_state(),
-    }
-
-
-def processor_name() -> str:
-    """What the system calls the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _git_state() -> dict[str, Any]:
-    """The commit of the checkout that holds this very file; an installed copy has none, wherever it lies."""
-
-    def _git(*arguments: str) -> str | None:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        try:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return result.stdout.strip() if result.returncode == 0 else None
-
-    # a virtual environment may lie in another project's repository, whose commit says nothing about this code
-    ours = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
-    commit = _git("rev-parse", "HEAD") if ours else None
-    dirty = commit is not None and bool(_git("status", "--porcelain", "-uno"))
-    return {"git_commit": commit or NO_CHECKOUT, "git_dirty": dirty}
-
-
-def peak_memory(device: str) -> int:
-    """Bytes: of the GPU where one is used, else the process's largest resident size so far."""
-    import torch
-
-    if device == "cuda":
-        return int(torch.cuda.max_memory_allocated())
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size if sys.platform == "darwin" else size * 1024
-
-
 Watch = Callable[[int, int, float, float], None]
 """Called while a run goes on with the step, the number of steps, the loss and examples per second."""
+
+
+@contextmanager
+def taken(folder: Path, fabric: Fabric) -> Iterator[None]:
+    """Keep other runs out of the folder; every process of this one learns whether that is possible."""
+    with ExitStack() as held:
+        refusal = None
+        if fabric.is_global_zero:
+            try:
+                held.enter_context(sole_use(folder))
+            except DabsError as error:
+                refusal = str(error)
+        refusal = fabric.broadcast(refusal)
+        if refusal:
+            raise DabsError(refusal)
+        yield

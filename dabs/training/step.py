@@ -7,27 +7,28 @@ it as every other, the sum over the parts is that of the whole batch.
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from torch import nn
 
-from dabs.distributed import processes
+from dabs.algorithm import Algorithm
+from dabs.config import PretrainConfig
+from dabs.data.domain import Domain
+from dabs.encoder import PRESETS, Encoder
+from dabs.errors import DabsError, RequestError
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import Tensor
 
     from dabs.specs import Batch
-
-
-def arranged(index_G: np.ndarray, parts: int) -> np.ndarray:
-    """The examples of a whole batch in an order that makes R processes work on the parts that one would.
-
-    Each process takes G / R examples in a row, and N parts of those in turn: its k-th part becomes its share of the
-    k-th part of the whole batch.
-    """
-    return index_G.reshape(parts, processes(), -1).swapaxes(0, 1).reshape(-1)
 
 
 def parts_of(batch: Batch, parts: int) -> Iterator[Batch]:
@@ -55,3 +56,76 @@ def backward(fabric: Fabric, module: Any, batch: Batch, parts: int = 1) -> dict[
         for name, value in out.items():
             total[name] = total.get(name, 0.0) + value.detach() / parts
     return total
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Vocabulary cross-entropies meet denormals, which are thirty times slower; nothing outside training is changed."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def check_finite(module: nn.Module, step: int, folder: Path) -> None:
+    """Refuse to keep weights that are not numbers: a gradient can overflow where the loss did not.
+
+    Raises:
+        DabsError: a parameter is not finite; nothing of this step was written.
+    """
+    for name, parameter in module.named_parameters():
+        local = parameter.detach()
+        local = local.to_local() if hasattr(local, "to_local") else local  # of a sharded one, this process's share
+        if not bool(torch.isfinite(local).all()):
+            raise DabsError(
+                f"the weights {name} are not finite after step {step - 1}, though the loss was; training stopped, and "
+                f"the last checkpoint before it is kept in {folder}. Try a lower --lr or fp32, with another --out."
+            )
+
+
+Fields = tuple[tuple[Tensor, ...], Tensor | None]  # of a batch: inputs, mask
+
+
+class Objective(nn.Module):
+    """The encoder and the algorithm as the one module that is trained."""
+
+    def __init__(self, encoder: Encoder, algorithm: Algorithm) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.algorithm = algorithm
+
+    def forward(self, batch: Batch | Fields) -> dict[str, Tensor]:
+        """The algorithm's loss on a batch, or on its inputs and mask: Fabric passes on no frozen dataclass in bf16."""
+        given = batch if isinstance(batch, Batch) else Batch(inputs=batch[0], mask=batch[1])
+        return self.algorithm.loss(self.encoder, given)
+
+
+def seed_all(seed: int, step: int, process: int = 0) -> None:
+    """Seed every generator for one step (-1 is the initialisation), by default alike in every process."""
+    mixed = int(np.random.SeedSequence([seed, step + 1], spawn_key=(process,) * (process > 0)).generate_state(1)[0])
+    torch.manual_seed(mixed)
+    np.random.seed(mixed)
+    random.seed(mixed)
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """Linear warm-up over a tenth of the steps, then a cosine to zero."""
+    warmup = max(1, round(WARMUP * steps))
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+WARMUP = 0.1  # share of the steps
+CLIP_NORM = 1.0
+
+
+def build(config: PretrainConfig, algorithm: type[Algorithm], domain: Domain) -> Objective:
+    """The seeded encoder and algorithm. The encoder is drawn first: one seed gives all algorithms the same start."""
+    seed_all(config.seed, -1)
+    encoder = Encoder(PRESETS[config.encoder], domain.specs)
+    try:
+        return Objective(encoder, algorithm(encoder, **config.options))
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"{config.algorithm} refuses its options {config.options}: {error}") from error

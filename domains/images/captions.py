@@ -14,7 +14,7 @@ import numpy as np
 from dabs.domains.sources.rows import Item, Listing, carve, listing
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
-from dabs.utils.files import read_object
+from dabs.utils.strict_json import read_object
 
 SEED = 42  # the reference's for captions; it has none for answers
 MATCH, MISMATCH = 1, 0

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dabs.errors import DabsError
-from dabs.utils.files import read_json, remove_leftovers, write_json
+from dabs.utils.files import remove_leftovers, write_json
+from dabs.utils.strict_json import read_json
 
 CHUNK = 1 << 16  # bytes; of a cut connection at most so many are asked for again
 ATTEMPTS = 5  # times in a row that nothing came before giving up

@@ -20,7 +20,8 @@ from dabs.domains.sources.hub import encode
 
 from dabs.data.domain import BuildError
 from dabs.errors import DabsError
-from dabs.utils.files import raw_home, read_json, replacing, write_json
+from dabs.utils.files import raw_home, replacing, write_json
+from dabs.utils.strict_json import read_json
 
 if TYPE_CHECKING:
     from datasets import IterableDataset

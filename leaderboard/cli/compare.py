@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from dabs.cli.terminal import table_console
-from dabs.training.run_folder import Protocol
+from dabs.config import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)

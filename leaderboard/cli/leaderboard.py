@@ -10,9 +10,8 @@ import tyro
 from rich.console import Console
 
 from dabs.cli.terminal import table_console
+from dabs.config import Protocol, Suite
 from dabs.errors import RequestError
-from dabs.registry import Suite
-from dabs.training.run_folder import Protocol
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
@@ -125,7 +124,8 @@ def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     """Write the site of results and submissions below some folders, with the cards of the domains they are of."""
     from dabs.leaderboard.site.build import build_site
 
-    from dabs.registry import SUITES, domain_names, find_domain
+    from dabs.config import SUITES
+    from dabs.registry import domain_names, find_domain
     from dabs.results.entries import load_rows
 
     rows = [row.of_suite(suite) for row in load_rows(*roots)]

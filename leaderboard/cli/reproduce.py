@@ -11,8 +11,8 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from dabs.config import PretrainConfig, Protocol, config_from_json
 from dabs.errors import DabsError, RequestError
-from dabs.training.run_folder import PretrainConfig, Protocol, config_from_json
 
 if TYPE_CHECKING:
     from dabs.results.schema import Result
@@ -111,7 +111,7 @@ def ask_for_trust(options: ReproduceOptions, submission: Submission) -> None:
 
 def other_circumstances(submission: Submission) -> list[str]:
     """What differs here from where the submission was made, which may move the last digits."""
-    from dabs.training.run_folder import environment
+    from dabs.utils.environment import environment
 
     here, there = environment(), submission.environment
     facts = {
@@ -136,10 +136,9 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
     Raises:
         DabsError: data that cannot be prepared, or is not the submission's.
     """
-    from dabs.cli.eval import write_all
     from dabs.cli.pretrain import progress_watch
     from dabs.data.prepare import prepare
-    from dabs.evaluation.evaluate import evaluate
+    from dabs.evaluation.evaluate import evaluate, write_all
     from dabs.registry import find_domain
     from dabs.training.pretrain import pretrain
 

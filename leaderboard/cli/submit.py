@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 from rich.console import Console
 
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
-from dabs.training.run_folder import PretrainConfig
-from dabs.utils.files import strict_json, text_of
+from dabs.utils.files import text_of
+from dabs.utils.strict_json import strict_json
 
 if TYPE_CHECKING:
     from dabs.leaderboard.submit.consistency import RunFolder

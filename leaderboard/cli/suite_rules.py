@@ -14,12 +14,11 @@ def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """What a submission to a suite must be; `domains` are all registered ones when none is named."""
     from dabs.leaderboard.submit.rules import Rules
 
+    from dabs.config import PROTOCOLS, STANDARD_RATE, Training
     from dabs.encoder import PRESETS
     from dabs.evaluation.evaluate import protocol_config
     from dabs.registry import domain_names, find_domain
     from dabs.specs import specs_to_json
-    from dabs.training.pretrain import STANDARD_RATE
-    from dabs.training.run_folder import PROTOCOLS, Training
 
     all_domains = [find_domain(name, suite) for name in domains or tuple(domain_names(suite))]
     return Rules(

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from dabs.leaderboard.tables.aggregate import ordered
 
-from dabs.errors import RequestError
-from dabs.registry import unknown
+from dabs.errors import RequestError, unknown
 from dabs.results.entries import Placed, load_rows
 from dabs.results.schema import Result
 

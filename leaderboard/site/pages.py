@@ -11,12 +11,12 @@ from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, drawn
 from dabs.leaderboard.site.long_tables import SHOWN, Rows
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
-from dabs.leaderboard.tables.render import best, legend, mark, protocol_name
+from dabs.leaderboard.tables.render import best, legend, mark
 
+from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, target_of
 from dabs.results.entries import Row
 from dabs.specs import inputs_of
-from dabs.training.run_folder import PROTOCOLS
 
 Page = tuple[str, str, dict[str, Any], list[Rows]]  # path, template, values, tables that may be long
 TITLES = {"fixed": "One setting for all domains", "tuned": "Tuned within a declared grid and budget"}

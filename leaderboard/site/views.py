@@ -10,8 +10,9 @@ from typing import Any
 
 from dabs.leaderboard.site import plots
 from dabs.leaderboard.tables.aggregate import Table, ordered
-from dabs.leaderboard.tables.render import best, mark, protocol_name, seeds_of
+from dabs.leaderboard.tables.render import best, mark, seeds_of
 
+from dabs.config import protocol_name
 from dabs.results.schema import Result
 
 

@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.metrics import bootstrap_interval, metric_of
 from dabs.results.files import SUFFIX, read_predictions, read_result
 from dabs.results.predictions import misfit
 from dabs.results.schema import Result
-from dabs.training.run_folder import PretrainConfig, load_run, recorded_config
+from dabs.training.run_folder import load_run, recorded_config
 from dabs.utils.files import is_hidden, sha256_file
 
 CLOSE = 1e-9  # how far a recomputed score may be off

@@ -10,11 +10,11 @@ from pathlib import Path
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, build_table
 from dabs.leaderboard.tables.render import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
 
+from dabs.config import PROTOCOLS
 from dabs.results.files import load_results
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
-from dabs.training.run_folder import PROTOCOLS
-from dabs.utils.files import read_json
+from dabs.utils.strict_json import read_json
 
 RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"

@@ -16,7 +16,7 @@ from dabs.errors import RequestError
 from dabs.evaluation.metrics import LEVEL, RESAMPLES
 from dabs.results.schema import Result
 from dabs.results.submission import Tuning
-from dabs.training.run_folder import NO_CHECKOUT
+from dabs.utils.environment import NO_CHECKOUT
 
 REQUIRED = ("linear", "knn")  # protocols; fine-tuning may be there, then for every task
 SHOWN = 4  # missing cells that are named

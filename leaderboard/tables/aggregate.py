@@ -14,10 +14,10 @@ from typing import Any
 
 from dabs.leaderboard.tables.compatibility import budget_of, data_of, evaluation_of, plain, recipe_of
 
+from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
 from dabs.results.schema import Counts, Metric, Result
-from dabs.training.run_folder import PROTOCOLS
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
 FLOORS = ("none", RAW)  # the random encoder and the raw input, which stand first

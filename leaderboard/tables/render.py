@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from dabs.config import protocol_name
 from dabs.errors import DabsError
 from dabs.results.schema import Result
 from dabs.utils.files import replacing
@@ -19,17 +20,11 @@ from dabs.utils.files import replacing
 EMPTY = "–"
 MARKS = {"recorded": "", "synthesised": "†", "generated": "‡"}
 _LEGEND = {"synthesised": "† synthesised data", "generated": "‡ generated data"}
-_NAMES = {"linear": "linear probe", "knn": "k-nearest neighbours", "finetune": "fine-tuning"}
 
 
 def points(value: float | None) -> str:
     """A score times 100 with one decimal, or a dash."""
     return EMPTY if value is None else f"{100 * value:.1f}"
-
-
-def protocol_name(protocol: str) -> str:
-    """A protocol in words."""
-    return _NAMES[protocol]
 
 
 def best(values: Iterable[float | None]) -> set[int]:

@@ -15,7 +15,7 @@ from dabs.check.suite import all_checks, run_checks
 from dabs.encoder import Encoder
 from dabs.errors import RequestError
 from dabs.registry import algorithm_names, find_algorithm
-from dabs.training.pretrain import seed_all
+from dabs.training.step import seed_all
 from tests.conftest import SPECS
 
 NAMES = algorithm_names()

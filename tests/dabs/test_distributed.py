@@ -13,7 +13,7 @@ from dabs.check.mock import TINY, Subject, make_batch
 from dabs.distributed import apart, gather_examples, own_examples, processes, rank, whole_batch
 from dabs.registry import algorithm_names, find_algorithm
 from dabs.specs import Batch
-from dabs.training.pretrain import Objective, seed_all
+from dabs.training.step import Objective, seed_all
 from tests.conftest import SPECS
 
 SIZE = 64  # on one process; 32 on each of two

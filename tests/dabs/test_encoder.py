@@ -9,9 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dabs.encoder import PRESETS, Encoder, EncoderConfig, attend, encoder_config, load_encoder, save_encoder
+from dabs.encoder import PRESETS, Encoder, EncoderConfig, attend
 from dabs.errors import DabsError, RequestError
 from dabs.specs import Batch, Image, Series, Tokens, specs_from_json, specs_to_json
+from dabs.training.checkpoint import encoder_config, load_encoder, save_encoder
 from tests.conftest import SPECS
 from tests.helpers.golden_weights import golden_encoder, golden_inputs
 

@@ -15,14 +15,14 @@ from dabs.leaderboard.cli.suite_rules import rules_of
 from dabs.leaderboard.submit.rules import Rules
 
 from dabs import domains
-from dabs.cli.eval import write_all
 from dabs.cli.new import write_new
+from dabs.config import PretrainConfig
 from dabs.data.domain import Domain
 from dabs.data.prepare import prepare
-from dabs.evaluation.evaluate import evaluate
+from dabs.evaluation.evaluate import evaluate, write_all
 from dabs.registry import find_domain
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig, environment
+from dabs.utils.environment import environment
 from tests.helpers.places import TOY_DOMAIN
 
 STEPS = 6
@@ -38,7 +38,7 @@ def toy_domain(home: Path) -> Iterator[Domain]:
         patch.setenv("DABS_HOME", str(home / "data"))
         patch.setattr(domains, "__path__", [*domains.__path__, str(folder)])
         patch.delitem(sys.modules, "dabs.domains.toy", raising=False)
-        patch.setattr("dabs.training.run_folder._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
+        patch.setattr("dabs.utils.environment._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
         environment.cache_clear()
         domain = find_domain("toy")
         prepare(domain, lambda line: None)

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from dabs.config import PretrainConfig
 from dabs.evaluation.evaluate import evaluate
 from dabs.results.entries import load_rows
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig
 from tests.helpers.places import ROOT
 
 PAGES = [page for folder in ("", "docs", "leaderboard/submissions") for page in (ROOT / folder).glob("*.md")]

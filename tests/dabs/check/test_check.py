@@ -308,7 +308,7 @@ def test_what_cannot_be_built_is_not_checked_further(tmp_path):
         ("from torch import *", "imports everything of torch"),
         ("from . import neighbour", "imports ..neighbour"),
         ("import dabs.data.prepare", "imports dabs.data.prepare"),
-        ("from dabs import encoder\nencoder.load_encoder(1)", "uses dabs.encoder.load_encoder"),
+        ("from dabs import encoder\nencoder.load_encoder(1)", "uses dabs.training.checkpoint.load_encoder"),
         ("open('x')", "uses open"),
         ("(lambda: 0).__globals__", "uses __globals__"),
         ("def", "is not Python"),

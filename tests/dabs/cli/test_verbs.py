@@ -14,7 +14,7 @@ import pytest
 from dabs.cli import main
 from dabs.cli.pretrain import argument_help, parse
 from dabs.errors import DabsError, RequestError
-from dabs.utils.files import read_json
+from dabs.utils.strict_json import read_json
 
 # Frozen: a change here is a change of the command line and belongs in the changelog.
 OPTIONS = {
@@ -252,8 +252,8 @@ def test_argument_help_reads_docstrings():
 def test_every_writer_of_a_task_takes_the_same_lock(toy, tmp_path, monkeypatch):
     """A grid of whole cells, one that spreads them over a cluster, and `dabs eval` meet on one run."""
     from dabs.cli import eval as evaluating
+    from dabs.config import PretrainConfig
     from dabs.grid import cells
-    from dabs.training.run_folder import PretrainConfig
     from dabs.utils.files import sole_use
 
     taken = []

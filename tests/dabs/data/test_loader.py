@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from dabs.bench.synthetic import made_up_domain
 from dabs.check.mock import KINDS
+from dabs.config import PretrainConfig
 from dabs.data.domain import PRETRAIN, TRAIN
 from dabs.data.loader import Loader, read, read_ahead
 from dabs.data.split import Split, decoded
 from dabs.specs import Batch, Image
-from dabs.training.run_folder import PretrainConfig
 
 CPU = torch.device("cpu")
 ROWS = 9000  # more than two blocks of a file

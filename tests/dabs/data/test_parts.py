@@ -212,8 +212,8 @@ def test_one_domain_that_fails_does_not_stop_the_others(parted, toy):
 
 
 def test_the_encoder_is_the_suites_unless_named(parted):
+    from dabs.config import PretrainConfig
     from dabs.training.pretrain import resolve
-    from dabs.training.run_folder import PretrainConfig
 
     config, _, _ = resolve(PretrainConfig(algorithm="shed", domain="parted", suite="paper"))
     assert (config.encoder, config.lr) == ("paper", 1e-4)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dabs.config import PretrainConfig
 from dabs.data.domain import Classes, MultiLabel, Scalar, Task
 from dabs.data.split import Split
 from dabs.encoder import PRESETS, Encoder
@@ -17,8 +18,8 @@ from dabs.evaluation.evaluate import evaluate, evaluate_raw, features_of
 from dabs.evaluation.finetune import finetune
 from dabs.evaluation.probes import Cached, linear_probe, nearest_neighbours
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig
-from dabs.utils.files import read_json, write_json
+from dabs.utils.files import write_json
+from dabs.utils.strict_json import read_json
 from tests.helpers.places import ROOT
 
 SIZES = {"train": 300, "validation": 100, "test": 200}

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from dabs.config import PretrainConfig
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig
 from tests.helpers.places import ROOT, TOY_DOMAIN
 
 STEPS = 1200  # long enough for two runs that begin some seconds apart to train at the same time

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.grid.cells import Cell, evaluate_cell, fetched, is_done, pretrain_cell
 from dabs.grid.store import Store
 from dabs.training.checkpoint import latest_checkpoint
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import Interrupted, pretrain
-from dabs.training.run_folder import PretrainConfig, completed
+from dabs.training.run_folder import completed
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
 KEY = "lite/shed/toy/seed0"

@@ -22,7 +22,8 @@ from dabs.results.files import RESULT_BYTES, read_result
 from dabs.results.submission import load_submission, read_submission
 from dabs.training.log import curve
 from dabs.training.run_folder import load_config, load_run
-from dabs.utils.files import LONGEST, read_json, write_json
+from dabs.utils.files import write_json
+from dabs.utils.strict_json import LONGEST, read_json
 from tests.dabs.results.test_changed_files import CONFIG, PROVENANCE
 from tests.helpers.made_results import make, make_payload, submit
 from tests.helpers.refusing import refusal

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.training import checkpoint as module
 from dabs.training.checkpoint import HASHES, latest_checkpoint, whole_checkpoint
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig
 from dabs.utils.files import discard, replacing
 from tests.dabs.training.test_pretrain import assert_same, losses
 

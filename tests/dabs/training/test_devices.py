@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from dabs.encoder import load_encoder
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.evaluate import evaluate
-from dabs.training.checkpoint import latest_checkpoint
+from dabs.training.checkpoint import latest_checkpoint, load_encoder
 from dabs.training.devices import Devices, launch
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import Interrupted, pretrain
-from dabs.training.run_folder import PretrainConfig
-from dabs.utils.files import read_json
+from dabs.utils.strict_json import read_json
 
 CONFIG = PretrainConfig(precision="fp32", algorithm="emix", domain="toy", steps=30)
 # `dabs` with the toy domain; after step STOP_AT the first process is asked to stop, as by Ctrl-C

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError
 from dabs.training.memory import is_out_of_memory, memory_named
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=4, batch_size=16)
 GREEDY = '''

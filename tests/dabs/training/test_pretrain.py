@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from dabs.encoder import load_encoder
+from dabs.config import PretrainConfig, config_from_json
 from dabs.errors import DabsError, RequestError
 from dabs.training import pretrain as module
-from dabs.training.checkpoint import latest_checkpoint
+from dabs.training.checkpoint import latest_checkpoint, load_encoder
 from dabs.training.log import curve, read_metrics
-from dabs.training.pretrain import Interrupted, learning_rate, pretrain, resolve
-from dabs.training.run_folder import PretrainConfig, config_from_json, load_config
-from dabs.utils.files import read_json, write_json
+from dabs.training.pretrain import Interrupted, pretrain, resolve
+from dabs.training.run_folder import load_config
+from dabs.training.step import learning_rate
+from dabs.utils.files import write_json
+from dabs.utils.strict_json import read_json
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
 

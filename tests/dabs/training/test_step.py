@@ -14,15 +14,18 @@ from hypothesis import strategies as st
 
 from dabs.algorithm import Algorithm
 from dabs.check.mock import TINY, Subject, make_batch
-from dabs.encoder import load_encoder
+from dabs.config import PretrainConfig, config_from_json
+from dabs.data.loader import arranged
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.evaluate import evaluate
 from dabs.training import step as module
+from dabs.training.checkpoint import load_encoder
 from dabs.training.devices import Devices, launch
 from dabs.training.pretrain import Interrupted, pretrain
-from dabs.training.run_folder import PretrainConfig, config_from_json, load_config
-from dabs.training.step import arranged, backward, parts_of
-from dabs.utils.files import read_json, write_json
+from dabs.training.run_folder import load_config
+from dabs.training.step import backward, parts_of
+from dabs.utils.files import write_json
+from dabs.utils.strict_json import read_json
 from tests.conftest import SPECS
 from tests.dabs.training.test_pretrain import assert_same, losses
 

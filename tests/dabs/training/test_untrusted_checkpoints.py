@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from dabs.encoder import Encoder, EncoderConfig, load_encoder, save_encoder
+from dabs.encoder import Encoder, EncoderConfig
 from dabs.specs import Tokens, specs_to_json
-from dabs.training.checkpoint import load_weights
+from dabs.training.checkpoint import load_encoder, load_weights, save_encoder
 from dabs.utils.files import write_json
 from tests.helpers.refusing import refusal
 

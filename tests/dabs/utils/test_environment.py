@@ -34,13 +34,13 @@ def git(folder: Path, *words: str) -> str:
 def test_the_commit_of_another_project_is_not_taken(repository):
     """A virtual environment may lie in a repository that knows nothing of dabs, with changes of its own."""
     (repository / "other.txt").write_text("changed")
-    assert dabs.training.run_folder._git_state() == {"git_commit": "not a git checkout", "git_dirty": False}
+    assert dabs.utils.environment._git_state() == {"git_commit": "not a git checkout", "git_dirty": False}
 
 
 def test_a_checkout_names_its_commit_and_its_changes(repository):
     git(repository, "add", "dabs")
     git(repository, "commit", "-m", "dabs itself")
     commit = git(repository, "rev-parse", "HEAD")
-    assert dabs.training.run_folder._git_state() == {"git_commit": commit, "git_dirty": False}
+    assert dabs.utils.environment._git_state() == {"git_commit": commit, "git_dirty": False}
     (repository / "dabs" / "run.py").write_text("# changed")
-    assert dabs.training.run_folder._git_state() == {"git_commit": commit, "git_dirty": True}
+    assert dabs.utils.environment._git_state() == {"git_commit": commit, "git_dirty": True}

@@ -10,10 +10,10 @@ import pytest
 
 from dabs import cli
 from dabs.cli import pretrain as pretraining
+from dabs.config import PretrainConfig
 from dabs.training.checkpoint import latest_checkpoint
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
-from dabs.training.run_folder import PretrainConfig
 from dabs.utils.files import replacing
 from dabs.utils.signals import Interrupted, stop_flag
 from tests.dabs.training.test_pretrain import assert_same, losses

@@ -12,7 +12,7 @@ import pytest
 from dabs.cli import main
 from dabs.registry import domain_names
 from dabs.results.files import load_results
-from dabs.utils.files import read_json
+from dabs.utils.strict_json import read_json
 from tests.helpers.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
 from tests.helpers.paper.texts import LAYOUTS as TEXTS
 from tests.helpers.paper.texts import TOKENIZERS, lay_out_text

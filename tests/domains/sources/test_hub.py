@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from dabs.utils.files import read_json
+from dabs.utils.strict_json import read_json
 from tests.helpers.paper.hub import Hub, serve_hub
 
 

@@ -19,11 +19,12 @@ from dabs.leaderboard.submit.verify import problems
 
 from dabs.cli import main
 from dabs.cli.pretrain import parse
+from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.results.files import load_results, npz_bytes, read_predictions
 from dabs.results.submission import load_submission
-from dabs.training.run_folder import PretrainConfig
-from dabs.utils.files import read_json, sha256_file, write_json
+from dabs.utils.files import sha256_file, write_json
+from dabs.utils.strict_json import read_json
 from tests.helpers.places import ROOT
 from tests.helpers.submitting import make_runs, options, toy_domain, toy_rules
 
