@@ -27,7 +27,7 @@ from reporting import parser_of, publish
 
 from dabs.bench.reading import reading_rates
 from dabs.bench.synthetic import made_up_domain, made_up_rows
-from dabs.bench.timing import Table
+from dabs.bench.timing import TimingTable
 from dabs.data.domain import Workspace
 from dabs.data.prepare import units_of
 from dabs.errors import DabsError
@@ -98,7 +98,7 @@ def lay_out_samples(samples: Path, folder: Path) -> dict[str, Path]:
     return {domain: texts.lay_out_text(name, samples.resolve(), folder) for domain, name in TOKENIZERS.items()}
 
 
-def files_table(suite: str, domains: Sequence[str], limit: int, tokenizers: Mapping[str, Path]) -> Table:
+def files_table(suite: str, domains: Sequence[str], limit: int, tokenizers: Mapping[str, Path]) -> TimingTable:
     """A row for each dataset that is there."""
     rows = []
     for name in domains:
@@ -111,10 +111,10 @@ def files_table(suite: str, domains: Sequence[str], limit: int, tokenizers: Mapp
                 rows.append((name, unit.only, f"{count:,}", rate))
             except DabsError as error:
                 rows.append((name, unit.only, str(error).splitlines()[0], ""))
-    return Table(title="rows a second from files, one core", columns=("domain", "set", "rows", "rate"), rows=rows)
+    return TimingTable(title="rows a second from files, one core", columns=("domain", "set", "rows", "rate"), rows=rows)
 
 
-def prepared_table(suite: str, megabytes: int, rounds: int) -> Table:
+def prepared_table(suite: str, megabytes: int, rounds: int) -> TimingTable:
     """A row for each domain: made-up rows of its inputs, `megabytes` of them."""
     rows = []
     for name in domain_names(suite):
@@ -126,7 +126,7 @@ def prepared_table(suite: str, megabytes: int, rounds: int) -> Table:
         cores = f"{WANTED / stored:.2f}"
         rows.append((name, f"{size:,}", f"{stored:,.0f}", f"{stored * size / 1e9:.1f}", f"{floats:,.0f}", cores))
     columns = ("domain", "bytes an example", "as stored", "GB/s", "as floats", f"cores for {WANTED:,}/s")
-    return Table(title="rows a second from prepared data, one core", columns=columns, rows=rows)
+    return TimingTable(title="rows a second from prepared data, one core", columns=columns, rows=rows)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from dabs.bench.reading import feature_seconds
 from dabs.bench.synthetic import made_up_domain, made_up_features
-from dabs.bench.timing import Table, Times, alternate, timed
+from dabs.bench.timing import Times, TimingTable, alternate, timed
 from dabs.check.mock import KINDS, TINY
 from dabs.data.domain import PRETRAIN, SPLITS, TRAIN, Classes, Task
 from dabs.data.prepare import read_columns
@@ -179,21 +179,23 @@ def score_row(runs: Path, domain_name: str, task_name: str, epochs: int) -> tupl
     return f"{domain_name}, {task_name}", probe, f"{100 * head_for_epochs(cached, task, epochs):.1f}"
 
 
-def cost_tables(quick: bool) -> list[Table]:
+def cost_tables(quick: bool) -> list[TimingTable]:
     """Features, the probe, and both against 100 epochs."""
     if quick:
         kinds, config, rows, rounds = {name: KINDS[name] for name in ("image", "tokens")}, TINY, 24, 1
     else:
         names = ("natural_images", "english_text")
         kinds, config, rows, rounds = {n: find_domain(n, "paper").specs for n in names}, PRESETS["paper"], 64, 2
-    features = Table(
+    features = TimingTable(
         title="features, examples a second",
         columns=("inputs", "precision", "bare forward pass", "features", "share", "from fp32"),
         rows=[line for name, specs in kinds.items() for line in feature_rates(name, specs, config, rows, rounds)],
     )
     sizes = ((100, 16, 3),) if quick else ((EXAMPLES, 256, 2), (EXAMPLES, 256, 10), (EXAMPLES, 256, 100))
-    probe = Table(title="linear probe, whole sweep", columns=("features", "time"), rows=[probe_row(*s) for s in sizes])
-    epochs = Table(
+    probe = TimingTable(
+        title="linear probe, whole sweep", columns=("features", "time"), rows=[probe_row(*s) for s in sizes]
+    )
+    epochs = TimingTable(
         title=f"{EXAMPLES:,} training examples: {EPOCHS} epochs through the frozen encoder, and once",
         columns=("inputs", "epochs, textbook attention", "ratio", "epochs, fp32", "ratio", "once and a probe"),
         rows=[against_epochs(name, specs, config, rows, rounds) for name, specs in kinds.items()],
@@ -201,9 +203,9 @@ def cost_tables(quick: bool) -> list[Table]:
     return [features, probe, epochs]
 
 
-def score_table(quick: bool, runs: Path) -> Table:
+def score_table(quick: bool, runs: Path) -> TimingTable:
     """Whether what takes so much less time scores as well."""
-    return Table(
+    return TimingTable(
         title=f"test accuracy × 100, lite runs of {runs.name}",
         columns=("task", "probe (95 %)", f"head, {EPOCHS} epochs"),
         rows=[score_row(runs, *task, epochs=2 if quick else EPOCHS) for task in TASKS],

@@ -24,7 +24,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
 from dabs.bench.step import TrainingStep
-from dabs.bench.timing import Table, alternate, peak_product
+from dabs.bench.timing import TimingTable, alternate, peak_product
 from dabs.check.mock import TINY
 from dabs.encoder import PRESETS
 from dabs.registry import domain_names, find_algorithm, find_domain
@@ -102,7 +102,7 @@ def cells(options: argparse.Namespace) -> Iterator[Cell]:
                     yield cell
 
 
-def hours(found: list[Cell], options: argparse.Namespace) -> Table:
+def hours(found: list[Cell], options: argparse.Namespace) -> TimingTable:
     """Hours for the paper's steps in each domain at its own batch, by the fastest mode, and over all domains."""
     rows = []
     for algorithm in options.algorithms:
@@ -114,10 +114,12 @@ def hours(found: list[Cell], options: argparse.Namespace) -> Table:
                 min(s for s in at_own if s == s) * STEPS / 3600 if any(s == s for s in at_own) else float("nan")
             )
         rows.append((algorithm, *(f"{h:.2f}" for h in spent), f"{sum(spent):.2f}"))
-    return Table(title=f"hours for {STEPS:,} steps", columns=("algorithm", *options.domains, "together"), rows=rows)
+    return TimingTable(
+        title=f"hours for {STEPS:,} steps", columns=("algorithm", *options.domains, "together"), rows=rows
+    )
 
 
-def attention_backends(options: argparse.Namespace) -> Table:
+def attention_backends(options: argparse.Namespace) -> TimingTable:
     """Forward and backward of attention at the paper's image size, by each backend."""
     b, s = (2, 17) if options.quick else (256, 197)
     q, k, v = (
@@ -140,10 +142,10 @@ def attention_backends(options: argparse.Namespace) -> Table:
             rows.append((backend.name.lower(), f"{1e3 * times.median:.2f} ±{100 * times.spread:.0f} %"))
         except RuntimeError as error:
             rows.append((backend.name.lower(), str(error).splitlines()[0][:60]))
-    return Table(title=f"attention ({b}, 8, {s}, 64), forward and backward", columns=("backend", "ms"), rows=rows)
+    return TimingTable(title=f"attention ({b}, 8, {s}, 64), forward and backward", columns=("backend", "ms"), rows=rows)
 
 
-def remaining(options: argparse.Namespace, cell: Cell) -> Table:
+def remaining(options: argparse.Namespace, cell: Cell) -> TimingTable:
     """The operations that most of a step's device time goes to."""
     step = step_of(options, cell.domain, cell.algorithm, cell.batch, cell.mode)
     for _ in range(3):
@@ -159,7 +161,7 @@ def remaining(options: argparse.Namespace, cell: Cell) -> Table:
     top = sorted(times.items(), key=lambda pair: -pair[1])[:12]
     rows = [(name[:80], f"{spent / 1e3:.2f}", f"{100 * spent / whole:.0f} %") for name, spent in top]
     title = f"what a step is spent on: {cell.domain}, {cell.algorithm}, batch {cell.batch:,}, {cell.mode}"
-    return Table(title=title, columns=("operation", "ms", "share"), rows=rows)
+    return TimingTable(title=title, columns=("operation", "ms", "share"), rows=rows)
 
 
 def main() -> int:
@@ -181,7 +183,7 @@ def main() -> int:
     found = list(cells(options))
     columns = ("domain", "algorithm", "batch", "mode", "ms", "examples/s", "MFU", "GB")
     title = f"a training step; peak {peak / 1e12:.1f} TFLOP/s in bf16"
-    tables = [Table(title=title, columns=columns, rows=[cell.row(peak) for cell in found])]
+    tables = [TimingTable(title=title, columns=columns, rows=[cell.row(peak) for cell in found])]
     tables += [hours(found, options), attention_backends(options)]
     worked = [cell for cell in found if not cell.failure]
     if worked:  # of the domains' own and the largest batches, what uses the device least

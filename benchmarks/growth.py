@@ -22,7 +22,7 @@ from reporting import parser_of, publish
 from dabs.bench.reading import mapped_inputs
 from dabs.bench.step import TrainingStep
 from dabs.bench.synthetic import made_up_domain, made_up_features
-from dabs.bench.timing import Table, alternate
+from dabs.bench.timing import TimingTable, alternate
 from dabs.encoder import PRESETS
 from dabs.evaluation.probes import linear_probe, nearest_neighbours
 from dabs.registry import find_algorithm
@@ -156,7 +156,7 @@ def main() -> int:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw it")
     options = parser.parse_args()
     lines = [*lines_of_steps(options.quick), *lines_of_data(options.quick)]
-    table = Table(
+    table = TimingTable(
         title="growth",
         columns=("grows", "of", "sizes", "values", "exponent"),
         rows=[line.row() for line in lines],

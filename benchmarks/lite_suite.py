@@ -21,13 +21,13 @@ from pathlib import Path
 
 from reporting import parser_of, publish
 
-from dabs.bench.timing import Table, alternate
+from dabs.bench.timing import TimingTable, alternate
 from dabs.utils.strict_json import read_json
 
 STEPS = 100  # of a cell of `--together`
 
 
-def breakdown(suite: Path) -> Table:
+def breakdown(suite: Path) -> TimingTable:
     """Processor-minutes of seed 0 by domain, and of all domains beside the grid's own minutes."""
     spent: dict[str, Counter[str]] = defaultdict(Counter)
     for path in sorted(suite.glob("*/*/seed0/run.json")):
@@ -42,7 +42,7 @@ def breakdown(suite: Path) -> Table:
     rows = [(name, *(f"{counts[kind] / 60:.1f}" for kind in kinds)) for name, counts in sorted(spent.items())]
     sums = [sum(counts[kind] for counts in spent.values()) / 60 for kind in kinds]
     rows.append(("all", *(f"{minutes:.1f}" for minutes in sums)))
-    return Table(
+    return TimingTable(
         title=f"processor-minutes of {suite}: {sum(sums):.1f}{_wall(suite)}", columns=("domain", *kinds), rows=rows
     )
 
@@ -56,7 +56,7 @@ def _wall(suite: Path) -> str:
     return f"; {timing['cells']} cells took {sum(timing['minutes'].values()):.1f} minutes ({parts})"
 
 
-def together(rounds: int, steps: int) -> Table:
+def together(rounds: int, steps: int) -> TimingTable:
     """The same four cells with one job and with two."""
 
     def grid(jobs: int) -> Callable[[], object]:
@@ -75,7 +75,7 @@ def together(rounds: int, steps: int) -> Table:
     times = alternate({"one job": grid(1), "two jobs": grid(2)}, rounds, warmup=0)
     rows = [(name, f"{of.median:.1f}", str(times["one job"].over(of))) for name, of in times.items()]
     title = f"four cells of sensor, {steps} steps each"
-    return Table(title=title, columns=("at a time", "seconds", "times as fast as one job"), rows=rows)
+    return TimingTable(title=title, columns=("at a time", "seconds", "times as fast as one job"), rows=rows)
 
 
 def main() -> None:

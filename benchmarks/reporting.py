@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dabs.leaderboard.tables.render import update_between_markers
 
-from dabs.bench.timing import Table, machine
+from dabs.bench.timing import TimingTable, machine
 from dabs.utils.files import replacing
 
 
@@ -20,7 +20,7 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def publish(page: Path | None, name: str, tables: list[Table], notes: str = "") -> None:
+def publish(page: Path | None, name: str, tables: list[TimingTable], notes: str = "") -> None:
     """Write tables with machine and date between the markers of `name`, added at the end where there are none.
 
     Args:

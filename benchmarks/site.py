@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dabs.registry import domain_names, find_domain
-from dabs.results.entries import Placed, Row, rows_of
+from dabs.results.entries import Entry, Placed, rows_of
 from dabs.results.files import load_results
 from dabs.results.submission import Submission, renamed, write_submission
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-def submissions(count: int) -> list[Row]:
+def submissions(count: int) -> list[Entry]:
     """The floors, and `count` rows whose scores lie around ShED's."""
     results = load_results(ROOT / "leaderboard" / "results")
     floors = [row for row in rows_of(results) if row.name in ("none", "raw")]
@@ -47,7 +47,7 @@ def submissions(count: int) -> list[Row]:
             ends = {"low": score - 0.02, "high": score + 0.02}
             changed = {"score": score, "interval": result.interval.model_copy(update=ends)}
             placed.append(Placed(result=renamed(result.model_copy(update=changed), f"Submission {i}")))
-        rows.append(Row(name=f"Submission {i}", placed=tuple(placed), folder=Path(f"s{i}")))
+        rows.append(Entry(name=f"Submission {i}", placed=tuple(placed), folder=Path(f"s{i}")))
     return [*floors, *rows]
 
 

@@ -29,7 +29,7 @@ from reporting import parser_of, publish
 from textbook import TextbookStep
 
 from dabs.bench.step import TrainingStep
-from dabs.bench.timing import Table, Times, alternate, peak_product, step_flops
+from dabs.bench.timing import Times, TimingTable, alternate, peak_product, step_flops
 from dabs.config import PretrainConfig
 from dabs.encoder import PRESETS, EncoderConfig
 from dabs.registry import find_algorithm, find_domain
@@ -130,13 +130,13 @@ def row_of(domain: str, algorithm: str, options: Namespace) -> Row:
     return Row(domain=domain, algorithm=algorithm, times=times, flops=flops, compile_seconds=compile_seconds)
 
 
-def table_of(rows: list[Row], options: Namespace) -> Table:
+def table_of(rows: list[Row], options: Namespace) -> TimingTable:
     """All rows, and their geometric means."""
     peak = {name: peak_product(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
     columns = ["step", *(f"{name}, ms" for name in rows[0].times), "against fp32", "against bf16", "GFLOP/s", "of peak"]
     if options.compile:
         columns += ["compiled against fp32", "first step, s"]
-    table = Table(
+    table = TimingTable(
         title=f"{options.encoder} encoder, batches of {options.batch}; square products at best "
         f"{peak['fp32'] / 1e9:.0f} GFLOP/s in fp32, {peak['bf16'] / 1e9:.0f} in bf16",
         columns=tuple(columns),
@@ -171,7 +171,7 @@ def curve_of(seed: int, precision: str, steps: int, options: Namespace) -> np.nd
     return np.array([float(row["loss"]) for row in rows]).reshape(-1, 10).mean(axis=1)
 
 
-def curve_table(options: Namespace) -> Table:
+def curve_table(options: Namespace) -> TimingTable:
     """bf16 against fp32 with the same seed, and fp32 seeds against each other."""
     steps = 20 if options.quick else 200
     exact = [curve_of(seed, "fp32", steps, options) for seed in range(3)]
@@ -182,7 +182,7 @@ def curve_table(options: Namespace) -> Table:
         ("fp32, two seeds (mean of three pairs)", f"{noise:.4f}", " ".join(f"{curve[-1]:.4f}" for curve in exact)),
     ]
     title = f"e-Mix on lite sensor data, {options.encoder} encoder, {steps} steps of {options.batch}"
-    return Table(title=title, columns=("losses over ten steps", "mean distance", "last"), rows=rows)
+    return TimingTable(title=title, columns=("losses over ten steps", "mean distance", "last"), rows=rows)
 
 
 def show_profile(algorithm: str, domain: str, options: Namespace) -> None:

@@ -215,7 +215,7 @@ def _instructions() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class TimingTable:
     """Rows of text for the terminal and for a page; the first column names the row."""
 
     title: str

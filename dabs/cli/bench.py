@@ -17,7 +17,7 @@ from dabs.registry import algorithm_names, domain_names, find_algorithm, find_do
 from dabs.specs import Specs
 
 if TYPE_CHECKING:
-    from dabs.bench.timing import Table
+    from dabs.bench.timing import TimingTable
     from dabs.encoder import EncoderConfig
 
 
@@ -108,14 +108,14 @@ def precision_of(algorithm: str, domain: str, suite: Suite, encoder: EncoderSize
     return config.precision, PRESETS[config.encoder]
 
 
-def step_table(options: BenchOptions, peaks: dict[str, float]) -> tuple[Table, list[str]]:
+def step_table(options: BenchOptions, peaks: dict[str, float]) -> tuple[TimingTable, list[str]]:
     """A training step of every kind of input, and a sentence for each on what limits it."""
     import torch
 
     from dabs.bench.reading import read_seconds
     from dabs.bench.step import TrainingStep, limits_of
     from dabs.bench.synthetic import made_up_domain
-    from dabs.bench.timing import Table, alternate
+    from dabs.bench.timing import TimingTable, alternate
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     sizes, rows, words = (options.batch_size, max(2, options.batch_size // 4)), [], []
@@ -134,13 +134,13 @@ def step_table(options: BenchOptions, peaks: dict[str, float]) -> tuple[Table, l
     peak = ", ".join(f"{rate / 1e9:,.0f} GFLOP/s {name}" for name, rate in peaks.items())
     title = f"a training step: {options.algorithm}, {options.encoder} encoder, batch {sizes[0]}; peak {peak}"
     columns = ("inputs", "", "ms", "examples/s", "share of peak", "fixed", "waiting for data", "MB kept")
-    return Table(title=title, columns=columns, rows=rows), words
+    return TimingTable(title=title, columns=columns, rows=rows), words
 
 
-def suite_table(options: BenchOptions) -> Table:
+def suite_table(options: BenchOptions) -> TimingTable:
     """Minutes of the lite suite in one process, from a few steps and batches of features of each cell."""
     from dabs.bench.step import TrainingStep
-    from dabs.bench.timing import Table, alternate
+    from dabs.bench.timing import TimingTable, alternate
     from dabs.training.precision import reading_precision
 
     algorithms: dict[str, Any] = {name: find_algorithm(name) for name in algorithm_names()}
@@ -158,7 +158,7 @@ def suite_table(options: BenchOptions) -> Table:
         shown = ("not prepared" if minute != minute else f"{minute:.1f}" for minute in minutes)
         rows.append((name, f"{domain.steps:,} × {domain.batch_size}", *shown))
     title = f"minutes of the lite suite in one process, without probes: {together:.0f}"
-    return Table(title=title, columns=("domain", "steps × batch", *algorithms, "features of all"), rows=rows)
+    return TimingTable(title=title, columns=("domain", "steps × batch", *algorithms, "features of all"), rows=rows)
 
 
 def feature_minutes(domain: Domain, config: EncoderConfig, precision: str) -> float:
@@ -177,11 +177,11 @@ def feature_minutes(domain: Domain, config: EncoderConfig, precision: str) -> fl
     return float(times["features"].median / 256 * rows / 60)
 
 
-def evaluation_table(options: BenchOptions) -> Table:
+def evaluation_table(options: BenchOptions) -> TimingTable:
     """Features against a bare forward pass, and the probes."""
     from dabs.bench.reading import feature_seconds
     from dabs.bench.synthetic import made_up_features
-    from dabs.bench.timing import Table, alternate
+    from dabs.bench.timing import TimingTable, alternate
     from dabs.evaluation.probes import linear_probe, nearest_neighbours
 
     rows = []
@@ -196,14 +196,14 @@ def evaluation_table(options: BenchOptions) -> Table:
     readers = {"linear probe": lambda: linear_probe(*pair), "k-NN": lambda: nearest_neighbours(*pair)}
     for reader, spent in alternate(readers, 1, warmup=0).items():
         rows.append((f"{reader}, 5,000 × 256, 10 classes", f"{spent.median:.1f} s"))
-    return Table(title=f"evaluation, {options.encoder} encoder", columns=("what", "speed"), rows=rows)
+    return TimingTable(title=f"evaluation, {options.encoder} encoder", columns=("what", "speed"), rows=rows)
 
 
-def reading_table(options: BenchOptions) -> Table:
+def reading_table(options: BenchOptions) -> TimingTable:
     """Rows a second that one core reads from prepared files, as stored and as floats."""
     from dabs.bench.reading import reading_rates
     from dabs.bench.synthetic import made_up_domain
-    from dabs.bench.timing import Table
+    from dabs.bench.timing import TimingTable
 
     rows = []
     for name, (_, specs) in kinds().items():
@@ -212,4 +212,4 @@ def reading_table(options: BenchOptions) -> Table:
         gigabytes = stored * size / 1e9
         rows.append((name, f"{size:,}", f"{stored:,.0f}", f"{gigabytes:.1f}", f"{floats:,.0f}"))
     columns = ("inputs", "bytes an example", "rows/s, as stored", "GB/s", "rows/s, as floats")
-    return Table(title="reading prepared rows, one core, random batches of 256", columns=columns, rows=rows)
+    return TimingTable(title="reading prepared rows, one core, random batches of 256", columns=columns, rows=rows)

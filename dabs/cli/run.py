@@ -17,7 +17,7 @@ from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
 from dabs.grid.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
-from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
+from dabs.launch import Executor, Job, Launching, Outcome, executor_of, run_graph
 from dabs.launch.options import jobs_of
 from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import Tokens
@@ -174,7 +174,7 @@ class _Display:
         self.prepared = time.perf_counter()  # when the last data was there
         self.all = self.progress.add_task("[bold]tasks", total=tasks, loss="", speed="")
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
+    def ended(self, task: Job, outcome: Outcome) -> None:
         """Say how a task ended."""
         self.look()
         bar = self.bars.pop(task.name, None)
@@ -188,7 +188,7 @@ class _Display:
         self.progress.console.print(line, highlight=False, markup=False)
         self.progress.advance(self.all)
 
-    def lost(self, task: Task, reason: str) -> None:
+    def lost(self, task: Job, reason: str) -> None:
         """Say that a task is run again."""
         line = f"lost {task.name}, which is run again: {reason}"
         self.progress.console.print(line, highlight=False, markup=False)

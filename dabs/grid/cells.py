@@ -12,7 +12,7 @@ from dabs.cli.terminal import training_fields
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError
 from dabs.evaluation.raw_input import RAW
-from dabs.launch.task import Task, tell
+from dabs.launch.task import Job, tell
 from dabs.training.run_folder import Watch, check_folder, default_folder
 from dabs.utils.files import sole_use
 
@@ -91,7 +91,7 @@ def is_done(cell: Cell) -> bool:
     return not missing(cell)
 
 
-def graph_of(cells: Sequence[Cell], *, spread: bool) -> list[Task]:
+def graph_of(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
     """The tasks of some cells: each domain's data, then each cell's run, then its evaluation.
 
     Args:
@@ -102,20 +102,20 @@ def graph_of(cells: Sequence[Cell], *, spread: bool) -> list[Task]:
     tasks = []
     for domain, suite, out in sorted({(cell.config.domain, cell.config.suite, cell.out) for cell in cells}):
         data = f"data of {domain}"
-        tasks.append(Task(name=data, function=prepare_domain, arguments=(domain, suite), log=_log(out, data)))
+        tasks.append(Job(name=data, function=prepare_domain, arguments=(domain, suite), log=_log(out, data)))
     for cell in cells:
         first = (f"data of {cell.config.domain}",)
         log = _log(cell.out, cell.name)
         if not spread:
-            tasks.append(Task(name=cell.name, function=run_cell, arguments=(cell,), log=log, after=first))
+            tasks.append(Job(name=cell.name, function=run_cell, arguments=(cell,), log=log, after=first))
             continue
         if not cell.is_raw:
-            tasks.append(Task(name=cell.name, function=pretrain_cell, arguments=(cell,), log=log, after=first))
+            tasks.append(Job(name=cell.name, function=pretrain_cell, arguments=(cell,), log=log, after=first))
             first = (cell.name,)
         for task in sorted({task for group in missing(cell).values() for task in group}, key=cell.tasks.index):
             name = f"{cell.name} {task}"
             log = _log(cell.out, name)
-            tasks.append(Task(name=name, function=evaluate_cell, arguments=(cell, task), log=log, after=first))
+            tasks.append(Job(name=name, function=evaluate_cell, arguments=(cell, task), log=log, after=first))
     return tasks
 
 

@@ -6,6 +6,6 @@ run again; every task writes a log of its own.
 
 from dabs.launch.graph import Executor, Watcher, run_graph
 from dabs.launch.options import Launching, executor_of
-from dabs.launch.task import Outcome, Task, tell
+from dabs.launch.task import Job, Outcome, tell
 
-__all__ = ["Executor", "Launching", "Outcome", "Task", "Watcher", "executor_of", "run_graph", "tell"]
+__all__ = ["Executor", "Job", "Launching", "Outcome", "Watcher", "executor_of", "run_graph", "tell"]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
-from dabs.launch.task import Outcome, Task
+from dabs.launch.task import Job, Outcome
 
 PAUSE = 0.1  # seconds between looks at what is running
 
@@ -28,7 +28,7 @@ class Executor(Protocol):
     #: Whether the death of one task's process takes along those of others.
     shared_fate: bool
 
-    def submit(self, task: Task) -> Handle:
+    def submit(self, task: Job) -> Handle:
         """Start a task, or queue it."""
 
     def close(self) -> None:
@@ -38,17 +38,17 @@ class Executor(Protocol):
 class Watcher(Protocol):
     """Whoever shows what goes on."""
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
+    def ended(self, task: Job, outcome: Outcome) -> None:
         """A task has succeeded or failed for good."""
 
-    def lost(self, task: Task, reason: str) -> None:
+    def lost(self, task: Job, reason: str) -> None:
         """A task's process or node was lost, and it is run again."""
 
     def look(self) -> None:
         """Called again and again while tasks run."""
 
 
-def run_graph(tasks: Iterable[Task], executor: Executor, watcher: Watcher, *, retries: int = 2) -> dict[str, Outcome]:
+def run_graph(tasks: Iterable[Job], executor: Executor, watcher: Watcher, *, retries: int = 2) -> dict[str, Outcome]:
     """Run all tasks, those that fail included once and those that are lost up to `retries` times more.
 
     Returns:
@@ -58,14 +58,14 @@ def run_graph(tasks: Iterable[Task], executor: Executor, watcher: Watcher, *, re
 
 
 class _Graph:
-    def __init__(self, tasks: Iterable[Task], executor: Executor, watcher: Watcher, retries: int) -> None:
+    def __init__(self, tasks: Iterable[Job], executor: Executor, watcher: Watcher, retries: int) -> None:
         self.waiting = {task.name: task for task in tasks}
         self.executor, self.watcher, self.retries = executor, watcher, retries
-        self.running: list[tuple[Task, Handle]] = []
+        self.running: list[tuple[Job, Handle]] = []
         self.outcomes: dict[str, Outcome] = {}
         self.losses: Counter[str] = Counter()
         self.alone = False  # whether a single task was running
-        self.suspects: list[Task] = []  # were running when a process died that several share: each goes on alone
+        self.suspects: list[Job] = []  # were running when a process died that several share: each goes on alone
 
     def run(self) -> dict[str, Outcome]:
         """Submit, look and finish until nothing is left; gives every task's outcome."""
@@ -96,10 +96,10 @@ class _Graph:
                 del self.waiting[task.name]
                 self._start(task)
 
-    def _start(self, task: Task) -> None:
+    def _start(self, task: Job) -> None:
         self.running.append((task, self.executor.submit(task)))
 
-    def _finish(self, task: Task, handle: Handle) -> None:
+    def _finish(self, task: Job, handle: Handle) -> None:
         try:
             self._end(task, handle.result())
         except Exception as error:  # not of the task's own making: those are outcomes
@@ -116,6 +116,6 @@ class _Graph:
             else:
                 self.waiting[task.name] = task
 
-    def _end(self, task: Task, outcome: Outcome) -> None:
+    def _end(self, task: Job, outcome: Outcome) -> None:
         self.outcomes[task.name] = outcome
         self.watcher.ended(task, outcome)

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from dabs.launch.task import Outcome, Task, perform, send_to
+from dabs.launch.task import Job, Outcome, perform, send_to
 from dabs.utils.signals import Interrupted
 
 GRACE = 30.0  # seconds that a worker has to save after its launcher died
@@ -41,7 +41,7 @@ class LocalExecutor:
     def _new_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(self.jobs, self.context, _start_worker, (self.messages, self.threads))
 
-    def submit(self, task: Task) -> Future[Outcome]:
+    def submit(self, task: Job) -> Future[Outcome]:
         """Queue a task; after the death of a worker, for a new pool."""
         try:
             return self.pool.submit(_perform, task)
@@ -76,7 +76,7 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _perform(task: Task) -> Outcome:
+def _perform(task: Job) -> Outcome:
     global _stopped
     if _stopped:
         raise KeyboardInterrupt  # the pool had this task queued already when Ctrl-C came

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from dabs.errors import DabsError, RequestError
-from dabs.launch.task import Outcome, Task, perform
+from dabs.launch.task import Job, Outcome, perform
 
 
 class RayExecutor:
@@ -36,7 +36,7 @@ class RayExecutor:
         # `run_graph` runs lost tasks again
         self.remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(perform)
 
-    def submit(self, task: Task) -> Future[Outcome]:
+    def submit(self, task: Job) -> Future[Outcome]:
         """Queue a task."""
         future: Future[Outcome] = self.remote.remote(task).future()
         return future

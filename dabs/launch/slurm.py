@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from dabs.errors import DabsError, RequestError
-from dabs.launch.task import Outcome, Task, perform
+from dabs.launch.task import Job, Outcome, perform
 
 
 class Resumed:
     """`perform` as submitit calls it: a job that Slurm stops for its time, or for another, is queued again."""
 
-    def __call__(self, task: Task) -> Outcome:
+    def __call__(self, task: Job) -> Outcome:
         """Perform the task."""
         return perform(task)
 
-    def checkpoint(self, task: Task) -> Any:
+    def checkpoint(self, task: Job) -> Any:
         """What submitit queues instead: the same, as a run goes on from its own checkpoint."""
         import submitit
 
@@ -69,7 +69,7 @@ class SlurmExecutor:
             self.executor.update_parameters(slurm_additional_parameters=parameters)
         self.jobs: list[Any] = []
 
-    def submit(self, task: Task) -> _Job:
+    def submit(self, task: Job) -> _Job:
         """Submit a job."""
         self.jobs.append(self.executor.submit(Resumed(), task))
         return _Job(self.jobs[-1])

@@ -22,7 +22,7 @@ _told = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Job:
     """A call in another process, perhaps on another machine."""
 
     name: str  # unique in its graph
@@ -43,7 +43,7 @@ class Outcome:
     ran: bool = True  # false where a task that it needs had failed
 
 
-def perform(task: Task) -> Outcome:
+def perform(task: Job) -> Outcome:
     """Run a task here; what it raises becomes a failed outcome, and its output and traceback go to its log."""
     os.chdir(task.folder)
     os.environ.update(task.environment)
@@ -62,7 +62,7 @@ def _described(error: Exception) -> str:
 
 
 @contextmanager
-def _logged(task: Task) -> Iterator[None]:
+def _logged(task: Job) -> Iterator[None]:
     """Append all that this process prints, in Python or below it, to the task's log.
 
     A stream that writes to its descriptor is left in place, and the descriptor leads into the log: libraries keep the

@@ -43,7 +43,7 @@ class Placed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Entry:
     """One row of the leaderboard.
 
     Attributes:
@@ -66,7 +66,7 @@ class Row:
         """Without their files."""
         return [placed.result for placed in self.placed]
 
-    def of_suite(self, suite: str | None) -> Row:
+    def of_suite(self, suite: str | None) -> Entry:
         """The row with its results of one suite alone; None keeps all."""
         return replace(self, placed=tuple(one for one in self.placed if suite in (None, one.result.suite)))
 
@@ -76,7 +76,7 @@ class Row:
         return self.url if re.fullmatch(r"https?://[^\s\"'<>`\\]+", self.url) else ""
 
 
-def load_rows(*roots: Path) -> list[Row]:
+def load_rows(*roots: Path) -> list[Entry]:
     """Every submission and every other algorithm at or below `roots`, by name.
 
     Raises:
@@ -111,21 +111,21 @@ def fixed_results(roots: Sequence[Path], suite: str | None = None) -> tuple[list
 _SITE = "`dabs leaderboard build --out FOLDER` shows both"
 
 
-def rows_of(results: Iterable[Result]) -> list[Row]:
+def rows_of(results: Iterable[Result]) -> list[Entry]:
     """One row for each algorithm of some results, without predictions."""
     return _by_algorithm([Placed(result=result) for result in results])
 
 
-def _by_algorithm(placed: Iterable[Placed]) -> list[Row]:
+def _by_algorithm(placed: Iterable[Placed]) -> list[Entry]:
     found: dict[str, list[Placed]] = defaultdict(list)
     for one in placed:
         found[one.result.algorithm].append(one)
-    return [Row(name=name, placed=tuple(group)) for name, group in sorted(found.items())]
+    return [Entry(name=name, placed=tuple(group)) for name, group in sorted(found.items())]
 
 
-def refuse_twins(rows: Sequence[Row]) -> None:
+def refuse_twins(rows: Sequence[Entry]) -> None:
     """Raise RequestError when two rows would have one name."""
-    seen: dict[str, Row] = {}
+    seen: dict[str, Entry] = {}
     for row in rows:
         other = seen.setdefault(row.name, row)
         if other is not row:
@@ -145,7 +145,7 @@ def _slug(name: str) -> str:
     return f"{plain or 'entry'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _submission(folder: Path) -> Row:
+def _submission(folder: Path) -> Entry:
     submission, results = load_submission(folder)
     if {result.algorithm_sha256 for result in results} != {submission.algorithm.sha256}:
         raise DabsError(
@@ -153,7 +153,7 @@ def _submission(folder: Path) -> Row:
             f"{'others' if results else 'no result files'}. Make it again with `dabs submit`."
         )
     paths = result_paths(folder, submission)
-    return Row(
+    return Entry(
         name=submission.name,
         placed=tuple(Placed(result=result, path=path) for result, path in zip(results, paths, strict=True)),
         ruleset=submission.ruleset,

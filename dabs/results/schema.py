@@ -67,7 +67,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Metric(_Part):
+class MetricRecord(_Part):
     """What the score is: its name, bounds, and what guessing gets."""
 
     name: Literal["accuracy", "auroc", "spearman", "matthews"]
@@ -149,13 +149,13 @@ class Pretraining(_Part):
         return self
 
 
-class Evaluation(_Part):
+class EvaluationRecord(_Part):
     """Settings of the protocol; equal for all algorithms that share a table."""
 
     config: Config
 
 
-class Encoder(_Part):
+class EncoderRecord(_Part):
     """Configuration and size of the encoder."""
 
     config: Config
@@ -202,7 +202,7 @@ class Result(_Part):
     algorithm: Name
     algorithm_sha256: Sha256
     seed: Count
-    metric: Metric
+    metric: MetricRecord
     score: Number
     interval: Interval
     validation_score: Number
@@ -210,8 +210,8 @@ class Result(_Part):
     counts: Counts
     data: Data
     pretraining: Pretraining
-    evaluation: Evaluation
-    encoder: Encoder
+    evaluation: EvaluationRecord
+    encoder: EncoderRecord
     environment: Environment
     predictions: Predictions
     timings: Timings

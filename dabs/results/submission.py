@@ -64,7 +64,7 @@ class Tuning(_Part):
     selected_by: Annotated[Text, Field(description="what decided; scores of the validation splits only")]
 
 
-class Source(_Part):
+class AlgorithmSource(_Part):
     """The algorithm's source as it was run."""
 
     reference: Annotated[Text, Field(description="how the runs named it: a registered name or path/to/file.py:Class")]
@@ -96,7 +96,7 @@ class Submission(_Part):
     ruleset: Ruleset
     tuning: Tuning | Literal["none"]
     suite: Word
-    algorithm: Source
+    algorithm: AlgorithmSource
     environment: Environment
     runs: Annotated[tuple[Run, ...], Field(min_length=1)]
     predictions: Annotated[dict[RelativePath, Sha256], Field(description="of every prediction file, included or not")]

@@ -111,13 +111,13 @@ def seed_all(seed: int, step: int, process: int = 0) -> None:
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Linear warm-up over a tenth of the steps, then a cosine to zero."""
-    warmup = max(1, round(WARMUP * steps))
+    warmup = max(1, round(WARMUP_SHARE * steps))
     if step < warmup:
         return peak * (step + 1) / warmup
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-WARMUP = 0.1  # share of the steps
+WARMUP_SHARE = 0.1  # share of the steps
 CLIP_NORM = 1.0
 
 

@@ -22,7 +22,7 @@ from dabs.leaderboard.compare.statistics import (
     unit_draws,
 )
 
-from dabs.results.schema import Metric
+from dabs.results.schema import MetricRecord
 
 ALL = "all domains"
 Tasks = Mapping[str, Sequence[str]]  # domain -> the tasks that any contestant has
@@ -35,7 +35,7 @@ class TaskScores:
     row: TaskComparison
     a: Evidence
     b: Evidence
-    metric: Metric
+    metric: MetricRecord
 
 
 def domain_means(

@@ -32,7 +32,7 @@ from dabs.leaderboard.compare.statistics import holm, mcnemar, paired_proportion
 from dabs.leaderboard.tables.compatibility import differences, refusal
 
 from dabs.errors import RequestError
-from dabs.results.schema import Metric
+from dabs.results.schema import MetricRecord
 
 ALPHA = 0.05
 RESAMPLES = 10_000
@@ -117,7 +117,9 @@ def _refuse_without_predictions(contestants: Sequence[Contestant]) -> None:
             )
 
 
-def _board(contestants: Sequence[Contestant], resamples: int, groups: Groups | None) -> tuple[Board, dict[Key, Metric]]:
+def _board(
+    contestants: Sequence[Contestant], resamples: int, groups: Groups | None
+) -> tuple[Board, dict[Key, MetricRecord]]:
     firsts = {key: one.cells[key][0].result for one in contestants for key in one.cells}
     board, metrics = {}, {}
     for key, result in sorted(firsts.items()):
@@ -151,7 +153,7 @@ def _pair(
     names: tuple[str, str],
     board: Board,
     whole: Mapping[str, Mapping[str, Evidence]],
-    metrics: Mapping[Key, Metric],
+    metrics: Mapping[Key, MetricRecord],
     tasks: Mapping[str, Sequence[str]],
     *,
     alpha: float,
@@ -182,7 +184,7 @@ def _verdict(difference: float, p: float, alpha: float) -> Verdict:
     return "win" if difference > 0 else "loss"
 
 
-def _task(key: Key, metric: Metric, a: Evidence, b: Evidence, *, alpha: float, grouped: bool) -> TaskComparison:
+def _task(key: Key, metric: MetricRecord, a: Evidence, b: Evidence, *, alpha: float, grouped: bool) -> TaskComparison:
     """One task; `p_holm` and `verdict` are filled in when all tasks are known."""
     counts = _disagreements(a, b)
     difference, covers, test = _difference(a, b, counts, alpha, grouped)

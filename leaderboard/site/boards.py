@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dabs.leaderboard.site.cell_json import cell_file
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of
 
-from dabs.results.entries import Row
+from dabs.results.entries import Entry
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS
 
@@ -72,7 +72,7 @@ class Board:
         return next(table for table in self.tables if table.protocol == protocol)
 
 
-def boards_of(rows: Sequence[Row], tasks: Tasks | None = None) -> list[Board]:
+def boards_of(rows: Sequence[Entry], tasks: Tasks | None = None) -> list[Board]:
     """A board for each ruleset that has a row; random encoder and raw input stand in all of them.
 
     Raises:

@@ -23,7 +23,7 @@ from dabs.leaderboard.tables.aggregate import Tasks
 
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
-from dabs.results.entries import Row, refuse_twins, slugs
+from dabs.results.entries import Entry, refuse_twins, slugs
 from dabs.utils.files import replacing_alone
 
 MARKER = "site.json"
@@ -31,7 +31,7 @@ ASSETS = ("style.css", "site.js", "compare.js")
 
 
 def build_site(
-    rows: Sequence[Row],
+    rows: Sequence[Entry],
     out: Path,
     *,
     domains: Sequence[Domain] = (),
@@ -88,7 +88,7 @@ def _refuse_foreign(out: Path) -> None:
         )
 
 
-def _data(rows: Sequence[Row], boards: Sequence[Board], names: dict[str, str]) -> Iterator[tuple[str, Any]]:
+def _data(rows: Sequence[Entry], boards: Sequence[Board], names: dict[str, str]) -> Iterator[tuple[str, Any]]:
     """Every JSON file: its path and its value."""
     for result in {(r.domain, r.task): r for board in boards for r in board.results}.values():
         yield f"data/{parts.task_file(result.domain, result.task)}", parts.task_json(result)

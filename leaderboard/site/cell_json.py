@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dabs.leaderboard.tables.aggregate import Cell, Table
+from dabs.leaderboard.tables.aggregate import CellMean, Table
 
 from dabs.results.schema import Result
 
@@ -42,7 +42,7 @@ class Runs:
         return {file: first.model_dump(mode="json", include=set(RUN)) for file, first in self.firsts.items()}
 
 
-def cell_json(name: str, cell: Cell, results: Sequence[Result], runs: Runs) -> dict[str, Any]:
+def cell_json(name: str, cell: CellMean, results: Sequence[Result], runs: Runs) -> dict[str, Any]:
     """One cell with all its results (of any order), as its file holds it."""
     ordered = sorted(results, key=lambda result: result.seed)
     first = ordered[0].model_dump(mode="json", include=set(SHARED))

@@ -21,13 +21,13 @@ from dabs.leaderboard.site.boards import Board
 from dabs.leaderboard.site.views import headline
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
 
-from dabs.results.entries import Row
+from dabs.results.entries import Entry
 
 TESTED = 20  # rows that are tested against each other unless told otherwise
 Comparisons = Mapping[str, Comparison]  # protocol -> the tested rows against each other
 
 
-def comparisons_of(rows: Sequence[Row], boards: Sequence[Board], *, most: int = TESTED) -> dict[str, Comparison]:
+def comparisons_of(rows: Sequence[Entry], boards: Sequence[Board], *, most: int = TESTED) -> dict[str, Comparison]:
     """Test rows against each other, by protocol: random encoder, raw input, and the best others of each ruleset.
 
     Args:

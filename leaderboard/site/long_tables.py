@@ -18,7 +18,7 @@ SHOWN = 50  # rows that a page holds; tables of fewer rows have no others
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class TableRows:
     """The rows of one table, the best first.
 
     Attributes:
@@ -50,7 +50,7 @@ class Rows:
         return self.all[self.most :]
 
 
-def rest_script(tables: Sequence[Rows], links: Links) -> str:
+def rest_script(tables: Sequence[TableRows], links: Links) -> str:
     """The script with the rows that a page does not hold; empty when it holds all."""
     module = pages().get_template("tables.html.j2").module
     found = {

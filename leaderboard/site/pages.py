@@ -9,21 +9,21 @@ from typing import Any
 
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, drawn
-from dabs.leaderboard.site.long_tables import SHOWN, Rows
+from dabs.leaderboard.site.long_tables import SHOWN, TableRows
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
 from dabs.leaderboard.tables.render import best, legend, mark
 
 from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, target_of
-from dabs.results.entries import Row
+from dabs.results.entries import Entry
 from dabs.specs import inputs_of
 
-Page = tuple[str, str, dict[str, Any], list[Rows]]  # path, template, values, tables that may be long
+Page = tuple[str, str, dict[str, Any], list[TableRows]]  # path, template, values, tables that may be long
 TITLES = {"fixed": "One setting for all domains", "tuned": "Tuned within a declared grid and budget"}
 
 
 def every_page(
-    rows: Sequence[Row], boards: Sequence[Board], domains: Mapping[str, Domain], slugs: Mapping[str, str]
+    rows: Sequence[Entry], boards: Sequence[Board], domains: Mapping[str, Domain], slugs: Mapping[str, str]
 ) -> Iterator[Page]:
     """All pages of the site."""
     table = boards[0].tables[0]
@@ -74,7 +74,7 @@ def _compare(boards: Sequence[Board], slugs: Mapping[str, str]) -> dict[str, Any
     return {"choices": list(slugs.items()), "chosen": (slugs[first], slugs[second])}
 
 
-def _index(rows: Sequence[Row], boards: Sequence[Board], domains: Mapping[str, Domain]) -> dict[str, Any]:
+def _index(rows: Sequence[Entry], boards: Sequence[Board], domains: Mapping[str, Domain]) -> dict[str, Any]:
     first = boards[0].tables[0]
     return {
         "facts": views.facts([result for row in rows for result in row.results], first),
@@ -88,7 +88,7 @@ def _overview(board: Board, table: Table) -> dict[str, Any]:
     """The overall table of one protocol."""
     view = views.overview(table)
     key = f"{board.ruleset}-{table.protocol}"
-    rows = Rows(key=key, macro="headline_rows", all=view["headline"], arguments=(view["compare"],))
+    rows = TableRows(key=key, macro="headline_rows", all=view["headline"], arguments=(view["compare"],))
     return {**view, "rows": rows}
 
 
@@ -106,7 +106,7 @@ def _domain(boards: Sequence[Board], name: str) -> dict[str, Any]:
         known = plots.looks(ordered({a for table in shown.values() for a in table.algorithms}))
         by_protocol = {
             table.protocol: {
-                "rows": Rows(
+                "rows": TableRows(
                     key=f"{board.ruleset}-{table.protocol}",
                     macro="domain_rows",
                     all=_domain_rows(table, name),
@@ -174,7 +174,7 @@ def _task(boards: Sequence[Board], domain: str, task: str) -> dict[str, Any]:
             {
                 "ruleset": board.ruleset,
                 "protocols": [(table.protocol, protocol_name(table.protocol)) for table in board.tables],
-                "rows": Rows(
+                "rows": TableRows(
                     key=board.ruleset, macro="task_rows", all=_task_rows(board, domain, task), arguments=(domain, task)
                 ),
                 "figures": figures,
@@ -208,7 +208,7 @@ def _task_rows(board: Board, domain: str, task: str) -> list[dict[str, Any]]:
     return views.by_score(rows, lambda row: row["cells"][0][1].mean if row["cells"][0][1] else None)
 
 
-def _algorithm(row: Row, boards: Sequence[Board]) -> dict[str, Any]:
+def _algorithm(row: Entry, boards: Sequence[Board]) -> dict[str, Any]:
     board = next(board for board in boards if board.ruleset == row.ruleset)
     results, name, tasks = row.results, row.name, board.tables[0].tasks
     options = {json.dumps(r.pretraining.config.get("options", {}), sort_keys=True) for r in views.runs(results)}

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dabs.leaderboard.tables.aggregate import FLOORS, Cell, Table
+from dabs.leaderboard.tables.aggregate import FLOORS, CellMean, Table
 from dabs.leaderboard.tables.render import mark, points, seeds_of
 
 WIDTH, LEFT, RIGHT = 340, 12, 328  # of a dot plot and its axis
@@ -117,7 +117,7 @@ def dot_plot(table: Table, domain: str, known: Mapping[str, Look]) -> DotPlot | 
 
 
 def _lane(
-    table: Table, task: str, cells: list[Cell], y: float, known: Mapping[str, Look], place: Callable[[float], float]
+    table: Table, task: str, cells: list[CellMean], y: float, known: Mapping[str, Look], place: Callable[[float], float]
 ) -> Lane:
     info = table.info[cells[0].domain, task]
     dots = []

@@ -17,14 +17,14 @@ from dabs.leaderboard.tables.compatibility import budget_of, data_of, evaluation
 from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
-from dabs.results.schema import Counts, Metric, Result
+from dabs.results.schema import Counts, MetricRecord, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
 FLOORS = ("none", RAW)  # the random encoder and the raw input, which stand first
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class CellMean:
     """One algorithm on one task under one protocol, over its pretraining seeds.
 
     Attributes:
@@ -57,7 +57,7 @@ class TaskInfo:
 
     domain: str
     task: str
-    metric: Metric
+    metric: MetricRecord
     origin: str
     counts: Counts
     test_split: str
@@ -91,10 +91,10 @@ class Table:
     protocol: str
     algorithms: tuple[str, ...]
     tasks: dict[str, tuple[str, ...]]
-    cells: dict[tuple[str, str, str], Cell]
+    cells: dict[tuple[str, str, str], CellMean]
     info: dict[tuple[str, str], TaskInfo]
 
-    def cell(self, algorithm: str, domain: str, task: str) -> Cell | None:
+    def cell(self, algorithm: str, domain: str, task: str) -> CellMean | None:
         """One algorithm's cell for a task, or None."""
         return self.cells.get((algorithm, domain, task))
 
@@ -232,7 +232,7 @@ def _tasks_of(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tuple
     return {domain: tuple(names) for domain, names in tasks.items()}
 
 
-def _cell(group: list[Result]) -> Cell:
+def _cell(group: list[Result]) -> CellMean:
     group = sorted(group, key=lambda result: result.seed)
     first, scores = group[0], tuple(result.score for result in group)
     seeds = tuple(result.seed for result in group)
@@ -240,7 +240,7 @@ def _cell(group: list[Result]) -> Cell:
         words = f"{first.algorithm} on {_task_words(first)} ({first.protocol})"
         raise RequestError(f"{words} has two results of one seed among {seeds}. Remove one of the two.")
     ends = [statistics.fmean(getattr(r.interval, end) for r in group) for end in ("low", "high")]
-    return Cell(
+    return CellMean(
         algorithm=first.algorithm,
         domain=first.domain,
         task=first.task,

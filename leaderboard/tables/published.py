@@ -24,7 +24,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(_Strict):
+class Publication(_Strict):
     """Where numbers come from and how they were made."""
 
     key: str
@@ -34,7 +34,7 @@ class Source(_Strict):
     protocol: str
 
 
-class Row(_Strict):
+class PublishedRow(_Strict):
     """One line of a table of results.
 
     Attributes:
@@ -59,8 +59,8 @@ class Published(_Strict):
 
     format: Literal[1]
     suite: str
-    sources: tuple[Source, ...]
-    rows: tuple[Row, ...]
+    sources: tuple[Publication, ...]
+    rows: tuple[PublishedRow, ...]
 
     @model_validator(mode="after")
     def _whole(self) -> Published:
@@ -78,7 +78,7 @@ class Published(_Strict):
         """The columns, in the order of the first row."""
         return tuple(self.rows[0].percent)
 
-    def source(self, row: Row) -> Source:
+    def source(self, row: PublishedRow) -> Publication:
         """Where a row comes from."""
         for source in self.sources:
             if source.key == row.source:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dabs.leaderboard.tables.aggregate import Cell, Table, Tasks, build_table
+from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -48,7 +48,7 @@ def legend(table: Table) -> str:
     return ", ".join(words for origin, words in _LEGEND.items() if origin in seen)
 
 
-def seeds_of(cells: Iterable[Cell | None]) -> str:
+def seeds_of(cells: Iterable[CellMean | None]) -> str:
     """How many seeds the cells have: `3 seeds`, or `1 to 3 seeds` where they differ."""
     counts = sorted({len(cell.seeds) for cell in cells if cell})
     if not counts:
@@ -142,14 +142,14 @@ def _note(table: Table) -> str:
     return f"{words}{protocol_name(table.protocol)}; {EMPTY} means a missing task.{f' {signs}.' if signs else ''}"
 
 
-def _with_deviation(cell: Cell | None) -> str:
+def _with_deviation(cell: CellMean | None) -> str:
     if cell is None:
         return EMPTY
     spread = "" if cell.deviation is None else f" ±{100 * cell.deviation:.1f}"
     return f"{points(cell.mean)}{spread}"
 
 
-def _with_interval(cell: Cell | None) -> str:
+def _with_interval(cell: CellMean | None) -> str:
     if cell is None:
         return EMPTY
     low, high = cell.interval

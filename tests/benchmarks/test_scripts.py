@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from dabs.bench.timing import Table
+from dabs.bench.timing import TimingTable
 from dabs.cli import main
 from dabs.cli.bench import other_work
 from tests.helpers.benchmarks import ROOT, load_benchmark
@@ -43,8 +43,8 @@ def test_a_section_is_replaced_and_the_rest_is_kept(tmp_path):
     publish = load_benchmark("reporting").publish
     page = tmp_path / "README.md"
     for word in ("first", "second"):
-        publish(page, "speed", [Table(title=word, columns=("a",), rows=[("1",)])], "A note.")
-    publish(page, "other", [Table(title="third", columns=("a",))])
+        publish(page, "speed", [TimingTable(title=word, columns=("a",), rows=[("1",)])], "A note.")
+    publish(page, "other", [TimingTable(title="third", columns=("a",))])
     text = page.read_text()
     assert "first" not in text
     assert text.count("<!-- speed:begin -->") == 1

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from dabs.bench.timing import (
-    Table,
     Times,
+    TimingTable,
     alternate,
     bytes_kept,
     example_batch,
@@ -74,7 +74,7 @@ def test_the_machine_has_a_name_and_a_peak(monkeypatch):
 
 
 def test_a_table_is_a_page_and_a_print(capsys):
-    table = Table(title="times", columns=("side", "s"), rows=[("a", "1.0")])
+    table = TimingTable(title="times", columns=("side", "s"), rows=[("a", "1.0")])
     assert table.markdown() == "**times**\n\n| side | s |\n| --- | ---: |\n| a | 1.0 |"
     table.show()
     assert "1.0" in capsys.readouterr().out

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import dabs.results
 from dabs.errors import DabsError, RequestError
-from dabs.results.entries import Row, load_rows, refuse_twins, slugs
+from dabs.results.entries import Entry, load_rows, refuse_twins, slugs
 from dabs.utils.files import sha256_file
 from tests.helpers.browsing import HOSTILE
 from tests.helpers.made_results import TUNED, make, submit, write
@@ -88,7 +88,7 @@ def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "b", [make(algorithm="Ours", task="side")])
     with pytest.raises(RequestError, match=r"'Ours'.*without a submission"):
         load_rows(tmp_path)
-    refuse_twins([Row(name="a", placed=()), Row(name="b", placed=())])
+    refuse_twins([Entry(name="a", placed=()), Entry(name="b", placed=())])
 
 
 def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(
@@ -126,7 +126,7 @@ def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(
     ],
 )
 def test_only_web_addresses_are_led_to(url: str, led: bool) -> None:
-    assert Row(name="a", placed=(), url=url).link == (url if led else "")
+    assert Entry(name="a", placed=(), url=url).link == (url if led else "")
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), unique=True))

@@ -17,7 +17,7 @@ from dabs.leaderboard.site.build import build_site
 
 from dabs.errors import RequestError
 from dabs.registry import domain_names, find_domain
-from dabs.results.entries import Placed, Row, load_rows, rows_of
+from dabs.results.entries import Entry, Placed, load_rows, rows_of
 from dabs.results.files import load_results
 from dabs.results.submission import renamed
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
@@ -29,12 +29,12 @@ RIGHT_TO_LEFT = "\u0645\u0631\u062d\u0628\u0627 (shed) \u05e9\u05dc\u05d5\u05dd"
 ATTACKS = (HOSTILE, IMAGE, RIGHT_TO_LEFT, LONG)
 
 
-def tuned_row(**changes: Any) -> Row:
+def tuned_row(**changes: Any) -> Entry:
     values = {"name": "Ours", "authors": "A. One", "url": "https://example.org/ours", "ruleset": "tuned"} | changes
     results = [r for r in make_suite(seeds=1) if r.algorithm == "shed"]
     config = {"pretraining": results[0].pretraining.model_copy(update={"config": {"lr": 0.0001, "options": {"a": 1}}})}
     results = [renamed(result.model_copy(update=config), values["name"]) for result in results]
-    return Row(placed=tuple(Placed(result=result) for result in results), folder=Path("ours"), **values)
+    return Entry(placed=tuple(Placed(result=result) for result in results), folder=Path("ours"), **values)
 
 
 def files_of(site: Path) -> dict[str, str]:
