@@ -10,7 +10,7 @@ import sys
 import traceback
 
 from dabs import __version__
-from dabs.errors import DabsError, unknown
+from dabs.errors import DabsError, first_line, unknown
 from dabs.utils.signals import Interrupted, ended_by_sigterm
 
 VERBS = {  # word -> the module behind it, imported when it is used, and its line of help
@@ -105,5 +105,5 @@ def describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and "<frozen" not in frame.filename]
     place = f" at {own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else ""
-    first = (str(error).strip() or "no message").splitlines()[0]
+    first = first_line(error)
     return f"{type(error).__name__}{place}: {first} (run again with --debug for the whole traceback)"

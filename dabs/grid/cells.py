@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dabs.cli.terminal import training_fields
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError
+from dabs.evaluation.evaluate import write_results
 from dabs.evaluation.raw_input import RAW
 from dabs.launch.task import Job, tell
 from dabs.training.run_folder import Watch, check_folder, default_folder
@@ -76,14 +77,14 @@ def check(cell: Cell) -> None:
         DabsError: it does; the message says what differs.
     """
     from dabs.data.domain import PRETRAIN
-    from dabs.data.prepare import is_prepared
+    from dabs.data.prepared import is_prepared, open_prepared
     from dabs.training.pretrain import identity_of, resolve
 
     if cell.is_raw or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
     if is_prepared(domain, (PRETRAIN,)):
-        check_folder(cell.folder, config, identity_of(algorithm, domain))
+        check_folder(cell.folder, config, identity_of(algorithm, open_prepared(domain)))
 
 
 def is_done(cell: Cell) -> bool:
@@ -130,7 +131,8 @@ def prepare_domain(name: str, suite: str) -> str:
         DabsError: the domain, its pretraining set or all of its tasks could not be prepared.
     """
     from dabs.data.domain import PRETRAIN
-    from dabs.data.prepare import is_prepared, prepare, tasks_not_prepared
+    from dabs.data.prepare import prepare
+    from dabs.data.prepared import is_prepared, tasks_not_prepared
     from dabs.evaluation.evaluate import chosen_tasks
     from dabs.registry import find_domain
 
@@ -167,8 +169,8 @@ def pretrain_cell(cell: Cell) -> str:
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     """Evaluate one cell on the tasks that lack results, or `only` on one of them; gives a line for the display."""
-    from dabs.data.prepare import is_prepared
-    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer, write_all
+    from dabs.data.prepared import is_prepared
+    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer
     from dabs.registry import find_domain
 
     begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)
@@ -187,7 +189,7 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
                 done = evaluate_raw(domain, tasks, protocols, say)
             else:
                 done = evaluate(cell.folder, tasks, protocols, say)
-            for _ in write_all(cell.folder, done):
+            for _ in write_results(cell.folder, done):
                 pass
             if store is not None:
                 store.send(cell.folder)

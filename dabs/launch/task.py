@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from dabs.errors import DabsError
+from dabs.errors import DabsError, first_line
 
 QUIET = 30.0  # seconds between the lines that `tell` writes into a log
 CARRIED = ("DABS_HOME", "DABS_DATA_DIR", "DABS_TOKENIZER")  # where data lies: a cluster's processes must know it too
@@ -57,7 +57,7 @@ def perform(task: Job) -> Outcome:
 
 def _described(error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
-    first = (str(error).strip() or "no message").splitlines()[0]
+    first = first_line(error)
     return f"{type(error).__name__} at {last.filename}:{last.lineno} in {last.name}: {first}"
 
 

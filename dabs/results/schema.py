@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from dabs.config import Protocol
+from dabs.data.domain import DataOrigin, MetricName
 from dabs.utils.files import write_json
 
 SCHEMA_VERSION = 1
@@ -70,7 +71,7 @@ class _Part(BaseModel):
 class MetricRecord(_Part):
     """What the score is: its name, bounds, and what guessing gets."""
 
-    name: Literal["accuracy", "auroc", "spearman", "matthews"]
+    name: MetricName
     direction: Literal["higher"]
     low: Number
     high: Number
@@ -118,7 +119,7 @@ class SplitHashes(_Part):
 class Data(_Part):
     """Which data the task was made of. `sha256` covers the rows, `split_sha256` which group stands in which split."""
 
-    origin: Literal["recorded", "synthesised", "generated"]
+    origin: DataOrigin
     sha256: SplitHashes
     split_sha256: SplitHashes
     sources: tuple[dict[Name, Text], ...]
