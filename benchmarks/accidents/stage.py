@@ -172,7 +172,7 @@ def import_all() -> None:
     import dabs.training.pretrain
     import dabs.training.run_folder
 
-    dabs.utils.environment._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
+    dabs.utils.environment.git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
     dabs.utils.environment.environment()
     rules_of = dabs.leaderboard.cli.suite_rules.rules_of
 

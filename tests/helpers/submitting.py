@@ -38,7 +38,7 @@ def toy_domain(home: Path) -> Iterator[Domain]:
         patch.setenv("DABS_HOME", str(home / "data"))
         patch.setattr(domains, "__path__", [*domains.__path__, str(folder)])
         patch.delitem(sys.modules, "dabs.domains.toy", raising=False)
-        patch.setattr("dabs.utils.environment._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
+        patch.setattr("dabs.utils.environment.git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
         environment.cache_clear()
         domain = find_domain("toy")
         prepare(domain, lambda line: None)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from dabs.algorithm import Algorithm
 from dabs.check.mock import TINY, Subject, synthetic_batch
 from dabs.config import PretrainConfig, config_from_json
+from dabs.data import loader as module
 from dabs.data.loader import order_for_processes
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.evaluate import evaluate
-from dabs.training import step as module
 from dabs.training.checkpoint import load_encoder
 from dabs.training.devices import Devices, launch
 from dabs.training.pretrain import Interrupted, pretrain
