@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dabs.domains.sources.wheels import Wheel, read_member
-from dabs.domains.text.rows import Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
+from dabs.domains.text.texts_to_rows import Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
 from dabs.domains.text.tokenize import train_wordpiece
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace

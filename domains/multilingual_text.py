@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.domains.text.catalogues import plain, read_catalogues, used_in
-from dabs.domains.text.rows import (
+from dabs.domains.text.texts_to_rows import (
     LANGUAGES,
     MOST,
     Text,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.sources.rows import Item, Listing, listing
+from dabs.domains.sources.decode import Item, Listing, listing
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
 

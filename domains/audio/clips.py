@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from dabs.domains.audio.logmel import PAPER, log_mel
-from dabs.domains.sources.rows import Item
+from dabs.domains.sources.decode import Item
 
 SAMPLES = 150_526  # 224 frames
 

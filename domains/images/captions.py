@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dabs.domains.sources.rows import Item, Listing, carve, listing
+from dabs.domains.sources.decode import Item, Listing, carve, listing
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
 from dabs.utils.strict_json import read_object

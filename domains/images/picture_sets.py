@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.images.classes import TEXTURES
-from dabs.domains.sources.rows import Item, Listing, listing
+from dabs.domains.images.class_names import TEXTURES
+from dabs.domains.sources.decode import Item, Listing, listing
 from dabs.domains.sources.unpickle import _NumpyOnly
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError

@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 from dabs.domains.images import captions
-from dabs.domains.images.pictures import SPECS, coco_resized
+from dabs.domains.images.resize import SPECS, coco_resized
+from dabs.domains.sources.decode import Item, Listing, rows
 from dabs.domains.sources.hub import BERT, encode
 from dabs.domains.sources.official import Archive, OfficialFiles, given
-from dabs.domains.sources.rows import Item, Listing, rows
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
 from dabs.specs import Tokens

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from dabs.domains.images.pictures import SPECS, resized
+from dabs.domains.images.resize import SPECS, resized
+from dabs.domains.sources.decode import Item, Listing, carve, check_count, listing, rows, task_rows
 from dabs.domains.sources.official import OfficialFiles
-from dabs.domains.sources.rows import Item, Listing, carve, check_count, listing, rows, task_rows
 
 from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
 

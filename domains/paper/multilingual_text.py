@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
 from dabs.domains.sources.stream import HubStream, TokenStream, check_whole, interleaved
-from dabs.domains.text.rows import LANGUAGES
 from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
+from dabs.domains.text.texts_to_rows import LANGUAGES
 
 from dabs.data.domain import (
     PRETRAIN,

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from dabs.domains.images import picture_sets as sets
-from dabs.domains.images.classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
-from dabs.domains.images.pictures import SPECS, resized
+from dabs.domains.images.class_names import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
+from dabs.domains.images.resize import SPECS, resized
+from dabs.domains.sources.decode import Listing, check_count, rows, task_rows
 from dabs.domains.sources.official import Archive, OfficialFiles, given
-from dabs.domains.sources.rows import Listing, check_count, rows, task_rows
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 

@@ -12,8 +12,8 @@ from functools import partial
 
 from dabs.domains.audio import clip_sets as sets
 from dabs.domains.audio.clips import Level, spectrograms
+from dabs.domains.sources.decode import check_count, rows
 from dabs.domains.sources.official import Archive, OfficialFiles, given
-from dabs.domains.sources.rows import check_count, rows
 
 from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.specs import Image

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from dabs.domains.text.rows import GROUP_SEPARATOR
+from dabs.domains.text.texts_to_rows import GROUP_SEPARATOR
 
 from dabs.data.domain import PRETRAIN, Classes, MultiLabel, Scalar
 from dabs.data.prepare import manifest_of, read_columns, verify

@@ -17,7 +17,7 @@ from dabs.domains.english_text import (
     read_snippets,
     tidy,
 )
-from dabs.domains.text.rows import Text, assign_sides, packed_rows, strictest_sides, task_rows
+from dabs.domains.text.texts_to_rows import Text, assign_sides, packed_rows, strictest_sides, task_rows
 from dabs.domains.text.tokenize import train_wordpiece
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain

@@ -16,7 +16,7 @@ from dabs.domains.multilingual_text import (
     folder_of_page,
     group_of,
 )
-from dabs.domains.text.rows import GROUP_SEPARATOR
+from dabs.domains.text.texts_to_rows import GROUP_SEPARATOR
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Domain
 from dabs.data.prepare import folder_of, read_columns

@@ -10,18 +10,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images import classes as _classes
+from dabs.domains.images import class_names
 from dabs.domains.images import picture_sets as sets
-from dabs.domains.sources.rows import Item
+from dabs.domains.sources.decode import Item
 
 from dabs.data.domain import BuildError
 from tests.helpers.paper.layouts import picture
 
 
 def test_class_names_are_as_many_as_the_sets_have():
-    names = (_classes.CIFAR10, _classes.AIRCRAFT, _classes.BIRDS, _classes.TEXTURES, _classes.SIGNS, _classes.FLOWERS)
+    names = (
+        class_names.CIFAR10,
+        class_names.AIRCRAFT,
+        class_names.BIRDS,
+        class_names.TEXTURES,
+        class_names.SIGNS,
+        class_names.FLOWERS,
+    )
     assert [len(set(n)) for n in names] == [10, 100, 200, 47, 43, 102]
-    assert list(_classes.TEXTURES) == sorted(_classes.TEXTURES)
+    assert list(class_names.TEXTURES) == sorted(class_names.TEXTURES)
 
 
 def test_cifar10(official, apart):
@@ -56,7 +63,7 @@ def test_aircraft_follows_the_official_lists_and_cuts_to_the_box(official, apart
     assert {split: len(items) for split, items in found.items()} == {"train": 200, "validation": 100, "test": 100}
     data = root / "fgvc-aircraft-2013b/data"
     listed = dict(line.split(" ", 1) for line in (data / "images_variant_test.txt").read_text().splitlines())
-    assert {i.group: _classes.AIRCRAFT[i.label] for i in found["test"]} == listed
+    assert {i.group: class_names.AIRCRAFT[i.label] for i in found["test"]} == listed
     boxes = {
         line.split()[0]: tuple(map(int, line.split()[1:]))
         for line in (data / "images_box.txt").read_text().splitlines()
@@ -92,7 +99,7 @@ def test_dtd_numbers_classes_among_all_47(official, apart):
     apart(found)
     assert [len(items) for items in found.values()] == [20, 20, 20]
     for items in found.values():
-        assert all(_classes.TEXTURES[item.label] == item.group.split("/")[0] for item in items)
+        assert all(class_names.TEXTURES[item.label] == item.group.split("/")[0] for item in items)
     listed = (official("dtd") / "dtd/labels/test1.txt").read_text().split()
     assert sorted(i.group for i in found["test"]) == sorted(listed)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images.pictures import resized
-from dabs.domains.sources import rows as _rows
-from dabs.domains.sources.rows import BLOCK, Item, carve, listing, rows
+from dabs.domains.images.resize import resized
+from dabs.domains.sources import decode
+from dabs.domains.sources.decode import BLOCK, Item, carve, listing, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +30,7 @@ def twice(item: Item) -> np.ndarray:
 
 
 def test_many_items_go_through_processes_and_come_back_in_order_with_their_labels(monkeypatch):
-    monkeypatch.setattr(_rows, "FEW", 1)
+    monkeypatch.setattr(decode, "FEW", 1)
     items = [flat(i, f"g{i}", i) for i in range(4 * BLOCK + 7)]
     beside = np.arange(len(items), dtype=np.int32)[:, None]
     blocks = list(rows("shade", "train", iter(items), partial(resized, side=2), beside))
@@ -62,8 +62,8 @@ def test_no_more_than_a_few_blocks_are_read_ahead(monkeypatch):
             taken += 1
             yield flat(i, str(i), 0)
 
-    monkeypatch.setattr(_rows, "FEW", 1)
-    monkeypatch.setattr(_rows.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(decode, "FEW", 1)
+    monkeypatch.setattr(decode.os, "sched_getaffinity", lambda _: {0, 1})
     stream = rows("shade", "train", items(), partial(resized, side=2))
     next(stream)
     assert taken <= 8 * BLOCK  # ImageNet must not need memory for its list, let alone its pictures
@@ -72,7 +72,7 @@ def test_no_more_than_a_few_blocks_are_read_ahead(monkeypatch):
 
 @pytest.mark.parametrize("count", [1, 3 * BLOCK])
 def test_a_damaged_file_is_named_also_from_a_worker_process(tmp_path: Path, monkeypatch, count: int):
-    monkeypatch.setattr(_rows, "FEW", 1)
+    monkeypatch.setattr(decode, "FEW", 1)
     path = picture(tmp_path / "cut.jpg", 200, 200)
     path.write_bytes(path.read_bytes()[:700])
     items = [*(flat(1, "g", 0) for _ in range(count)), Item(source=str(path), group="g", label=0)]
@@ -86,8 +86,8 @@ def killed(item: Item) -> np.ndarray:
 
 
 def test_a_killed_process_is_said(monkeypatch):
-    monkeypatch.setattr(_rows, "FEW", 1)
-    monkeypatch.setattr(_rows.os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(decode, "FEW", 1)
+    monkeypatch.setattr(decode.os, "sched_getaffinity", lambda _: {0, 1})
     with pytest.raises(BuildError, match="want of memory"):
         list(rows("shade", "train", [flat(i, str(i), 0) for i in range(3 * BLOCK)], killed))
 
