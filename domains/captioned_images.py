@@ -224,7 +224,7 @@ CARD = Card(
     ),
 )
 
-DOMAIN = Domain(
+LITE = Domain(
     name="captioned_images",
     suite="lite",
     title="Captioned images",

@@ -50,7 +50,7 @@ CARD = Card(
     "patch, a bilateral haze, a filled costophrenic angle.",
 )
 
-CHEST_XRAY = Domain(
+LITE = Domain(
     name="chest_xray",
     suite="lite",
     title="Chest radiographs (generated)",

@@ -198,7 +198,7 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     for i, (key, of) in enumerate(documents.items()):
         most = PRETRAIN_ROWS[key.rpartition("/")[2]]
         yield packed_rows(of, tested, tokenizer, LENGTH, most, workspace.generator(3, i))
-    yield from task_rows(texts, tokenizer, LENGTH, DOMAIN.tasks)
+    yield from task_rows(texts, tokenizer, LENGTH, LITE.tasks)
 
 
 def _card(title: str, citation: str, notes: str = "") -> Card:
@@ -220,7 +220,7 @@ _TREC = "Li & Roth, Learning Question Classifiers, COLING 2002"
 _SMS = "Almeida, Gómez Hidalgo & Yamakami, Contributions to the Study of SMS Spam Filtering, DocEng 2011"
 _FILMS = "Danescu-Niculescu-Mizil & Lee, Chameleons in Imagined Conversations, CMCL 2011"
 
-DOMAIN = Domain(
+LITE = Domain(
     name="english_text",
     suite="lite",
     title="English text",

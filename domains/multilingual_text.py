@@ -211,7 +211,7 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     tested = strictest_sides(texts, tokenizer, LENGTH)
     for i, (side, of) in enumerate(documents.items()):
         yield packed_rows(of, tested, tokenizer, LENGTH, PRETRAIN_ROWS[side], workspace.generator(5, i))
-    yield from task_rows(texts, tokenizer, LENGTH, DOMAIN.tasks)
+    yield from task_rows(texts, tokenizer, LENGTH, LITE.tasks)
 
 
 _CARD = Card(
@@ -225,7 +225,7 @@ _CARD = Card(
     "Messages of a test side are left out in all seven languages.",
 )
 
-DOMAIN = Domain(
+LITE = Domain(
     name="multilingual_text",
     suite="lite",
     title="Multilingual text",

@@ -196,7 +196,7 @@ CARD = Card(
     "photograph overlap within a split, so they are fewer independent examples than rows.",
 )
 
-NATURAL_IMAGES = Domain(
+LITE = Domain(
     name="natural_images",
     suite="lite",
     title="Natural images",

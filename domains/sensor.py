@@ -139,7 +139,7 @@ CARD = Card(
     ),
 )
 
-DOMAIN = Domain(
+LITE = Domain(
     name="sensor",
     suite="lite",
     title="Wearable sensors",

@@ -181,7 +181,7 @@ CARD = Card(
     ),
 )
 
-DOMAIN = Domain(
+LITE = Domain(
     name="speech",
     suite="lite",
     title="Speech (synthesised)",

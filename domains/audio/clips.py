@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from dabs.domains.audio.logmel import PAPER, log_mel
+from dabs.domains.audio.logmel import PAPER_LOG_MEL, log_mel
 from dabs.domains.sources.decode import Item
 
 SAMPLES = 150_526  # 224 frames
@@ -46,6 +46,6 @@ def windows(path: str, *, both: bool) -> tuple[np.ndarray, int]:
 def spectrograms(item: Item, level: Level, *, both: bool) -> np.ndarray:
     """Of a clip's windows: float16 (1 or 2, 1, 224, 224), low bands first."""
     clips, rate = windows(str(item.source), both=both)
-    decibels = log_mel(clips, replace(PAPER, sample_rate=rate))
+    decibels = log_mel(clips, replace(PAPER_LOG_MEL, sample_rate=rate))
     standard: np.ndarray = ((decibels - level.mean) / level.std)[:, None].astype(np.float16)
     return standard

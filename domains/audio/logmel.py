@@ -28,7 +28,7 @@ class LogMel:
 
 
 # 150,526 samples give 224 frames
-PAPER = LogMel(sample_rate=16000, n_fft=2048, hop=672, bands=224, squared=True)
+PAPER_LOG_MEL = LogMel(sample_rate=16000, n_fft=2048, hop=672, bands=224, squared=True)
 
 
 def log_mel(waveform: np.ndarray | Tensor, settings: LogMel) -> np.ndarray:
@@ -39,7 +39,7 @@ def log_mel(waveform: np.ndarray | Tensor, settings: LogMel) -> np.ndarray:
 
     Args:
         waveform: float (..., samples); full scale is 1.
-        settings: sizes; `PAPER` for the paper's.
+        settings: sizes; `PAPER_LOG_MEL` for the paper's.
 
     Returns:
         float32 (..., bands, frames).

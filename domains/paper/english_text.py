@@ -273,7 +273,7 @@ def _task(glue: Glue) -> Task:
     return Task(name=glue.name, question=glue.question, target=glue.target, metric=glue.metric, apart=texts, card=card)
 
 
-DOMAIN = Domain(
+PAPER = Domain(
     name="english_text",
     suite="paper",
     title="English text",

@@ -122,7 +122,7 @@ PAWSX_CARD = Card(
     notes="Train is translated by machine (English is not), dev and test by people; selection is on the official dev.",
 )
 
-DOMAIN = Domain(
+PAPER = Domain(
     name="multilingual_text",
     suite="paper",
     title="Multilingual text",

@@ -39,7 +39,7 @@ def test_every_label_is_as_frequent_as_every_other(task: str) -> None:
     utterances_of, times = speech.PLANS[task]
     for split in SPLITS:
         counts = np.bincount([u.label for u in utterances_of(split)])
-        assert len(counts) == len(speech.DOMAIN.task(task).target)
+        assert len(counts) == len(speech.LITE.task(task).target)
         assert len(set(counts)) == 1
         assert len(utterances_of(split)) * times[split] <= {TRAIN: 4000, VALIDATION: 800, TEST: 2000}[split]
 

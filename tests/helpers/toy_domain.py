@@ -34,7 +34,7 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     workspace.files["words.txt"] = b"none\n"
 
 
-DOMAIN = Domain(
+LITE = Domain(
     name="toy",
     suite="lite",
     title="Toy",

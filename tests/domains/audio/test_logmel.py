@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.audio.logmel import PAPER, LogMel, log_mel
+from dabs.domains.audio.logmel import PAPER_LOG_MEL, LogMel, log_mel
 
 PAPER_SAMPLES = 150_526
 SMALL = LogMel(sample_rate=16000, n_fft=512, hop=252, bands=64, squared=False)
@@ -22,11 +22,11 @@ def test_it_equals_the_reference(shared: Path, prefix: str) -> None:
         waveform, expected = golden[f"{prefix}waveform"][:PAPER_SAMPLES], golden[f"{prefix}log_mel_db"]
     window = np.zeros(PAPER_SAMPLES, np.float32)
     window[: len(waveform)] = waveform
-    np.testing.assert_allclose(log_mel(window, PAPER), expected, atol=1e-3, rtol=0)
+    np.testing.assert_allclose(log_mel(window, PAPER_LOG_MEL), expected, atol=1e-3, rtol=0)
 
 
 def test_shapes_follow_the_settings() -> None:
-    assert PAPER.frames(PAPER_SAMPLES) == 224
+    assert PAPER_LOG_MEL.frames(PAPER_SAMPLES) == 224
     assert SMALL.frames(16000) == 64
     assert log_mel(np.zeros((3, 16000), np.float32), SMALL).shape == (3, 64, 64)
 
