@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.sources.decode import Item, Listing, listing
+from dabs.domains.sources.listing import Item, Listing, make_listing
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
 
@@ -79,7 +79,7 @@ def librispeech(root: Path) -> Listing:
         train += ordered[:kept]
         validation += ordered[kept:cut]
         test += ordered[cut:]
-    return listing(train, validation, test)
+    return make_listing(train, validation, test)
 
 
 def _labelled(item: Item, label: int) -> Item:
@@ -94,7 +94,7 @@ def audio_mnist(root: Path) -> Listing:
         digit, speaker, _ = path.stem.split("_")
         side = side_of.get(int(speaker), "train")
         sides[side].append(Item(source=str(path), group=f"speaker {int(speaker)}", label=int(digit)))
-    return listing(sides["train"], sides["validation"], sides["test"])
+    return make_listing(sides["train"], sides["validation"], sides["test"])
 
 
 def fluent_speech(root: Path, field: str) -> Listing:
@@ -118,7 +118,7 @@ def fluent_speech(root: Path, field: str) -> Listing:
             items.append(Item(source=source, group=f"speaker {row[3]}", label=names.index(row[place])))
         return sorted(items, key=lambda item: str(item.source))
 
-    return listing(split("train"), split("valid"), split("test"))
+    return make_listing(split("train"), split("valid"), split("test"))
 
 
 def google_speech(root: Path) -> Listing:
@@ -134,7 +134,7 @@ def google_speech(root: Path) -> Listing:
             items.append(Item(source=source, group=f"speaker {speaker}", label=WORDS.index(word)))
         return sorted(items, key=lambda item: str(item.source))
 
-    return listing(split("training"), split("validation"), split("testing"))
+    return make_listing(split("training"), split("validation"), split("testing"))
 
 
 def voxceleb1(root: Path) -> Listing:
@@ -153,7 +153,7 @@ def voxceleb1(root: Path) -> Listing:
             items.append(Item(source=str(root / "wav" / path), group=f"{speaker}/{video}", label=_celebrity(speaker)))
         return items  # the library sorts them
 
-    return listing(split("train"), split("dev"), split("test"))
+    return make_listing(split("train"), split("dev"), split("test"))
 
 
 def _celebrity(speaker: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from dabs.domains.audio.logmel import PAPER_LOG_MEL, log_mel
-from dabs.domains.sources.decode import Item
+from dabs.domains.sources.listing import Item
 
 SAMPLES = 150_526  # 224 frames
 

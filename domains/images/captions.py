@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dabs.domains.sources.decode import Item, Listing, carve, listing
+from dabs.domains.sources.listing import Item, Listing, hold_out, make_listing
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
 from dabs.utils.strict_json import read_object
@@ -54,7 +54,7 @@ def _fields(path: Path, *names: str) -> Any:
 
 def captioned(root: Path) -> dict[str, list[Item]]:
     """For pretraining: train2017 without a tenth of its pictures, and these to watch. val2017 is what tasks test on."""
-    rest, watched = carve(coco(root, "train2017"))
+    rest, watched = hold_out(coco(root, "train2017"))
     return {TRAIN: rest, VALIDATION: watched}
 
 
@@ -62,7 +62,7 @@ def mismatched(root: Path) -> Listing:
     """train2017, of which a tenth validates, and val2017; in each split half of the captions are moved."""
     parts = captioned(root) | {TEST: coco(root, "val2017")}
     moved = {split: move_half(items, np.random.PCG64([SEED, ORDER[split]])) for split, items in parts.items()}
-    return listing(moved[TRAIN], moved[VALIDATION], moved[TEST])
+    return make_listing(moved[TRAIN], moved[VALIDATION], moved[TEST])
 
 
 def move_half(items: list[Item], bits: np.random.PCG64) -> list[Item]:
@@ -95,11 +95,11 @@ def vqa(root: Path, pretraining: Path) -> Listing:
         pretraining: holds `annotations/captions_train2017.json`.
     """
     seen = {item.group for item in coco(pretraining, "train2017")}
-    rest, validation = carve(questions(root, "train2014"))
+    rest, validation = hold_out(questions(root, "train2014"))
     test = [item for item in questions(root, "val2014") if item.group not in seen]
     parts = {TRAIN: rest, VALIDATION: validation, TEST: test}
     drawn = {split: answer_half(items, np.random.PCG64([SEED, ORDER[split]])) for split, items in parts.items()}
-    return listing(drawn[TRAIN], drawn[VALIDATION], drawn[TEST])
+    return make_listing(drawn[TRAIN], drawn[VALIDATION], drawn[TEST])
 
 
 def questions(root: Path, subset: str) -> list[Item]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from dabs.domains.images.class_names import TEXTURES
-from dabs.domains.sources.decode import Item, Listing, listing
+from dabs.domains.sources.listing import Item, Listing, make_listing
 from dabs.domains.sources.unpickle import _NumpyOnly
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
@@ -43,7 +43,7 @@ def cifar10(root: Path) -> Listing:
     """
     folder = root / "cifar-10-batches-py"
     train = [item for number in range(1, 6) for item in _batch(folder / f"data_batch_{number}")]
-    return listing(train, None, _batch(folder / "test_batch"))
+    return make_listing(train, None, _batch(folder / "test_batch"))
 
 
 def _batch(path: Path) -> list[Item]:
@@ -77,7 +77,7 @@ def aircraft(root: Path) -> Listing:
         items = [Item(source=p, group=Path(p).stem, label=label, box=boxes[Path(p).stem]) for p, label in paths]
         return sorted(items, key=lambda item: item.group)
 
-    return listing(split("train"), split("val"), split("test"))
+    return make_listing(split("train"), split("val"), split("test"))
 
 
 def cu_birds(root: Path) -> Listing:
@@ -92,7 +92,7 @@ def cu_birds(root: Path) -> Listing:
     for number in sorted(files, key=int):
         source = str(folder / "images" / files[number])
         sides[train[number]].append(Item(source=source, group=files[number], label=int(labels[number]) - 1))
-    return listing(sides["1"], None, sides["0"])
+    return make_listing(sides["1"], None, sides["0"])
 
 
 def dtd(root: Path) -> Listing:
@@ -110,7 +110,7 @@ def dtd(root: Path) -> Listing:
             )
         return items
 
-    return listing(split("train"), split("val"), split("test"))
+    return make_listing(split("train"), split("val"), split("test"))
 
 
 def traffic_sign(root: Path) -> Listing:
@@ -128,7 +128,7 @@ def traffic_sign(root: Path) -> Listing:
         for row in sorted(csv.DictReader(file, delimiter=";", skipinitialspace=True), key=lambda row: row["Filename"]):
             name = row["Filename"]
             test.append(Item(source=str(folder / name), group=f"test {name}", label=int(row["ClassId"])))
-    return listing(train, None, test)
+    return make_listing(train, None, test)
 
 
 def vgg_flower(root: Path) -> Listing:
@@ -147,6 +147,6 @@ def vgg_flower(root: Path) -> Listing:
         return [Item(source=str(path), group=path.name, label=int(label)) for path, label in pairs]
 
     try:
-        return listing(split("train"), split("val"), split("test"))
+        return make_listing(split("train"), split("val"), split("test"))
     except KeyError as error:
         raise BuildError(f"{root / 'flowers-102'}: setid.mat names picture {error}, which has no label.") from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from dabs.domains.sources.decode import Item
+from dabs.domains.sources.listing import Item
 
 from dabs.specs import Image
 

@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 from dabs.domains.images import captions
 from dabs.domains.images.resize import SPECS, coco_resized
-from dabs.domains.sources.decode import Item, Listing, rows
+from dabs.domains.sources.decode import decode_rows
 from dabs.domains.sources.hub import BERT, encode
+from dabs.domains.sources.listing import Item, Listing
 from dabs.domains.sources.official import Archive, OfficialFiles, given
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
@@ -61,7 +62,7 @@ def _shown(workspace: Workspace, dataset: str, found: Listing, side: int) -> Ite
     for split, items in found.items():
         workspace.say(f"decoding {len(items):,} pictures of {dataset}/{split}")
         tokens = _tokens(workspace, items)
-        yield from rows(dataset, split, items, partial(coco_resized, side=side), tokens)
+        yield from decode_rows(dataset, split, items, partial(coco_resized, side=side), tokens)
 
 
 def _tokens(workspace: Workspace, items: list[Item]) -> np.ndarray:

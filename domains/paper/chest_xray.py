@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from dabs.domains.images.resize import SPECS, resized
-from dabs.domains.sources.decode import Item, Listing, carve, check_count, listing, rows, task_rows
+from dabs.domains.sources.decode import decode_listing, decode_rows
+from dabs.domains.sources.listing import Item, Listing, check_count, hold_out, make_listing
 from dabs.domains.sources.official import OfficialFiles
 
 from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
@@ -76,7 +77,7 @@ def chexpert(root: Path) -> Listing:
     """
     test = chexpert_table(root, "valid.csv")
     tested = {film.group for film in test}
-    return listing([film for film in chexpert_table(root, "train.csv") if film.group not in tested], None, test)
+    return make_listing([film for film in chexpert_table(root, "train.csv") if film.group not in tested], None, test)
 
 
 def chest_xray8(root: Path) -> Listing:
@@ -93,9 +94,9 @@ def chest_xray8(root: Path) -> Listing:
         names = set(official.read_text().split())
         test = [film for film in films if Path(str(film.source)).name in names]
         tested = {film.source for film in test}
-        return listing([film for film in films if film.source not in tested], None, test)
-    rest, test = carve(films, TESTED)
-    return listing(rest, None, test)
+        return make_listing([film for film in films if film.source not in tested], None, test)
+    rest, test = hold_out(films, TESTED)
+    return make_listing(rest, None, test)
 
 
 def build_pretraining(workspace: Workspace, side: int) -> Iterator[Rows]:
@@ -104,7 +105,7 @@ def build_pretraining(workspace: Workspace, side: int) -> Iterator[Rows]:
     check_count(workspace, sum(map(len, found.values())), COUNTS["chexpert"])
     for split in (TRAIN, VALIDATION):
         workspace.say(f"decoding CheXpert {split}")
-        yield from rows(PRETRAIN, split, found[split], partial(resized, side=side))
+        yield from decode_rows(PRETRAIN, split, found[split], partial(resized, side=side))
 
 
 def build_task(
@@ -114,7 +115,7 @@ def build_task(
     found = read(workspace.sources[source])
     check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} films of {name}")
-    yield from task_rows(name, found, partial(resized, side=side))
+    yield from decode_listing(name, found, partial(resized, side=side))
 
 
 CARD = Card(

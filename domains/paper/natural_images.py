@@ -9,7 +9,8 @@ from pathlib import Path
 from dabs.domains.images import picture_sets as sets
 from dabs.domains.images.class_names import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
 from dabs.domains.images.resize import SPECS, resized
-from dabs.domains.sources.decode import Listing, check_count, rows, task_rows
+from dabs.domains.sources.decode import decode_listing, decode_rows
+from dabs.domains.sources.listing import Listing, check_count
 from dabs.domains.sources.official import Archive, OfficialFiles, given
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
@@ -135,7 +136,7 @@ def build_imagenet(workspace: Workspace, side: int) -> Iterator[Rows]:
     count = 0
     for split, items in sets.imagenet(workspace.sources[IMAGENET.name]):
         workspace.say(f"decoding ImageNet {split}")
-        for block in rows(PRETRAIN, split, items, partial(resized, side=side)):
+        for block in decode_rows(PRETRAIN, split, items, partial(resized, side=side)):
             count += len(block.group)
             yield block
     check_count(workspace, count, COUNTS[PRETRAIN])
@@ -148,7 +149,7 @@ def build_task(
     found = read(workspace.sources[source])
     check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} pictures of {name}")
-    yield from task_rows(name, found, partial(resized, side=side))
+    yield from decode_listing(name, found, partial(resized, side=side))
 
 
 CARD = Card(

@@ -12,7 +12,8 @@ from functools import partial
 
 from dabs.domains.audio import clip_sets as sets
 from dabs.domains.audio.clips import Level, spectrograms
-from dabs.domains.sources.decode import check_count, rows
+from dabs.domains.sources.decode import decode_rows
+from dabs.domains.sources.listing import check_count
 from dabs.domains.sources.official import Archive, OfficialFiles, given
 
 from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
@@ -114,7 +115,7 @@ def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
     for split, items in sets.librispeech_pretraining(workspace.sources[LIBRISPEECH.name]):
         workspace.say(f"decoding LibriSpeech {split}")
         decode = partial(spectrograms, level=LEVELS[PRETRAIN], both=split == TRAIN)
-        for block in rows(PRETRAIN, split, items, decode):
+        for block in decode_rows(PRETRAIN, split, items, decode):
             groups += len(set(block.group))  # a clip is one group, and all of its windows are in one block
             yield block
     check_count(workspace, groups, COUNTS[PRETRAIN])
@@ -126,7 +127,7 @@ def build_task(workspace: Workspace, name: str, source: str) -> Iterator[Rows]:
     check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} clips of {name}")
     for split, items in found.items():
-        yield from rows(name, split, items, partial(spectrograms, level=LEVELS[name], both=split == TRAIN))
+        yield from decode_rows(name, split, items, partial(spectrograms, level=LEVELS[name], both=split == TRAIN))
 
 
 CARD = Card(

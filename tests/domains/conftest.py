@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources.decode import Listing
+from dabs.domains.sources.listing import Listing
 
 from tests.helpers.paper.layouts import lay_out
 from tests.helpers.paper.server import Served, serve

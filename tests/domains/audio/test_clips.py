@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 from dabs.domains.audio.clips import SAMPLES, Level, spectrograms, windows
-from dabs.domains.sources.decode import Item
+from dabs.domains.sources.listing import Item
 
 PLAIN = Level(mean=0.0, std=1.0)
 

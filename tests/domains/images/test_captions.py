@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dabs.domains.images import captions
-from dabs.domains.sources.decode import Item
+from dabs.domains.sources.listing import Item
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from dabs.domains.images import class_names
 from dabs.domains.images import picture_sets as sets
-from dabs.domains.sources.decode import Item
+from dabs.domains.sources.listing import Item
 
 from dabs.data.domain import BuildError
 from tests.helpers.paper.layouts import picture

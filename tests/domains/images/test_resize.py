@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dabs.domains.images.resize import coco_resized, resized
-from dabs.domains.sources.decode import Item
+from dabs.domains.sources.listing import Item
 from PIL import Image
 
 from tests.helpers.paper.layouts import picture

@@ -114,7 +114,7 @@ def test_the_official_test_list_counts_where_it_is(official, tmp_path, apart):
 
 def test_a_full_size_film_is_read(paper_sample):
     from dabs.domains.images.resize import resized
-    from dabs.domains.sources.decode import Item
+    from dabs.domains.sources.listing import Item
 
     for path in sorted((paper_sample("xray8") / "fullres_512").glob("*.png")):
         x = resized(Item(source=str(path), group="g"), 224)

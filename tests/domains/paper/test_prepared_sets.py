@@ -141,7 +141,7 @@ def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
 def test_a_copy_that_is_not_whole_is_said_and_noted(ready, name, dataset, found, published):
     domain = ready(name, dataset)
     (note,) = manifest_of(domain, dataset)["notes"]
-    assert note.startswith(f"of the publisher's {published} files {found} are here")
+    assert note.startswith(f"this copy has {found} of the publisher's {published} files")
     assert notes_of(domain, (dataset,)) == [f"{name} {dataset}: {note}"]
     assert "ready, not whole" in str([column._cells for column in status_table([domain]).columns])
 
