@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from dabs.domains.images.class_names import TEXTURES
 from dabs.domains.sources.listing import Item, Listing, make_listing
-from dabs.domains.sources.unpickle import _NumpyOnly
+from dabs.domains.sources.unpickle import load_numpy_only
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
 
@@ -48,13 +47,9 @@ def cifar10(root: Path) -> Listing:
 
 def _batch(path: Path) -> list[Item]:
     try:
-        content = _NumpyOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-        data, labels = content["data"], content["labels"]
-        *head, text = data.state  # Python 2 wrote bytes as text
-        data.state = (*head, text.encode("latin1") if isinstance(text, str) else text)
-        pixels = data.array().astype(np.uint8).reshape(len(labels), 3, 32, 32).transpose(0, 2, 3, 1)
-    except BuildError:
-        raise
+        content = load_numpy_only(path.read_bytes(), encoding="latin1")
+        labels = content["labels"]
+        pixels = content["data"].astype(np.uint8).reshape(len(labels), 3, 32, 32).transpose(0, 2, 3, 1)
     except Exception as error:  # a damaged pickle can raise nearly anything
         raise BuildError(f"{path} is not a batch of CIFAR-10 ({error!r}). Remove it and prepare again.") from None
     pictures = zip(np.ascontiguousarray(pixels), labels, strict=True)

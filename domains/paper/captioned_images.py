@@ -11,7 +11,7 @@ from dabs.domains.images.resize import SPECS, coco_resized
 from dabs.domains.sources.decode import decode_rows
 from dabs.domains.sources.hub import BERT, encode
 from dabs.domains.sources.listing import Item, Listing
-from dabs.domains.sources.official import Archive, OfficialFiles, given
+from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
 from dabs.specs import Tokens
@@ -20,24 +20,24 @@ LENGTH = 32  # tokens
 _COCO = "http://images.cocodataset.org"
 _VQA = "https://s3.amazonaws.com/cvmlp/vqa/mscoco/vqa"
 _COCO_ARCHIVES = (
-    Archive(url=f"{_COCO}/zips/train2017.zip", size=19_336_861_798, gives=("train2017/*.jpg",)),
-    Archive(url=f"{_COCO}/zips/val2017.zip", size=815_585_330, gives=("val2017/*.jpg",)),
+    Archive(url=f"{_COCO}/zips/train2017.zip", size=19_336_861_798, provides=("train2017/*.jpg",)),
+    Archive(url=f"{_COCO}/zips/val2017.zip", size=815_585_330, provides=("val2017/*.jpg",)),
     Archive(
         url=f"{_COCO}/annotations/annotations_trainval2017.zip",
         size=252_907_541,
         unpacked=820_000_000,
-        gives=("annotations/captions_train2017.json", "annotations/captions_val2017.json"),
+        provides=("annotations/captions_train2017.json", "annotations/captions_val2017.json"),
     ),
 )
-COCO = OfficialFiles(name="mscoco", expects=given(_COCO_ARCHIVES), archives=_COCO_ARCHIVES)
+COCO = OfficialFiles(name="mscoco", expects=provided_by(_COCO_ARCHIVES), archives=_COCO_ARCHIVES)
 # to know which pictures were learned from, the pictures of 2017 are not needed
 COCO_CAPTIONS = OfficialFiles(
     name="mscoco", expects=("annotations/captions_train2017.json",), archives=COCO.archives[2:]
 )
 
 
-def _vqa(url: str, *gives: str, size: int = 0) -> Archive:
-    return Archive(url=url, size=size, into="coco-vqa", gives=tuple(f"coco-vqa/{pattern}" for pattern in gives))
+def _vqa(url: str, *provides: str, size: int = 0) -> Archive:
+    return Archive(url=url, size=size, into="coco-vqa", provides=tuple(f"coco-vqa/{pattern}" for pattern in provides))
 
 
 _VQA_ARCHIVES = (
@@ -55,7 +55,7 @@ _VQA_ARCHIVES = (
         for s in ("Train", "Val")
     ),
 )
-VQA = OfficialFiles(name="vqa", expects=given(_VQA_ARCHIVES), archives=_VQA_ARCHIVES)
+VQA = OfficialFiles(name="vqa", expects=provided_by(_VQA_ARCHIVES), archives=_VQA_ARCHIVES)
 
 
 def _shown(workspace: Workspace, dataset: str, found: Listing, side: int) -> Iterator[Rows]:

@@ -33,7 +33,7 @@ STANFORD = OfficialFiles(
     expects=tuple(
         f"CheXpert-v1.0-small/{name}" for name in ("train.csv", "valid.csv", "train/*/*/*.jpg", "valid/*/*/*.jpg")
     ),
-    steps="""
+    instructions="""
 CheXpert is given out after registration:
   1. Sign the research use agreement at https://stanfordmlgroup.github.io/competitions/chexpert/.
   2. Download the sampled version, CheXpert-v1.0-small.zip (11 GB).
@@ -43,7 +43,7 @@ CheXpert is given out after registration:
 NIH = OfficialFiles(
     name="xray8",
     expects=("Data_Entry_2017*.csv", "images/*.png"),
-    steps="""
+    instructions="""
 ChestX-ray8 (NIH) needs no registration, but its box cannot be downloaded by a program:
   1. Open https://nihcc.app.box.com/v/ChestXray-NIHCC and download images_001.tar.gz to images_012.tar.gz (45 GB),
      Data_Entry_2017_v2020.csv, train_val_list.txt and test_list.txt.

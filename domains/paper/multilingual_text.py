@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
-from dabs.domains.sources.stream import HubStream, TokenStream, check_whole, interleaved
+from dabs.domains.sources.stream import HubStream, TokenStream, check_not_empty, interleave_languages
 from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
 from dabs.domains.text.texts_to_rows import LANGUAGES
 
@@ -51,7 +51,7 @@ def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
         files = {language: MC4.files(language, split) for language in LANGUAGES}
         same = hashlib.sha256(repr((files, BUFFER, ROWS)).encode() + tokenizer.read_bytes()).hexdigest()[:12]
         tokens = TokenStream(
-            stream=interleaved(files, seed=number),
+            stream=interleave_languages(files, seed=number),
             tokenizer=tokenizer,
             length=LENGTH,
             rows=ROWS[split],
@@ -65,9 +65,9 @@ def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
             group = [f"mc4 {split} {language}" for language in languages]
             total += len(ids)
             yield Rows(dataset=PRETRAIN, split=split, inputs=(ids,), label=None, group=group)
-        check_whole(total, f"mC4 {split}")
+        check_not_empty(total, f"mC4 {split}")
     for tokens in made:  # kept until here: an interruption before costs nothing
-        tokens.forget()
+        tokens.remove_blocks()
 
 
 def official_files(language: str) -> dict[str, str]:

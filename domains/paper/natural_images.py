@@ -11,14 +11,14 @@ from dabs.domains.images.class_names import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, S
 from dabs.domains.images.resize import SPECS, resized
 from dabs.domains.sources.decode import decode_listing, decode_rows
 from dabs.domains.sources.listing import Listing, check_count
-from dabs.domains.sources.official import Archive, OfficialFiles, given
+from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
 
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 
 IMAGENET = OfficialFiles(
     name="imagenet",
     expects=("train/n*/*.JPEG", "val*/*"),
-    steps="""
+    instructions="""
 ImageNet-1k (ILSVRC2012) is given out after registration:
   1. Sign up at https://image-net.org/download-images and accept the terms (non-commercial research and education).
   2. Download ILSVRC2012_img_train.tar (138 GB) and ILSVRC2012_img_val.tar (6.3 GB).
@@ -79,21 +79,21 @@ DTD = OfficialFiles(
 )
 _SIGNS = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final"
 _SIGN_ARCHIVES = (
-    Archive(url=f"{_SIGNS}_Training_Images.zip", size=276_000_000, gives=("GTSRB/Final_Training/Images/*/*.ppm",)),
+    Archive(url=f"{_SIGNS}_Training_Images.zip", size=276_000_000, provides=("GTSRB/Final_Training/Images/*/*.ppm",)),
     Archive(
         url=f"{_SIGNS}_Test_Images.zip",
         checksum="md5:c7e4e6327067d32654124b0fe9e82185",
         size=89_000_000,
-        gives=("GTSRB/Final_Test/Images/*.ppm",),
+        provides=("GTSRB/Final_Test/Images/*.ppm",),
     ),
     Archive(
         url=f"{_SIGNS}_Test_GT.zip",
         checksum="md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5",
         size=99_620,
-        gives=("GT-final_test.csv",),
+        provides=("GT-final_test.csv",),
     ),
 )
-GTSRB = OfficialFiles(name="gtsrb", expects=given(_SIGN_ARCHIVES), archives=_SIGN_ARCHIVES)
+GTSRB = OfficialFiles(name="gtsrb", expects=provided_by(_SIGN_ARCHIVES), archives=_SIGN_ARCHIVES)
 _FLOWERS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
 _FLOWER_ARCHIVES = (
     Archive(
@@ -101,24 +101,24 @@ _FLOWER_ARCHIVES = (
         checksum="md5:52808999861908f626f3c1f4e79d11fa",
         size=345_000_000,
         into="flowers-102",
-        gives=("flowers-102/jpg/*.jpg",),
+        provides=("flowers-102/jpg/*.jpg",),
     ),
     Archive(
         url=f"{_FLOWERS}/imagelabels.mat",
         checksum="md5:e0620be6f572b9609742df49c70aed4d",
         into="flowers-102",
         unpack=False,
-        gives=("flowers-102/imagelabels.mat",),
+        provides=("flowers-102/imagelabels.mat",),
     ),
     Archive(
         url=f"{_FLOWERS}/setid.mat",
         checksum="md5:a5357ecc9cb78c4bef273ce3793fc85c",
         into="flowers-102",
         unpack=False,
-        gives=("flowers-102/setid.mat",),
+        provides=("flowers-102/setid.mat",),
     ),
 )
-OXFORD = OfficialFiles(name="flowers", expects=given(_FLOWER_ARCHIVES), archives=_FLOWER_ARCHIVES)
+OXFORD = OfficialFiles(name="flowers", expects=provided_by(_FLOWER_ARCHIVES), archives=_FLOWER_ARCHIVES)
 # pictures in all splits
 COUNTS = {
     PRETRAIN: 1_281_167 + 50_000,

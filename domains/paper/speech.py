@@ -1,6 +1,6 @@
 """Speech: LibriSpeech to learn from; speakers, digits, commands and celebrities to tell apart.
 
-A training clip longer than the window (9.4 s) gives two rows, its head and its tail, where the reference flips a coin
+A training clip longer than the window (9.4 s) provides two rows, its head and its tail, where the reference flips a coin
 at every access: over two epochs both see the same windows, but here a long clip counts twice in one. Evaluation clips,
 also those that only choose, give their head.
 """
@@ -14,7 +14,7 @@ from dabs.domains.audio import clip_sets as sets
 from dabs.domains.audio.clips import Level, spectrograms
 from dabs.domains.sources.decode import decode_rows
 from dabs.domains.sources.listing import check_count
-from dabs.domains.sources.official import Archive, OfficialFiles, given
+from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
 
 from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.specs import Image
@@ -45,7 +45,7 @@ COUNTS = {
 
 def _openslr(subset: str, sha256: str, size: int) -> Archive:
     url = f"https://www.openslr.org/resources/12/{subset}.tar.gz"
-    return Archive(url=url, checksum=f"sha256:{sha256}", size=size, gives=(f"LibriSpeech/{subset}/*/*/*.flac",))
+    return Archive(url=url, checksum=f"sha256:{sha256}", size=size, provides=(f"LibriSpeech/{subset}/*/*/*.flac",))
 
 
 DEV_CLEAN = _openslr("dev-clean", "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3", 337_926_286)
@@ -55,12 +55,12 @@ _ALL = (
     _openslr("train-clean-360", "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf", 23_049_477_885),
     _openslr("train-other-500", "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2", 30_593_501_606),
 )
-LIBRISPEECH = OfficialFiles(name="librispeech", expects=given(_ALL), archives=_ALL)
-LIBRISPEECH_DEV = OfficialFiles(name="librispeech", expects=DEV_CLEAN.gives, archives=(DEV_CLEAN,))
+LIBRISPEECH = OfficialFiles(name="librispeech", expects=provided_by(_ALL), archives=_ALL)
+LIBRISPEECH_DEV = OfficialFiles(name="librispeech", expects=DEV_CLEAN.provides, archives=(DEV_CLEAN,))
 AUDIO_MNIST = OfficialFiles(
     name="audiomnist",
     expects=("AudioMNIST/data/*/*.wav",),
-    steps="""
+    instructions="""
 AudioMNIST lies in a git repository (about 1 GB):
   git clone https://github.com/soerenab/AudioMNIST
 in the folder above, so that AudioMNIST/data/01/0_01_0.wav is there.
@@ -72,7 +72,7 @@ FLUENT = OfficialFiles(
         *(f"fluent_speech_commands_dataset/data/{split}_data.csv" for split in ("train", "valid", "test")),
         "fluent_speech_commands_dataset/wavs/speakers/*/*.wav",
     ),
-    steps="""
+    instructions="""
 Fluent Speech Commands is given out for academic research, after agreeing to its licence:
   1. Ask for it at https://fluent.ai/fluent-speech-commands-a-dataset-for-spoken-language-understanding-research/ (the
      address in the paper's code no longer answers).
@@ -97,7 +97,7 @@ COMMANDS = OfficialFiles(
 VOXCELEB = OfficialFiles(
     name="voxceleb1",
     expects=("iden_split.txt", "wav/*/*/*.wav"),
-    steps="""
+    instructions="""
 VoxCeleb1 is given out after registration:
   1. Ask for access at https://mm.kaist.ac.kr/datasets/voxceleb/ (form of the authors' site,
      https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox1.html).

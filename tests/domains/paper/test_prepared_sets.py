@@ -196,15 +196,15 @@ def test_what_is_missing_is_named_with_the_folder_and_the_way(raw: Path, monkeyp
     for source in unit.sources:
         if not isinstance(source, OfficialFiles):
             continue
-        assert source.archives or source.steps, "neither a download nor steps"
-        monkeypatch.setattr(OfficialFiles, "_get", lambda *_: None)
+        assert source.archives or source.instructions, "neither a download nor steps"
+        monkeypatch.setattr(OfficialFiles, "_download", lambda *_: None)
         with pytest.raises(DabsError) as caught:
             source.fetch(raw, lambda line: None)
         message = str(caught.value)
         assert source.name in message
         assert str(raw / source.name) in message
         assert all(pattern in message for pattern in source.expects)
-        assert source.steps.strip() in message
+        assert source.instructions.strip() in message
 
 
 @pytest.mark.parametrize("name", FOLDERS)

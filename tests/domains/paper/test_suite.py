@@ -79,7 +79,7 @@ def test_parts_are_the_datasets_and_their_sources_are_on_the_page(name):
             assert f"`{source.name}`" in page, source.name
             assert all(isinstance(value, str) and value for value in source.describe().values())
             if isinstance(source, OfficialFiles):
-                assert source.archives or source.steps, f"{source.name}: nothing says how to get it"
+                assert source.archives or source.instructions, f"{source.name}: nothing says how to get it"
                 assert source.expects
             if isinstance(source, HubTokenizer):
                 tokens = domain.specs[-1]
@@ -96,8 +96,8 @@ def test_a_user_with_nothing_is_told_what_to_do_for_every_set(name, raw, monkeyp
 
     import requests
 
-    monkeypatch.setattr("dabs.domains.sources.download.ATTEMPTS", 1)
-    monkeypatch.setattr("dabs.domains.sources.official.check_space", lambda folder, needed: None)
+    monkeypatch.setattr("dabs.domains.sources.download.MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("dabs.domains.sources.official.check_disk_space", lambda folder, needed: None)
     monkeypatch.setattr(requests, "get", nothing)
     monkeypatch.setattr("huggingface_hub.snapshot_download", nothing)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", nothing)

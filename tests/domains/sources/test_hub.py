@@ -96,7 +96,7 @@ def test_without_a_network_it_says_what_to_do(tmp_path):
     done = prepare(home, "http://127.0.0.1:1", "english_text", "--tasks", "rte")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "nyu-mll/glue cannot be had from the Hugging Face hub" in done.stderr
+    assert "nyu-mll/glue cannot be downloaded from the Hugging Face hub" in done.stderr
     assert f"--local-dir {home}/raw/glue" in done.stderr
     stream = prepare(home, "http://127.0.0.1:1", "multilingual_text", "--tasks", "pretrain", HF_HUB_OFFLINE="1")
     assert stream.returncode == 1

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from dabs.domains.paper import multilingual_text
-from dabs.domains.sources.stream import TokenStream, interleaved
+from dabs.domains.sources.stream import TokenStream, interleave_languages
 
 from dabs.data.domain import PRETRAIN, TRAIN
 from dabs.data.prepare import prepare, read_columns
@@ -28,7 +28,7 @@ def files(text_files):
 
 def tokens(files, folder, rows=300, buffer=70, stream=None, seed=5) -> TokenStream:
     names, tokenizer = files
-    stream = interleaved(names, seed=0) if stream is None else stream
+    stream = interleave_languages(names, seed=0) if stream is None else stream
     return TokenStream(
         stream=stream, tokenizer=tokenizer, length=128, rows=rows, buffer=buffer, seed=seed, folder=folder
     )
@@ -44,7 +44,7 @@ def whole(stream: TokenStream) -> tuple[np.ndarray, list[str]]:
 
 
 def test_the_languages_come_in_turn(files):
-    rows = list(interleaved(files[0], seed=0))
+    rows = list(interleave_languages(files[0], seed=0))
     assert [row["language"] for row in rows[:14]] == list(multilingual_text.LANGUAGES) * 2
     counts = Counter(row["language"] for row in rows)
     assert max(counts.values()) - min(counts.values()) <= 1
@@ -85,10 +85,10 @@ class Breaking:
 @pytest.mark.parametrize("after", [0, 1, 69, 70, 71, 210, 299])
 def test_it_goes_on_where_the_connection_broke(files, tmp_path, after):
     wanted = whole(tokens(files, tmp_path / "whole"))
-    broken = Breaking(interleaved(files[0], seed=0), after)
+    broken = Breaking(interleave_languages(files[0], seed=0), after)
     with pytest.raises(DabsError, match=rf"the stream broke in block {after // 70} .*{after // 70} blocks are kept"):
         whole(tokens(files, tmp_path / "broken", stream=broken))
-    again = Breaking(interleaved(files[0], seed=0), 10_000)
+    again = Breaking(interleave_languages(files[0], seed=0), 10_000)
     found = whole(tokens(files, tmp_path / "broken", stream=again))
     assert again.given == 300 - after // 70 * 70  # what was done is not asked for again
     assert np.array_equal(found[0], wanted[0])

@@ -84,7 +84,7 @@ def test_what_swells_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     archive = tmp_path / "bomb"
     archive.write_bytes(BOMBS[what]())
     unpack(archive, tmp_path / "small enough")
-    monkeypatch.setattr(_unpack, "ALWAYS", 2_000_000)
+    monkeypatch.setattr(_unpack, "ALWAYS_ALLOWED_BYTES", 2_000_000)
     refusal(lambda: unpack(archive, tmp_path / "out"), archive, "2,000,000")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -97,7 +97,7 @@ def test_a_sparse_member_counts_with_what_it_claims(tmp_path: Path) -> None:
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     (tmp_path / "a.tar").write_bytes(bytes(block) + bytes(1024))
-    refusal(lambda: unpack(tmp_path / "a.tar", tmp_path / "out"), tmp_path / "a.tar", "too much")
+    refusal(lambda: unpack(tmp_path / "a.tar", tmp_path / "out"), tmp_path / "a.tar", "too much for an archive")
 
 
 def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:

