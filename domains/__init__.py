@@ -1,1 +1,1 @@
-"""One file a domain; each offers one `dabs.data.domain.Domain` a suite. A file dropped in here is found by its name."""
+"""One file per domain, found by its name; each file offers one `dabs.data.domain.Domain` for each of its suites."""

@@ -1,1 +1,1 @@
-"""What the speech domains share: synthesis, waveforms, spectrograms."""
+"""Helpers of the speech domains: synthesis, waveforms, spectrograms, and lists of recorded clips."""

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 from dabs.domains.images import captions
-from dabs.domains.images.resize import SPECS, coco_resized
+from dabs.domains.images.resize import SPECS, resize_coco
 from dabs.domains.sources.decode import decode_rows
 from dabs.domains.sources.hub import BERT, encode
 from dabs.domains.sources.listing import Item, Listing
@@ -62,7 +62,7 @@ def _shown(workspace: Workspace, dataset: str, found: Listing, side: int) -> Ite
     for split, items in found.items():
         workspace.say(f"decoding {len(items):,} pictures of {dataset}/{split}")
         tokens = _tokens(workspace, items)
-        yield from decode_rows(dataset, split, items, partial(coco_resized, side=side), tokens)
+        yield from decode_rows(dataset, split, items, partial(resize_coco, side=side), tokens)
 
 
 def _tokens(workspace: Workspace, items: list[Item]) -> np.ndarray:
@@ -74,17 +74,17 @@ def _tokens(workspace: Workspace, items: list[Item]) -> np.ndarray:
 
 def build_pretraining(workspace: Workspace, side: int) -> Iterator[Rows]:
     """COCO's training pictures with a caption each."""
-    yield from _shown(workspace, PRETRAIN, captions.captioned(workspace.sources[COCO.name]), side)
+    yield from _shown(workspace, PRETRAIN, captions.list_captioned(workspace.sources[COCO.name]), side)
 
 
 def build_mismatched(workspace: Workspace, side: int) -> Iterator[Rows]:
     """Pictures with their own or another caption."""
-    yield from _shown(workspace, "mismatched_caption", captions.mismatched(workspace.sources[COCO.name]), side)
+    yield from _shown(workspace, "mismatched_caption", captions.list_mismatched(workspace.sources[COCO.name]), side)
 
 
 def build_vqa(workspace: Workspace, side: int) -> Iterator[Rows]:
     """Pictures with a question and a right or a wrong answer."""
-    found = captions.vqa(workspace.sources[VQA.name], workspace.sources[COCO_CAPTIONS.name])
+    found = captions.list_vqa(workspace.sources[VQA.name], workspace.sources[COCO_CAPTIONS.name])
     yield from _shown(workspace, "vqa", found, side)
 
 

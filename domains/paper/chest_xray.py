@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from dabs.domains.images.resize import SPECS, resized
+from dabs.domains.images.resize import SPECS, resize
 from dabs.domains.sources.decode import decode_listing, decode_rows
 from dabs.domains.sources.listing import Item, Listing, check_count, hold_out, make_listing
 from dabs.domains.sources.official import OfficialFiles
@@ -105,7 +105,7 @@ def build_pretraining(workspace: Workspace, side: int) -> Iterator[Rows]:
     check_count(workspace, sum(map(len, found.values())), COUNTS["chexpert"])
     for split in (TRAIN, VALIDATION):
         workspace.say(f"decoding CheXpert {split}")
-        yield from decode_rows(PRETRAIN, split, found[split], partial(resized, side=side))
+        yield from decode_rows(PRETRAIN, split, found[split], partial(resize, side=side))
 
 
 def build_task(
@@ -115,7 +115,7 @@ def build_task(
     found = read(workspace.sources[source])
     check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} films of {name}")
-    yield from decode_listing(name, found, partial(resized, side=side))
+    yield from decode_listing(name, found, partial(resize, side=side))
 
 
 CARD = Card(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
 from dabs.domains.sources.stream import HubStream, TokenStream, check_not_empty, interleave_languages
+from dabs.domains.text.languages import LANGUAGES
 from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
-from dabs.domains.text.texts_to_rows import LANGUAGES
 
 from dabs.data.domain import (
     PRETRAIN,

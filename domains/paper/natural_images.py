@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from dabs.domains.images import picture_sets as sets
+from dabs.domains.images import picture_sets
 from dabs.domains.images.class_names import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
-from dabs.domains.images.resize import SPECS, resized
+from dabs.domains.images.resize import SPECS, resize
 from dabs.domains.sources.decode import decode_listing, decode_rows
 from dabs.domains.sources.listing import Listing, check_count
 from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
@@ -134,9 +134,9 @@ COUNTS = {
 def build_imagenet(workspace: Workspace, side: int) -> Iterator[Rows]:
     """The pictures of `train/`, and of `val/` to watch, without their labels."""
     count = 0
-    for split, items in sets.imagenet(workspace.sources[IMAGENET.name]):
+    for split, items in picture_sets.list_imagenet(workspace.sources[IMAGENET.name]):
         workspace.say(f"decoding ImageNet {split}")
-        for block in decode_rows(PRETRAIN, split, items, partial(resized, side=side)):
+        for block in decode_rows(PRETRAIN, split, items, partial(resize, side=side)):
             count += len(block.group)
             yield block
     check_count(workspace, count, COUNTS[PRETRAIN])
@@ -149,7 +149,7 @@ def build_task(
     found = read(workspace.sources[source])
     check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} pictures of {name}")
-    yield from decode_listing(name, found, partial(resized, side=side))
+    yield from decode_listing(name, found, partial(resize, side=side))
 
 
 CARD = Card(
@@ -269,12 +269,12 @@ TASKS = (
     ),
 )
 READERS: dict[str, tuple[Source, Callable[[Path], Listing]]] = {
-    "cifar10": (CIFAR, sets.cifar10),
-    "aircraft": (FGVC, sets.aircraft),
-    "cu_birds": (CUB, sets.cu_birds),
-    "dtd": (DTD, sets.dtd),
-    "traffic_sign": (GTSRB, sets.traffic_sign),
-    "vgg_flower": (OXFORD, sets.vgg_flower),
+    "cifar10": (CIFAR, picture_sets.list_cifar10),
+    "aircraft": (FGVC, picture_sets.list_aircraft),
+    "cu_birds": (CUB, picture_sets.list_cu_birds),
+    "dtd": (DTD, picture_sets.list_dtd),
+    "traffic_sign": (GTSRB, picture_sets.list_traffic_sign),
+    "vgg_flower": (OXFORD, picture_sets.list_vgg_flower),
 }
 
 

@@ -35,7 +35,7 @@ from dabs.specs import Series
 
 STEPS, CHANNELS, COLUMNS = 320, 52, 54
 STRIDE = {TRAIN: 32, VALIDATION: STEPS, TEST: STEPS}  # steps between the starts of two windows of a stretch
-JUMP = 10  # sampling periods; where the clock jumps further a stretch ends
+MAX_CLOCK_JUMP = 10  # sampling periods; where the clock jumps further a stretch ends
 SUBJECTS = {TRAIN: (101, 102, 103, 104, 107, 108, 109), VALIDATION: (105,), TEST: (106,)}
 ACTIVITIES = {
     1: "lying",
@@ -74,7 +74,7 @@ class Stretch:
     series: np.ndarray
 
 
-def stretches(path: Path) -> list[Stretch]:
+def read_stretches(path: Path) -> list[Stretch]:
     """The stretches of a person's file whose activity is one of the eleven, gaps filled over the whole file.
 
     Raises:
@@ -86,9 +86,9 @@ def stretches(path: Path) -> list[Stretch]:
         raise BuildError(f"{path} is not a table of numbers ({error}). Unpack PAMAP2 again.") from None
     if table.shape[1] != COLUMNS:
         raise BuildError(f"{path} has {table.shape[1]} columns, PAMAP2 has {COLUMNS}. Unpack PAMAP2 again.")
-    clock, activity, series = table[:, 0], table[:, 1].astype(int), interpolated(table[:, 2:], path)
+    clock, activity, series = table[:, 0], table[:, 1].astype(int), fill_gaps(table[:, 2:], path)
     period = np.median(np.diff(clock)) if len(clock) > 1 else 1.0
-    breaks = (np.diff(activity) != 0) | (np.abs(np.diff(clock)) > JUMP * period)
+    breaks = (np.diff(activity) != 0) | (np.abs(np.diff(clock)) > MAX_CLOCK_JUMP * period)
     edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(table)]
     return [
         Stretch(label=LABELS[int(activity[a])], series=series[a:b].astype(np.float32))
@@ -97,7 +97,7 @@ def stretches(path: Path) -> list[Stretch]:
     ]
 
 
-def interpolated(series: np.ndarray, path: Path) -> np.ndarray:
+def fill_gaps(series: np.ndarray, path: Path) -> np.ndarray:
     """Every channel's gaps (NaN) filled linearly by row; before the first value with the first, after the last too."""
     row = np.arange(len(series))
     filled = np.empty_like(series)
@@ -109,7 +109,7 @@ def interpolated(series: np.ndarray, path: Path) -> np.ndarray:
     return filled
 
 
-def windows(series: np.ndarray, stride: int) -> np.ndarray:
+def cut_windows(series: np.ndarray, stride: int) -> np.ndarray:
     """(n, 320, 52) windows of a stretch, starting every `stride` steps; none where it is shorter."""
     starts = range(0, len(series) - STEPS + 1, stride)
     return np.stack([series[s : s + STEPS] for s in starts]) if starts else np.empty((0, STEPS, CHANNELS), np.float32)
@@ -123,8 +123,8 @@ def build(workspace: Workspace, dataset: str) -> Iterator[Rows]:
             continue
         for subject in subjects:
             workspace.say(f"cutting windows of subject {subject}")
-            for stretch in stretches(folder / f"subject{subject}.dat"):
-                x = windows(stretch.series, STRIDE[split])
+            for stretch in read_stretches(folder / f"subject{subject}.dat"):
+                x = cut_windows(stretch.series, STRIDE[split])
                 if len(x):
                     label = None if dataset == PRETRAIN else np.full(len(x), stretch.label, np.int64)
                     group = [f"subject {subject}"] * len(x)

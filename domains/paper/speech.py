@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from dabs.domains.audio import clip_sets as sets
-from dabs.domains.audio.clips import Level, spectrograms
+from dabs.domains.audio import clip_sets
+from dabs.domains.audio.clips import DecibelStats, make_spectrograms
+from dabs.domains.audio.words import SPEECH_COMMANDS
 from dabs.domains.sources.decode import decode_rows
 from dabs.domains.sources.listing import check_count
 from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
@@ -21,14 +22,14 @@ from dabs.specs import Image
 
 # the reference's constants, in dB
 LEVELS = {
-    PRETRAIN: Level(mean=-22.924, std=12.587),
-    "librispeech": Level(mean=-22.924, std=12.587),
-    "audio_mnist": Level(mean=-90.293, std=11.799),
-    "fluent_speech_action": Level(mean=-31.809, std=13.127),
-    "fluent_speech_object": Level(mean=-31.809, std=13.127),
-    "fluent_speech_location": Level(mean=-31.809, std=13.127),
-    "google_speech": Level(mean=-46.847, std=19.151),
-    "voxceleb1": Level(mean=-37.075, std=19.776),
+    PRETRAIN: DecibelStats(mean=-22.924, std=12.587),
+    "librispeech": DecibelStats(mean=-22.924, std=12.587),
+    "audio_mnist": DecibelStats(mean=-90.293, std=11.799),
+    "fluent_speech_action": DecibelStats(mean=-31.809, std=13.127),
+    "fluent_speech_object": DecibelStats(mean=-31.809, std=13.127),
+    "fluent_speech_location": DecibelStats(mean=-31.809, std=13.127),
+    "google_speech": DecibelStats(mean=-46.847, std=19.151),
+    "voxceleb1": DecibelStats(mean=-37.075, std=19.776),
 }
 # clips in all splits
 COUNTS = {
@@ -112,9 +113,9 @@ VoxCeleb1 is given out after registration:
 def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
     """LibriSpeech without labels."""
     groups = 0
-    for split, items in sets.librispeech_pretraining(workspace.sources[LIBRISPEECH.name]):
+    for split, items in clip_sets.list_librispeech_pretraining(workspace.sources[LIBRISPEECH.name]):
         workspace.say(f"decoding LibriSpeech {split}")
-        decode = partial(spectrograms, level=LEVELS[PRETRAIN], both=split == TRAIN)
+        decode = partial(make_spectrograms, level=LEVELS[PRETRAIN], both=split == TRAIN)
         for block in decode_rows(PRETRAIN, split, items, decode):
             groups += len(set(block.group))  # a clip is one group, and all of its windows are in one block
             yield block
@@ -123,11 +124,11 @@ def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
 
 def build_task(workspace: Workspace, name: str, source: str) -> Iterator[Rows]:
     """The splits of a labelled set."""
-    found = sets.READERS[name](workspace.sources[source])
+    found = clip_sets.LIST_FUNCTIONS[name](workspace.sources[source])
     check_count(workspace, sum(map(len, found.values())), COUNTS[name])
     workspace.say(f"decoding {sum(map(len, found.values())):,} clips of {name}")
     for split, items in found.items():
-        yield from decode_rows(name, split, items, partial(spectrograms, level=LEVELS[name], both=split == TRAIN))
+        yield from decode_rows(name, split, items, partial(make_spectrograms, level=LEVELS[name], both=split == TRAIN))
 
 
 CARD = Card(
@@ -160,7 +161,7 @@ TASKS = (
     _task(
         "librispeech",
         "Which of 40 speakers reads?",
-        sets.DEV_CLEAN,
+        clip_sets.DEV_CLEAN_SPEAKERS,
         "clip",
         Card(
             title="LibriSpeech dev-clean, speakers",
@@ -188,13 +189,13 @@ TASKS = (
             notes="48 kHz, not resampled, as in the reference: a clip fills a fifth of the window.",
         ),
     ),
-    _task("fluent_speech_action", "Which of six actions is asked for?", sets.ACTIONS, "speaker", _FLUENT_CARD),
-    _task("fluent_speech_object", "Which of 14 objects is named?", sets.OBJECTS, "speaker", _FLUENT_CARD),
-    _task("fluent_speech_location", "Which of four places is named?", sets.LOCATIONS, "speaker", _FLUENT_CARD),
+    _task("fluent_speech_action", "Which of six actions is asked for?", clip_sets.ACTIONS, "speaker", _FLUENT_CARD),
+    _task("fluent_speech_object", "Which of 14 objects is named?", clip_sets.OBJECTS, "speaker", _FLUENT_CARD),
+    _task("fluent_speech_location", "Which of four places is named?", clip_sets.LOCATIONS, "speaker", _FLUENT_CARD),
     _task(
         "google_speech",
         "Which of 35 words is spoken, by a speaker not heard in training?",
-        sets.WORDS,
+        SPEECH_COMMANDS,
         "speaker",
         Card(
             title="Google Speech Commands v0.02",
@@ -210,7 +211,7 @@ TASKS = (
     _task(
         "voxceleb1",
         "Which of 1,251 celebrities speaks, in a video not heard in training?",
-        sets.CELEBRITIES,
+        clip_sets.CELEBRITIES,
         "video",
         Card(
             title="VoxCeleb1, identification",

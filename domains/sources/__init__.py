@@ -1,1 +1,1 @@
-"""Fetching what domains are built from: wheels, official archives, hub files, streams."""
+"""What domains are built from: fetching wheels, official archives, hub files and streams; listing and decoding."""

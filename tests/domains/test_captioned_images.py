@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from dabs.domains import captioned_images as captioned
-from dabs.domains.images.emoji import Picture, group_of, pictures
+from dabs.domains.images.emoji import Picture, group_of, list_pictures
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, Domain
 from dabs.data.prepare import folder_of, read_columns
@@ -38,7 +38,7 @@ def _picture(group: str, subgroup: str = "a") -> Picture:
 
 
 def test_pictures_join_both_sources() -> None:
-    heart, pizza = pictures(NAMES, FILED, captioned.CATEGORIES)
+    heart, pizza = list_pictures(NAMES, FILED, captioned.CATEGORIES)
     assert (heart.character, heart.category, heart.captions) == (
         "❤",
         "Smileys & Emotion",
@@ -77,19 +77,19 @@ def test_drawing_lies_on_the_background() -> None:
     black = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
     empty = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
     drawn, bare = (
-        captioned.views([black, empty] * 20, np.random.default_rng(0)).reshape(20, 2, 3, 32, 32).swapaxes(0, 1)
+        captioned.draw_views([black, empty] * 20, np.random.default_rng(0)).reshape(20, 2, 3, 32, 32).swapaxes(0, 1)
     )
     assert drawn.dtype == np.uint8
     assert bare.min() >= 119  # backgrounds are light
     share = (drawn.max(axis=1) < 10).mean(axis=(1, 2))  # turned corners are cut off, so a little less than the square
-    assert 0.8 * (captioned.SMALLEST / 32) ** 2 < share.min() < share.max() <= 1
+    assert 0.8 * (captioned.MIN_SIZE / 32) ** 2 < share.min() < share.max() <= 1
 
 
 def test_vocabulary_and_tokenizer() -> None:
-    pieces = captioned.vocabulary(["smiling face", "face of a smiling cat"])
+    pieces = captioned.make_vocabulary(["smiling face", "face of a smiling cat"])
     assert pieces[0] == "[PAD]"
     assert len(pieces) == len(set(pieces)) <= captioned.VOCABULARY
-    tokenizer = captioned.tokenizer_of(pieces)
+    tokenizer = captioned.make_tokenizer(pieces)
     encoding = tokenizer.encode("smiling cats, dog")
     assert encoding.tokens[:2] == ["smiling", "cat"]
     assert "[UNK]" not in encoding.tokens  # any word can be spelt

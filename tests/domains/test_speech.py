@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dabs.domains import speech
 from dabs.domains.audio.espeak import voice_names
-from dabs.domains.audio.waveforms import noise, place, resample, trim
+from dabs.domains.audio.waveforms import make_noise, place_in_silence, resample, trim
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
 from dabs.data.prepare import read_columns
@@ -25,7 +25,7 @@ def test_voices_exist_and_stand_on_one_side() -> None:
 
 
 def test_words_of_the_voice_task_stand_on_one_side() -> None:
-    words = [*speech.COMMANDS, *speech.OTHER_WORDS[VALIDATION], *speech.OTHER_WORDS[TEST]]
+    words = [*speech.SPEECH_COMMANDS, *speech.OTHER_WORDS[VALIDATION], *speech.OTHER_WORDS[TEST]]
     assert len(words) == len(set(words)) == 35 + 10 + 25
 
 
@@ -45,11 +45,11 @@ def test_every_label_is_as_frequent_as_every_other(task: str) -> None:
 
 
 def test_labels_name_what_is_said() -> None:
-    for u in speech.word_utterances(TEST):
-        assert speech.COMMANDS[u.label] == u.text
-    for u in speech.voice_utterances(TEST):
+    for u in speech.list_word_utterances(TEST):
+        assert speech.SPEECH_COMMANDS[u.label] == u.text
+    for u in speech.list_voice_utterances(TEST):
         assert speech.SPEAKERS[u.label] == u.voice
-    for u in speech.language_utterances(TEST):
+    for u in speech.list_language_utterances(TEST):
         assert u.text in speech.NUMERALS[speech.LANGUAGES[u.label]]
         assert u.language == speech.LANGUAGES[u.label]
 
@@ -73,7 +73,7 @@ def test_trim_keeps_the_word_and_refuses_silence() -> None:
 @pytest.mark.parametrize("offset", [-2400, 0, 2400])
 @pytest.mark.parametrize("length", [1000, 15999, 16000])
 def test_place_keeps_the_whole_clip(length: int, offset: int) -> None:
-    placed = place(np.ones(length, np.float32), 16000, -6.0206, offset)
+    placed = place_in_silence(np.ones(length, np.float32), 16000, -6.0206, offset)
     assert len(placed) == 16000
     assert placed.max() == pytest.approx(0.5, abs=1e-4)
     assert np.count_nonzero(placed) == length
@@ -81,12 +81,12 @@ def test_place_keeps_the_whole_clip(length: int, offset: int) -> None:
 
 def test_place_refuses_what_does_not_fit() -> None:
     with pytest.raises(BuildError, match="must fit"):
-        place(np.ones(16001, np.float32), 16000, 0.0, 0)
+        place_in_silence(np.ones(16001, np.float32), 16000, 0.0, 0)
 
 
 def test_noise_has_the_power_and_the_tilt_that_are_asked() -> None:
     clips = RANDOM.normal(size=(2, 16000)).astype(np.float32)
-    x = noise(clips, np.array([20.0, 10.0]), np.array([0.0, 2.0]), np.random.default_rng(1))
+    x = make_noise(clips, np.array([20.0, 10.0]), np.array([0.0, 2.0]), np.random.default_rng(1))
     ratio = 10 * np.log10(np.mean(clips**2, axis=1) / np.mean(x**2, axis=1))
     np.testing.assert_allclose(ratio, [20, 10], atol=0.01)
     spectrum = np.abs(np.fft.rfft(x)) ** 2
@@ -102,8 +102,8 @@ def test_resampling_keeps_the_tone_and_the_seconds() -> None:
 
 
 def test_a_block_is_made_alike_twice() -> None:
-    block = speech.word_utterances(TEST)[:4]
-    first, second = (speech.spectrograms(block, np.random.default_rng(3)) for _ in range(2))
+    block = speech.list_word_utterances(TEST)[:4]
+    first, second = (speech.make_spectrograms(block, np.random.default_rng(3)) for _ in range(2))
     assert first.shape == (4, 1, 64, 64)
     assert first.dtype == np.float16
     np.testing.assert_array_equal(first, second)

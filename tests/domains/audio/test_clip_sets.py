@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.audio import clip_sets as sets
+from dabs.domains.audio import clip_sets
+from dabs.domains.audio.words import SPEECH_COMMANDS
 
 from dabs.data.domain import BuildError
 
@@ -28,7 +29,7 @@ def utterances(root: Path, speakers: dict[int, int], subset: str = "dev-clean") 
 
 def test_librispeech_speakers_are_split_as_in_the_reference(tmp_path, apart):
     speakers = {84: 50, 1272: 20, 251: 10}
-    found = sets.librispeech(utterances(tmp_path, speakers))
+    found = clip_sets.list_librispeech(utterances(tmp_path, speakers))
     apart(found)
     # the reference: one generator, speakers by number, a shuffle of each speaker's places, the first 80 % train
     names = sorted(f"{s}-1-{i:04d}" for s, n in speakers.items() for i in range(n))
@@ -46,25 +47,25 @@ def test_librispeech_speakers_are_split_as_in_the_reference(tmp_path, apart):
 
 
 def test_the_sample_of_librispeech(official, apart):
-    found = sets.librispeech(official("librispeech"))
+    found = clip_sets.list_librispeech(official("librispeech"))
     apart(found)
     assert [len(items) for items in found.values()] == [30, 10, 10]
     assert all({i.label for i in items} == set(range(10)) for items in found.values())
 
 
 def test_librispeech_pretraining_takes_three_subsets_and_none_of_the_tested_speakers(official):
-    found = {split: list(items) for split, items in sets.librispeech_pretraining(official("librispeech"))}
+    found = {split: list(items) for split, items in clip_sets.list_librispeech_pretraining(official("librispeech"))}
     assert {split: len(items) for split, items in found.items()} == {"train": 36, "validation": 50}
     speakers = {split: {i.group.split("-")[0] for i in items} for split, items in found.items()}
     assert speakers["train"] == {"19", "26", "27"}
-    tested = {i.group.split("-")[0] for i in sets.librispeech(official("librispeech"))["test"]}
+    tested = {i.group.split("-")[0] for i in clip_sets.list_librispeech(official("librispeech"))["test"]}
     assert not speakers["train"] & tested
     assert all(i.label is None for i in found["train"])
 
 
 def test_too_many_speakers_are_not_dev_clean(tmp_path):
     with pytest.raises(BuildError, match="41 speakers, not 40"):
-        sets.librispeech(utterances(tmp_path, dict.fromkeys(range(41), 1)))
+        clip_sets.list_librispeech(utterances(tmp_path, dict.fromkeys(range(41), 1)))
 
 
 def test_audio_mnist_speakers_stand_where_the_paper_says(tmp_path, apart):
@@ -73,7 +74,7 @@ def test_audio_mnist_speakers_stand_where_the_paper_says(tmp_path, apart):
             path = tmp_path / f"AudioMNIST/data/{speaker:02d}/{digit}_{speaker:02d}_7.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    found = sets.audio_mnist(tmp_path)
+    found = clip_sets.list_audio_mnist(tmp_path)
     apart(found)
     speakers = {split: {int(i.group.split()[1]) for i in items} for split, items in found.items()}
     assert speakers["test"] == {26, 52, 60, 18, 32, 42, 5, 13, 22, 33, 45, 51}
@@ -83,20 +84,21 @@ def test_audio_mnist_speakers_stand_where_the_paper_says(tmp_path, apart):
 
 
 def test_the_stand_in_of_audio_mnist(official, apart):
-    found = sets.audio_mnist(official("audiomnist"))
+    found = clip_sets.list_audio_mnist(official("audiomnist"))
     apart(found)
     assert [len(items) for items in found.values()] == [240, 80, 160]
     assert {i.label for i in found["validation"]} == set(range(10))
 
 
 @pytest.mark.parametrize(
-    ("field", "names"), [("action", sets.ACTIONS), ("object", sets.OBJECTS), ("location", sets.LOCATIONS)]
+    ("field", "names"),
+    [("action", clip_sets.ACTIONS), ("object", clip_sets.OBJECTS), ("location", clip_sets.LOCATIONS)],
 )
 def test_fluent_speech_takes_the_three_tables_and_keeps_speakers_apart(paper_sample, apart, field, names):
     import csv
 
     root = paper_sample("fluent_speech")
-    found = sets.fluent_speech(root, field)
+    found = clip_sets.list_fluent_speech(root, field)
     apart(found)
     for split, table in (("train", "train"), ("validation", "valid"), ("test", "test")):
         with open(root / f"fluent_speech_commands_dataset/data/{table}_data.csv", newline="") as file:
@@ -110,14 +112,14 @@ def test_google_speech_holds_35_words_and_leaves_the_listed_clips_out_of_trainin
     lists = {
         s: (root / f"{n}_list.txt").read_text().split() for s, n in (("validation", "validation"), ("test", "testing"))
     }
-    found = sets.google_speech(official("google_speech"))
+    found = clip_sets.list_google_speech(official("google_speech"))
     apart(found)
     for split, listed in lists.items():
         assert sorted("/".join(Path(i.source).parts[-2:]) for i in found[split]) == sorted(listed)
     train = {"/".join(Path(i.source).parts[-2:]) for i in found["train"]}
     assert not train & {*lists["validation"], *lists["test"]}
     assert not any("_background_noise_" in name for name in train)
-    assert len(sets.WORDS) == 35
+    assert len(SPEECH_COMMANDS) == 35
     assert sum(map(len, found.values())) == 205
 
 
@@ -129,26 +131,30 @@ def test_google_speech_speakers(tmp_path, apart):
         (root / word / name).touch()
     (root / "validation_list.txt").write_text("yes/b_nohash_0.wav\n")
     (root / "testing_list.txt").write_text("no/c_nohash_0.wav\n")
-    found = sets.google_speech(tmp_path)
+    found = clip_sets.list_google_speech(tmp_path)
     apart(found)
-    assert {s: [sets.WORDS[i.label] for i in items] for s, items in found.items()} == {
+    assert {s: [SPEECH_COMMANDS[i.label] for i in items] for s, items in found.items()} == {
         "train": ["no", "yes"], "validation": ["yes"], "test": ["no"],
     }  # fmt: skip
     (root / "testing_list.txt").write_text("no/c_nohash_0.wav\nno/a_nohash_0.wav\n")
     with pytest.raises(BuildError, match="speaker a"):
-        sets.google_speech(tmp_path)
+        clip_sets.list_google_speech(tmp_path)
 
 
 def test_the_stand_in_of_voxceleb1_follows_iden_split(official, apart):
     root = official("voxceleb1")
-    found = sets.voxceleb1(root)
+    found = clip_sets.list_voxceleb1(root)
     apart(found)
     for split, number in (("train", "1"), ("validation", "2"), ("test", "3")):
         lines = [line.split() for line in (root / "iden_split.txt").read_text().splitlines()]
         listed = {path for n, path in lines if n == number}
         assert {"/".join(Path(i.source).parts[-3:]) for i in found[split]} == listed
-        assert all(sets.CELEBRITIES[i.label] == Path(i.source).parts[-3] for i in found[split])
-    assert (len(sets.CELEBRITIES), sets.CELEBRITIES[0], sets.CELEBRITIES[-1]) == (1251, "id10001", "id11251")
+        assert all(clip_sets.CELEBRITIES[i.label] == Path(i.source).parts[-3] for i in found[split])
+    assert (len(clip_sets.CELEBRITIES), clip_sets.CELEBRITIES[0], clip_sets.CELEBRITIES[-1]) == (
+        1251,
+        "id10001",
+        "id11251",
+    )
 
 
 @pytest.mark.parametrize("name", ["id11252", "id10000"])
@@ -156,4 +162,4 @@ def test_a_stranger_in_iden_split_is_refused(tmp_path, name):
     (tmp_path / "wav").mkdir()
     (tmp_path / "iden_split.txt").write_text(f"1 {name}/v1/00001.wav\n2 {name}/v2/00001.wav\n3 {name}/v3/00001.wav\n")
     with pytest.raises(BuildError, match=name):
-        sets.voxceleb1(tmp_path)
+        clip_sets.list_voxceleb1(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import espeakng_loader
 import numpy as np
 import pytest
-from dabs.domains.audio.espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
+from dabs.domains.audio.espeak import SAMPLE_RATE, EspeakLibrary, Word, speak, voice_names
 
 from dabs.errors import DabsError
 
@@ -73,4 +73,4 @@ def test_a_long_path_to_the_voice_data_is_reached_through_a_link(
     data = deep / "espeak-ng-data"
     data.symlink_to(espeakng_loader.get_data_path())
     monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(data))
-    assert len(_Library(tmp_path).speak(WORDS[0])) > 0
+    assert len(EspeakLibrary(tmp_path).speak(WORDS[0])) > 0

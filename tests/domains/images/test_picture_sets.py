@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images import class_names
-from dabs.domains.images import picture_sets as sets
+from dabs.domains.images import class_names, picture_sets
 from dabs.domains.sources.listing import Item
 
 from dabs.data.domain import BuildError
@@ -32,7 +31,7 @@ def test_class_names_are_as_many_as_the_sets_have():
 
 
 def test_cifar10(official, apart):
-    found = sets.cifar10(official("cifar10"))
+    found = picture_sets.list_cifar10(official("cifar10"))
     apart(found)
     assert {split: len(items) for split, items in found.items()} == {"train": 900, "validation": 100, "test": 500}
     assert Counter(item.label for item in found["validation"]) == dict.fromkeys(range(10), 10)
@@ -50,15 +49,15 @@ def test_a_batch_that_is_code_is_not_run(official, tmp_path):
     bad = tmp_path / "cifar10/cifar-10-batches-py/data_batch_3"
     bad.write_bytes(pickle.dumps({"data": print, "labels": []}, protocol=2))
     with pytest.raises(BuildError, match=r"asks for .*print"):
-        sets.cifar10(tmp_path / "cifar10")
+        picture_sets.list_cifar10(tmp_path / "cifar10")
     bad.write_bytes(b"\x80\x02}.")
     with pytest.raises(BuildError, match="data_batch_3 is not a batch"):
-        sets.cifar10(tmp_path / "cifar10")
+        picture_sets.list_cifar10(tmp_path / "cifar10")
 
 
 def test_aircraft_follows_the_official_lists_and_cuts_to_the_box(official, apart):
     root = official("aircraft")
-    found = sets.aircraft(root)
+    found = picture_sets.list_aircraft(root)
     apart(found)
     assert {split: len(items) for split, items in found.items()} == {"train": 200, "validation": 100, "test": 100}
     data = root / "fgvc-aircraft-2013b/data"
@@ -74,7 +73,7 @@ def test_aircraft_follows_the_official_lists_and_cuts_to_the_box(official, apart
 
 
 def test_the_complete_aircraft_lists_of_the_publisher(paper_sample, apart):
-    found = sets.aircraft(paper_sample("aircraft"))  # lists only: nothing is decoded
+    found = picture_sets.list_aircraft(paper_sample("aircraft"))  # lists only: nothing is decoded
     apart(found)
     assert [len(items) for items in found.values()] == [3334, 3333, 3333]
     assert all({i.label for i in items} == set(range(100)) for items in found.values())
@@ -82,7 +81,7 @@ def test_the_complete_aircraft_lists_of_the_publisher(paper_sample, apart):
 
 def test_cu_birds(official, apart):
     root = official("cu_birds") / "CUB_200_2011"
-    found = sets.cu_birds(official("cu_birds"))
+    found = picture_sets.list_cu_birds(official("cu_birds"))
     apart(found)
     assert {split: len(items) for split, items in found.items()} == {"train": 20, "validation": 20, "test": 40}
     train = {
@@ -95,7 +94,7 @@ def test_cu_birds(official, apart):
 
 
 def test_dtd_numbers_classes_among_all_47(official, apart):
-    found = sets.dtd(official("dtd"))
+    found = picture_sets.list_dtd(official("dtd"))
     apart(found)
     assert [len(items) for items in found.values()] == [20, 20, 20]
     for items in found.values():
@@ -110,12 +109,12 @@ def test_dtd_keeps_its_numbers_when_a_list_lacks_classes(tmp_path, apart):
         path = tmp_path / f"dtd/dtd/labels/{split}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines))
-    found = sets.dtd(tmp_path / "dtd")
+    found = picture_sets.list_dtd(tmp_path / "dtd")
     assert [i.label for i in found["test"]] == [46]
 
 
 def test_traffic_signs_keep_the_frames_of_one_sign_together(official, apart):
-    found = sets.traffic_sign(official("gtsrb"))
+    found = picture_sets.list_traffic_sign(official("gtsrb"))
     apart(found)
     assert len(found["train"]) + len(found["validation"]) == 645
     assert len(found["test"]) == 86
@@ -133,7 +132,7 @@ def test_frames_of_one_sign_in_generated_tracks(tmp_path):
                 picture(tmp_path / f"GTSRB/Final_Training/Images/{label:05d}/{track:05d}_{frame:05d}.ppm", 4, 4)
     (tmp_path / "GTSRB/Final_Test/Images").mkdir(parents=True)
     (tmp_path / "GT-final_test.csv").write_text("Filename;Width;Height;ClassId\n00001.ppm;4;4;1\n00000.ppm;4;4;0\n")
-    found = sets.traffic_sign(tmp_path)
+    found = picture_sets.list_traffic_sign(tmp_path)
     assert {i.group for i in found["validation"]}.isdisjoint({i.group for i in found["train"]})
     assert Counter(i.label for i in found["validation"]) == {0: 6, 1: 6}  # two whole signs of twenty
     assert [i.group for i in found["test"]] == ["test 00000.ppm", "test 00001.ppm"]
@@ -143,7 +142,7 @@ def test_flowers_take_the_three_official_lists(official, apart):
     from scipy.io import loadmat
 
     root = official("flowers") / "flowers-102"
-    found = sets.vgg_flower(official("flowers"))
+    found = picture_sets.list_vgg_flower(official("flowers"))
     apart(found)
     assert sum(map(len, found.values())) == 204
     lists, labels = loadmat(root / "setid.mat", squeeze_me=True), loadmat(root / "imagelabels.mat", squeeze_me=True)
@@ -161,12 +160,12 @@ def test_imagenet_reads_validation_with_and_without_class_folders(tmp_path, flat
     val = tmp_path / ("val" if flat else "validation/n01")
     val.mkdir(parents=True)
     (val / "v.JPEG").touch()
-    found = {split: [i.group for i in items] for split, items in sets.imagenet(tmp_path)}
+    found = {split: [i.group for i in items] for split, items in picture_sets.list_imagenet(tmp_path)}
     assert found == {"train": ["train/a.JPEG", "train/c.JPEG", "train/b.JPEG"], "validation": ["validation/v.JPEG"]}
 
 
 def test_imagenet_sample_is_listed_lazily_and_without_labels(official):
-    found = dict(sets.imagenet(official("imagenet")))
+    found = dict(picture_sets.list_imagenet(official("imagenet")))
     first = next(found["train"])
     assert isinstance(first, Item)
     assert first.label is None

@@ -113,10 +113,10 @@ def test_the_official_test_list_counts_where_it_is(official, tmp_path, apart):
 
 
 def test_a_full_size_film_is_read(paper_sample):
-    from dabs.domains.images.resize import resized
+    from dabs.domains.images.resize import resize
     from dabs.domains.sources.listing import Item
 
     for path in sorted((paper_sample("xray8") / "fullres_512").glob("*.png")):
-        x = resized(Item(source=str(path), group="g"), 224)
+        x = resize(Item(source=str(path), group="g"), 224)
         assert (x[0, 0] == x[0, 1]).all()  # grey
         assert x.std() > 20

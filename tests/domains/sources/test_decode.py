@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images.resize import resized
+from dabs.domains.images.resize import resize
 from dabs.domains.sources import decode
 from dabs.domains.sources.decode import BLOCK_ITEMS, decode_rows
 from dabs.domains.sources.listing import Item
@@ -32,7 +32,7 @@ def test_items_decoded_in_processes_come_back_in_order_with_their_labels(monkeyp
     monkeypatch.setattr(decode, "SERIAL_BLOCKS", 1)
     items = [flat(i, f"g{i}", i) for i in range(4 * BLOCK_ITEMS + 7)]
     second = np.arange(len(items), dtype=np.int32)[:, None]
-    blocks = list(decode_rows("shade", "train", iter(items), partial(resized, side=2), second))
+    blocks = list(decode_rows("shade", "train", iter(items), partial(resize, side=2), second))
     assert [len(block.group) for block in blocks] == [BLOCK_ITEMS] * 4 + [7]
     pixels = np.concatenate([block.inputs[0] for block in blocks])
     assert pixels.shape == (len(items), 3, 2, 2)
@@ -63,7 +63,7 @@ def test_only_a_few_blocks_are_read_ahead(monkeypatch):
 
     monkeypatch.setattr(decode, "SERIAL_BLOCKS", 1)
     monkeypatch.setattr(decode.os, "sched_getaffinity", lambda _: {0, 1})
-    stream = decode_rows("shade", "train", items(), partial(resized, side=2))
+    stream = decode_rows("shade", "train", items(), partial(resize, side=2))
     next(stream)
     assert taken <= 8 * BLOCK_ITEMS  # ImageNet must not need memory for its list, let alone its pictures
     stream.close()
@@ -76,7 +76,7 @@ def test_a_damaged_file_is_named_even_by_a_worker_process(tmp_path: Path, monkey
     path.write_bytes(path.read_bytes()[:700])
     items = [*(flat(1, "g", 0) for _ in range(count)), Item(source=str(path), group="g", label=0)]
     with pytest.raises(BuildError, match=r"cut\.jpg cannot be decoded"):
-        list(decode_rows("shade", "train", items, partial(resized, side=8)))
+        list(decode_rows("shade", "train", items, partial(resize, side=8)))
 
 
 def killed(item: Item) -> np.ndarray:
@@ -93,4 +93,4 @@ def test_a_killed_worker_is_reported(monkeypatch):
 
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(BuildError, match=r"gone\.jpg cannot be decoded.*missing"):
-        list(decode_rows("x", "train", [Item(source=str(tmp_path / "gone.jpg"), group="g")], partial(resized, side=8)))
+        list(decode_rows("x", "train", [Item(source=str(tmp_path / "gone.jpg"), group="g")], partial(resize, side=8)))
