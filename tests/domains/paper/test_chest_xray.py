@@ -31,7 +31,7 @@ def chexpert(root: Path, rows: dict[str, dict[str, str]], name: str) -> None:
 def test_blank_and_uncertain_count_as_zero(tmp_path):
     row = {"Atelectasis": "1.0", "Cardiomegaly": "-1.0", "Consolidation": "", "Edema": "0.0", "Pleural Effusion": "1.0"}
     chexpert(tmp_path, {"train/patient00001/study1/view1_frontal.jpg": row}, "train")
-    (film,) = xray.chexpert_table(tmp_path, "train.csv")
+    (film,) = xray.read_chexpert(tmp_path, "train.csv")
     assert film.label == (1, 0, 0, 0, 1)
     assert film.group == "patient00001"
     assert Path(str(film.source)).is_file()
@@ -41,7 +41,7 @@ def test_a_table_saved_with_a_byte_order_mark(tmp_path):
     chexpert(tmp_path, {"train/patient00001/study1/view1_frontal.jpg": {"Edema": "1.0"}}, "train")
     path = tmp_path / "CheXpert-v1.0-small" / "train.csv"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    (film,) = xray.chexpert_table(tmp_path, "train.csv")
+    (film,) = xray.read_chexpert(tmp_path, "train.csv")
     assert film.group == "patient00001"
 
 
@@ -52,7 +52,7 @@ def test_chexpert_keeps_patients_apart_and_tests_on_the_official_validation_set(
     }  # fmt: skip
     chexpert(tmp_path, films, "train")
     chexpert(tmp_path, {f"valid/patient6454{p}/study1/view1_frontal.jpg": {} for p in range(5)}, "valid")
-    found = xray.chexpert(tmp_path)
+    found = xray.list_chexpert(tmp_path)
     apart(found)
     assert [len(items) for items in found.values()] == [27 * 4, 3 * 4, 5]
 
@@ -61,13 +61,13 @@ def test_a_patient_in_both_tables_is_only_tested(tmp_path, apart):
     films = {f"train/patient{p:05d}/study1/view1_frontal.jpg": {} for p in range(9)}
     chexpert(tmp_path, films, "train")
     chexpert(tmp_path, {"valid/patient00003/study2/view1_frontal.jpg": {}}, "valid")
-    found = xray.chexpert(tmp_path)
+    found = xray.list_chexpert(tmp_path)
     apart(found)
     assert [len(items) for items in found.values()] == [7, 1, 1]
 
 
 def test_the_stand_in_of_chexpert(official, apart):
-    found = xray.chexpert(official("chexpert"))
+    found = xray.list_chexpert(official("chexpert"))
     apart(found)
     assert sum(map(len, found.values())) == 260
     assert all({i.label[k] for i in found[s]} == {0, 1} for k in range(5) for s in found)
@@ -78,12 +78,12 @@ def test_pretraining_on_chexpert_sees_no_tested_patient(official):
     blocks = list(xray.build_pretraining(workspace, 32))
     assert {b.split for b in blocks} == {"train", "validation"}
     assert {b.dataset for b in blocks} == {PRETRAIN}
-    tested = {i.group for i in xray.chexpert(official("chexpert"))["test"]}
+    tested = {i.group for i in xray.list_chexpert(official("chexpert"))["test"]}
     assert not tested & {g for b in blocks for g in b.group}
 
 
 def test_chest_xray8_keeps_patients_apart_without_the_official_list(official, apart):
-    found = xray.chest_xray8(official("xray8"))
+    found = xray.list_chest_xray8(official("xray8"))
     apart(found)
     assert sum(map(len, found.values())) == 1000
     patients = {split: len({i.group for i in items}) for split, items in found.items()}
@@ -107,7 +107,7 @@ def test_the_official_test_list_counts_where_it_is(official, tmp_path, apart):
     with open(table, newline="") as file:
         names = [row["Image Index"] for row in csv.DictReader(file) if int(row["Patient ID"]) % 3 == 0]
     (tmp_path / "test_list.txt").write_text("\n".join(names))
-    found = xray.chest_xray8(tmp_path)
+    found = xray.list_chest_xray8(tmp_path)
     apart(found)
     assert sorted(Path(str(i.source)).name for i in found["test"]) == sorted(names)
 

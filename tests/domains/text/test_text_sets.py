@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from dabs.domains.paper.english_text import GLUE
+from dabs.domains.paper.english_text import GLUE_TASKS
 from dabs.domains.sources.hub import HubFiles, load_tokenizer
 from dabs.domains.text import sentences as _sentences
 from dabs.domains.text.languages import LANGUAGES
@@ -60,7 +60,7 @@ def check_no_leakage(domain, task: str) -> None:
         assert not rows[a] & rows[b], (task, a, b)
 
 
-@pytest.mark.parametrize("glue", GLUE, ids=lambda glue: glue.name)
+@pytest.mark.parametrize("glue", GLUE_TASKS, ids=lambda glue: glue.name)
 def test_glue(english, glue):
     task = english.task(glue.name)
     check_no_leakage(english, glue.name)
@@ -85,7 +85,7 @@ def test_glue(english, glue):
 
 def test_labels_mean_what_the_hub_numbers_mean(text_files):
     root = text_files("glue") / "glue"
-    tasks = {glue.name: glue for glue in GLUE}
+    tasks = {glue.name: glue for glue in GLUE_TASKS}
     first = {name: glue.read(root, VALIDATION)[0] for name, glue in tasks.items()}
     assert first["rte"].label == 1  # not_entailment, as in the hub's parquet of the same row
     assert first["mnli_matched"].label == 0
@@ -97,7 +97,7 @@ def test_labels_mean_what_the_hub_numbers_mean(text_files):
 def test_the_hubs_parquet_gives_the_same_rows_as_the_official_tsv(text_files, paper_sample, tmp_path):
     tsv = text_files("glue") / "glue"
     (tmp_path / "rte").symlink_to(paper_sample("glue") / "hf_parquet" / "rte")
-    rte = next(glue for glue in GLUE if glue.name == "rte")
+    rte = next(glue for glue in GLUE_TASKS if glue.name == "rte")
     for split in (TRAIN, VALIDATION):
         assert rte.read(tmp_path, split) == rte.read(tsv, split)
 
@@ -184,7 +184,7 @@ def test_a_file_of_another_layout_is_named(text_files, tmp_path):
     folder = tmp_path / "glue_data" / "RTE"
     folder.mkdir(parents=True)
     (folder / "train.tsv").write_text("a\tb\n1\t2\n")
-    rte = next(glue for glue in GLUE if glue.name == "rte")
+    rte = next(glue for glue in GLUE_TASKS if glue.name == "rte")
     with pytest.raises(BuildError, match=r"RTE/train\.tsv is not laid out as GLUE's: KeyError\('label'\)"):
         rte.read(tmp_path, TRAIN)
     (folder / "train.tsv").write_text("sentence1\tsentence2\tlabel\nx\ty\tmaybe\n")
@@ -211,7 +211,7 @@ def test_the_real_files_of_mrpc_begin_with_a_byte_order_mark(paper_sample, tmp_p
     (tmp_path / "glue_data" / "MRPC").mkdir(parents=True)
     for name in ("train.tsv", "dev.tsv"):
         (tmp_path / "glue_data" / "MRPC" / name).symlink_to(official)
-    mrpc = next(glue for glue in GLUE if glue.name == "mrpc")
+    mrpc = next(glue for glue in GLUE_TASKS if glue.name == "mrpc")
     assert len(mrpc.read(tmp_path, TRAIN)) == 4076
     assert {sentence.label for sentence in mrpc.read(tmp_path, VALIDATION)} == {0, 1}
 
