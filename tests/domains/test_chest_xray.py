@@ -1,4 +1,4 @@
-"""The drawing follows the sign of each finding: the same patient is drawn with and without it."""
+"""Films show the sign of each finding: the same patient is drawn with and without it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _generator() -> np.random.Generator:
 
 
 def _patients(finding: int | None) -> tuple[Anatomy, np.ndarray]:
-    """The same patients with one finding or none: anatomy and film before exposure, (n, 64, 64)."""
+    """Draw the same patients with one finding or none; return anatomy and film before exposure, (n, 64, 64)."""
     findings = np.zeros((PATIENTS, len(FINDINGS)), np.int8)
     if finding is not None:
         findings[:, finding] = 1
@@ -47,7 +47,7 @@ def _added(finding: int) -> np.ndarray:
 
 
 def _sides(picture: np.ndarray, anatomy: Anatomy) -> np.ndarray:
-    """The sum over each lung's side, (n, 2)."""
+    """Return the sum over the side of each lung, (n, 2)."""
     return np.stack([(picture * half).sum(axis=(1, 2)) for half in (anatomy.left, 1 - anatomy.left)], axis=1)
 
 
@@ -136,7 +136,7 @@ def test_every_finding_shows_after_exposure(finding: int) -> None:
     assert (changed.sum(axis=(1, 2, 3)) >= 4).mean() > 0.8
 
 
-def test_brush_strokes() -> None:
+def test_drawing_functions() -> None:
     x = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
     np.testing.assert_allclose(smooth_step(x, 0.5), [0, 0, 0.5, 1, 1])
     np.testing.assert_allclose(wave(x), [0, 1, 0, 1, 0])

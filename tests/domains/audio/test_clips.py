@@ -1,4 +1,4 @@
-"""Spectrograms equal the golden ones; heads, tails, padding, rates, channels and formats."""
+"""Clips: spectrograms equal to the golden ones; heads, tails, padding, rates, channels and formats."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def test_a_file_gives_the_golden_spectrogram(golden, tmp_path, prefix):
     )
     stored = make_spectrograms(Item(source=str(path), group="g"), PLAIN, both=False)
     assert stored.shape == (1, 1, 224, 224)
-    # what is kept is rounded to float16: half a unit in the last of its eleven bits
+    # stored values are rounded to float16: half a unit in the last of its eleven bits
     np.testing.assert_allclose(stored[0, 0], numbers[f"{prefix}log_mel_db"], atol=1e-3, rtol=2**-11)
 
 
-def test_kept_values_are_within_a_twentieth_of_a_decibel(golden, tmp_path):
+def test_stored_values_are_within_a_twentieth_of_a_decibel(golden, tmp_path):
     numbers = golden("logmel")
     soundfile.write(tmp_path / "clip.wav", numbers["waveform"], 16000, subtype="FLOAT")
     level = DecibelStats(mean=-22.924, std=12.587)
@@ -53,7 +53,7 @@ def test_a_short_clip_is_padded_and_has_one_window(tmp_path):
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_a_long_clip_gives_head_and_tail_to_train_and_its_head_to_evaluate(tmp_path, both):
+def test_a_long_clip_gives_head_and_tail_for_training_and_its_head_for_evaluation(tmp_path, both):
     length = SAMPLES + 1000
     got, _ = read_windows(ramp(tmp_path / "a.wav", length), both=both)
     assert len(got) == 1 + both
@@ -67,13 +67,13 @@ def test_a_clip_of_exactly_one_window_is_not_doubled(tmp_path):
     assert len(read_windows(ramp(tmp_path / "a.wav", SAMPLES), both=True)[0]) == 1
 
 
-def test_the_first_channel_counts(tmp_path):
+def test_the_first_channel_is_used(tmp_path):
     got, _ = read_windows(ramp(tmp_path / "a.wav", 1000, channels=2), both=False)
     assert got.min() >= 0
 
 
 def test_the_rate_of_the_file_sets_the_bands(tmp_path):
-    """At twice the rate the same tone stands in a lower band, because nothing is resampled."""
+    """At a higher rate the same tone is in a lower band, because nothing is resampled."""
     bands = []
     for rate in (16000, 48000):
         tone = 0.3 * np.sin(2 * np.pi * 3000 * np.arange(2 * rate) / rate)

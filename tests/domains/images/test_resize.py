@@ -1,4 +1,4 @@
-"""Resizing equals the reference's torchvision transforms; boxes; what is not RGB becomes RGB."""
+"""Resizing equal to the reference's torchvision transforms; boxes; conversion to RGB."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def reference(path: Path, *steps) -> np.ndarray:
 
 
 @pytest.mark.parametrize("side", [224, 32])
-def test_resizing_is_that_of_the_reference(paper_sample, side):
+def test_resizing_equals_the_reference(paper_sample, side):
     from torchvision import transforms
 
     path = sorted((paper_sample("imagenet") / "fullres/train").glob("*/*.JPEG"))[0]
@@ -33,7 +33,7 @@ def test_resizing_is_that_of_the_reference(paper_sample, side):
     np.testing.assert_allclose(got[0] / 255, expected, atol=1e-6)
 
 
-def test_coco_is_squeezed_to_480_by_640_and_cut_as_in_the_reference(paper_sample):
+def test_coco_is_resized_to_480_by_640_and_cropped_as_in_the_reference(paper_sample):
     from torchvision import transforms
 
     path = sorted((paper_sample("mscoco") / "train2017").glob("*.jpg"))[0]
@@ -50,7 +50,7 @@ def test_the_aspect_ratio_is_not_kept(tmp_path):
     assert got[:, 18:].min() == 255
 
 
-def test_a_box_cuts_its_pixels_and_no_others():
+def test_a_box_crops_exactly_its_pixels():
     pixels = np.zeros((60, 80, 3), np.uint8)
     pixels[10:40, 20:70] = 200
     got = resize(Item(source=pixels, group="g", box=(20, 10, 70, 40)), 16)

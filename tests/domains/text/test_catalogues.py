@@ -1,4 +1,4 @@
-"""Message catalogues: what a .po file says, and where a message is used."""
+"""Message catalogues: parsing .po files, and finding where a message is used."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_contexts_share_an_id_and_entries_need_no_blank_line() -> None:
     assert parse_po(off + 'msgid "On"\nmsgstr "Oui"\n') == {"Off": "Éteint", "On": "Oui"}
 
 
-def test_a_line_that_is_no_part_of_a_catalogue_is_refused() -> None:
+def test_a_line_that_cannot_be_parsed_is_refused() -> None:
     with pytest.raises(BuildError, match="line 2"):
         parse_po('msgid "a"\nmsgstr broken\n')
 
 
-def test_plain_leaves_no_names_of_values() -> None:
+def test_visible_text_has_no_names_of_values() -> None:
     shown = visible_text('Delete\n  <b class="x">%(volume)s</b>&nbsp;of {{ instance }}, {$ name $} %s &lt; 5 %')
     assert shown == "Delete … of …, … … < 5 %"
     assert visible_text("도메인 %s로 5 % so") == "도메인 …로 5 % so"

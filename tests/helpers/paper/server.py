@@ -1,4 +1,4 @@
-"""An HTTP server on loopback for the download tests: range requests, and faults on demand."""
+"""A local HTTP server for the download tests, with range requests and faults on demand."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from typing import Any
 
 @dataclass
 class Served:
-    """What a server serves and how it misbehaves.
+    """What a server serves, how it misbehaves, and what was requested. Dictionaries are by path.
 
     Attributes:
-        files: path -> content.
-        cut_after: path -> bytes after which the connection is cut, one entry a request; none left: the whole file.
-        status: path -> answers before the file is served.
-        ranges: whether range requests are heeded.
-        refuse: paths whose range requests are answered by 416.
-        encoding: path -> a Content-Encoding that is claimed.
-        hold: while set, answers stop after their first half until `released`.
-        seen: path -> the Range header of every request, "" where there was none.
-        at_once: the most answers that were open at one time.
+        files: the content of each file.
+        cut_after: bytes after which the connection is cut, one entry per request; then the whole file is sent.
+        status: statuses of the first responses, before the file is sent.
+        ranges: whether range requests are honoured.
+        refuse: paths whose range requests are answered with 416.
+        encoding: the Content-Encoding to claim.
+        hold: while set, responses stop halfway.
+        halfway: set by the server when a response has stopped halfway.
+        released: ends the responses that have stopped.
+        seen: the Range header of every request, "" if it had none.
+        at_once: the maximum number of concurrent responses.
+        open: the current number of responses.
+        lock: guards `open`.
+        url: the server's address.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -43,7 +48,7 @@ class Served:
 
 
 def serve(served: Served) -> ThreadingHTTPServer:
-    """A running server; `served.url` is where. Shut it down at the end."""
+    """Start a server and set `served.url`; the caller shuts it down."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *words: object) -> None:
@@ -94,7 +99,7 @@ def serve(served: Served) -> ThreadingHTTPServer:
                 self.wfile.flush()
                 served.halfway.set()
                 served.released.wait(20)
-                return  # the connection ends in the middle
+                return  # the connection ends halfway
             if served.cut_after[path]:
                 body = body[: served.cut_after[path].pop(0)]
             self.wfile.write(body)
