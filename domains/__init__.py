@@ -1,1 +1,5 @@
-"""One file per domain, found by its name; each file offers one `dabs.data.domain.Domain` for each of its suites."""
+"""The lite domains, one file each, found by the file's name.
+
+Each file offers one `dabs.data.domain.Domain`, called `LITE`. `paper/` has the domains of the paper's suites; the other
+folders hold what domains share.
+"""

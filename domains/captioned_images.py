@@ -1,4 +1,4 @@
-"""Captioned images: OpenMoji's drawings at 32×32 pixels on varied backgrounds, with their English names.
+"""Captioned images: emoji drawings on varied backgrounds, with their names.
 
 A drawing and its variants are always in the same split. A test drawing and its names are therefore new to the encoder,
 and what it learned of words and shapes must carry over from other drawings.

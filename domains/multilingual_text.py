@@ -1,4 +1,4 @@
-"""Text in seven languages: translated messages of horizon 27.0.0 and Django 5.2, and names of emoji."""
+"""Text in seven languages: messages of horizon and Django, names of emoji."""
 
 from __future__ import annotations
 

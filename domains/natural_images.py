@@ -1,4 +1,4 @@
-"""Natural images, lite: crops of twenty photographs, and animal outlines painted over such crops.
+"""Natural images: crops of photographs, and animal outlines over such crops.
 
 Sources: the sample photographs of scikit-image and scikit-learn, and animal-mnist (10 animals, 1,000 outlines each).
 """

@@ -1,4 +1,4 @@
-"""Watch recordings of shoulder exercises: 2.56 seconds of acceleration and rotation at the wrist.
+"""Shoulder exercises: 2.56 seconds of acceleration and rotation at the wrist.
 
 The source does not mention pairs, but people 1 and 2, 3 and 4, 5 and 6, 7 and 10, and 8 and 9 take nearly the same time
 for every exercise with either arm, as if they had trained side by side. Both people of a pair are in the same split.

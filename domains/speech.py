@@ -1,7 +1,7 @@
-"""Synthesised speech: words spoken by espeak-ng's voices in noise, as log-mel spectrograms.
+"""Synthesised speech: words by espeak-ng's voices in noise, as spectrograms.
 
 Of voice variants that sound nearly alike only one is used, so that an unseen voice is really unseen. Nearly alike means
-that their mean log-mel spectra differ by less than 1.1 dB; the median of two voices is 4 dB.
+that their mean log-mel spectra differ by less than 1.1 dB; the median over all pairs of voices is 4 dB.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Helpers of the speech domains: synthesis, waveforms, spectrograms, and lists of recorded clips."""
+"""Helpers of the speech domains."""

@@ -1,4 +1,7 @@
-"""The clips of each speech dataset by split, listed from its official files; nothing is decoded."""
+"""The clips of each speech dataset by split, from its official lists.
+
+Nothing is decoded here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded clips as the paper shows them to the encoder: log-mel spectrograms of 224 bands by 224 frames.
+"""Recorded clips as the paper's log-mel spectrograms, 224 bands by 224 frames.
 
 Each clip is read at its own sampling rate, because the reference never resamples (AudioMNIST has 48 kHz). Its first
 channel is cut or zero-padded to 150,526 samples. Spectrograms are stored as float16, 100 kB each; the rounding changes

@@ -1,4 +1,4 @@
-"""Speech synthesis with the espeak-ng library that the package `espeakng_loader` carries.
+"""Speech synthesis with espeak-ng, from the package `espeakng_loader`.
 
 The library keeps phases, flutter and random numbers from one word to the next, and even `espeak_Terminate` does not
 reset them. Each list of words is therefore spoken in a process of its own: the same list gives the same samples,

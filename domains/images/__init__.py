@@ -1,1 +1,1 @@
-"""Helpers of the image domains: drawing, generated radiographs, resizing, and lists of image datasets."""
+"""Helpers of the image domains."""

@@ -1,4 +1,4 @@
-"""The animal outlines of animal-mnist: reading, grouping near-duplicates, splitting, painting."""
+"""The animal outlines of animal-mnist: read, group, split and paint them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of COCO images: captions, half of them mismatched; questions, half of them with a wrong answer.
+"""The captions of COCO and the questions of VQA, half of them made wrong.
 
 The captions are read directly from COCO's JSON, because torchvision's CocoCaptions needs the compiled pycocotools.
 """

@@ -1,4 +1,4 @@
-"""OpenMoji's drawings of emoji, and the English names of emoji from Unicode and other sources.
+"""OpenMoji's drawings of emoji, and the English names of emoji.
 
 Only emoji of a single code point are drawn. The others (skin colours, genders, professions, flags) need a text-shaping
 library that Pillow finds on some machines only, and the pixels must not depend on the machine.

@@ -1,4 +1,7 @@
-"""The images of each natural-image dataset by split, from its official lists; nothing is decoded."""
+"""The images of each natural-image dataset by split, from its official lists.
+
+Nothing is decoded here.
+"""
 
 from __future__ import annotations
 

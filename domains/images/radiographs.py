@@ -1,4 +1,4 @@
-"""Generated frontal chest radiographs: random anatomy, then findings by their sign, then exposure.
+"""Random frontal chest radiographs: anatomy, then findings, then exposure.
 
 Coordinates: x from -1 (image left, the patient's right) to 1, y from -1 (top) to 1. Brightness: air 0, bone near 1.
 Pixels are computed with +, -, *, / and comparisons only, without exponentials, so every machine draws the same bytes.

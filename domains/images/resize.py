@@ -1,4 +1,4 @@
-"""Images as the paper shows them to the encoder: RGB, resized to a square without keeping the aspect ratio.
+"""Images as the paper shows them to the encoder: RGB, resized to a square.
 
 They are stored as uint8 and read back as values in [0, 1]. An image takes 151 kB at 224×224 (193 GB for ImageNet) and
 3 kB at 32×32. Images are decoded once, during preparation, so that training never waits for a decoder.

@@ -1,4 +1,4 @@
-"""The paper's datasets: one file per domain, named as in `domains/`, read from the publishers' own files.
+"""The domains of the paper, one file each, named as in `domains/`.
 
 Each file offers a `Domain(suite="paper", parts=(...), encoder="paper", steps=100_000, batch_size=...)`, and image
 domains also one of the suite "paper32". A part is one dataset (`PRETRAIN` or a task) with its sources, such as

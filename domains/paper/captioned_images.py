@@ -1,4 +1,4 @@
-"""Captioned images: pretraining on COCO; mismatched captions and visual questions as tasks.
+"""Captioned images: MSCOCO; mismatched captions and visual questions.
 
 Images have 224×224 pixels (paper) or 32×32 (paper32).
 """

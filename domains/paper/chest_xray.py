@@ -1,4 +1,4 @@
-"""Chest radiographs: pretraining on CheXpert; findings in CheXpert and ChestX-ray8 as tasks.
+"""Chest radiographs: CheXpert; findings in CheXpert and ChestX-ray8.
 
 Images have 224×224 pixels (paper) or 32×32 (paper32).
 """

@@ -1,4 +1,4 @@
-"""English text: WikiText-103 without labels, and ten GLUE tasks, as 128 WordPiece tokens."""
+"""English text: WikiText-103, and ten GLUE tasks, as 128 WordPiece tokens."""
 
 from __future__ import annotations
 

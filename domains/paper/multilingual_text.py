@@ -1,4 +1,4 @@
-"""Text in seven languages: mC4 without labels, and PAWS-X in each, as 128 SentencePiece tokens."""
+"""Text in seven languages: mC4 and PAWS-X, as 128 SentencePiece tokens."""
 
 from __future__ import annotations
 

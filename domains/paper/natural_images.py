@@ -1,4 +1,4 @@
-"""Natural images: pretraining on ImageNet; six labelled datasets as tasks.
+"""Natural images: ImageNet, and six labelled datasets.
 
 Images have 224×224 pixels (paper) or 32×32 (paper32).
 """

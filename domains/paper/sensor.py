@@ -1,4 +1,4 @@
-"""Wearable sensors: PAMAP2, nine people with three inertial units and a heart rate monitor, 100 Hz.
+"""Wearable sensors: PAMAP2, nine people with three inertial units, 100 Hz.
 
 The reference draws windows at random at every access. Here they are fixed: training windows start every 32 steps of a
 stretch (about 50,000, the size of the reference's epoch), and evaluation windows do not overlap. As in the reference,

@@ -1,4 +1,4 @@
-"""Speech: pretraining on LibriSpeech; speakers, digits, commands and celebrities as tasks.
+"""Speech: LibriSpeech; speakers, digits, commands and celebrities.
 
 A training clip longer than the window (9.4 s) gives two rows, its head and its tail; the reference chooses one of them
 at random at every access. Over two epochs both see the same windows, but here a long clip counts twice in each epoch.

@@ -1,1 +1,1 @@
-"""What domains are built from: fetching wheels, official archives, hub files and streams; listing and decoding."""
+"""Fetching, listing and decoding the files that domains are built from."""

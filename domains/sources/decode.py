@@ -1,4 +1,4 @@
-"""Listed examples decoded into blocks of rows, by a pool of processes for large datasets."""
+"""Listed examples decoded into blocks of rows, by worker processes if many."""
 
 from __future__ import annotations
 

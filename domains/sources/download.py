@@ -1,4 +1,4 @@
-"""Resumable downloads: `NAME.part` until the file is complete and checked, then `NAME`.
+"""Resumable downloads: `NAME.part` until the file is complete, then `NAME`.
 
 `torchvision.datasets.utils` and `pooch` start over when a connection is cut, so files of tens of gigabytes may never
 arrive. All that this module adds to `requests` is the HTTP range request (RFC 9110, section 14).

@@ -1,4 +1,4 @@
-"""Datasets and tokenizers of the Hugging Face hub: from a local copy, the hub, or its cache when offline."""
+"""Datasets and tokenizers from the Hugging Face hub, its cache or a local copy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The examples of a dataset by split, listed from its files before anything is decoded."""
+"""The examples of a dataset by split, before anything is decoded."""
 
 from __future__ import annotations
 

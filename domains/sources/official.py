@@ -1,4 +1,4 @@
-"""Datasets in the layout that their publishers give out, downloaded or put in place by the user.
+"""Datasets in their official layout, downloaded or put in place by the user.
 
 $DABS_HOME/raw/NAME/   or DIR/NAME/, where DIR is `--data-dir` or DABS_DATA_DIR
               .done/   one marker for each archive that has been unpacked completely

@@ -1,4 +1,4 @@
-"""Text streamed in several languages: interleaved evenly, shuffled in a bounded buffer, resumable.
+"""Text streamed in several languages, interleaved, shuffled and resumable.
 
 The stream is stored as rows of token ids once, during preparation, with as many rows as the standard budget of steps
 reads. So a run sees each document once, its order depends on its seed alone, and training needs no network. After an

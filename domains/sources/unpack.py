@@ -1,4 +1,4 @@
-"""Safe unpacking of zip and tar files: all of an archive is moved into place, or nothing of it.
+"""Safe unpacking of zip and tar files, all of an archive or nothing.
 
 Links, members that would land outside the folder and archives that expand far too much are refused.
 """

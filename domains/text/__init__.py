@@ -1,1 +1,1 @@
-"""Helpers of the text domains: vocabularies, message catalogues, labelled sentences, packed rows."""
+"""Helpers of the text domains."""

@@ -1,4 +1,4 @@
-"""Message catalogues: reading gettext .po files, and finding the parts of a program that use a message."""
+"""Message catalogues: reading .po files, and finding where messages are used."""
 
 from __future__ import annotations
 

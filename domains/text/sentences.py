@@ -1,4 +1,4 @@
-"""Labelled sentences and pairs with official splits; validation is held out of train where needed."""
+"""Labelled sentences and pairs of sentences, read, split and encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of the lite domains as rows: labelled texts one per row, unlabelled texts packed into full rows.
+"""Texts of the lite domains as rows: one labelled text each, or packed.
 
 A pretraining row joins the tokens of consecutive texts of one document, as in RoBERTa (Liu et al. 2019, arXiv
 1907.11692). With one short text per row, an objective that tells examples apart could do so by their lengths; and a

@@ -1,4 +1,4 @@
-"""Subword vocabularies trained on a domain's own text, and encoding into rows of fixed length.
+"""Subword vocabularies trained on a domain's own text, and encoding with them.
 
 A build must give the same bytes on every machine, so training must be deterministic. The WordPiece trainer of the
 `tokenizers` library numbers continuation pieces in the order of a hash map and breaks ties by these numbers; naming

@@ -1,4 +1,4 @@
-"""Fixtures of the paper suite: datasets in their official layout, an empty raw folder, a local server."""
+"""Fixtures of the paper suite: official layouts, a raw folder, a local server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Films show the sign of each finding: the same patient is drawn with and without it."""
+"""Generated films show each finding by its radiological sign.
+
+Each test draws the same patients with and without a finding.
+"""
 
 from __future__ import annotations
 

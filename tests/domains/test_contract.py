@@ -1,4 +1,4 @@
-"""The contract that every lite domain must keep; add the name of a new one to `SEVEN`."""
+"""The contract of every lite domain; add the name of a new one to `SEVEN`."""
 
 from __future__ import annotations
 

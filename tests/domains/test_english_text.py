@@ -1,4 +1,4 @@
-"""English text: reading of each source, fragments, packing, and the prepared splits."""
+"""English text: reading each source, fragments, packing, prepared splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multilingual text: groups of messages, one split in all languages, and words of a single language."""
+"""Multilingual text: groups, one split in all languages, unambiguous words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crops stay in their strips and never repeat; animal outlines are grouped by similarity and painted."""
+"""Crops stay in their strips and never repeat; outlines are grouped by likeness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Speech: voices, words and labels by split; clips that are complete and normalised."""
+"""Speech: voices, words and labels by split; complete, normalised clips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips: spectrograms equal to the golden ones; heads, tails, padding, rates, channels and formats."""
+"""Clips: golden spectrograms; heads, tails, padding, rates and formats."""
 
 from __future__ import annotations
 

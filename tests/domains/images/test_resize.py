@@ -1,4 +1,4 @@
-"""Resizing equal to the reference's torchvision transforms; boxes; conversion to RGB."""
+"""Resizing equals the reference's transforms; boxes; conversion to RGB."""
 
 from __future__ import annotations
 

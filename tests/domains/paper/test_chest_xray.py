@@ -1,4 +1,7 @@
-"""Radiographs. The sample of ChestX-ray8 has real images of 64×64; that of CheXpert is a stand-in made of them."""
+"""The radiographs of the paper suite: labels, and splits by patient.
+
+The sample of ChestX-ray8 has real images of 64×64; that of CheXpert is a stand-in made of them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every dataset except the texts, prepared from its sample: rows, hashes, splits, messages.
+"""Every dataset but the texts, prepared from its sample: rows, hashes, messages.
 
 The samples are completed by `layouts.py`. For speed, images have 32×32 pixels.
 """

@@ -1,4 +1,7 @@
-"""PAMAP2: gaps, stretches, windows. The sample is a stand-in (other sensors, 25 Hz) in the official layout."""
+"""PAMAP2: gaps, stretches, windows.
+
+The sample is a stand-in (other sensors, 25 Hz) in the official layout.
+"""
 
 from __future__ import annotations
 

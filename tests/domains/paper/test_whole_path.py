@@ -1,4 +1,4 @@
-"""Every domain of the paper suite from its samples: prepare, pretrain for a few steps, evaluate.
+"""Every domain of the paper suite: prepare, pretrain briefly, evaluate.
 
 `layouts.py` and `texts.py` say what is real in the samples; the scores mean nothing.
 """

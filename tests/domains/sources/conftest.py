@@ -1,4 +1,4 @@
-"""Fixtures of the download tests: a small dataset on a local server, and a small disk."""
+"""Fixtures of the download tests: a small served dataset, and a small disk."""
 
 from __future__ import annotations
 

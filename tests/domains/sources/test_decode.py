@@ -1,4 +1,4 @@
-"""Decoding listed examples into blocks of rows: order, labels, worker processes, damaged files."""
+"""Decoding into blocks of rows: order, labels, processes, damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads: resumed after any interruption, checked by size and checksum, and refused in clear words."""
+"""Downloads: resumed after interruptions, checked, refused in clear words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hub files: from a local hub into the cache, offline from there, and a clear message without both."""
+"""Hub files from a local hub, its cache or a copy; clear errors without them."""
 
 from __future__ import annotations
 

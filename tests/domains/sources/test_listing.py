@@ -1,4 +1,4 @@
-"""The split of listed examples: groups are held out whole, and a group in two splits is refused."""
+"""Listings: groups are held out whole; a group in two splits is refused."""
 
 from __future__ import annotations
 

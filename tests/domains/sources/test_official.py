@@ -1,4 +1,4 @@
-"""Official files: found where the user keeps them, or downloaded and unpacked; never mistaken for complete."""
+"""Official files: the user's own or downloaded, and never half a dataset."""
 
 from __future__ import annotations
 

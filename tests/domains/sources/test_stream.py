@@ -1,4 +1,4 @@
-"""mC4's stream: seven languages in turn, shuffled in a bounded buffer, resumable with the same rows."""
+"""mC4's stream: seven languages in turn, shuffled, resumed without a change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching a wheel: with pip's own settings, checked by hash, and nothing kept if anything is wrong."""
+"""Wheels: fetched with pip's settings, checked by hash, kept only if right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's text datasets, from real samples: token rows, labels, and splits without leakage."""
+"""The paper's text datasets: token rows, labels, splits without leakage."""
 
 from __future__ import annotations
 

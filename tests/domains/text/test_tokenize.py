@@ -1,4 +1,4 @@
-"""Vocabularies: the same bytes every time, padding first, nothing lost in encoding."""
+"""Vocabularies: reproducible, padding first, nothing lost in encoding."""
 
 from __future__ import annotations
 

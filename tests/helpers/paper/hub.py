@@ -1,4 +1,4 @@
-"""A local Hugging Face hub, as far as its client needs it: revisions, listings, and files with ranges."""
+"""A local Hugging Face hub: revisions, listings, and files with ranges."""
 
 from __future__ import annotations
 

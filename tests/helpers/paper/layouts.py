@@ -1,4 +1,6 @@
-"""The paper's datasets in their official layout, for tests: real samples, completed with generated files.
+"""The paper's datasets in their official layout, made from samples.
+
+The real samples are completed with generated files.
 
 `lay_out(name, samples, folder)` makes `folder/NAME`, which `--data-dir folder` finds. Each function says what is not
 from the sample. Generated images are noise, generated clips are tones.

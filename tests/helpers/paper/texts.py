@@ -1,4 +1,4 @@
-"""The paper's text datasets in their official layout, and tiny tokenizers instead of the hub's, for tests."""
+"""The paper's text datasets in their official layout, and tiny tokenizers."""
 
 from __future__ import annotations
 
