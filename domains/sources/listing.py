@@ -81,5 +81,5 @@ def check_count(workspace: Workspace, found: int, published: int) -> None:
     """Note in the workspace when a copy has another number of files than its publisher gives."""
     if found != published:
         workspace.notes.append(
-            f"this copy has {found:,} of the publisher's {published:,} files; its scores hold for this copy only."
+            f"this copy has {found:,} of the publisher's {published:,} files; scores hold for this copy only."
         )

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources import unpack as _unpack
 from dabs.domains.sources.unpack import unpack
 
 from tests.helpers.refusing import refusal
@@ -84,7 +83,7 @@ def test_archives_that_expand_too_much_are_refused(tmp_path: Path, monkeypatch: 
     archive = tmp_path / "bomb"
     archive.write_bytes(BOMBS[what]())
     unpack(archive, tmp_path / "small enough")
-    monkeypatch.setattr(_unpack, "ALWAYS_ALLOWED_BYTES", 2_000_000)
+    monkeypatch.setattr("dabs.domains.sources.unpack.ALWAYS_ALLOWED_BYTES", 2_000_000)
     refusal(lambda: unpack(archive, tmp_path / "out"), archive, "2,000,000")
     assert list((tmp_path / "out").iterdir()) == []
 

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources import wheels as _wheels
+from dabs.domains.sources import wheels
 from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import BuildError
@@ -108,7 +108,7 @@ def test_a_missing_member_is_named(index, tmp_path):
 
 def test_a_member_that_is_too_large_or_damaged_is_named(index, tmp_path, monkeypatch):
     path = wheel_of(index).fetch(tmp_path / "sources", lambda line: None)
-    monkeypatch.setattr(_wheels, "MAX_MEMBER_BYTES", 3)
+    monkeypatch.setattr(wheels, "MAX_MEMBER_BYTES", 3)
     with pytest.raises(BuildError, match=r"data\.csv .*the limit is 3"):
         read_member(path, "tinydata/data.csv")
     monkeypatch.undo()

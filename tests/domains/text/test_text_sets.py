@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from dabs.domains.paper.english_text import GLUE_TASKS
 from dabs.domains.sources.hub import HubFiles, load_tokenizer
-from dabs.domains.text import sentences as _sentences
 from dabs.domains.text.languages import LANGUAGES
-from dabs.domains.text.sentences import Sentence, hold_out_sentences, read_tsv, splits_of
+from dabs.domains.text.sentences import Sentence, hold_out_sentences, read_tsv, sentence_rows, splits_of
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
 from dabs.data.prepare import manifest_of, prepare, read_columns
@@ -222,15 +221,15 @@ def test_a_lone_carriage_return_is_text(tmp_path):
 
 
 def test_a_block_without_new_rows_is_left_out(text_files, monkeypatch):
-    monkeypatch.setattr(_sentences, "BLOCK_ROWS", 2)
+    monkeypatch.setattr("dabs.domains.text.sentences.BLOCK_ROWS", 2)
     tokenizer = text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json"
     tested = [Sentence(texts=(f"the {word}",), label=0) for word in ("film", "game")]
     other = [Sentence(texts=(text,), label=0) for text in ("in a year", "of the city")]
     splits = {TEST: tested, VALIDATION: other[:1], TRAIN: tested + other[1:]}
-    found = list(_sentences.sentence_rows("t", splits, tokenizer, 8, lambda line: None))
+    found = list(sentence_rows("t", splits, tokenizer, 8, lambda line: None))
     assert [(rows.split, len(rows.group)) for rows in found] == [(TEST, 2), (VALIDATION, 1), (TRAIN, 1)]
     with pytest.raises(BuildError, match="t: every row of its train split is also in a stricter split"):
-        list(_sentences.sentence_rows("t", splits | {TRAIN: tested}, tokenizer, 8, lambda line: None))
+        list(sentence_rows("t", splits | {TRAIN: tested}, tokenizer, 8, lambda line: None))
 
 
 def test_a_split_with_missing_shards_is_incomplete(raw, tmp_path, monkeypatch):
@@ -302,7 +301,7 @@ def test_a_local_tokenizer(raw, monkeypatch, text_files):
 
 def test_an_empty_split_is_refused(text_files, tmp_path):
     folder = text_files("bert-base-uncased")
-    rows = _sentences.sentence_rows(
+    rows = sentence_rows(
         "t", {TEST: [], VALIDATION: [], TRAIN: []}, folder / "bert-base-uncased" / "tokenizer.json", 8, print
     )
     with pytest.raises(BuildError, match="t: its test split is empty"):
