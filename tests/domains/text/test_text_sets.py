@@ -184,7 +184,7 @@ def test_a_file_of_another_layout_is_named(text_files, tmp_path):
     folder.mkdir(parents=True)
     (folder / "train.tsv").write_text("a\tb\n1\t2\n")
     rte = next(glue for glue in GLUE_TASKS if glue.name == "rte")
-    with pytest.raises(BuildError, match=r"RTE/train\.tsv is not laid out as GLUE's: KeyError\('label'\)"):
+    with pytest.raises(BuildError, match=r"RTE/train\.tsv is not laid out as in GLUE: KeyError\('label'\)"):
         rte.read(tmp_path, TRAIN)
     (folder / "train.tsv").write_text("sentence1\tsentence2\tlabel\nx\ty\tmaybe\n")
     with pytest.raises(BuildError, match=r"maybe|tuple\.index"):
