@@ -67,7 +67,7 @@ def dispatch(arguments: list[str]) -> int:
         return 0
     verb, *rest = arguments
     if verb not in VERBS:
-        raise unknown("verb", verb, list(VERBS), of="dabs")
+        raise unknown("verb", verb, [*VERBS], of="dabs")
     return int(verb_module(verb).main(rest) or 0)
 
 
@@ -78,7 +78,7 @@ def verb_module(verb: str) -> Any:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: errors become one paragraph on stderr and an exit code, with a traceback only for --debug."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]
     try:

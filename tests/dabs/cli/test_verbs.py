@@ -251,8 +251,8 @@ def test_argument_help_reads_docstrings():
 
 def test_every_writer_of_a_task_takes_the_same_lock(toy, tmp_path, monkeypatch):
     """A grid of whole cells, one that spreads them over a cluster, and `dabs eval` meet on one run."""
-    from dabs.cli import eval as evaluating
     from dabs.config import PretrainConfig
+    from dabs.evaluation import evaluate as evaluating
     from dabs.grid import cells
     from dabs.utils.files import sole_use
 
