@@ -19,18 +19,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores
-from dabs.leaderboard.compare.scores import Evidence, mean_evidence, spread_between, steady
+from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resample_scores
+from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
 from dabs.leaderboard.compare.statistics import (
-    holm,
+    draw_units,
+    estimate_over_units,
+    holm_correction,
     interquartile_mean,
-    mcnemar,
-    mean_spread,
-    over_units,
-    paired_proportions,
-    student,
-    trimmed_means,
-    unit_draws,
+    mcnemar_p,
+    paired_proportions_error,
+    resampled_interquartile_means,
+    student_estimate,
+    variance_of_mean,
 )
 from scipy.stats import norm, rankdata, t
 
@@ -84,12 +84,12 @@ def experiment(world: World, resamples: int, rng: np.random.Generator) -> dict[i
     seed, models = int(rng.integers(2**60)), sum(world.seeds)
     if world.metric == "accuracy":  # the labels are the same, so the tasks can share their resamples
         every = [prediction for found, _ in made for prediction in found]
-        draws = resampled_scores(world.metric, every, made[0][1], resamples=resamples, seed=seed)
+        draws = resample_scores(world.metric, every, made[0][1], resamples=resamples, seed=seed)
         parts = [draws[:, i * models : (i + 1) * models] for i in range(world.tasks)]
     else:
-        parts = [resampled_scores(world.metric, *one, resamples=resamples, seed=seed) for one in made]
+        parts = [resample_scores(world.metric, *one, resamples=resamples, seed=seed) for one in made]
     board = {i: _evidence(world, *one, part, str(i)) for i, (one, part) in enumerate(zip(made, parts, strict=True))}
-    steady(board)
+    shrink_seed_variance(board)
     return board
 
 
@@ -105,7 +105,7 @@ def _task(world: World, rng: np.random.Generator) -> tuple[list[np.ndarray], np.
 
 
 def _evidence(
-    world: World, found: list[np.ndarray], label: np.ndarray, draws: np.ndarray, rows: str
+    world: World, found: list[np.ndarray], label: np.ndarray, draws: np.ndarray, test_split: str
 ) -> dict[str, Evidence]:
     ones = np.ones((world.n, 1), dtype=np.float32)
     scores = np.array([float(SCORERS[world.metric](prediction, label)(ones)[0]) for prediction in found])
@@ -116,10 +116,10 @@ def _evidence(
             scores_S=scores[part],
             draws_RS=draws[:, part],
             right_Sn=np.array(found[part]) == label if world.metric == "accuracy" else None,
-            error=0.0,
-            fixed=False,
+            published_error=np.nan,
+            seedless=False,
             units=world.n,
-            rows=rows,
+            test_split=test_split,
         )
         for name, part in (("a", slice(0, first)), ("b", slice(first, models)))
     }
@@ -135,7 +135,7 @@ def tasks_row(world: World, experiments: int, resamples: int, rng: np.random.Gen
             estimate = judged(a, b)
             p_values.append(estimate.p)
             hits.append([covers(estimate.low, estimate.high), *other_ways(a, b)])
-        alarms += min(holm(p_values)) < 1 - LEVEL
+        alarms += min(holm_correction(p_values)) < 1 - LEVEL
     return [*(100 * np.mean(hits, axis=0)), 100 * alarms / experiments]
 
 
@@ -143,9 +143,9 @@ def judged(a: Evidence, b: Evidence):  # type: ignore[no-untyped-def]
     """As `dabs.leaderboard.compare.pairwise` does it: McNemar's p for one model on each side."""
     if len(a.seeds) == len(b.seeds) == 1 and a.right_Sn is not None and b.right_Sn is not None:
         only_a, only_b = int((a.right_Sn & ~b.right_Sn).sum()), int((b.right_Sn & ~a.right_Sn).sum())
-        error = paired_proportions(only_a, only_b, a.units)
-        return replace(student(a.mean - b.mean, error, a.units - 1, LEVEL), p=mcnemar(only_a, only_b))
-    return spread_between(a, b).estimate(a.mean - b.mean, LEVEL)
+        error = paired_proportions_error(only_a, only_b, a.units)
+        return replace(student_estimate(a.mean - b.mean, error, a.units - 1, LEVEL), p=mcnemar_p(only_a, only_b))
+    return variance_between(a, b).estimate(a.mean - b.mean, LEVEL)
 
 
 def other_ways(a: Evidence, b: Evidence) -> tuple[bool, bool]:
@@ -202,19 +202,19 @@ def unit_experiments(
 def over_tasks_row(domains: tuple[int, ...], experiments: int, resamples: int, rng: np.random.Generator) -> list[float]:
     """Coverage of intervals over tasks: mean difference, IQM difference, mean rank; and a percentile bootstrap."""
     hits = []
-    draws_RU = unit_draws(len(domains), resamples)
+    draws_RU = draw_units(len(domains), resamples)
     for a_TS, b_TS, place_T in unit_experiments(domains, 2, experiments, rng):
         units = range(len(domains))
         gap_U = np.array([(a_TS - b_TS)[place_T == u].mean() for u in units])
         drawn_R = gap_U[draws_RU].mean(axis=1)
-        mean = over_units(float(gap_U.mean()), drawn_R, len(domains), LEVEL)
+        mean = estimate_over_units(float(gap_U.mean()), drawn_R, len(domains), LEVEL)
         unit_N = np.repeat(place_T, a_TS.shape[1])
-        iqm = [trimmed_means(side.ravel(), unit_N, draws_RU) for side in (a_TS, b_TS)]
+        iqm = [resampled_interquartile_means(side.ravel(), unit_N, draws_RU) for side in (a_TS, b_TS)]
         gap = interquartile_mean(a_TS) - interquartile_mean(b_TS)
-        trimmed = over_units(gap, iqm[0] - iqm[1], len(domains), LEVEL)
+        trimmed = estimate_over_units(gap, iqm[0] - iqm[1], len(domains), LEVEL)
         rank_T = rankdata(np.stack([-a_TS.mean(axis=1), -b_TS.mean(axis=1)]), axis=0)[0]
         rank_U = np.array([rank_T[place_T == u].mean() for u in units])
-        rank = over_units(float(rank_U.mean()), rank_U[draws_RU].mean(axis=1), len(domains), LEVEL)
+        rank = estimate_over_units(float(rank_U.mean()), rank_U[draws_RU].mean(axis=1), len(domains), LEVEL)
         low, high = np.percentile(drawn_R, [2.5, 97.5])
         same = rank.low is None  # every task ranks alike: no interval is given
         hits.append(
@@ -236,12 +236,12 @@ def means_row(world: World, domains: tuple[int, ...], experiments: int, resample
         for d, count in enumerate(domains):
             board = experiment(replace(world, tasks=count), resamples, rng)
             whole[d] = {name: mean_evidence([found[name] for found in board.values()]) for name in ("a", "b")}
-        steady(whole)
-        overall = mean_spread([spread_between(found["a"], found["b"], raw=True) for found in whole.values()])
+        shrink_seed_variance(whole)
+        overall = variance_of_mean([variance_between(found["a"], found["b"], shrunk=False) for found in whole.values()])
         value = float(np.mean([found["a"].mean - found["b"].mean for found in whole.values()]))
         total = overall.estimate(value, LEVEL)
         for found in whole.values():
-            one = spread_between(found["a"], found["b"]).estimate(found["a"].mean - found["b"].mean, LEVEL)
+            one = variance_between(found["a"], found["b"]).estimate(found["a"].mean - found["b"].mean, LEVEL)
             hits.append([covers(one.low, one.high), covers(total.low, total.high)])
     return list(100 * np.mean(hits, axis=0))
 
@@ -253,9 +253,9 @@ def mcnemar_row(n: int, apart: float, experiments: int, rng: np.random.Generator
         differ = rng.binomial(n, apart)
         only_a = int(rng.binomial(differ, 0.5))
         only_b = int(differ - only_a)
-        error = paired_proportions(only_a, only_b, n)
+        error = paired_proportions_error(only_a, only_b, n)
         half = t.ppf((1 + LEVEL) / 2, n - 1) * error
-        hits.append([abs(only_a - only_b) / n <= half, mcnemar(only_a, only_b) < 1 - LEVEL])
+        hits.append([abs(only_a - only_b) / n <= half, mcnemar_p(only_a, only_b) < 1 - LEVEL])
     return list(100 * np.mean(hits, axis=0))
 
 

@@ -1,1 +1,1 @@
-"""Which of two algorithms is better, on which tasks, and how sure that is."""
+"""Which of two algorithms is better, on which tasks, and with what certainty."""

@@ -1,23 +1,23 @@
-"""The group (person, voice, photograph) of each test example, from the prepared data that the results were made on."""
+"""The group (person, voice, photograph) of each test example, from prepared data."""
 
 from __future__ import annotations
 
 import numpy as np
-from dabs.leaderboard.compare.contestants import Key
+from dabs.leaderboard.compare.contestants import TaskKey
 
 from dabs.errors import DabsError, RequestError
 
 
-def groups_of(key: Key, suite: str, sha256: str) -> np.ndarray:
-    """The group of each test example of a task, int (n,), 0 to G - 1, in the order of its predictions.
+def groups_of(key: TaskKey, suite: str, sha256: str) -> np.ndarray:
+    """Return the group of each test example of a task, int (n,), 0 to G - 1, in the order of the predictions.
 
     Args:
         key: domain and task.
-        suite: of the results.
+        suite: the results' suite.
         sha256: the results' `data.sha256.test`; prepared data with another hash is refused.
 
     Raises:
-        DabsError: the data is not prepared here, is not that of the results, or has a single group.
+        DabsError: the data is not prepared here, differs from that of the results, or has a single group.
     """
     from dabs.data.prepare import manifest_of, read_columns
     from dabs.registry import find_domain

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dabs.leaderboard.compare.contestants import Contestant
-from dabs.leaderboard.compare.model import INTERVALS, Pair
+from dabs.leaderboard.compare.model import PUBLISHED_INTERVALS, Pair
+from dabs.leaderboard.compare.statistics import MIN_GROUPS
 from dabs.leaderboard.tables.compatibility import has_encoder
 
 from dabs.results.schema import Environment
@@ -40,7 +41,7 @@ def _missing(contestants: Sequence[Contestant], tasks: Mapping[str, Sequence[str
 def _unpaired(pairs: Sequence[Pair]) -> Iterator[str]:
     names: dict[str, None] = {}
     for pair in pairs:
-        if any(task.basis == INTERVALS for task in pair.tasks):
+        if any(task.basis == PUBLISHED_INTERVALS for task in pair.tasks):
             names |= {f"{pair.a} and {pair.b}": None}
     if names:
         yield (
@@ -84,7 +85,9 @@ def _resampled(grouped: bool) -> str:
 
 
 def _few_groups(pairs: Sequence[Pair]) -> Iterator[str]:
-    few = {f"{one.domain}/{one.task} ({one.units})": None for pair in pairs for one in pair.tasks if one.units < 10}
+    few = {
+        f"{one.domain}/{one.task} ({one.units})": None for pair in pairs for one in pair.tasks if one.units < MIN_GROUPS
+    }
     if few:
         yield f"Too few groups to speak of new ones: {_some(list(few))}. Their intervals are a rough lower bound."
 

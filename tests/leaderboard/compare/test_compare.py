@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.compare.contestants import contestants_of
-from dabs.leaderboard.compare.formats import FORMATS, latex_escaped, show
-from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare import pairwise
+from dabs.leaderboard.compare.contestants import load_contestants
+from dabs.leaderboard.compare.formats import FORMATS, escape_latex, show
+from dabs.leaderboard.compare.model import Comparison, Estimate
 from dabs.leaderboard.compare.pairwise import compare
+from dabs.leaderboard.compare.scores import Evidence
+from dabs.leaderboard.compare.statistics import holm_correction
 from rich.console import Console
 from scipy import stats
 
@@ -101,6 +104,27 @@ def test_one_seed_each_is_mcnemars_test(write: Writer) -> None:
     assert task.test == "exact McNemar"
     assert task.difference.p == pytest.approx(stats.binomtest(one.only_a, one.only_a + one.only_b).pvalue)
     assert any("one pretraining seed" in note for note in comparison.notes)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_p_is_no_evidence(write: Writer, monkeypatch: pytest.MonkeyPatch, missing: float | None) -> None:
+    tasks = both(write).pairs[0].tasks
+    assert tasks[-1].verdict == "win"
+    measured = pairwise.estimate_difference
+
+    def without_last(a: Evidence, *others: Any) -> tuple[Estimate, str, str]:
+        difference, *words = measured(a, *others)
+        return (replace(difference, p=missing) if a.mean == tasks[-1].a else difference, *words)
+
+    monkeypatch.setattr(pairwise, "estimate_difference", without_last)
+    comparison = both(write)
+    found = comparison.pairs[0]
+    assert (found.tasks[-1].verdict, found.tasks[-1].p_holm) == ("tie", None)
+    assert (found.swapped().tasks[-1].verdict, found.swapped().tasks[-1].p_holm) == ("tie", None)
+    assert (found.overall.wins, found.overall.ties) == (3, 2)
+    p_values = [task.difference.p or 1.0 for task in tasks[:-1]]
+    assert [task.p_holm for task in found.tasks[:-1]] == pytest.approx(holm_correction([*p_values, 1.0])[:-1])
+    assert FORMATS["markdown"](comparison).count("| – |") > 0
 
 
 def test_aggregates_and_their_means(write: Writer) -> None:
@@ -237,30 +261,30 @@ def test_groups_without_predictions_are_refused(write: Writer) -> None:
 
 def test_sources_are_told_apart(write: Writer, tmp_path: Path) -> None:
     a, b = write("better", 0.8), write("worse", 0.5)
-    assert [one.name for one in contestants_of([str(tmp_path)], "linear")] == ["better", "worse"]
-    assert [one.name for one in contestants_of([f"{tmp_path}:worse", str(a)], "linear")] == ["worse", "better"]
-    assert [one.name for one in contestants_of([str(tmp_path)], "linear", ("worse", "better"))] == ["worse", "better"]
+    assert [one.name for one in load_contestants([str(tmp_path)], "linear")] == ["better", "worse"]
+    assert [one.name for one in load_contestants([f"{tmp_path}:worse", str(a)], "linear")] == ["worse", "better"]
+    assert [one.name for one in load_contestants([str(tmp_path)], "linear", ("worse", "better"))] == ["worse", "better"]
     with pytest.raises(RequestError, match="several algorithms"):
-        contestants_of([str(tmp_path), str(b)], "linear")
+        load_contestants([str(tmp_path), str(b)], "linear")
     with pytest.raises(RequestError, match="named twice"):
-        contestants_of([str(a), str(a)], "linear")
+        load_contestants([str(a), str(a)], "linear")
     with pytest.raises(RequestError, match="better"):
-        contestants_of([f"{tmp_path}:bettr", str(b)], "linear")
+        load_contestants([f"{tmp_path}:bettr", str(b)], "linear")
     with pytest.raises(RequestError, match="needs two"):
-        contestants_of([str(a)], "linear")
+        load_contestants([str(a)], "linear")
     with pytest.raises(RequestError, match="page for readers"):
-        contestants_of(["report.html", str(b)], "linear")
+        load_contestants(["report.html", str(b)], "linear")
 
 
 def test_submissions_are_told_apart_and_must_be_whole(write: Writer, tmp_path: Path) -> None:
     b, both = write("worse", 0.5), tmp_path / "submissions"
     mine, other = (submit(both / name, [make(algorithm="Mine")]) for name in ("mine", "other"))
-    assert [one.name for one in contestants_of([str(mine), str(b)], "linear")] == ["mine", "worse"]
-    assert [one.name for one in contestants_of([str(both)], "linear")] == ["mine", "other"]
-    assert [one.name for one in contestants_of([f"{both}:other", str(b)], "linear")] == ["other", "worse"]
+    assert [one.name for one in load_contestants([str(mine), str(b)], "linear")] == ["mine", "worse"]
+    assert [one.name for one in load_contestants([str(both)], "linear")] == ["mine", "other"]
+    assert [one.name for one in load_contestants([f"{both}:other", str(b)], "linear")] == ["other", "worse"]
     next(other.rglob("*.result.json")).write_text(make(score=0.9).model_dump_json())
     with pytest.raises(DabsError, match="was changed"):
-        contestants_of([str(other), str(b)], "linear")
+        load_contestants([str(other), str(b)], "linear")
 
 
 def test_json_holds_every_number(write: Writer) -> None:
@@ -317,7 +341,7 @@ def test_names_never_act_as_markup(write: Writer, name: str) -> None:
 
 
 def test_latex_letters() -> None:
-    assert latex_escaped(r"a_b & 5% \x [y]") == r"a\_b \& 5\% \textbackslash{}x {[}y{]}"
+    assert escape_latex(r"a_b & 5% \x [y]") == r"a\_b \& 5\% \textbackslash{}x {[}y{]}"
 
 
 def test_markdown_of_more_than_two_has_pairs_and_ranks(write: Writer) -> None:
