@@ -1,1 +1,1 @@
-"""Which of two algorithms is better, on which tasks, and with what certainty."""
+"""Comparisons: which of two algorithms is better, on which tasks, how certainly."""

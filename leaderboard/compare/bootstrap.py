@@ -69,7 +69,7 @@ def covariance(draws_RK: np.ndarray) -> np.ndarray:
     """
     whole = draws_RK[np.isfinite(draws_RK).all(axis=1)].astype(np.float64)
     if len(whole) < 2:
-        raise DabsError("the test split is too small: hardly any resample of its examples has a score.")
+        raise DabsError("the test split is too small: fewer than two resamples of its examples have a score.")
     return np.atleast_2d(np.cov(whole, rowvar=False))
 
 

@@ -77,7 +77,7 @@ def load_contestants(sources: Sequence[str], protocol: str, algorithms: Sequence
     named = _make_names_unique(found)
     if len(named) < 2:
         names = ", ".join(one.name for one in named) or "none"
-        raise RequestError(f"a comparison needs two algorithms; there is {names}. Name a second folder or algorithm.")
+        raise RequestError(f"a comparison needs two algorithms; found: {names}. Name a second folder or algorithm.")
     return named
 
 
@@ -86,7 +86,7 @@ def _split_source(word: str) -> tuple[Path, str]:
     root, colon, algorithm = word.rpartition(":")
     if Path(word).exists() or not colon:
         if Path(word).suffix == ".html":
-            raise RequestError(f"{word} is a page for readers; name the folder of results that it was built from.")
+            raise RequestError(f"{word} is an HTML page; name the folder of results that it was built from.")
         return Path(word), ""
     return Path(root), algorithm
 
@@ -96,16 +96,18 @@ def _load_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: b
     by_name = {entry.name: [one for one in entry.placed if one.result.protocol == protocol] for entry in entries}
     groups = {name: placed for name, placed in by_name.items() if placed}
     if not groups:
-        others = ", ".join(sorted({one.result.protocol for entry in entries for one in entry.placed})) or "no protocol"
-        raise RequestError(f"{root} has no results of the protocol {protocol!r} (it has those of {others}).")
+        others = ", ".join(sorted({one.result.protocol for entry in entries for one in entry.placed}))
+        raise RequestError(
+            f"{root} has no results for the protocol {protocol!r} (it has some for: {others or 'none'})."
+        )
     known = ordered(groups)
     for name in wanted:
         if name not in groups:
             raise unknown("algorithm", name, list(known), of=str(root))
     if not wanted and not alone and len(known) > 1:
         raise RequestError(
-            f"{root} has results of several algorithms: {', '.join(known)}. Say which: {root}:{known[-1]}, or "
-            f"--algorithms {known[-1]}."
+            f"{root} has results of several algorithms: {', '.join(known)}. Choose one, for example with "
+            f"{root}:{known[-1]} or --algorithms {known[-1]}."
         )
     return [make_contestant(name, str(root), groups[name]) for name in wanted or known]
 

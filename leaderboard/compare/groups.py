@@ -26,10 +26,10 @@ def groups_of(key: TaskKey, suite: str, sha256: str) -> np.ndarray:
     found = manifest_of(domain, key[1])["splits"].get(f"{key[1]}/test", {}).get("sha256")
     if found != sha256:
         raise RequestError(
-            f"the prepared data of {key[0]}/{key[1]} is not what the results were made on (test split {found}, the "
-            f"results have {sha256}). Prepare the version of the results, or compare without --by-group."
+            f"the prepared data of {key[0]}/{key[1]} is not what the results were made on: the test split's hash is "
+            f"{found}, and {sha256} in the results. Prepare the version of the results, or compare without --by-group."
         )
     names, group_n = np.unique(read_columns(domain, key[1], "test", ("group",))["group"], return_inverse=True)
     if len(names) < 2:
-        raise DabsError(f"the test split of {key[0]}/{key[1]} is of one group; compare without --by-group.")
+        raise DabsError(f"the test split of {key[0]}/{key[1]} has a single group; compare without --by-group.")
     return np.asarray(group_n)

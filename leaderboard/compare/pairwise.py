@@ -83,7 +83,9 @@ def compare_contestants(
         DabsError: predictions cannot be read or do not belong to their results.
     """
     if not 0 < alpha < 0.5 or resamples < 100:
-        raise RequestError(f"alpha must be between 0 and 0.5 (is {alpha}) and resamples at least 100 (is {resamples}).")
+        raise RequestError(
+            f"alpha must be between 0 and 0.5 (got {alpha}) and resamples at least 100 (got {resamples})."
+        )
     lines = differences({one.name: one.results for one in contestants})
     if lines:
         raise RequestError(refusal(lines))
@@ -130,7 +132,7 @@ def _refuse_without_predictions(contestants: Sequence[Contestant]) -> None:
             more = f" and {len(lacking) - 1} more" if lacking[1:] else ""
             raise RequestError(
                 f"groups can only be resampled with predictions, and {one.name} has none for {lacking[0]}{more}. "
-                "Compare runs, with the predictions that `dabs eval` wrote beside the results, or leave out --by-group."
+                "Compare run folders, where `dabs eval` puts predictions next to the results, or leave out --by-group."
             )
 
 
@@ -209,8 +211,8 @@ def _compare_task(
     key: TaskKey, metric: MetricRecord, a: Evidence, b: Evidence, *, alpha: float, grouped: bool
 ) -> TaskComparison:
     """Compare on one task; `p_holm` and `verdict` are filled in once all tasks are known."""
-    counts = _disagreements(a, b)
-    difference, covers, test = estimate_difference(a, b, counts, alpha, grouped)
+    counts = disagreements(a, b)
+    difference, covers, test = estimate_difference(a, b, counts, alpha, grouped=grouped)
     return TaskComparison(
         domain=key[0],
         task=key[1],
@@ -232,7 +234,7 @@ def _compare_task(
     )
 
 
-def _disagreements(a: Evidence, b: Evidence) -> tuple[Disagreement, ...]:
+def disagreements(a: Evidence, b: Evidence) -> tuple[Disagreement, ...]:
     """Return McNemar's test for each seed that both have; nothing without answers to compare."""
     if a.right_Sn is None or b.right_Sn is None:
         return ()
@@ -245,11 +247,15 @@ def _disagreements(a: Evidence, b: Evidence) -> tuple[Disagreement, ...]:
 
 
 def estimate_difference(
-    a: Evidence, b: Evidence, counts: tuple[Disagreement, ...], alpha: float, grouped: bool
+    a: Evidence, b: Evidence, counts: tuple[Disagreement, ...], alpha: float, *, grouped: bool = False
 ) -> tuple[Estimate, str, str]:
     """Return mean(a) - mean(b), the sources of uncertainty in its interval, and the test behind its p.
 
-    With one seed each and answers to compare, the test is McNemar's.
+    Args:
+        a, b: the two sides.
+        counts: from `disagreements`. With one seed on each side, they give McNemar's p.
+        alpha: the interval has level 1 - alpha.
+        grouped: groups were resampled instead of examples.
     """
     value, level, units = a.mean - b.mean, 1 - alpha, "groups" if grouped else "test examples"
     if len(a.seeds) == len(b.seeds) == len(counts) == 1 and not grouped:

@@ -126,9 +126,9 @@ def _resample(
     """Return the scores (R, K) of all models of all contestants; the test split's hash is the seed."""
     label = arrays[0]["label"]
     if any(not np.array_equal(array["label"], label) for array in arrays):
-        raise DabsError("predictions with different labels stand beside results of one test split; make them again.")
+        raise DabsError("results of one test split have predictions with different labels; make them again.")
     if group_n is not None and len(group_n) != len(label):
-        raise DabsError(f"the prepared test split has {len(group_n)} rows, the predictions have {len(label)}.")
+        raise DabsError(f"the prepared test split has {len(group_n)} examples, but there are {len(label)} predictions.")
     predictions, seed = [array["prediction"] for array in arrays], int(test_split[:16], 16)
     return resample_scores(metric, predictions, label, resamples=resamples, seed=seed, group_n=group_n)
 

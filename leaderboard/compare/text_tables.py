@@ -51,7 +51,7 @@ def legend(comparison: Comparison) -> str:
         f"Scores × 100; A − B with its {level} interval over {_sources_of_uncertainty(comparison)}. "
         f"Verdicts are A's after Holm's correction over tasks at {comparison.alpha:g}. "
         f"{comparison.resamples:,} resamples. "
-        "“Other tasks”: the interval if the tasks were drawn again too. "
+        "“Other tasks”: the interval if the tasks had been drawn anew as well. "
         "P(A > B): probability that a run of A scores above a run of B. IQM: interquartile mean of (score − chance) / "
         "(best − chance)."
     )

@@ -1,1 +1,1 @@
-"""Tables of scores: which results may share one, their means, and how to show them."""
+"""Tables of scores: which results may share one, their means, and their display."""

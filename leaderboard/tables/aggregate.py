@@ -149,7 +149,7 @@ class Table:
         """
         for name in (algorithm, baseline):
             if name not in self.algorithms:
-                raise RequestError(f"the table has no results of {name!r}; it has {', '.join(self.algorithms)}.")
+                raise RequestError(f"the table has no results for {name!r}, only for {', '.join(self.algorithms)}.")
         keys = [(domain, task) for domain, tasks in self.tasks.items() for task in tasks]
         won = []
         for domain, task in keys:
@@ -180,7 +180,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     """
     chosen = [result for result in results if result.protocol == protocol]
     if not chosen:
-        raise RequestError(f"there are no results of the protocol {protocol!r}.")
+        raise RequestError(f"there are no results for the protocol {protocol!r}.")
     _check_equal(results, "suite", lambda r: "the table", lambda r: {"suite": r.suite})
     _check_equal(results, "data", _task_path, data_of)
     _check_equal(chosen, "evaluation", _task_path, evaluation_of)
@@ -245,7 +245,7 @@ def _known_tasks(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tu
         return found
     for domain, names in found.items():
         for task in sorted(set(names) - set(tasks.get(domain, ()))):
-            raise RequestError(f"there is a result of the task {domain}/{task}, which is not in the list of tasks.")
+            raise RequestError(f"there is a result for the task {domain}/{task}, which is not in the list of tasks.")
     return {domain: tuple(names) for domain, names in tasks.items()}
 
 

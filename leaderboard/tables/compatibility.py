@@ -85,12 +85,12 @@ def refusal(lines: Sequence[str]) -> str:
     """Return one message for the lines of `differences`."""
     more = [f"and {len(lines) - MAX_DIFFERENCES} more fields"] if len(lines) > MAX_DIFFERENCES else []
     listed = "\n".join(f"  - {line}" for line in [*lines[:MAX_DIFFERENCES], *more])
-    return f"these results may not be compared, because they were not made alike:\n{listed}\nMake one side again."
+    return f"these results may not be compared, because their settings differ:\n{listed}\nMake one side again."
 
 
 def _facts(name: str, result: Result) -> Iterator[Fact]:
     """Yield every fact of a result that must be equal: overall, on its task, in its domain, and over its seeds."""
-    yield "the suite", "suite", result.suite
+    yield "all results", "suite", result.suite
     task = f"{result.domain}/{result.task}"
     for field, value in (data_of(result) | evaluation_of(result)).items():
         yield task, field, value
@@ -100,7 +100,7 @@ def _facts(name: str, result: Result) -> Iterator[Fact]:
     if has_encoder(result):
         yield result.domain, "encoder.config", result.encoder.config
     for field, value in recipe_of(result).items():
-        yield f"{task}, {name}", f"{field} over seeds", value
+        yield f"{task}, {name}", f"{field} between seeds", value
 
 
 def has_encoder(result: Result) -> bool:
@@ -111,7 +111,7 @@ def has_encoder(result: Result) -> bool:
 def refuse_repeated_seed(who: str, seeds: Sequence[int]) -> None:
     """Raise RequestError when two results of one cell have the same seed."""
     if len(set(seeds)) < len(seeds):
-        raise RequestError(f"{who} has two results of one seed among {tuple(seeds)}. Remove one of the two.")
+        raise RequestError(f"{who} has two results with the same seed, among {tuple(seeds)}. Remove one of the two.")
 
 
 def _describe_difference(field: str, first_name: str, name: str, scopes: Mapping[str, tuple[Any, Any]]) -> str:

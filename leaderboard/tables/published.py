@@ -68,10 +68,12 @@ class Published(_Strict):
         for row in self.rows:
             self.source(row)
             if set(row.percent) != set(self.algorithms):
-                raise ValueError(f"{row.label} has numbers of {sorted(row.percent)}, not of {sorted(self.algorithms)}")
+                raise ValueError(
+                    f"{row.label} has numbers for {sorted(row.percent)}, not for {sorted(self.algorithms)}"
+                )
         cells = [(row.domain, row.task, row.source) for row in self.rows]
         if len(set(cells)) < len(cells):
-            raise ValueError("a task stands twice")
+            raise ValueError("duplicate task")
         return self
 
     @property
@@ -84,7 +86,7 @@ class Published(_Strict):
         for source in self.sources:
             if source.key == row.source:
                 return source
-        raise ValueError(f"{row.label} names the source {row.source!r}, which is not there")
+        raise ValueError(f"{row.label} names the source {row.source!r}, which is not listed")
 
 
 def published_of(suite: str, path: Path = FILE) -> Published | None:

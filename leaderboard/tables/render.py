@@ -130,9 +130,9 @@ def update_between_markers(path: Path, name: str, text: str) -> bool:
     except OSError as error:
         raise DabsError(f"cannot read {path}: {error.strerror or error}.") from error
     if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
-        raise DabsError(f"{path} must hold the lines {begin} and {end} once each, in this order. Add them.")
+        raise DabsError(f"{path} must contain {begin} and {end} once each, in this order. Add them.")
     if begin in text or end in text:
-        raise DabsError(f"the text for {path} holds one of its own markers, {begin} or {end}. Nothing was written.")
+        raise DabsError(f"the text for {path} contains one of its own markers, {begin} or {end}. Nothing was written.")
     before, after = old[: old.index(begin) + len(begin)], old[old.index(end) :]
     new = f"{before}\n{text.strip()}\n{after}"
     if new != old:

@@ -1,4 +1,4 @@
-"""The statistics of a comparison against scipy, and against their definitions."""
+"""The statistics of a comparison, against scipy and their definitions."""
 
 from __future__ import annotations
 
@@ -68,56 +68,56 @@ def test_an_unknown_error_gives_neither_interval_nor_p() -> None:
 @settings(deadline=None, max_examples=40)
 @given(SCORES, SCORES)
 def test_with_seeds_alone_the_test_is_welchs(a: list[float], b: list[float]) -> None:
-    """No test examples' noise, and nothing borrowed from other tasks."""
+    """There is no noise from test examples, and nothing is shrunk."""
     x, y = np.round(a, 3), np.round(b, 3)
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return
     seeds = tuple((float(np.var(side, ddof=1)), len(side) - 1.0) for side in (x, y))
     count = len(x) + len(y)
-    spread = variance_of_difference(
+    variance = variance_of_difference(
         np.zeros((count, count)), (len(x), len(y)), (seeds[0], seeds[1]), (False, False), 1000
     )
-    found, expected = spread.estimate(x.mean() - y.mean(), 0.95), stats.ttest_ind(x, y, equal_var=False)
+    found, expected = variance.estimate(x.mean() - y.mean(), 0.95), stats.ttest_ind(x, y, equal_var=False)
     interval = expected.confidence_interval(0.95)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-6)
 
 
-def test_with_one_seed_the_spread_is_that_of_the_examples() -> None:
+def test_with_one_seed_the_variance_is_that_of_the_examples() -> None:
     cov = np.array([[4.0, 1.0], [1.0, 9.0]])
-    spread = variance_of_difference(cov, (1, 1), (None, None), (False, False), 99)
-    assert (spread.total, spread.total_df, spread.seeds) == (4 + 9 - 2, 99, ())
+    variance = variance_of_difference(cov, (1, 1), (None, None), (False, False), 99)
+    assert (variance.total, variance.total_df, variance.seeds) == (4 + 9 - 2, 99, ())
 
 
 def test_the_total_is_never_less_than_the_examples_part() -> None:
-    """Seeds that lie close by luck do not make two models agree better than their examples allow."""
+    """Seeds that agree by luck do not make the difference more certain than the examples allow."""
     cov = 0.01 * np.eye(4)
-    spread = variance_of_difference(cov, (2, 2), ((0.0, 1.0), (0.0, 1.0)), (False, False), 99)
-    assert spread.examples == pytest.approx(0.01)
-    assert spread.total == pytest.approx(0.01)
+    variance = variance_of_difference(cov, (2, 2), ((0.0, 1.0), (0.0, 1.0)), (False, False), 99)
+    assert variance.examples == pytest.approx(0.01)
+    assert variance.total == pytest.approx(0.01)
 
 
 def test_few_groups_keep_their_degrees_of_freedom() -> None:
-    spread = DifferenceVariance(examples=1e-6, shared=1e-6, df=1, seeds=((0.01, 3.0), (0.01, 3.0)))
-    assert spread.total_df == 1
+    variance = DifferenceVariance(examples=1e-6, shared=1e-6, df=1, seeds=((0.01, 3.0), (0.01, 3.0)))
+    assert variance.total_df == 1
     assert DifferenceVariance(examples=1e-6, shared=1e-6, df=30, seeds=((0.01, 3.0), (0.01, 3.0))).total_df > 5
 
 
 def test_the_raw_input_has_no_seed_to_vary() -> None:
-    spread = variance_of_difference(np.zeros((3, 3)), (1, 2), (None, (0.02, 1.0)), (True, False), 99)
-    assert spread.seeds == ((0.01, 1.0),)
+    variance = variance_of_difference(np.zeros((3, 3)), (1, 2), (None, (0.02, 1.0)), (True, False), 99)
+    assert variance.seeds == ((0.01, 1.0),)
 
 
-def test_steadied_keeps_the_sum_and_adds_two_degrees() -> None:
+def test_shrinking_keeps_the_sum_and_adds_two_degrees() -> None:
     rows = shrink_variances([0.0, 1.0, 2.0], [1.0, 1.0, 1.0])
     assert [df for _, df in rows] == [3.0, 3.0, 3.0]
     assert [variance for variance, _ in rows] == pytest.approx([2 / 3, 1.0, 4 / 3])
-    assert shrink_variances([0.5], [1.0]) == [(0.5, 1.0)]  # a single task has none to borrow from
+    assert shrink_variances([0.5], [1.0]) == [(0.5, 1.0)]  # a single task has no other to borrow from
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.floats(-1, 1, allow_nan=False), min_size=3, max_size=9))
-def test_over_units_is_close_to_the_t_test(values: list[float]) -> None:
+def test_the_estimate_over_units_is_close_to_the_t_test(values: list[float]) -> None:
     gaps = np.round(values, 2)
     if np.ptp(gaps) == 0:
         return
@@ -152,7 +152,7 @@ def test_trimmed_means_of_resamples() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(SCORES, SCORES)
-def test_improvement_is_mann_and_whitneys(a: list[float], b: list[float]) -> None:
+def test_the_probability_of_improvement_is_mann_and_whitneys(a: list[float], b: list[float]) -> None:
     x, y = np.round(a, 1), np.round(b, 1)
     u = stats.mannwhitneyu(x, y, method="asymptotic").statistic
     assert probability_of_improvement(x, y) == pytest.approx(u / (len(x) * len(y)))
