@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dabs.leaderboard.site.cell_json import cell_file
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of, tasks_of
+from dabs.leaderboard.tables.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of
 
 from dabs.results.entries import Entry
 from dabs.results.schema import Result
@@ -78,7 +79,7 @@ def boards_of(rows: Sequence[Entry], tasks: Tasks | None = None) -> list[Board]:
         RequestError: results that may not share a table.
     """
     everything = [result for row in rows for result in row.results]
-    known = tasks or tasks_of(everything)
+    known = tasks or _tasks_of(everything)
     rulesets = {row.name: row.ruleset for row in rows}
     if len(set(rulesets.values())) > 1:  # also what stands in two tables is of the same data
         for protocol in protocols_of(everything):
@@ -106,3 +107,10 @@ def drawn(table: Table, domain: str | None = None) -> Table:
     keys = ((name, d, task) for name in kept for d, names in tasks.items() for task in names)
     cells = {key: table.cells[key] for key in keys if key in table.cells}
     return replace(table, algorithms=ordered(kept), tasks=tasks, cells=cells)
+
+
+def _tasks_of(results: Sequence[Result]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for result in results:
+        found[result.domain].add(result.task)
+    return {domain: tuple(sorted(names)) for domain, names in sorted(found.items())}

@@ -187,7 +187,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_path(r)}", recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
     _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", budget_of)
-    known = _known_tasks(results, tasks)
+    known = tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
         groups[result.algorithm, result.domain, result.task].append(result)
@@ -230,21 +230,19 @@ def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float], str] | N
     return mean - math.hypot(*below.values()) / len(known), mean + math.hypot(*above.values()) / len(known)
 
 
-def tasks_of(results: Iterable[Result]) -> dict[str, tuple[str, ...]]:
-    """Return the tasks of each domain that any result is about, in alphabetical order."""
+def tasks_of(results: Iterable[Result], tasks: Tasks | None = None) -> dict[str, tuple[str, ...]]:
+    """Return all tasks of each domain: `tasks` if given, else those that any result is about, alphabetically.
+
+    Raises:
+        RequestError: a result is about a task that is not in `tasks`.
+    """
     found: dict[str, set[str]] = defaultdict(set)
     for result in results:
         found[result.domain].add(result.task)
-    return {domain: tuple(sorted(names)) for domain, names in sorted(found.items())}
-
-
-def _known_tasks(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tuple[str, ...]]:
-    """Return `tasks`, or those of the results; refuse results of other tasks."""
-    found = tasks_of(results)
     if tasks is None:
-        return found
+        return {domain: tuple(sorted(names)) for domain, names in sorted(found.items())}
     for domain, names in found.items():
-        for task in sorted(set(names) - set(tasks.get(domain, ()))):
+        for task in sorted(names - set(tasks.get(domain, ()))):
             raise RequestError(f"there is a result for the task {domain}/{task}, which is not in the list of tasks.")
     return {domain: tuple(names) for domain, names in tasks.items()}
 
