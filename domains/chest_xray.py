@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from dabs.domains.images.radiographs import FINDINGS, SIDE, Films, draw_films
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Domain, MultiLabel, Rows, Scalar, Task, Workspace
+from dabs.domains.images.radiographs import FINDINGS, SIDE, Films, draw_films
 from dabs.specs import Image
 
 BLOCK = 250  # films drawn at a time
@@ -62,14 +62,14 @@ CHEST_XRAY = Domain(
             question="Which of five findings does this film show?",
             target=MultiLabel(names=FINDINGS),
             metric="auroc",
-            apart="patient",
+            split_by="patient",
         ),
         Task(
             name="heart_size",
             question="How wide is the heart, as a share of the chest's inner width (cardiothoracic ratio)?",
             target=Scalar(low=SMALLEST, high=LARGEST),
             metric="spearman",
-            apart="patient",
+            split_by="patient",
         ),
     ),
     sources=(),

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.domains.text.rows import Text, assign_sides, packed_rows, shuffled_task, strictest_sides, task_rows
 from dabs.domains.text.tokenize import train_wordpiece
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens
 
 LENGTH, VOCABULARY = 32, 3000
@@ -236,7 +235,7 @@ DOMAIN = Domain(
             question="What kind of answer does a question ask for?",
             target=Classes(names=tuple(QUESTION_TYPES.values())),
             metric="accuracy",
-            apart="question (by its first 40 letters)",
+            split_by="question (by its first 40 letters)",
             card=_card("TREC questions, coarse types", _TREC, "The splits are ours, not TREC's own 5,452 and 500."),
         ),
         Task(
@@ -244,7 +243,7 @@ DOMAIN = Domain(
             question="Is a text message spam?",
             target=Classes(names=("ham", "spam")),
             metric="matthews",
-            apart="message (by its first 40 letters)",
+            split_by="message (by its first 40 letters)",
             card=_card("SMS Spam Collection", _SMS, "About one message in eight is spam."),
         ),
         Task(
@@ -252,7 +251,7 @@ DOMAIN = Domain(
             question=f"Which kind of text are {FRAGMENT} consecutive words from?",
             target=Classes(names=GENRES),
             metric="accuracy",
-            apart="text, document (editorials, product reviews) or stretch of film dialogue",
+            split_by="text, document (editorials, product reviews) or stretch of film dialogue",
             card=_card(
                 "Fragments of six sources",
                 f"{_VADER}; {_SMS}; {_FILMS}",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.domains.text.catalogues import plain, read_catalogues, used_in
 from dabs.domains.text.rows import (
@@ -21,8 +22,6 @@ from dabs.domains.text.rows import (
     task_rows,
 )
 from dabs.domains.text.tokenize import train_bpe
-
-from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Tokens
 
 LENGTH, VOCABULARY = 32, 8000
@@ -237,14 +236,14 @@ DOMAIN = Domain(
             question="Which of seven languages is a single word from?",
             target=Classes(names=tuple(LANGUAGES.values())),
             metric="accuracy",
-            apart="message or emoji",
+            split_by="message or emoji",
         ),
         Task(
             name="component",
             question="Which part of the application uses a message, in any of seven languages?",
             target=Classes(names=tuple(COMPONENTS)),
             metric="accuracy",
-            apart="message, in all languages",
+            split_by="message, in all languages",
         ),
     ),
     sources=(

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.images.animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
-from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.domains.images.animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
+from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.specs import Image
 
 COLOUR = {  # class name -> file; the right half of the stereo pair `motorcycle` is left out, it shows the same scene
@@ -208,14 +208,14 @@ NATURAL_IMAGES = Domain(
             question="Which of twenty photographs is this crop from?",
             target=Classes(names=PHOTOGRAPHS),
             metric="accuracy",
-            apart="strip of a photograph",
+            split_by="strip of a photograph",
         ),
         Task(
             name="animal",
             question="Which of ten animals has this outline?",
             target=Classes(names=ANIMALS),
             metric="accuracy",
-            apart="set of near-duplicate outlines",
+            split_by="set of near-duplicate outlines",
         ),
     ),
     sources=(SCIKIT_IMAGE, SCIKIT_LEARN, ANIMAL_MNIST),

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from dabs.domains.sources.unpickle import load_numpy_only
-from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import (
     PRETRAIN,
@@ -27,6 +25,8 @@ from dabs.data.domain import (
     Task,
     Workspace,
 )
+from dabs.domains.sources.unpickle import load_numpy_only
+from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.specs import Series
 
 STEPS, CHANNELS, RATE = 128, 6, 50  # RATE in Hz
@@ -151,14 +151,14 @@ DOMAIN = Domain(
             question="Which of seven shoulder exercises does a person not seen in training do, in 2.56 seconds?",
             target=Classes(names=EXERCISES),
             metric="accuracy",
-            apart="pair of people who trained together",
+            split_by="pair of people who trained together",
         ),
         Task(
             name="tempo",
             question="How long does a person not seen in training take for one repetition, seen for 2.56 seconds?",
             target=Scalar(low=0.9, high=2.7),
             metric="spearman",
-            apart="pair of people who trained together",
+            split_by="pair of people who trained together",
         ),
     ),
     sources=(WHEEL,),

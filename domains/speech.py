@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.domains.audio.espeak import SAMPLE_RATE, Word, speak
 from dabs.domains.audio.logmel import LogMel, log_mel
 from dabs.domains.audio.waveforms import noise, place, resample, trim
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image
 
 RATE, SAMPLES = 16000, 16000  # Hz; one second
@@ -193,21 +193,21 @@ DOMAIN = Domain(
             question="Which of 35 command words is spoken, by a voice not heard in training?",
             target=Classes(names=COMMANDS),
             metric="accuracy",
-            apart="voice",
+            split_by="voice",
         ),
         Task(
             name="voice",
             question="Which of 20 voices speaks, in a word not heard in training?",
             target=Classes(names=SPEAKERS),
             metric="accuracy",
-            apart="word",
+            split_by="word",
         ),
         Task(
             name="language",
             question="In which of seven languages is a numeral spoken, by a voice not heard in training?",
             target=Classes(names=LANGUAGES),
             metric="accuracy",
-            apart="voice",
+            split_by="voice",
         ),
     ),
     sources=(),

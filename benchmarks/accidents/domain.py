@@ -69,7 +69,7 @@ DOMAIN = Domain(
     title="Accidents",
     specs=(Series(steps=64, channels=3, segment=4),),
     card=Card(title="Sines", origin="generated", licence="MIT", citation="none", source="drawn here", size="1 MB"),
-    tasks=(Task(name="speed", question="How fast?", target=Classes(names=KINDS), metric="accuracy", apart="row"),),
+    tasks=(Task(name="speed", question="How fast?", target=Classes(names=KINDS), metric="accuracy", split_by="row"),),
     sources=(Served(),),
     build=build,
     steps=40,

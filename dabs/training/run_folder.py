@@ -148,7 +148,7 @@ Watch = Callable[[int, int, float, float], None]
 
 
 @contextmanager
-def taken(folder: Path, fabric: Fabric) -> Iterator[None]:
+def lock_run_folder(folder: Path, fabric: Fabric) -> Iterator[None]:
     """Keep other runs out of the folder; every process of this one learns whether that is possible."""
     with ExitStack() as held:
         refusal = None

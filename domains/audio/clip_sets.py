@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.sources.rows import Item, Listing, listing
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
+from dabs.domains.sources.rows import Item, Listing, listing
 
 
 def _listed(words: str) -> tuple[str, ...]:

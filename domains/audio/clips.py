@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+
 from dabs.domains.audio.logmel import PAPER, log_mel
 from dabs.domains.sources.rows import Item
 

@@ -6,10 +6,10 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.sources.unpickle import load_numpy_only
-from dabs.domains.sources.wheels import read_member
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
+from dabs.domains.sources.unpickle import load_numpy_only
+from dabs.domains.sources.wheels import read_member
 
 SIDE = 32  # pixels of an example
 ANIMALS = ("bear", "bird", "cat", "cow", "dog", "elephant", "giraffe", "horse", "sheep", "zebra")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dabs.domains.sources.rows import Item, Listing, carve, listing
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
+from dabs.domains.sources.rows import Item, Listing, carve, listing
 from dabs.utils.strict_json import read_object
 
 SEED = 42  # the reference's for captions; it has none for answers

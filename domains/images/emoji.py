@@ -11,9 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from dabs.domains.sources.wheels import Wheel
-
 from dabs.data.domain import BuildError
+from dabs.domains.sources.wheels import Wheel
 
 CANVAS, FONT_SIZE = 64, 48  # pixels of a drawing
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from dabs.data.domain import TRAIN, VALIDATION, BuildError
 from dabs.domains.images.classes import TEXTURES
 from dabs.domains.sources.rows import Item, Listing, listing
 from dabs.domains.sources.unpickle import _NumpyOnly
-
-from dabs.data.domain import TRAIN, VALIDATION, BuildError
 
 
 def imagenet(root: Path) -> Iterator[tuple[str, Iterator[Item]]]:

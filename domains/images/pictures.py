@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from dabs.domains.sources.rows import Item
 
+from dabs.domains.sources.rows import Item
 from dabs.specs import Image
 
 if TYPE_CHECKING:

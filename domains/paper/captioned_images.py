@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+
+from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
 from dabs.domains.images import captions
 from dabs.domains.images.pictures import SPECS, coco_resized
 from dabs.domains.sources.hub import BERT, encode
 from dabs.domains.sources.official import Archive, OfficialFiles, given
 from dabs.domains.sources.rows import Item, Listing, rows
-
-from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
 from dabs.specs import Tokens
 
 LENGTH = 32  # tokens
@@ -102,7 +102,7 @@ TASKS = (
         question="Does the caption belong to the picture?",
         target=Classes(names=("no", "yes")),
         metric="accuracy",
-        apart="picture",
+        split_by="picture",
         card=Card(
             title="MSCOCO 2017, mismatched captions",
             origin="recorded",
@@ -118,7 +118,7 @@ TASKS = (
         question="Is this the right answer to the question about the picture?",
         target=Classes(names=("no", "yes")),
         metric="accuracy",
-        apart="picture",
+        split_by="picture",
         card=Card(
             title="VQA v1, multiple choice",
             origin="recorded",

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
 from dabs.domains.images.pictures import SPECS, resized
 from dabs.domains.sources.official import OfficialFiles
 from dabs.domains.sources.rows import Item, Listing, carve, check_count, listing, rows, task_rows
-
-from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
 
 CHEXPERT_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Pleural Effusion")
 NIH_FINDINGS = (
@@ -148,7 +147,7 @@ TASKS = (
         question="Which of five findings does this film show?",
         target=MultiLabel(names=CHEXPERT_FINDINGS),
         metric="auroc",
-        apart="patient",
+        split_by="patient",
         card=CARD,
     ),
     Task(
@@ -156,7 +155,7 @@ TASKS = (
         question="Which of eight findings does this film show, from another hospital than was learned from?",
         target=MultiLabel(names=NIH_FINDINGS),
         metric="auroc",
-        apart="patient",
+        split_by="patient",
         card=NIH_CARD,
     ),
 )

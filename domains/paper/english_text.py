@@ -9,9 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dabs.domains.sources.hub import BERT, HubFiles, encode, read_parquet
-from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows, splits_of
-
 from dabs.data.domain import (
     PRETRAIN,
     TRAIN,
@@ -20,6 +17,7 @@ from dabs.data.domain import (
     Card,
     Classes,
     Domain,
+    MetricName,
     Part,
     Rows,
     Scalar,
@@ -27,6 +25,8 @@ from dabs.data.domain import (
     Task,
     Workspace,
 )
+from dabs.domains.sources.hub import BERT, HubFiles, encode, read_parquet
+from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows, splits_of
 from dabs.specs import Tokens
 
 LENGTH = 128
@@ -107,7 +107,7 @@ class Glue:
     dev: str = "dev"
     columns: tuple[str, ...] = ()
     target: Target = YES_NO
-    metric: str = "accuracy"
+    metric: MetricName = "accuracy"
 
     @property
     def source(self) -> HubFiles:
@@ -270,7 +270,9 @@ def _task(glue: Glue) -> Task:
         size="under 80 MB (all of GLUE 150 MB), 600 bytes a row prepared",
         notes="Tested on GLUE's validation split, selected on a tenth of train (at most 5,000 rows).",
     )
-    return Task(name=glue.name, question=glue.question, target=glue.target, metric=glue.metric, apart=texts, card=card)
+    return Task(
+        name=glue.name, question=glue.question, target=glue.target, metric=glue.metric, split_by=texts, card=card
+    )
 
 
 DOMAIN = Domain(

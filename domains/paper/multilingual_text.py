@@ -7,11 +7,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
-from dabs.domains.sources.stream import HubStream, TokenStream, check_whole, interleaved
-from dabs.domains.text.rows import LANGUAGES
-from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
-
 from dabs.data.domain import (
     PRETRAIN,
     TEST,
@@ -26,6 +21,10 @@ from dabs.data.domain import (
     Task,
     Workspace,
 )
+from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
+from dabs.domains.sources.stream import HubStream, TokenStream, check_whole, interleaved
+from dabs.domains.text.rows import LANGUAGES
+from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
 from dabs.specs import Tokens
 from dabs.utils.files import data_home
 
@@ -145,7 +144,7 @@ DOMAIN = Domain(
             question=f"Do two {name} sentences with nearly the same words mean the same?",
             target=Classes(names=("different", "paraphrase")),
             metric="accuracy",
-            apart="pair of texts, in either order",
+            split_by="pair of texts, in either order",
             card=PAWSX_CARD,
         )
         for language, name in LANGUAGES.items()

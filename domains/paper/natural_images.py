@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.domains.images import picture_sets as sets
 from dabs.domains.images.classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
 from dabs.domains.images.pictures import SPECS, resized
 from dabs.domains.sources.official import Archive, OfficialFiles, given
 from dabs.domains.sources.rows import Listing, check_count, rows, task_rows
-
-from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 
 IMAGENET = OfficialFiles(
     name="imagenet",
@@ -176,7 +175,7 @@ def _card(title: str, licence: str, citation: str, source: str, size: str, notes
 
 
 def _task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card) -> Task:
-    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", apart=apart, card=card)
+    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=apart, card=card)
 
 
 TASKS = (

@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.sources.official import Archive, OfficialFiles
 
 from dabs.data.domain import (
     PRETRAIN,
@@ -31,6 +30,7 @@ from dabs.data.domain import (
     Task,
     Workspace,
 )
+from dabs.domains.sources.official import Archive, OfficialFiles
 from dabs.specs import Series
 
 STEPS, CHANNELS, COLUMNS = 320, 52, 54
@@ -156,7 +156,7 @@ PAPER = Domain(
             question="Which of eleven activities does a person not seen in training do, in 3.2 seconds?",
             target=Classes(names=tuple(ACTIVITIES.values())),
             metric="accuracy",
-            apart="person",
+            split_by="person",
         ),
     ),
     parts=tuple(

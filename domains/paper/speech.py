@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.domains.audio import clip_sets as sets
 from dabs.domains.audio.clips import Level, spectrograms
 from dabs.domains.sources.official import Archive, OfficialFiles, given
 from dabs.domains.sources.rows import check_count, rows
-
-from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
 from dabs.specs import Image
 
 # the reference's constants, in dB
@@ -152,7 +151,7 @@ _FLUENT_CARD = Card(
 
 
 def _task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card | None) -> Task:
-    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", apart=apart, card=card)
+    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=apart, card=card)
 
 
 TASKS = (

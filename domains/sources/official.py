@@ -18,11 +18,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dabs.domains.sources.download import Progress, Stopped, check_space, check_sum, download
-from dabs.domains.sources.unpack import UNPACKING, unpack
 from filelock import FileLock
 
 from dabs.data.domain import drawn
+from dabs.domains.sources.download import Progress, Stopped, check_space, check_sum, download
+from dabs.domains.sources.unpack import UNPACKING, unpack
 from dabs.errors import DabsError
 from dabs.utils.files import raw_home, write_json
 

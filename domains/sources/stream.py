@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dabs.domains.sources.hub import encode
 
 from dabs.data.domain import BuildError
+from dabs.domains.sources.hub import encode
 from dabs.errors import DabsError
 from dabs.utils.files import raw_home, replacing, write_json
 from dabs.utils.strict_json import read_json

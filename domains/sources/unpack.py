@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from dabs.domains.sources.download import check_space, full_disk
-
 from dabs.errors import DabsError
 
 MOST_TIMES = 200  # an archive may unpack to so many times its own bytes, ...

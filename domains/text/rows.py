@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dabs.domains.text.tokenize import encode, encode_whole
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Rows, Scalar, Task
+from dabs.domains.text.tokenize import encode, encode_whole
 
 LANGUAGES = {  # of the multilingual domains, in every suite
     "en": "English",

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.sources.hub import encode
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Rows
+from dabs.domains.sources.hub import encode
 
 SHARE, MOST = 0.1, 5000  # of train for validation: this share, but no more rows than that
 BLOCK = 4096  # rows encoded at a time

@@ -122,9 +122,8 @@ def _results(roots: list[Path], suite: str | None, console: Console | None = Non
 
 def site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     """Write the site of results and submissions below some folders, with the cards of the domains they are of."""
-    from dabs.leaderboard.site.build import build_site
-
     from dabs.config import SUITES
+    from dabs.leaderboard.site.build import build_site
     from dabs.registry import domain_names, find_domain
     from dabs.results.entries import load_rows
 

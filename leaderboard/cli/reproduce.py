@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dabs.config import PretrainConfig, Protocol, config_from_json
 from dabs.errors import DabsError, RequestError
+from dabs.evaluation.evaluate import write_results
 
 if TYPE_CHECKING:
     from dabs.results.schema import Result
@@ -138,7 +139,7 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
     """
     from dabs.cli.pretrain import progress_watch
     from dabs.data.prepare import prepare
-    from dabs.evaluation.evaluate import evaluate, write_all
+    from dabs.evaluation.evaluate import evaluate
     from dabs.registry import find_domain
     from dabs.training.pretrain import pretrain
 
@@ -153,8 +154,8 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
             pretrain(config, folder, logger="none", watch=watch)
         protocols_of = {task: tuple(p for t, p in cells if t == task) for task, _ in cells}
         for task, protocols in protocols_of.items():
-            for _, evaluation in write_all(folder, evaluate(folder, (task,), protocols)):
-                yield compared(cells[task, evaluation.payload["protocol"]], evaluation.payload)
+            for _, found in write_results(folder, evaluate(folder, (task,), protocols)):
+                yield compared(cells[task, found.result.protocol], found.result)
 
 
 def config_of(options: ReproduceOptions, submission: Submission, result: Result) -> PretrainConfig:
@@ -170,19 +171,19 @@ def config_of(options: ReproduceOptions, submission: Submission, result: Result)
     return config_from_json(values, options.submission)
 
 
-def compared(stated: Result, payload: dict[str, Any]) -> Again:
+def compared(stated: Result, new: Result) -> Again:
     """A new result beside the stated one.
 
     Raises:
         DabsError: it was made of other data.
     """
-    if payload["data"]["sha256"] != stated.data.sha256.model_dump():
+    if new.data.sha256 != stated.data.sha256:
         raise DabsError(
             f"the data of {stated.domain}/{stated.task} here is not that of the submission: their hashes differ. Use "
             f"the version of dabs that the submission names ({stated.environment.dabs_version})."
         )
-    same = payload["pretraining"]["weights_sha256"] == stated.pretraining.weights_sha256
-    return Again(stated=stated, score=payload["score"], weights_equal=same)
+    same = new.pretraining.weights_sha256 == stated.pretraining.weights_sha256
+    return Again(stated=stated, score=new.score, weights_equal=same)
 
 
 def show(console: Console, again: Again) -> None:

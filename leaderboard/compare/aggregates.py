@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+
 from dabs.leaderboard.compare.contestants import TaskKey
 from dabs.leaderboard.compare.model import Aggregate, Estimate, TaskComparison
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
@@ -23,7 +24,6 @@ from dabs.leaderboard.compare.statistics import (
     variance_of_mean,
 )
 from dabs.leaderboard.tables.aggregate import Tasks
-
 from dabs.results.schema import MetricRecord
 
 ALL_DOMAINS = "all domains"

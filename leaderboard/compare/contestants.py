@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dabs.errors import RequestError, unknown
 from dabs.leaderboard.tables.aggregate import ordered
 from dabs.leaderboard.tables.compatibility import refuse_repeated_seed
-
-from dabs.errors import RequestError, unknown
 from dabs.results.entries import Placed, load_rows
 from dabs.results.schema import Result
 

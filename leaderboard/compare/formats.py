@@ -10,14 +10,15 @@ import json
 from collections.abc import Callable
 from functools import cache
 
-from dabs.leaderboard.compare.model import Comparison
-from dabs.leaderboard.compare.text_tables import TextTable, heading, legend, printable, text_tables
-from dabs.leaderboard.tables.render import plain_markdown
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare.text_tables import TextTable, heading, legend, printable, text_tables
+from dabs.leaderboard.tables.render import plain_markdown
 
 
 def show(comparison: Comparison, console: Console) -> None:

@@ -8,7 +8,6 @@ from dabs.leaderboard.compare.contestants import Contestant
 from dabs.leaderboard.compare.model import PUBLISHED_INTERVALS, Pair
 from dabs.leaderboard.compare.statistics import MIN_GROUPS
 from dabs.leaderboard.tables.compatibility import has_encoder
-
 from dabs.results.schema import Environment
 
 

@@ -12,6 +12,8 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+
+from dabs.errors import RequestError
 from dabs.leaderboard.compare.aggregates import TaskScores, aggregate_pair, domain_evidence, mean_ranks
 from dabs.leaderboard.compare.contestants import Contestant, TaskKey, load_contestants
 from dabs.leaderboard.compare.model import (
@@ -30,8 +32,6 @@ from dabs.leaderboard.compare.notes import notes_of
 from dabs.leaderboard.compare.scores import Evidence, gather_evidence, is_paired, shrink_seed_variance, variance_between
 from dabs.leaderboard.compare.statistics import holm_correction, mcnemar_p, paired_proportions_error, student_estimate
 from dabs.leaderboard.tables.compatibility import differences, refusal
-
-from dabs.errors import RequestError
 from dabs.results.schema import MetricRecord
 
 ALPHA = 0.05

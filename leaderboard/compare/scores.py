@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
+
+from dabs.errors import DabsError
 from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resample_scores
 from dabs.leaderboard.compare.contestants import Contestant, TaskKey
 from dabs.leaderboard.compare.statistics import (
@@ -17,9 +20,6 @@ from dabs.leaderboard.compare.statistics import (
     variance_of_difference,
 )
 from dabs.leaderboard.tables.compatibility import has_encoder
-from scipy.stats import norm
-
-from dabs.errors import DabsError
 from dabs.results.entries import Placed
 from dabs.results.predictions import misfit
 

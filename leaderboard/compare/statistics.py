@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from dabs.leaderboard.compare.model import Estimate
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binom, rankdata
+
+from dabs.leaderboard.compare.model import Estimate
 
 MIN_GROUPS = 10  # with fewer, the groups can agree by luck and make their variance look small
 PRIOR_DF = 2.0  # degrees of freedom that the mean variance over tasks adds to a task's own seeds

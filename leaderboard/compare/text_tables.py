@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dabs.config import protocol_name
 from dabs.leaderboard.compare.model import Aggregate, Comparison, Estimate, Pair, TaskComparison
 from dabs.leaderboard.tables.render import EMPTY, points
-
-from dabs.config import protocol_name
 
 MAX_NAME_LENGTH = 80  # longer names are cut
 

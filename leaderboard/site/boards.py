@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from dabs.leaderboard.site.cell_json import cell_file
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of
-
 from dabs.results.entries import Entry
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS

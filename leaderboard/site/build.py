@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dabs.data.domain import Domain
+from dabs.errors import RequestError
 from dabs.leaderboard.site import cell_json as parts
 from dabs.leaderboard.site import pages as site_pages
 from dabs.leaderboard.site.boards import Board, Links, boards_of
@@ -20,9 +22,6 @@ from dabs.leaderboard.site.compare_data import TESTED, compare_scripts, comparis
 from dabs.leaderboard.site.long_tables import rest_script
 from dabs.leaderboard.site.templating import asset, pages
 from dabs.leaderboard.tables.aggregate import Tasks
-
-from dabs.data.domain import Domain
-from dabs.errors import RequestError
 from dabs.results.entries import Entry, refuse_twins, slugs
 from dabs.utils.files import replacing_alone
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dabs.leaderboard.tables.aggregate import CellMean, Table
-
 from dabs.results.schema import Result
 
 SHARED = ("schema_version", "suite", "domain", "task", "protocol", "algorithm", "algorithm_sha256", "evaluation")

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dabs.config import PROTOCOLS
+from dabs.errors import RequestError
+from dabs.evaluation.raw_input import RAW
 from dabs.leaderboard.tables.compatibility import (
     budget_of,
     data_of,
@@ -20,10 +23,6 @@ from dabs.leaderboard.tables.compatibility import (
     refuse_repeated_seed,
     to_plain,
 )
-
-from dabs.config import PROTOCOLS
-from dabs.errors import RequestError
-from dabs.evaluation.raw_input import RAW
 from dabs.results.schema import Counts, MetricRecord, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks

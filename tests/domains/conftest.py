@@ -7,8 +7,8 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources.rows import Listing
 
+from dabs.domains.sources.rows import Listing
 from tests.helpers.paper.layouts import lay_out
 from tests.helpers.paper.server import Served, serve
 from tests.helpers.paper.texts import lay_out_text

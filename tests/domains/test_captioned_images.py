@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+from dabs.data.domain import TEST, TRAIN, Domain
+from dabs.data.prepared import folder_of, open_prepared
 from dabs.domains import captioned_images as captioned
 from dabs.domains.images.emoji import Picture, group_of, pictures
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, Domain
-from dabs.data.prepare import folder_of, read_columns
 
 Prepared = Callable[[str], Domain]
 
@@ -102,14 +102,14 @@ def test_captions_can_be_read_back(prepared: Prepared) -> None:
 
     domain = prepared("captioned_images")
     tokenizer = Tokenizer.from_file(str(folder_of(domain) / "tokenizer.json"))
-    tokens = read_columns(domain, PRETRAIN, TRAIN)["input_1"]
+    tokens = open_prepared(domain).columns(TRAIN)["input_1"]
     assert tokens.min() == 0
     assert tokens.max() < captioned.VOCABULARY
     assert not (tokens == tokenizer.token_to_id("[UNK]")).any()
 
 
 def test_categories_hold_what_they_say(prepared: Prepared) -> None:
-    columns = read_columns(prepared("captioned_images"), "category", TEST)
+    columns = open_prepared(prepared("captioned_images"), "category").columns(TEST)
     names = np.array(captioned.CATEGORIES)[columns["label"]]
     animals = {"fox", "snail", "shark", "wolf", "owl", "camel", "bear", "goat", "duck", "whale", "lion"}
     shown = np.array([group in animals for group in columns["group"]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from dabs.domains.chest_xray import LARGEST, SMALLEST
 from dabs.domains.images.radiographs import (
     ATELECTASIS,

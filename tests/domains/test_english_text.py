@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepared import folder_of, open_prepared
 from dabs.domains.english_text import (
     FRAGMENT,
     GENRES,
@@ -19,9 +22,6 @@ from dabs.domains.english_text import (
 )
 from dabs.domains.text.rows import Text, assign_sides, packed_rows, strictest_sides, task_rows
 from dabs.domains.text.tokenize import train_wordpiece
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import folder_of, read_columns
 
 RNG = np.random.default_rng
 
@@ -107,9 +107,9 @@ def test_documents_are_packed_in_their_order_into_full_rows_of_their_own() -> No
 
 def test_prepared_classes(prepared: Callable[[str], Domain]) -> None:
     domain = prepared("english_text")
-    genres = np.bincount(read_columns(domain, "genre", TEST)["label"], minlength=len(GENRES))
+    genres = np.bincount(open_prepared(domain, "genre").columns(TEST)["label"], minlength=len(GENRES))
     assert genres.min() > 0.97 * genres.max()
-    assert len(np.unique(read_columns(domain, "question_type", TEST)["label"])) == len(QUESTION_TYPES)
+    assert len(np.unique(open_prepared(domain, "question_type").columns(TEST)["label"])) == len(QUESTION_TYPES)
 
 
 def test_prepared_texts_read_as_english(prepared: Callable[[str], Domain]) -> None:
@@ -117,7 +117,7 @@ def test_prepared_texts_read_as_english(prepared: Callable[[str], Domain]) -> No
 
     domain = prepared("english_text")
     tokenizer = Tokenizer.from_file(str(folder_of(domain) / "tokenizer.json"))
-    ids = read_columns(domain, "question_type", TEST)["input_0"]
+    ids = open_prepared(domain, "question_type").columns(TEST)["input_0"]
     assert (ids == 1).mean() < 0.001  # unknown words
     first = {tokenizer.id_to_token(int(i)) for i in ids[:, 0]}
     assert {"what", "who", "how", "where"} <= first

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable
 
 import numpy as np
+
+from dabs.data.domain import TEST, TRAIN, VALIDATION, Domain
+from dabs.data.prepared import folder_of, open_prepared
 from dabs.domains.multilingual_text import (
     COMPONENTS,
     WORDS,
@@ -17,9 +20,6 @@ from dabs.domains.multilingual_text import (
     group_of,
 )
 from dabs.domains.text.rows import GROUP_SEPARATOR
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Domain
-from dabs.data.prepare import folder_of, read_columns
 
 
 def test_messages_that_differ_in_number_or_values_are_one_group() -> None:
@@ -79,10 +79,10 @@ def test_a_message_is_on_one_side_in_all_languages(prepared: Callable[[str], Dom
     sides: dict[str, set[str]] = {}
     for task in domain.tasks:
         for split in (TRAIN, VALIDATION, TEST):
-            for group in read_columns(domain, task.name, split)["group"]:
+            for group in open_prepared(domain, task.name).columns(split)["group"]:
                 sides.setdefault(group, set()).add(split)
     assert all(len(side) == 1 for side in sides.values())
-    rows = read_columns(domain, PRETRAIN, TRAIN)["group"]
+    rows = open_prepared(domain).columns(TRAIN)["group"]
     pretrained = {group for row in rows for group in row.split(GROUP_SEPARATOR)}
     assert len(pretrained) > 1000
     assert not any(TEST in side for group, side in sides.items() if group in pretrained)
@@ -92,7 +92,7 @@ def test_prepared_messages_have_their_components_in_every_script(prepared: Calla
     from tokenizers import Tokenizer
 
     domain = prepared("multilingual_text")
-    columns = read_columns(domain, "component", TEST)
+    columns = open_prepared(domain, "component").columns(TEST)
     assert np.bincount(columns["label"], minlength=len(COMPONENTS)).min() >= 80
     tokenizer = Tokenizer.from_file(str(folder_of(domain) / "tokenizer.json"))
     texts = [tokenizer.decode(row[row > 0].tolist()) for row in columns["input_0"]]
@@ -105,4 +105,4 @@ def test_prepared_messages_have_their_components_in_every_script(prepared: Calla
 
 def test_pretraining_rows_are_full(prepared: Callable[[str], Domain]) -> None:
     for name in ("multilingual_text", "english_text"):
-        assert (read_columns(prepared(name), PRETRAIN, TRAIN)["input_0"] > 0).all()
+        assert (open_prepared(prepared(name)).columns(TRAIN)["input_0"] > 0).all()

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from dabs.domains.images.animals import ANIMALS, alike, framed, paint, read_animals, split_sets
-from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import read_columns
+from dabs.data.prepared import open_prepared
+from dabs.domains.images.animals import ANIMALS, alike, framed, paint, read_animals, split_sets
+from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
 from dabs.utils.files import data_home
 
 
@@ -91,7 +91,7 @@ def test_painting_is_light_on_a_dark_background() -> None:
 
 
 def test_class_names_fit_the_photographs(prepared: Callable[[str], Domain]) -> None:
-    columns = read_columns(prepared("natural_images"), "photograph", TEST)
+    columns = open_prepared(prepared("natural_images"), "photograph").columns(TEST)
     crops, names = columns["input_0"].astype(int), np.array(PHOTOGRAPHS)[columns["label"]]
     coloured = np.abs(crops[:, 0] - crops[:, 2]).max(axis=(1, 2)) > 0
     assert set(names[~coloured]) - set(COLOUR) == set(GREY)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
-from dabs.domains import sensor
-from dabs.domains.sources.wheels import read_member
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import read_columns
+from dabs.data.prepared import open_prepared
+from dabs.domains import sensor
+from dabs.domains.sources.wheels import read_member
 from dabs.utils.files import data_home
 
 Prepared = Callable[[str], Domain]
@@ -74,7 +74,7 @@ def test_another_file_is_refused() -> None:
 
 
 def test_training_windows_have_mean_0_and_deviation_1(prepared: Prepared) -> None:
-    x = read_columns(prepared("sensor"), PRETRAIN, TRAIN)["input_0"].astype(np.float32)
+    x = open_prepared(prepared("sensor")).columns(TRAIN)["input_0"].astype(np.float32)
     assert np.abs(x.mean(axis=(0, 1))).max() < 0.05
     assert np.abs(x.std(axis=(0, 1)) - 1).max() < 0.05
 
@@ -83,7 +83,7 @@ def test_tested_people_are_nowhere_else(prepared: Prepared) -> None:
     domain = prepared("sensor")
     people = {
         (dataset, split): {
-            word for group in read_columns(domain, dataset, split)["group"] for word in group.split()[1::2]
+            word for group in open_prepared(domain, dataset).columns(split)["group"] for word in group.split()[1::2]
         }
         for dataset, splits in domain.datasets().items()
         for split in splits

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepared import open_prepared
 from dabs.domains import speech
 from dabs.domains.audio.espeak import voice_names
 from dabs.domains.audio.waveforms import noise, place, resample, trim
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import read_columns
 
 SPLITS = (TRAIN, VALIDATION, TEST)
 RANDOM = np.random.default_rng(0)
@@ -110,7 +110,7 @@ def test_a_block_is_made_alike_twice() -> None:
 
 
 def test_prepared_rows_are_normalised_and_not_silent(prepared: Callable[[str], Domain]) -> None:
-    x = read_columns(prepared("speech"), PRETRAIN, TRAIN)["input_0"].astype(np.float32)
+    x = open_prepared(prepared("speech")).columns(TRAIN)["input_0"].astype(np.float32)
     assert abs(float(x.mean())) < 0.02
     assert abs(float(x.std()) - 1) < 0.02
     assert float((x.max(axis=(1, 2, 3)) - x.min(axis=(1, 2, 3))).min()) * speech.STD > 30  # dB within every clip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dabs.results.files import predictions_record, write_result
 from dabs.results.schema import Result
 from dabs.results.submission import Submission, write_submission
 
@@ -154,6 +156,12 @@ def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, n
                             make(algorithm=called, domain=domain, task=task, protocol=protocol, seed=seed, score=score)
                         )
     return results
+
+
+def write_payload(folder: Path, payload: dict[str, Any], predictions: Mapping[str, np.ndarray]) -> Path:
+    """Write a result given as plain values, with its predictions."""
+    record = predictions_record(payload["task"], payload["protocol"], predictions).model_dump()
+    return write_result(folder, Result.model_validate_json(_json(payload | {"predictions": record})), predictions)
 
 
 def write(folder: Path, results: list[Result]) -> Path:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.audio import clip_sets as sets
 
 from dabs.data.domain import BuildError
+from dabs.domains.audio import clip_sets as sets
 
 
 def utterances(root: Path, speakers: dict[int, int], subset: str = "dev-clean") -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+
 from dabs.domains.audio.clips import SAMPLES, Level, spectrograms, windows
 from dabs.domains.sources.rows import Item
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import espeakng_loader
 import numpy as np
 import pytest
-from dabs.domains.audio.espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
 
+from dabs.domains.audio.espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
 from dabs.errors import DabsError
 
 WORDS = [Word(text=text, language="en-us", voice=voice) for voice in ("f3", "whisper") for text in ("seven", "wow")]

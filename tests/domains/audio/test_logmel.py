@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from dabs.domains.audio.logmel import PAPER, LogMel, log_mel
 
 PAPER_SAMPLES = 150_526

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images import captions
-from dabs.domains.sources.rows import Item
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.data.domain import BuildError
+from dabs.domains.images import captions
+from dabs.domains.sources.rows import Item
 
 
 def dump(path: Path, value: object) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from dabs.data.domain import BuildError
 from dabs.domains.images import classes as _classes
 from dabs.domains.images import picture_sets as sets
 from dabs.domains.sources.rows import Item
-
-from dabs.data.domain import BuildError
 from tests.helpers.paper.layouts import picture
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images.pictures import coco_resized, resized
-from dabs.domains.sources.rows import Item
 from PIL import Image
 
+from dabs.domains.images.pictures import coco_resized, resized
+from dabs.domains.sources.rows import Item
 from tests.helpers.paper.layouts import picture
 
 

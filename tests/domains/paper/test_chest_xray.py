@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from dabs.domains.paper import chest_xray as xray
-
 from dabs.data.domain import PRETRAIN, Workspace
+from dabs.domains.paper import chest_xray as xray
 from tests.helpers.paper.layouts import link, picture
 
 COLUMNS = (

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper import natural_images
-from dabs.domains.sources.official import OfficialFiles
 
 from dabs.cli.data import notes_of, status_table
 from dabs.data.domain import PRETRAIN, Classes, Domain, MultiLabel
-from dabs.data.prepare import manifest_of, prepare, read_columns, units_of, verify
+from dabs.data.prepare import prepare, verify
+from dabs.data.prepared import open_prepared, units_of
 from dabs.data.split import Split
+from dabs.domains.paper import natural_images
+from dabs.domains.sources.official import OfficialFiles
 from dabs.errors import DabsError
 from dabs.evaluation.metrics import METRICS
 from dabs.registry import find_domain
@@ -84,7 +85,7 @@ def ready(official, text_files, tmp_path_factory):
 @pytest.mark.parametrize(("name", "dataset"), SETS)
 def test_rows_fit_their_specs_and_no_unit_stands_on_two_sides(ready, name, dataset):
     domain = ready(name, dataset)
-    splits = {split: read_columns(domain, dataset, split) for split in domain.datasets()[dataset]}
+    splits = {split: open_prepared(domain, dataset).columns(split) for split in domain.datasets()[dataset]}
     assert tuple(len(columns["group"]) for columns in splits.values()) == COUNTS[name, dataset]
     for columns in splits.values():
         for number, spec in enumerate(domain.specs):
@@ -95,7 +96,7 @@ def test_rows_fit_their_specs_and_no_unit_stands_on_two_sides(ready, name, datas
         assert ("label" in columns) == (dataset != PRETRAIN)
     for a, b in combinations(splits.values(), 2):
         assert not set(a["group"].tolist()) & set(b["group"].tolist())
-    batch = Split(domain, dataset, "train", labels=False).batch(np.arange(2))
+    batch = Split(open_prepared(domain, dataset), "train", labels=False).batch(np.arange(2))
     assert len(batch) == 2
 
 
@@ -104,7 +105,7 @@ def test_labels_fit_and_pretraining_saw_no_tested_unit(ready, name, dataset):
     domain = ready(name, PRETRAIN) and ready(name, dataset)
     task = domain.task(dataset)
     assert task.metric in METRICS
-    test = read_columns(domain, dataset, "test", ("label", "group"))
+    test = open_prepared(domain, dataset).columns("test", ("label", "group"))
     if isinstance(task.target, MultiLabel):
         assert test["label"].shape[1] == len(task.target)
         assert set(np.unique(test["label"])) == {0, 1}
@@ -113,7 +114,7 @@ def test_labels_fit_and_pretraining_saw_no_tested_unit(ready, name, dataset):
         assert test["label"].min() >= 0
         assert test["label"].max() < len(task.target)
         assert len(np.unique(test["label"])) > 1
-    learned = set(read_columns(domain, PRETRAIN, "train", ("group",))["group"].tolist())
+    learned = set(open_prepared(domain).columns("train", ("group",))["group"].tolist())
     assert not learned & set(test["group"].tolist())
 
 
@@ -122,10 +123,10 @@ def test_labels_fit_and_pretraining_saw_no_tested_unit(ready, name, dataset):
 )
 def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
     domain = ready(name, dataset)
-    before = manifest_of(domain, dataset)
+    before = open_prepared(domain, dataset).manifest
     assert verify(domain) == []
     prepare(domain, lambda line: None, datasets=(dataset,), force=True)
-    assert manifest_of(domain, dataset)["splits"] == before["splits"]
+    assert open_prepared(domain, dataset).manifest["splits"] == before["splits"]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
 )
 def test_a_copy_that_is_not_whole_is_said_and_noted(ready, name, dataset, found, published):
     domain = ready(name, dataset)
-    (note,) = manifest_of(domain, dataset)["notes"]
+    (note,) = open_prepared(domain, dataset).manifest["notes"]
     assert note.startswith(f"of the publisher's {published} files {found} are here")
     assert notes_of(domain, (dataset,)) == [f"{name} {dataset}: {note}"]
     assert "ready, not whole" in str([column._cells for column in status_table([domain]).columns])
@@ -152,7 +153,7 @@ def test_a_whole_copy_has_no_note(official, raw, monkeypatch):
     monkeypatch.setitem(natural_images.COUNTS, "dtd", 60)
     domain = find_domain("natural_images", "paper32")
     prepare(domain, lambda line: None, datasets=("dtd",))
-    assert "notes" not in manifest_of(domain, "dtd")
+    assert "notes" not in open_prepared(domain, "dtd").manifest
 
 
 @pytest.mark.parametrize("suite", ["paper", "paper32"])
@@ -168,7 +169,7 @@ def test_the_paper_size_is_what_the_builder_gives(ready):
     domain = find_domain("natural_images", "paper")
     ready("natural_images", "dtd")
     prepare(domain, lambda line: None, datasets=("dtd",))
-    x = read_columns(domain, "dtd", "test", ("input_0",))["input_0"]
+    x = open_prepared(domain, "dtd").columns("test", ("input_0",))["input_0"]
     assert x.shape == (20, 3, 224, 224)
     assert x.dtype == np.uint8
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper import sensor
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.data.domain import PRETRAIN, BuildError, Workspace
+from dabs.domains.paper import sensor
 
 HEART = 2  # column
 

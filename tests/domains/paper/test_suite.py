@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from dabs.domains.sources.hub import HubTokenizer
-from dabs.domains.sources.official import OfficialFiles
 
 from dabs.cli import main
 from dabs.data.domain import PRETRAIN, Scalar
-from dabs.data.prepare import units_of
+from dabs.data.prepared import units_of
+from dabs.domains.sources.hub import HubTokenizer
+from dabs.domains.sources.official import OfficialFiles
 from dabs.evaluation.metrics import METRICS
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, total_embeddings
@@ -65,7 +65,7 @@ def test_cards_and_tasks_are_filled_in(name):
     for task in domain.tasks:
         assert task.metric in METRICS
         assert task.question.endswith("?")
-        assert task.apart
+        assert task.split_by
         assert (task.metric == "spearman") == isinstance(task.target, Scalar)
 
 

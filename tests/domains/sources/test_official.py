@@ -18,11 +18,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
 from dabs.domains.paper.natural_images import IMAGENET
 from dabs.domains.sources import download as _download
 from dabs.domains.sources.official import Archive, OfficialFiles, given
 from dabs.domains.sources.unpack import unpack
-
 from dabs.errors import DabsError
 
 NOISE = os.urandom(3 << 20)  # does not compress, and is more than one piece of a download

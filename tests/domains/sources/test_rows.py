@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images.pictures import resized
-from dabs.domains.sources import rows as _rows
-from dabs.domains.sources.rows import BLOCK, Item, carve, listing, rows
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.data.domain import PRETRAIN, BuildError
+from dabs.domains.images.pictures import resized
+from dabs.domains.sources import rows as _rows
+from dabs.domains.sources.rows import BLOCK, Item, carve, listing, rows
 from tests.helpers.paper.layouts import picture
 
 

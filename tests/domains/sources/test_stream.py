@@ -6,11 +6,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from dabs.domains.paper import multilingual_text
-from dabs.domains.sources.stream import TokenStream, interleaved
 
 from dabs.data.domain import PRETRAIN, TRAIN
-from dabs.data.prepare import prepare, read_columns
+from dabs.data.prepare import prepare
+from dabs.data.prepared import open_prepared
+from dabs.domains.paper import multilingual_text
+from dabs.domains.sources.stream import TokenStream, interleaved
 from dabs.errors import DabsError
 from dabs.registry import find_domain
 
@@ -119,7 +120,7 @@ def test_a_preparation_that_was_interrupted_gives_the_same_hashes(raw, text_file
     monkeypatch.setattr(multilingual_text, "BUFFER", 140)
     domain = find_domain("multilingual_text", "paper")
     prepare(domain, quiet, datasets=(PRETRAIN,))
-    wanted = read_columns(domain, PRETRAIN, TRAIN)["input_0"]
+    wanted = open_prepared(domain).columns(TRAIN)["input_0"]
     assert not list((raw.parent / "partial").glob("*"))
     original, calls = multilingual_text.Rows, []
 
@@ -135,5 +136,5 @@ def test_a_preparation_that_was_interrupted_gives_the_same_hashes(raw, text_file
     assert len(list((raw.parent / "partial").rglob("*.npz"))) == 4
     monkeypatch.setattr(multilingual_text, "Rows", original)
     prepare(domain, quiet, datasets=(PRETRAIN,), force=True)
-    assert np.array_equal(read_columns(domain, PRETRAIN, TRAIN)["input_0"], wanted)
+    assert np.array_equal(open_prepared(domain).columns(TRAIN)["input_0"], wanted)
     assert not list((raw.parent / "partial").glob("*"))

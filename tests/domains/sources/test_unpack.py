@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from dabs.domains.sources import unpack as _unpack
 from dabs.domains.sources.unpack import unpack
-
 from tests.helpers.refusing import refusal
 
 ZEROS = bytes(3_000_000)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.domains.sources.unpickle import load_numpy_only
 
 from dabs.data.domain import BuildError
+from dabs.domains.sources.unpickle import load_numpy_only
 
 
 class _Calls:

@@ -9,10 +9,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources import wheels as _wheels
-from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import BuildError
+from dabs.domains.sources import wheels as _wheels
+from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.errors import DabsError
 
 METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"

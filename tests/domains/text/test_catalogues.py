@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dabs.domains.text.catalogues import parse_po, plain, read_catalogues, used_in
 
 from dabs.data.domain import BuildError
+from dabs.domains.text.catalogues import parse_po, plain, read_catalogues, used_in
 
 HEADER = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n\n'
 

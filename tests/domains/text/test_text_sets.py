@@ -7,14 +7,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
+from dabs.data.prepare import prepare
+from dabs.data.prepared import open_prepared
 from dabs.domains.paper.english_text import GLUE
 from dabs.domains.paper.multilingual_text import LANGUAGES
 from dabs.domains.sources.hub import HubFiles, load_tokenizer
 from dabs.domains.text import sentences as _sentences
 from dabs.domains.text.sentences import Sentence, carve, read_tsv, splits_of
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
-from dabs.data.prepare import manifest_of, prepare, read_columns
 from dabs.errors import DabsError
 from dabs.registry import find_domain
 
@@ -50,8 +51,8 @@ def multilingual(text_files, tmp_path_factory):
 
 def check_no_leakage(domain, task: str) -> None:
     """No group and no row of tokens on two sides, and no tested row among those that are pretrained on."""
-    pretrained = {row.tobytes() for row in read_columns(domain, PRETRAIN, TRAIN)["input_0"]}
-    splits = {split: read_columns(domain, task, split) for split in (TRAIN, VALIDATION, TEST)}
+    pretrained = {row.tobytes() for row in open_prepared(domain).columns(TRAIN)["input_0"]}
+    splits = {split: open_prepared(domain, task).columns(split) for split in (TRAIN, VALIDATION, TEST)}
     for a, b in combinations(splits, 2):
         assert not set(splits[a]["group"].tolist()) & set(splits[b]["group"].tolist())
     rows = {split: {row.tobytes() for row in x["input_0"]} for split, x in splits.items()}
@@ -64,15 +65,17 @@ def check_no_leakage(domain, task: str) -> None:
 def test_glue(english, glue):
     task = english.task(glue.name)
     check_no_leakage(english, glue.name)
-    splits = manifest_of(english, glue.name)["splits"]
+    splits = open_prepared(english, glue.name).manifest["splits"]
     assert splits[f"{glue.name}/test"]["rows"] == WHOLE.get(glue.name, splits[f"{glue.name}/test"]["rows"])
-    columns = read_columns(english, glue.name, TEST)
+    columns = open_prepared(english, glue.name).columns(TEST)
     assert columns["input_0"].shape[1:] == (128,)
     assert (columns["input_0"][:, 0] == 2).all()
     separators = (columns["input_0"] == 3).sum(axis=1)
     assert (separators <= len(glue.texts)).all()
     assert np.median(separators) == len(glue.texts)
-    labels = np.concatenate([read_columns(english, glue.name, split)["label"] for split in (TRAIN, VALIDATION, TEST)])
+    labels = np.concatenate(
+        [open_prepared(english, glue.name).columns(split)["label"] for split in (TRAIN, VALIDATION, TEST)]
+    )
     if glue.metric == "spearman":
         assert labels.dtype == np.float32
         assert (labels.min(), labels.max()) == (0.0, 5.0)
@@ -105,7 +108,7 @@ def test_the_hubs_parquet_gives_the_same_rows_as_the_official_tsv(text_files, pa
 def test_wikitext_lines(english, text_files):
     path = text_files("wikitext") / "wikitext/wikitext-103/wiki.valid.tokens"
     lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    columns = read_columns(english, PRETRAIN, VALIDATION)
+    columns = open_prepared(english).columns(VALIDATION)
     assert len(columns["group"]) == len(lines) == 2461
     tokenizer = load_tokenizer(text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json")
     tokenizer.enable_truncation(128)
@@ -116,14 +119,14 @@ def test_wikitext_lines(english, text_files):
         assert (columns["input_0"][i, len(wanted) :] == 0).all()
     articles = set(columns["group"].tolist())
     assert len(articles) == 60  # WikiText-2 and -103 have 60 articles in their validation split
-    assert not articles & set(read_columns(english, PRETRAIN, TRAIN)["group"].tolist())
+    assert not articles & set(open_prepared(english).columns(TRAIN)["group"].tolist())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pawsx(multilingual, language):
     name = f"pawsx_{language}"
     check_no_leakage(multilingual, name)
-    splits = {split: read_columns(multilingual, name, split) for split in (TRAIN, VALIDATION, TEST)}
+    splits = {split: open_prepared(multilingual, name).columns(split) for split in (TRAIN, VALIDATION, TEST)}
     assert 590 <= len(splits[TRAIN]["group"]) <= 600  # the dev set, which is all the sample has, repeats some pairs
     for x in splits.values():
         assert set(x["label"].tolist()) == {0, 1}
@@ -134,7 +137,7 @@ def test_pawsx(multilingual, language):
 
 def test_mc4_has_equal_parts_of_seven_languages(multilingual):
     for split in (TRAIN, VALIDATION):
-        group = read_columns(multilingual, PRETRAIN, split)["group"].tolist()
+        group = open_prepared(multilingual).columns(split)["group"].tolist()
         counts = Counter(group)
         assert set(counts) == {f"mc4 {split} {language}" for language in LANGUAGES}
         assert max(counts.values()) - min(counts.values()) <= 1
@@ -143,7 +146,7 @@ def test_mc4_has_equal_parts_of_seven_languages(multilingual):
 def test_padding_of_xlm_r_is_masked(multilingual):
     from dabs.data.split import Split
 
-    batch = Split(multilingual, PRETRAIN, TRAIN, labels=False).batch(np.arange(32))
+    batch = Split(open_prepared(multilingual), TRAIN, labels=False).batch(np.arange(32))
     assert (batch.mask == (batch.inputs[0] != 1)).all()
     assert batch.mask[:, 0].all()
     assert not batch.mask.all()
@@ -292,7 +295,7 @@ def test_a_tokenizer_of_ones_own(raw, monkeypatch, text_files):
     monkeypatch.setenv("DABS_TOKENIZER", str(folder / "bert-base-uncased" / "tokenizer.json"))
     prepare(domain, lambda line: None, datasets=("wnli",))
     assert {"name": "bert-base-uncased", "repo": "google-bert/bert-base-uncased", "replaced": "tokenizer.json"} in (
-        manifest_of(domain, "wnli")["sources"]
+        open_prepared(domain, "wnli").manifest["sources"]
     )
     (raw / "broken.json").write_text("{}")
     monkeypatch.setenv("DABS_TOKENIZER", str(raw / "broken.json"))

@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from dabs.domains.text.tokenize import encode, train_bpe, train_wordpiece
 from tokenizers import Tokenizer
 
 from dabs.data.domain import BuildError
+from dabs.domains.text.tokenize import encode, train_bpe, train_wordpiece
 
 ENGLISH = [f"The {a} {b} isn't {c}ing the café #{i}!" for i, (a, b, c) in enumerate([
     ("quick", "fox", "jump"), ("lazy", "dog", "sleep"), ("quick", "dog", "bark"), ("slow", "foxes", "jump"),

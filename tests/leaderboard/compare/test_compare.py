@@ -12,6 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
+from scipy import stats
+
+from dabs.errors import DabsError, RequestError
+from dabs.evaluation.metrics import METRICS
 from dabs.leaderboard.compare import pairwise
 from dabs.leaderboard.compare.contestants import load_contestants
 from dabs.leaderboard.compare.formats import FORMATS, escape_latex, show
@@ -19,13 +24,7 @@ from dabs.leaderboard.compare.model import Comparison, Estimate
 from dabs.leaderboard.compare.pairwise import compare
 from dabs.leaderboard.compare.scores import Evidence
 from dabs.leaderboard.compare.statistics import holm_correction
-from rich.console import Console
-from scipy import stats
-
-from dabs.errors import DabsError, RequestError
-from dabs.evaluation.metrics import METRICS
-from dabs.results.files import write_result
-from tests.helpers.made_results import alter, make, make_payload, submit
+from tests.helpers.made_results import alter, make, make_payload, submit, write_payload
 
 TASKS = {
     ("sensor", "exercise"): "accuracy",
@@ -64,7 +63,7 @@ def write(tmp_path: Path) -> Writer:
                 payload = _payload(algorithm, domain, task, metric, seed, arrays)
                 for path, value in fields.items():
                     payload = alter(payload, path.replace("__", "."), value)
-                write_result(tmp_path / algorithm / domain / f"seed{seed}", payload, arrays)
+                write_payload(tmp_path / algorithm / domain / f"seed{seed}", payload, arrays)
         return tmp_path / algorithm
 
     return writer
@@ -72,7 +71,6 @@ def write(tmp_path: Path) -> Writer:
 
 def _payload(algorithm: str, domain: str, task: str, metric: str, seed: int, arrays: Any) -> dict[str, Any]:
     payload = make_payload(algorithm=algorithm, domain=domain, task=task, seed=seed)
-    del payload["predictions"]
     known = METRICS[metric]
     chance = 0.0 if metric in ("spearman", "matthews") else 0.5
     payload["metric"] = {"name": metric, "direction": "higher", "low": known.low, "high": known.high, "chance": chance}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dabs.leaderboard.submit.doc_tables import MOST_ROWS, leading
-
 from tests.helpers.made_results import make
 
 OWN = [make(algorithm="none", score=0.2), make(algorithm="shed", score=0.1)]
