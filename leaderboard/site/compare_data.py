@@ -14,7 +14,7 @@ from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
-from dabs.leaderboard.compare.contestants import Contestant, contestant
+from dabs.leaderboard.compare.contestants import Contestant, make_contestant
 from dabs.leaderboard.compare.model import Comparison
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.boards import Board
@@ -38,7 +38,7 @@ def comparisons_of(rows: Sequence[Entry], boards: Sequence[Board], *, most: int 
         contestants: list[Contestant] = []
         for name in _ranked(boards, protocol):
             mine = [one for one in placed[name].placed if one.result.protocol == protocol]
-            one = contestant(name, str(placed[name].folder or name), mine)
+            one = make_contestant(name, str(placed[name].folder or name), mine)
             if len(contestants) < most and one.cells and all(one.cells.keys() & c.cells.keys() for c in contestants):
                 contestants.append(one)
         if len(contestants) > 1:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dabs.leaderboard.cli.compare import main as compare_command
-from dabs.leaderboard.compare.contestants import contestant
+from dabs.leaderboard.compare.contestants import make_contestant
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.build import build_site
 from dabs.results.entries import Placed, load_rows, rows_of
@@ -184,7 +184,7 @@ def test_a_pair_does_not_depend_on_who_else_is_there() -> None:
     groups: dict[str, list[Placed]] = {}
     for result in make_suite(("linear",), seeds=2):
         groups.setdefault(result.algorithm, []).append(Placed(result=result))
-    every = [contestant(name, "", placed) for name, placed in groups.items()]
+    every = [make_contestant(name, "", placed) for name, placed in groups.items()]
     two = [one for one in every if one.name in ("shed", "raw")]
     alone, among = (compare_contestants(some).pair("shed", "raw") for some in (two, every))
     assert alone == among
