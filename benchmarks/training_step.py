@@ -35,7 +35,7 @@ from dabs.encoder import PRESETS, EncoderConfig
 from dabs.registry import find_algorithm, find_domain
 from dabs.training.log import read_metrics
 from dabs.training.memory import keep_freed_memory
-from dabs.training.precision import resolved
+from dabs.training.precision import resolve_precision
 from dabs.training.pretrain import pretrain
 
 DOMAINS = ("natural_images", "english_text", "sensor", "captioned_images")  # image, tokens, series, image and tokens
@@ -104,7 +104,7 @@ def sides_of(
 ) -> dict[str, TrainingStep]:
     """The sides of a row, with equal weights and batches."""
     specs, objective = find_domain(domain, "lite" if lite else "paper").specs, find_algorithm(algorithm)
-    auto = resolved("auto")
+    auto = resolve_precision("auto")
     sides: dict[str, TrainingStep] = {
         TEXTBOOK: TextbookStep(specs, objective, config, size),
         TEXTBOOK_BF16: TextbookStep(specs, objective, config, size, precision="bf16"),
@@ -140,7 +140,7 @@ def table_of(rows: list[Row], options: Namespace) -> TimingTable:
         title=f"{options.encoder} encoder, batches of {options.batch}; square products at best "
         f"{peak['fp32'] / 1e9:.0f} GFLOP/s in fp32, {peak['bf16'] / 1e9:.0f} in bf16",
         columns=tuple(columns),
-        rows=[row.cells(peak[resolved("auto")]) for row in rows],
+        rows=[row.cells(peak[resolve_precision("auto")]) for row in rows],
     )
     means = {
         side: geometric_mean(row.times[side].over(row.times[OURS]).median for row in rows)

@@ -141,7 +141,7 @@ def suite_table(options: BenchOptions) -> TimingTable:
     """Minutes of the lite suite in one process, from a few steps and batches of features of each cell."""
     from dabs.bench.step import TrainingStep
     from dabs.bench.timing import TimingTable, alternate
-    from dabs.training.precision import reading_precision
+    from dabs.training.precision import feature_precision
 
     algorithms: dict[str, Any] = {name: find_algorithm(name) for name in algorithm_names()}
     algorithms = {name: kind for name, kind in algorithms.items() if kind.trains}
@@ -153,7 +153,7 @@ def suite_table(options: BenchOptions) -> TimingTable:
             steps[label] = TrainingStep(domain.specs, kind, config, domain.batch_size, precision=precision)
         times = alternate(steps, options.rounds)
         minutes = [times[label].median * domain.steps / 60 for label in algorithms]
-        minutes.append(len(algorithms) * feature_minutes(domain, config, reading_precision(precision, config.width)))
+        minutes.append(len(algorithms) * feature_minutes(domain, config, feature_precision(precision, config.width)))
         together += sum(minute for minute in minutes if minute == minute)
         shown = ("not prepared" if minute != minute else f"{minute:.1f}" for minute in minutes)
         rows.append((name, f"{domain.steps:,} × {domain.batch_size}", *shown))

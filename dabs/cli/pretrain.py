@@ -16,7 +16,7 @@ from rich.console import Console
 from dabs.config import PretrainConfig, Training
 from dabs.errors import RequestError
 from dabs.training.devices import Devices
-from dabs.training.run_folder import Watch, completed, load_config
+from dabs.training.run_folder import Watch, load_config, read_provenance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> None:
 
 def waiting(folder: Path) -> str:
     """What share of a complete run's time training waited for data."""
-    done = completed(folder) or {}
+    done = read_provenance(folder) or {}
     seconds, waited = done.get("wall_seconds", 0.0), done.get("waited_seconds")
     if not seconds or waited is None:
         return "waiting for data: unknown"

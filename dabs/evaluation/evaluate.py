@@ -29,7 +29,7 @@ from dabs.evaluation.record import Evaluated, Origin, evaluated, origin_of_raw_i
 from dabs.registry import find_domain
 from dabs.results.files import write_result
 from dabs.training.checkpoint import load_encoder
-from dabs.training.precision import evaluation_precision, reading_precision
+from dabs.training.precision import feature_precision, finetune_precision
 from dabs.training.run_folder import load_run
 from dabs.utils.files import sha256_file, sole_use
 
@@ -59,13 +59,13 @@ def evaluate(
     encoder = _trusted_encoder(run, provenance, domain)
     if torch.cuda.is_available():
         encoder = encoder.cuda()
-    cached = FeatureCache(encoder, reading_precision(config.precision, encoder.width))
+    cached = FeatureCache(encoder, feature_precision(config.precision, encoder.width))
 
     def features(data: Prepared) -> dict[str, np.ndarray]:
         return {name: cached(Split(data, name, labels=False)) for name in SPLITS}
 
     def tune(data: Prepared, task: Task) -> ProbeResult:
-        return finetune(encoder, data, task, config.seed, Recipe(), evaluation_precision(config.precision))
+        return finetune(encoder, data, task, config.seed, Recipe(), finetune_precision(config.precision))
 
     origin = origin_of_run(run, config, provenance, encoder)
     yield from _each(domain, chosen_tasks(domain, tasks), protocols, origin, features, tune, tell)

@@ -36,7 +36,7 @@ from dabs.results.schema import (
     Timings,
 )
 from dabs.specs import specs_to_json
-from dabs.training.log import curve
+from dabs.training.log import loss_curve
 from dabs.training.run_folder import recorded_config
 from dabs.utils.environment import environment
 from dabs.utils.files import sha256_file
@@ -83,7 +83,7 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
                 final_loss=provenance["final_loss"],
                 data_sha256=provenance["data_sha256"],
                 weights_sha256=provenance["weights_sha256"],
-                curve=tuple((step, loss) for step, loss in curve(run)),
+                curve=tuple((step, loss) for step, loss in loss_curve(run)),
             ),
             encoder=EncoderRecord(config=_plain(sizes), parameters=provenance["parameters"]),
             environment=Environment(**environment(), precision=config.precision),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dabs.training.checkpoint import latest_checkpoint
-from dabs.training.run_folder import completed
+from dabs.training.run_folder import read_provenance
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_a_grid_that_is_stopped_leaves_a_resumable_run_and_no_traceback(prepared
     assert "Traceback" not in text
     assert words in text
     assert latest_checkpoint(run) is not None
-    assert completed(run) is None
+    assert read_provenance(run) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
