@@ -29,7 +29,7 @@ from reporting import parser_of, publish
 from textbook import TextbookStep
 
 from dabs.bench.step import TrainingStep
-from dabs.bench.timing import Times, TimingTable, alternate, peak_product, step_flops
+from dabs.bench.timing import Times, TimingTable, alternate, peak_flops, step_flops
 from dabs.config import PretrainConfig
 from dabs.encoder import PRESETS, EncoderConfig
 from dabs.registry import find_algorithm, find_domain
@@ -132,7 +132,7 @@ def row_of(domain: str, algorithm: str, options: Namespace) -> Row:
 
 def table_of(rows: list[Row], options: Namespace) -> TimingTable:
     """All rows, and their geometric means."""
-    peak = {name: peak_product(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    peak = {name: peak_flops(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
     columns = ["step", *(f"{name}, ms" for name in rows[0].times), "against fp32", "against bf16", "GFLOP/s", "of peak"]
     if options.compile:
         columns += ["compiled against fp32", "first step, s"]
