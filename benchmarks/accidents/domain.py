@@ -63,7 +63,7 @@ def build(workspace: Workspace) -> Iterator[Rows]:
                 yield Rows(dataset=dataset, split=split, inputs=(wave.astype(np.float32),), label=label, group=group)
 
 
-DOMAIN = Domain(
+LITE = Domain(
     name="accident",
     suite="lite",
     title="Accidents",

@@ -20,7 +20,7 @@ from dabs.registry import domain_names, find_domain
 SOURCE = '''
 from dataclasses import replace
 from dabs.data.domain import Part
-from dabs.domains.toy import DOMAIN as LITE
+from dabs.domains.toy import LITE
 
 class Missing:
     """A source that only the user can get."""
@@ -43,8 +43,8 @@ MISSING = Missing()
 PARTS = tuple(
     Part(dataset=name, sources=(MISSING,) if name == "length" else (), build=only(name)) for name in LITE.datasets()
 )
-DOMAIN = replace(LITE, name="parted", suite="paper", build=None, parts=PARTS, encoder="paper")
-SMALL = replace(DOMAIN, suite="paper32", encoder="small", steps=3)
+PAPER = replace(LITE, name="parted", suite="paper", build=None, parts=PARTS, encoder="paper")
+PAPER32 = replace(PAPER, suite="paper32", encoder="small", steps=3)
 '''
 
 
