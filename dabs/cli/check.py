@@ -27,9 +27,11 @@ class CheckOptions:
     """Test every promise of an algorithm, on synthetic batches of every kind of input and of each domain's inputs."""
 
     algorithm: tyro.conf.Positional[str]  # a name, or path/to/file.py:Class
-    domains: tuple[str, ...] = ()  # domains whose inputs to test, in addition to each kind of input; default: all
+    domains: tuple[
+        str, ...
+    ] = ()  # domains whose inputs to test, in addition to each kind of input; all if none is named
     suite: Suite = "lite"  # suite of the domains
-    limit: float = 10.0  # largest allowed cost of a step, in time and memory of plain steps and parameters of encoders
+    limit: float = 10.0  # how many times as much as a plain step a step may cost: time, memory, dropped parameters
 
 
 def main(arguments: list[str]) -> int:

@@ -26,13 +26,15 @@ from dabs.registry import domain_names, find_domain
 class DataOptions:
     """Prepare the data of some or all domains, show what is prepared, or check it against its hashes."""
 
-    action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]
-    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # default: all domains of the suite
+    action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]  # what to do
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all if none is named
     suite: Suite = "lite"  # which datasets to use
-    tasks: tuple[str, ...] = ()  # paper suites: only these datasets of one domain, "pretrain" or tasks; default: all
+    tasks: tuple[
+        str, ...
+    ] = ()  # paper suites: only these datasets of one domain, "pretrain" or tasks; all if none is named
     force: bool = False  # prepare again what is already prepared
-    data_dir: Path | None = None  # official files, one folder per dataset; default: $DABS_DATA_DIR, $DABS_HOME/raw
-    tokenizer: Path | None = None  # a local tokenizer.json to use instead of the hub's; default: $DABS_TOKENIZER
+    data_dir: Path | None = None  # official files, a folder per dataset; if not given: $DABS_DATA_DIR or $DABS_HOME/raw
+    tokenizer: Path | None = None  # a local tokenizer.json to use instead of the hub's; if not given: $DABS_TOKENIZER
 
 
 def main(arguments: list[str]) -> int:

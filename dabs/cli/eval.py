@@ -16,7 +16,7 @@ class EvalOptions:
     """Evaluate a complete run. Only its weights and configuration are read, never the algorithm's code."""
 
     run: tyro.conf.Positional[Path]  # folder of the run
-    tasks: tuple[str, ...] = ()  # default: all tasks of the domain
+    tasks: tuple[str, ...] = ()  # which tasks; all of the domain if none is named
     protocol: tuple[Protocol, ...] = ("linear", "knn")  # how the encoder is evaluated
 
 

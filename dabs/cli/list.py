@@ -20,7 +20,7 @@ from dabs.specs import inputs_of
 class ListOptions:
     """List domains, tasks and algorithms, with cards: licence, size, citation, recorded or generated."""
 
-    what: tyro.conf.Positional[Literal["all", "domains", "tasks", "algorithms"]] = "all"
+    what: tyro.conf.Positional[Literal["all", "domains", "tasks", "algorithms"]] = "all"  # what to list
     suite: Suite = "lite"  # which datasets to list
 
 

@@ -23,7 +23,7 @@ from dabs.training.run_folder import Watch, load_config, read_provenance
 class RunOutput:
     """Options that do not change the numbers: where a run is written, how it is logged, how often it is saved."""
 
-    out: Path | None = None  # folder of the run; default: runs/SUITE/ALGORITHM/DOMAIN/seedN
+    out: Path | None = None  # folder of the run; if not given: runs/SUITE/ALGORITHM/DOMAIN/seedN
     logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # in addition to metrics.csv
     checkpoint_every: int = 200  # steps between checkpoints
     keep_checkpoints: int = 2  # how many of the newest to keep, in case one is damaged
@@ -88,7 +88,7 @@ def parse(arguments: list[str]) -> tuple[PretrainConfig, RunOutput, Devices]:
         raise RequestError("ALGORITHM and DOMAIN come first: dabs pretrain ALGORITHM DOMAIN [options]; see --help.")
     kind = options_type(algorithm)
     parsed: Any = tyro.cli(kind, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
-    options = asdict(parsed.options) if parsed.options else {}
+    options = asdict(parsed.hyper_parameters) if parsed.hyper_parameters else {}
     training = {f.name: getattr(parsed.training, f.name) for f in fields(Training)}
     config = PretrainConfig(algorithm=parsed.algorithm, domain=parsed.domain, options=options, **training)
     return config, parsed.output, parsed.devices
@@ -101,9 +101,9 @@ def options_type(algorithm: str | None) -> type:
         from dabs.registry import find_algorithm
 
         own = hyper_parameter_type(find_algorithm(algorithm))
-    options: Any = (
-        ("options", own, field(default_factory=own)) if own else ("options", Annotated[None, tyro.conf.Suppress], None)
-    )
+    hyper_parameters: Any = ("hyper_parameters", Annotated[None, tyro.conf.Suppress], None)
+    if own:
+        hyper_parameters = ("hyper_parameters", own, field(default_factory=own))
     kind = make_dataclass(
         "Pretrain",
         [
@@ -118,7 +118,7 @@ def options_type(algorithm: str | None) -> type:
             ("training", Training, field(default_factory=Training)),
             ("output", RunOutput, field(default_factory=RunOutput)),
             ("devices", Devices, field(default_factory=Devices)),
-            options,
+            hyper_parameters,
         ],
         frozen=True,
         kw_only=True,

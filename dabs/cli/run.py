@@ -32,8 +32,8 @@ MAX_RAW_VALUES = 1 << 15  # per input of an example; larger raw inputs are not p
 class GridOptions:
     """Run the whole benchmark, or a part of it. Finished cells are not repeated, and stopped ones resume."""
 
-    algorithms: tuple[str, ...] = ()  # names or path/to/file.py:Class; default: all registered ones
-    domains: tuple[str, ...] = ()  # default: all domains of the suite
+    algorithms: tuple[str, ...] = ()  # names or path/to/file.py:Class; all registered ones if none is named
+    domains: tuple[str, ...] = ()  # which domains; all of the suite if none is named
     seeds: int = 1  # pretrain every algorithm with the seeds 0 .. N-1
     protocol: tuple[Protocol, ...] = ("linear", "knn")  # how encoders are evaluated
     suite: Suite = "lite"  # which datasets to use
@@ -42,7 +42,7 @@ class GridOptions:
     accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a shared disk
-    report: Path | None = None  # the HTML report; default: OUT/report.html
+    report: Path | None = None  # the HTML report; if not given: OUT/report.html
     launching: Launching = field(default_factory=Launching)
 
 
