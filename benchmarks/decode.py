@@ -26,7 +26,7 @@ import torch
 from reporting import parser_of, publish
 
 from dabs.bench.reading import reading_rates
-from dabs.bench.synthetic import made_up_domain, made_up_rows
+from dabs.bench.synthetic import synthetic_domain, synthetic_rows
 from dabs.bench.timing import TimingTable
 from dabs.data.domain import Workspace
 from dabs.data.prepared import units_of
@@ -120,8 +120,8 @@ def prepared_table(suite: str, megabytes: int, rounds: int) -> TimingTable:
     for name in domain_names(suite):
         specs = find_domain(name, suite).specs
         pixels = np.float16 if name == "speech" else np.uint8  # decibels are kept finer than pictures
-        size = sum(x.nbytes for x in made_up_rows(specs, 1, pixels=pixels))
-        with made_up_domain(specs, max(256, megabytes * 1_000_000 // size), pixels=pixels) as domain:
+        size = sum(x.nbytes for x in synthetic_rows(specs, 1, pixels=pixels))
+        with synthetic_domain(specs, max(256, megabytes * 1_000_000 // size), pixels=pixels) as domain:
             _, stored, floats = reading_rates(domain, rounds)
         cores = f"{WANTED / stored:.2f}"
         rows.append((name, f"{size:,}", f"{stored:,.0f}", f"{stored * size / 1e9:.1f}", f"{floats:,.0f}", cores))

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.bench.reading import feature_seconds
-from dabs.bench.synthetic import made_up_domain, made_up_features
-from dabs.bench.timing import Times, TimingTable, alternate, timed
+from dabs.bench.synthetic import synthetic_domain, synthetic_features
+from dabs.bench.timing import Times, TimingTable, alternate, seconds_of
 from dabs.check.mock import KINDS, TINY
 from dabs.data.domain import SPLITS, TRAIN, Classes, Task
 from dabs.data.prepared import open_prepared
@@ -75,7 +75,7 @@ def apart(specs: Specs, config: EncoderConfig, precision: str) -> str:
     """How far features of 64 examples are from those in fp32: root mean square, in deviations of a feature."""
     torch.manual_seed(0)
     encoder = Encoder(config, specs)
-    with made_up_domain(specs, 64) as domain:
+    with synthetic_domain(specs, 64) as domain:
         split = Split(open_prepared(domain), TRAIN, labels=False)
         wide, other = features_of(encoder, split), features_of(encoder, split, precision)
     return f"{np.sqrt((((wide - other) / wide.std(axis=0)) ** 2).mean()):.1e}"
@@ -88,7 +88,7 @@ def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, ro
     head = nn.Linear(config.width, 10)
     optimizer = torch.optim.SGD(head.parameters(), lr=0.01, momentum=0.9)
     precision = precisions()[-1]
-    with made_up_domain(specs, rows) as domain:
+    with synthetic_domain(specs, rows) as domain:
         split = Split(open_prepared(domain), TRAIN, labels=False)
         label = torch.arange(rows) % 10
 
@@ -109,8 +109,8 @@ def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, ro
         torch.testing.assert_close(same, encoder(split.batch(np.arange(4))).detach(), rtol=1e-3, atol=1e-3)
         once = partial(features_of, encoder, split, precision)
         times = alternate({"textbook": textbook, "fp32": epoch, "once": once}, rounds)
-    pair = made_up_features(EXAMPLES, config.width, 10)
-    probe = timed(lambda: linear_probe(*pair))
+    pair = synthetic_features(EXAMPLES, config.width, 10)
+    probe = seconds_of(lambda: linear_probe(*pair))
     short = Times(seconds=tuple(EXAMPLES / rows * seconds + probe for seconds in times["once"].seconds))
     cells = [name]
     for side in ("textbook", "fp32"):
@@ -137,8 +137,8 @@ def rearranged(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def probe_row(rows: int, width: int, classes: int) -> tuple[str, ...]:
     """Seconds of the C sweep and the last fit."""
-    pair = made_up_features(rows, width, classes)
-    return f"{rows:,} × {width}, {classes} classes", f"{timed(lambda: linear_probe(*pair)):.2f} s"
+    pair = synthetic_features(rows, width, classes)
+    return f"{rows:,} × {width}, {classes} classes", f"{seconds_of(lambda: linear_probe(*pair)):.2f} s"
 
 
 def head_for_epochs(cached: Features, task: Task, epochs: int) -> float:

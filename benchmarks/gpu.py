@@ -24,7 +24,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.profiler import ProfilerActivity, profile
 
 from dabs.bench.step import TrainingStep
-from dabs.bench.timing import TimingTable, alternate, peak_product
+from dabs.bench.timing import TimingTable, alternate, peak_flops
 from dabs.check.mock import TINY
 from dabs.encoder import PRESETS
 from dabs.registry import domain_names, find_algorithm, find_domain
@@ -179,7 +179,7 @@ def main() -> int:
         options.batches, options.modes = [2, 4], [mode for mode in options.modes if mode == "eager"]
     options.rounds = 1 if options.quick else 10
     torch.backends.cuda.matmul.allow_tf32 = True
-    peak = peak_product(torch.bfloat16, options.device, seconds=0.2 if options.quick else 5.0)
+    peak = peak_flops(torch.bfloat16, options.device, seconds=0.2 if options.quick else 5.0)
     found = list(cells(options))
     columns = ("domain", "algorithm", "batch", "mode", "ms", "examples/s", "MFU", "GB")
     title = f"a training step; peak {peak / 1e12:.1f} TFLOP/s in bf16"

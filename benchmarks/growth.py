@@ -21,7 +21,7 @@ from reporting import parser_of, publish
 
 from dabs.bench.reading import mapped_inputs
 from dabs.bench.step import TrainingStep
-from dabs.bench.synthetic import made_up_domain, made_up_features
+from dabs.bench.synthetic import synthetic_domain, synthetic_features
 from dabs.bench.timing import TimingTable, alternate
 from dabs.encoder import PRESETS
 from dabs.evaluation.probes import linear_probe, nearest_neighbours
@@ -101,14 +101,14 @@ def lines_of_data(quick: bool) -> Iterator[Line]:
     rounds = 1 if quick else 5
     rows = (200, 400, 800) if quick else (16_000, 64_000, 256_000)
     places = {n: np.random.default_rng(0).integers(0, n, 256) for n in rows}
-    with made_up_domain((TOKENS,), rows[-1]) as domain:
+    with synthetic_domain((TOKENS,), rows[-1]) as domain:
         (column,) = mapped_inputs(domain)
         batch = {n: (lambda n=n: column.rows(places[n])) for n in rows}
         yield of_work("rows", "reading a batch of 256 texts", batch, 20 * rounds)
     order = {n: (lambda n=n: np.random.Generator(np.random.PCG64([0, 0])).permutation(n)) for n in rows}
     yield of_work("rows", "the order of an epoch", order, rounds)
     rows = (100, 200, 400) if quick else (2000, 4000, 8000)
-    made = {n: made_up_features(n, 16 if quick else 256, 10) for n in rows}
+    made = {n: synthetic_features(n, 16 if quick else 256, 10) for n in rows}
     probes = {n: (lambda pair=pair: linear_probe(*pair)) for n, pair in made.items()}
     yield of_work("rows", "linear probe, C swept", probes, 1 if quick else 2)
     fixed = {n: (replace_test(*pair), pair[1]) for n, pair in made.items()}

@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dabs.bench.timing import TimingTable, machine
+from dabs.bench.timing import TimingTable, describe_machine
 from dabs.leaderboard.tables.render import update_between_markers
 from dabs.utils.files import replacing
 
@@ -35,6 +35,6 @@ def publish(page: Path | None, name: str, tables: list[TimingTable], notes: str 
     if begin not in old:
         with replacing(page) as temporary:
             temporary.write_text(f"{old.rstrip()}\n\n## {name}\n\n{begin}\n{end}\n".lstrip(), encoding="utf-8")
-    where = f"{datetime.now(UTC):%Y-%m-%d}, {machine()}."
+    where = f"{datetime.now(UTC):%Y-%m-%d}, {describe_machine()}."
     parts = [where, *(table.markdown() for table in tables), notes.strip()]
     update_between_markers(page, name, "\n\n".join(part for part in parts if part))

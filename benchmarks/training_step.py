@@ -29,13 +29,13 @@ from reporting import parser_of, publish
 from textbook import TextbookStep
 
 from dabs.bench.step import TrainingStep
-from dabs.bench.timing import Times, TimingTable, alternate, peak_product, step_flops
+from dabs.bench.timing import Times, TimingTable, alternate, peak_flops, step_flops
 from dabs.config import PretrainConfig
 from dabs.encoder import PRESETS, EncoderConfig
 from dabs.registry import find_algorithm, find_domain
 from dabs.training.log import read_metrics
 from dabs.training.memory import keep_freed_memory
-from dabs.training.precision import resolved
+from dabs.training.precision import resolve_precision
 from dabs.training.pretrain import pretrain
 
 DOMAINS = ("natural_images", "english_text", "sensor", "captioned_images")  # image, tokens, series, image and tokens
@@ -104,7 +104,7 @@ def sides_of(
 ) -> dict[str, TrainingStep]:
     """The sides of a row, with equal weights and batches."""
     specs, objective = find_domain(domain, "lite" if lite else "paper").specs, find_algorithm(algorithm)
-    auto = resolved("auto")
+    auto = resolve_precision("auto")
     sides: dict[str, TrainingStep] = {
         TEXTBOOK: TextbookStep(specs, objective, config, size),
         TEXTBOOK_BF16: TextbookStep(specs, objective, config, size, precision="bf16"),
@@ -132,7 +132,7 @@ def row_of(domain: str, algorithm: str, options: Namespace) -> Row:
 
 def table_of(rows: list[Row], options: Namespace) -> TimingTable:
     """All rows, and their geometric means."""
-    peak = {name: peak_product(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    peak = {name: peak_flops(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
     columns = ["step", *(f"{name}, ms" for name in rows[0].times), "against fp32", "against bf16", "GFLOP/s", "of peak"]
     if options.compile:
         columns += ["compiled against fp32", "first step, s"]
@@ -140,7 +140,7 @@ def table_of(rows: list[Row], options: Namespace) -> TimingTable:
         title=f"{options.encoder} encoder, batches of {options.batch}; square products at best "
         f"{peak['fp32'] / 1e9:.0f} GFLOP/s in fp32, {peak['bf16'] / 1e9:.0f} in bf16",
         columns=tuple(columns),
-        rows=[row.cells(peak[resolved("auto")]) for row in rows],
+        rows=[row.cells(peak[resolve_precision("auto")]) for row in rows],
     )
     means = {
         side: geometric_mean(row.times[side].over(row.times[OURS]).median for row in rows)

@@ -1,1 +1,1 @@
-"""What `dabs bench` and the scripts in benchmarks/ time: training steps, features, reading, on made-up data."""
+"""Benchmarks of speed on synthetic data, for `dabs bench` and the scripts in benchmarks/."""

@@ -1,4 +1,4 @@
-"""How fast prepared rows are read, alone and through an encoder."""
+"""Measure how fast prepared rows are read, and how fast an encoder reads them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from dabs.bench.synthetic import made_up_domain
+from dabs.bench.synthetic import synthetic_domain
 from dabs.bench.timing import Times, alternate
 from dabs.data.arrow import MappedColumn
 from dabs.data.domain import PRETRAIN, TRAIN, Domain
@@ -22,20 +22,20 @@ from dabs.training.precision import autocast
 
 
 def mapped_inputs(domain: Domain) -> list[MappedColumn]:
-    """The inputs of a domain's pretraining rows, read from its file."""
+    """Return the input columns of a domain's pretraining rows, mapped from the file."""
     path = folder_of(domain) / PRETRAIN / f"{TRAIN}.arrow"
     return [MappedColumn(path, f"input_{i}") for i in range(len(domain.specs))]
 
 
 def read_seconds(domain: Domain, size: int, device: str) -> float:
-    """Seconds of making one batch of a domain's pretraining rows ready on a device, when nothing is read ahead."""
+    """Return the seconds to read one batch of pretraining rows onto a device, with nothing read ahead."""
     split = Split(open_prepared(domain), TRAIN, labels=False)
     index = np.random.default_rng(0).integers(0, len(split), size)
     return alternate({"read": lambda: list(read(split, [index], torch.device(device)))}, 5)["read"].median
 
 
 def reading_rates(domain: Domain, rounds: int, size: int = 256) -> tuple[int, float, float]:
-    """Bytes of an example, and rows a second from a domain's mapped file: as stored, and as models take them."""
+    """Return the bytes of an example, and the rows per second from a mapped file: as stored, and as floats."""
     split = Split(open_prepared(domain), TRAIN, labels=False, in_memory=False)
     indices = [np.random.default_rng(i).integers(0, len(split), size) for i in range(4)]
     times = alternate(
@@ -59,15 +59,15 @@ def feature_seconds(
     precision: str = "fp32",
     sizes: tuple[int, ...] = (32,),
 ) -> dict[str, Times]:
-    """Times of the features of a split ("features") and of passes over its batches that are there already ("bare").
+    """Time the features of a split ("features"), and forward passes over batches already in memory ("bare").
 
     Args:
         specs: the inputs.
         config: the encoder's sizes.
-        rows: of the split.
-        rounds: how often.
+        rows: examples in the split.
+        rounds: how often both are timed.
         precision: "fp32" or "bf16".
-        sizes: of batches, of which the fastest is the bare one.
+        sizes: the batch sizes of the bare pass; the fastest one counts.
     """
     torch.manual_seed(0)
     encoder = Encoder(config, specs).to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -79,11 +79,11 @@ def feature_seconds(
             for batch in batches:
                 encoder(batch)
 
-    with made_up_domain(specs, rows) as domain:
+    with synthetic_domain(specs, rows) as domain:
         split = Split(open_prepared(domain), TRAIN, labels=False)
-        there = {size: [batch.to(device) for batch in split.batches(size)] for size in sizes}
+        batches_of = {size: [batch.to(device) for batch in split.batches(size)] for size in sizes}
         sides: dict[str, Any] = {"features": lambda: features_of(encoder, split, precision)}
-        sides |= {str(size): partial(bare, batches) for size, batches in there.items()}
+        sides |= {str(size): partial(bare, batches) for size, batches in batches_of.items()}
         times = alternate(sides, rounds)
     fastest = min(map(str, sizes), key=lambda size: times[size].median)
     return {"features": times["features"], "bare": times[fastest]}

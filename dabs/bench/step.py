@@ -1,4 +1,4 @@
-"""A training step to time, and what its time goes to."""
+"""A training step to time, and what limits its speed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from dabs.training.step import Objective, OptimizerStep, adamw, flush_denormals,
 
 
 class TrainingStep:
-    """One optimiser step on a repeated batch of made-up examples, as `dabs pretrain` takes it; called to take one.
+    """Takes an optimiser step on a synthetic batch when called, as `dabs pretrain` does; the batch is always the same.
 
     Args:
         specs: the inputs.
-        algorithm: the objective, with its default hyper-parameters.
+        algorithm: the objective, built with its default hyper-parameters.
         config: the encoder's sizes.
         size: B.
         precision: "fp32", or "bf16" for autocast.
@@ -51,38 +51,38 @@ class TrainingStep:
         self.take = OptimizerStep(lambda batch: {"loss": self.loss(batch)}, self.optimizer)
 
     def loss(self, batch: Batch) -> Tensor:
-        """The objective on a batch, in the precision of the step."""
+        """Return the loss on a batch, in the precision of the step."""
         with autocast(torch.device(self.device), self.precision):
             out: dict[str, Tensor] = self.objective((batch.inputs, batch.mask))
         return out["loss"]
 
     def __call__(self) -> None:
-        """Forward, backward, clipping, AdamW."""
+        """Take one step: forward, backward, clipping, AdamW."""
         with flush_denormals():
             self.take(self.batch)
 
     def flops(self) -> int:
-        """Operations of the products of a step, from those of one on two examples."""
+        """Return the operations of a step's matrix products, extrapolated from two examples."""
         two = next(parts_of(self.batch, self.size // 2))
         count = flops_of(lambda: self.loss(two).backward())  # type: ignore[no-untyped-call]
         self.optimizer.zero_grad(set_to_none=True)
         return count * self.size // 2
 
     def memory(self) -> int:
-        """Bytes that the forward pass keeps for the backward pass."""
+        """Return the bytes that the forward pass keeps for the backward pass."""
         return bytes_kept(self.objective, lambda: self.loss(self.batch))
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepLimits:
-    """What a training step's time goes to.
+    """What a training step spends its time on.
 
     Attributes:
         seconds: of a step of `size` examples, without reading them.
         size: B.
-        share_of_peak: the work of its products over its time, against the fastest product.
-        fixed: share of the time that does not grow with the examples: launching operations, Python, the optimiser.
-        waiting: share of the time of reading and stepping that is reading, when nothing is read ahead.
+        share_of_peak: the FLOP/s of its matrix products, as a share of the machine's peak.
+        fixed: share of the time that does not grow with the batch: launching operations, Python, the optimiser.
+        waiting: share of reading in the time of reading and stepping, if nothing is read ahead.
     """
 
     seconds: float
@@ -93,27 +93,27 @@ class StepLimits:
 
     @property
     def limit(self) -> str:
-        """What to look at first."""
+        """Say what limits the step most."""
         if self.waiting > 0.2:
             return "reading data"
         if self.fixed > 0.4:
-            return "what a step costs whatever its batch (launching, Python, the optimiser): a larger batch pays"
+            return "fixed costs per step (launching operations, Python, the optimiser): a larger batch helps"
         if self.share_of_peak > 0.4:
             return "arithmetic"
-        return "memory traffic: attention's scores and elementwise work, not products"
+        return "memory traffic: attention scores and elementwise operations, not matrix products"
 
 
 def limits_of(whole: Times, part: Times, sizes: tuple[int, int], flops: int, peak: float, reading: float) -> StepLimits:
-    """From a step of the whole batch and one of a part of it.
+    """Derive what limits a step from the times of a whole batch and of a part of it.
 
     Args:
-        whole, part: their times, taken in turns.
-        sizes: examples of the whole batch and of the part.
-        flops: of the whole batch's step.
-        peak: FLOP/s of the fastest product in the same precision.
-        reading: seconds of reading the whole batch.
+        whole, part: their times, measured in turns.
+        sizes: examples in the whole batch and in the part.
+        flops: operations of the whole batch's step.
+        peak: FLOP/s of the fastest matrix product in the same precision.
+        reading: seconds to read the whole batch.
     """
-    # of a time a + b * examples, the share of a
+    # if a step of n examples takes a + b * n seconds, this is the share of a
     fixed = 1 - (1 - part.over(whole).median) * sizes[0] / (sizes[0] - sizes[1])
     return StepLimits(
         seconds=whole.median,

@@ -1,4 +1,4 @@
-"""Made-up data: features with classes, rows as domains store them, a prepared domain."""
+"""Synthetic data: features with classes, stored rows, a prepared domain, a batch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,18 @@ from dabs.evaluation.probes import Features
 from dabs.specs import Batch, Image, Specs, Tokens
 
 
-def made_up_features(rows: int, width: int, classes: int, seed: int = 0) -> tuple[Features, Task]:
-    """Features with classes that a probe can partly tell, and the task; a fifth of `rows` to validate, and to test."""
+def synthetic_features(rows: int, width: int, classes: int, seed: int = 0) -> tuple[Features, Task]:
+    """Return features whose classes a probe can partly tell apart, and the task.
+
+    Args:
+        rows: training examples; validation and test have a fifth as many each.
+        width: D.
+        classes: how many.
+        seed: of the values.
+    """
     generator = np.random.default_rng(seed)
     centres = generator.normal(0, 0.15, (classes, width))
-    mixing = generator.normal(0, 1, (width, width)) / np.sqrt(width)  # features of an encoder are correlated
+    mixing = generator.normal(0, 1, (width, width)) / np.sqrt(width)  # an encoder's features are correlated
     features, labels = {}, {}
     for split, count in (("train", rows), ("validation", rows // 5), ("test", rows // 5)):
         labels[split] = generator.integers(0, classes, count)
@@ -32,10 +39,17 @@ def made_up_features(rows: int, width: int, classes: int, seed: int = 0) -> tupl
     return Features(features=features, labels=labels), task
 
 
-def made_up_rows(
+def synthetic_rows(
     specs: Specs, count: int, *, pixels: type[np.generic] = np.uint8, seed: int = 0
 ) -> tuple[np.ndarray, ...]:
-    """Arrays as domains store them: ids int32, series float32, images uint8 (spectrograms float16: `pixels`)."""
+    """Return arrays as domains store them.
+
+    Args:
+        specs: the inputs.
+        count: rows.
+        pixels: the type of images: uint8, or float16 for spectrograms. Ids are int32, series float32.
+        seed: of the values.
+    """
     generator = np.random.default_rng(seed)
     arrays: list[np.ndarray] = []
     for spec in specs:
@@ -49,13 +63,13 @@ def made_up_rows(
 
 
 @contextmanager
-def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uint8) -> Iterator[Domain]:
-    """A domain of made-up rows with one task of two classes, prepared in a temporary $DABS_HOME; torn down after.
+def synthetic_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uint8) -> Iterator[Domain]:
+    """Prepare a synthetic domain with one task of two classes in a temporary $DABS_HOME, removed afterwards.
 
     Args:
         specs: the inputs.
-        rows: to pretrain on, and of them at most 10,000 to train the task; the other splits have eight.
-        pixels: in which type images are stored.
+        rows: pretraining examples, and training examples of the task up to 10,000; other splits have eight.
+        pixels: the type in which images are stored.
     """
 
     def _build(workspace: Workspace) -> Iterator[Rows]:
@@ -63,7 +77,7 @@ def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uin
             for split in splits:
                 count = 8 if split != TRAIN else rows if dataset == PRETRAIN else min(rows, 10_000)
                 label = None if dataset == PRETRAIN else np.arange(count) % 2
-                inputs = made_up_rows(specs, count, pixels=pixels)
+                inputs = synthetic_rows(specs, count, pixels=pixels)
                 yield Rows(dataset=dataset, split=split, inputs=inputs, label=label, group=["x"] * count)
 
     nothing = Card(title="made up", origin="generated", licence="", citation="", source="", size="")
@@ -85,7 +99,7 @@ def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uin
 
 
 def synthetic_batch(specs: Specs, size: int, *, seed: int = 0, padded: bool = False, device: str = "cpu") -> Batch:
-    """Return a batch of made-up examples without labels: uniform ids, standard normal values.
+    """Return a synthetic batch without labels: uniform ids, standard normal values.
 
     Args:
         specs: the inputs.

@@ -1,5 +1,4 @@
-"""The mock run of an algorithm: every promise of the contract tried on synthetic batches, before hours are spent.
+"""The checks of `dabs check`: each promise of an algorithm, on synthetic batches.
 
-`suite.run_checks` runs them all; each other file holds the checks of one theme. This file imports nothing, so that
-`source.scan`, which needs no torch, is at hand where submissions are read.
+`suite.run_checks` runs all checks; each other file holds those of one theme, and `mock` what they work with.
 """

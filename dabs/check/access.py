@@ -1,4 +1,4 @@
-"""What it sees: no labels, no domain, no files, nothing of padded places."""
+"""Checks of access: an algorithm sees no labels, domains, files or padding."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from typing import Any
 import torch
 
 from dabs.algorithm import source_of
-from dabs.check.mock import Broken, Case, NotApplicable, Subject
+from dabs.check.mock import Case, NotApplicable, PromiseBroken, Subject
 from dabs.source_scan import scan
 from dabs.specs import Batch, Tokens
 from dabs.training.step import Objective
 
-#: Events of Python's audit that reach out of the process or into its files.
-WATCHED = ("open", "os.listdir", "os.scandir", "os.system", "subprocess.Popen", "socket.connect", "socket.getaddrinfo")
+#: Python's audit events for access to files, other programs and the network.
+WATCHED_EVENTS = (
+    "open",
+    "os.listdir",
+    "os.scandir",
+    "os.system",
+    "subprocess.Popen",
+    "socket.connect",
+    "socket.getaddrinfo",
+)
 _watching: list[tuple[str, list[str]]] = []  # (the algorithm's file, what was seen); the hook itself cannot be removed
 
 
 class _LabelRead(Exception):
-    """An algorithm asked a batch for its label."""
+    """An algorithm read the label of a batch."""
 
 
 class _WatchedBatch(Batch):
-    """A batch that has a label, and refuses it to code of one file."""
+    """A batch with a label that code of one file may not read."""
 
     refused_to: str
 
@@ -40,7 +48,7 @@ class _WatchedBatch(Batch):
 
 
 def labels(subject: Subject, case: Case) -> None:
-    """It never asks a batch for its label, and a label that is there changes nothing."""
+    """It never reads a batch's label, and labels in the batch do not change its loss."""
     objective, plain = subject.objective(case.specs), case.batch(padded=True)
     without = subject.loss(objective, plain).item()
     watched = _WatchedBatch(inputs=plain.inputs, mask=plain.mask, label=torch.arange(len(plain)))
@@ -48,40 +56,42 @@ def labels(subject: Subject, case: Case) -> None:
     try:
         labelled = subject.loss(objective, watched).item()
     except _LabelRead as error:
-        raise Broken("it reads batch.label, which is absent while an algorithm learns", str(error)) from error
+        raise PromiseBroken("it reads batch.label, which does not exist during pretraining", str(error)) from error
     if labelled != without:
-        raise Broken(f"the loss is {without:.9g}, and {labelled:.9g} with labels in the batch", subject.place("loss"))
+        raise PromiseBroken(
+            f"the loss is {without:.9g}, but {labelled:.9g} with labels in the batch", subject.place("loss")
+        )
 
 
 def source(subject: Subject, case: Case) -> None:
-    """Its source imports and calls nothing that reaches domains, files, the network or other code."""
+    """Its source imports and uses nothing that reaches domains, files, the network or other code."""
     found = scan(source_of(subject.algorithm))
     if found:
         more = f" (and {len(found) - 1} more such lines)" if len(found) > 1 else ""
-        raise Broken(f"the source {found[0].what}{more}", f"{subject.file}:{found[0].line}")
+        raise PromiseBroken(f"the source {found[0].what}{more}", f"{subject.file}:{found[0].line}")
 
 
 def files(subject: Subject, case: Case) -> None:
-    """It opens no file, starts no program and uses no network while it is built and computes its loss."""
+    """It opens no file, starts no program and uses no network while it is built and trained."""
     batch = case.batch(padded=True)
-    with _watched(subject) as seen:
+    with _watch_algorithm(subject) as seen:
         try:
             objective = subject.objective(case.specs)
             subject.loss(objective, batch)
             objective.algorithm.after_step(0)
         except Exception:
-            if not seen:  # what it reached for says more than that it failed
+            if not seen:  # otherwise the access explains more than this error
                 raise
     if seen:
         place, _, what = seen[0].partition(" ")
-        raise Broken(what, place)
+        raise PromiseBroken(what, place)
 
 
 @contextmanager
-def _watched(subject: Subject) -> Iterator[list[str]]:
-    """What the algorithm's own code reaches for meanwhile, a text "FILE:LINE what" each."""
+def _watch_algorithm(subject: Subject) -> Iterator[list[str]]:
+    """Collect what the algorithm's own code accesses during the block, as texts "FILE:LINE reason"."""
     if not _hooked:
-        sys.addaudithook(_hook)
+        sys.addaudithook(_audit)
         _hooked.append(True)
     entry: tuple[str, list[str]] = (subject.file, [])
     _watching.append(entry)
@@ -94,25 +104,25 @@ def _watched(subject: Subject) -> Iterator[list[str]]:
 _hooked: list[bool] = []
 
 
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _watching or event not in WATCHED:
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watching or event not in WATCHED_EVENTS:
         return
     file, seen = _watching[-1]
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return  # a library that loads its parts late
+            return  # a library that imports a module late
         if frame.f_code.co_filename == file:
             what = str(arguments[0]) if arguments else ""
-            seen.append(f"{file}:{frame.f_lineno} it does {event} {what!r}")
+            seen.append(f"{file}:{frame.f_lineno} it calls {event}({what!r})")
             return
         frame = frame.f_back
 
 
 def padding(subject: Subject, case: Case) -> None:
-    """What stands in padded places does not change the loss."""
+    """The ids in padded positions do not change the loss."""
     if not any(isinstance(spec, Tokens) for spec in case.specs):
-        raise NotApplicable("nothing is padded in this input")
+        raise NotApplicable("this input has no padding")
     objective, batch = subject.objective(case.specs).eval(), case.batch(padded=True)
     generator = torch.Generator().manual_seed(1)
     other = tuple(
@@ -123,9 +133,9 @@ def padding(subject: Subject, case: Case) -> None:
     )
     before, after = (_loss(subject, objective, replace(batch, inputs=inputs)) for inputs in (batch.inputs, other))
     if not math.isclose(before, after, rel_tol=1e-4, abs_tol=1e-5):
-        raise Broken(
-            f"the loss is {before:.6g}, and {after:.6g} with other ids in padded places; leave out where batch.mask "
-            "is false",
+        raise PromiseBroken(
+            f"the loss is {before:.6g}, but {after:.6g} with other ids in padded positions; leave out the positions "
+            "where batch.mask is false",
             subject.place("loss"),
         )
 

@@ -1,4 +1,7 @@
-"""What a step costs against a plain step: one pass of the same encoder forward and back, and the optimiser."""
+"""The check of cost: a training step against a plain step of the same encoder.
+
+A plain step is one forward and backward pass of the encoder, and the optimiser's update.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +13,35 @@ import torch
 from torch import Tensor
 
 from dabs.bench.timing import bytes_kept
-from dabs.check.mock import Broken, Case, NotApplicable, Subject, optimizer_of
+from dabs.check.mock import Case, NotApplicable, PromiseBroken, Subject, optimizer_of
 from dabs.encoder import PRESETS
 from dabs.specs import Batch
 from dabs.training.step import Objective
 
-LIMIT = 10.0  # times a plain step; all algorithms get the same number of steps, so a step must stay comparable
-BATCH = 16
-ROUNDS = 3  # timed steps, of which the fastest counts
+COST_LIMIT = 10.0  # plain steps; all algorithms get the same number of steps, so their costs must be comparable
+BATCH_SIZE = 16
+ROUNDS = 3  # timed steps; the fastest counts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Of one training step.
+    """The cost of one training step.
 
     Attributes:
-        seconds: of forward, backward and the optimiser; the fastest of a few.
-        bytes_kept: of the values kept for the backward pass, parameters aside, each counted once: the part of
-            training's memory that an objective decides, the same on every machine.
+        seconds: of forward, backward and the optimiser; the fastest of a few steps.
+        bytes_kept: of the values kept for the backward pass, parameters aside, each counted once. This is the part of
+            training's memory that depends on the objective, and it is the same on every machine.
     """
 
     seconds: float
     bytes_kept: int
 
 
-def cost(subject: Subject, case: Case, limit: float = LIMIT) -> str:
-    """A step takes at most 10 times a plain step's time and memory and throws away at most 10 encoders' parameters."""
+def cost(subject: Subject, case: Case, limit: float = COST_LIMIT) -> str:
+    """A step takes at most 10 times a plain step's time and memory, and drops parameters of at most 10 encoders."""
     if not subject.algorithm.trains:
-        raise NotApplicable("it takes no step (trains is False)")
-    objective, batch = subject.objective(case.specs, config=PRESETS["small"]), case.batch(BATCH)
+        raise NotApplicable("it takes no steps (trains is False)")
+    objective, batch = subject.objective(case.specs, config=PRESETS["small"]), case.batch(BATCH_SIZE)
     plain, own = measure(
         [
             (objective.encoder, lambda: objective.encoder(batch).square().mean()),
@@ -58,12 +61,14 @@ def cost(subject: Subject, case: Case, limit: float = LIMIT) -> str:
     )
     high = [name for name, ratio in ratios.items() if ratio > limit]
     if high:
-        raise Broken(f"{' and '.join(high)} above {limit:g} times the plain step's: {text}", subject.place("loss"))
+        raise PromiseBroken(
+            f"{' and '.join(high)} above {limit:g} times the plain step's: {text}", subject.place("loss")
+        )
     return text
 
 
 def measure(steps: list[tuple[torch.nn.Module, Callable[[], Tensor]]]) -> list[Cost]:
-    """Costs of training steps, taken in turns so that what else the machine does meets all of them."""
+    """Return the costs of training steps, timed in turns so that other work on the machine affects all of them."""
     optimizers = [optimizer_of(module) for module, _ in steps]  # type: ignore[arg-type]
     kept = [bytes_kept(module, loss) for module, loss in steps]
     seconds = [float("inf")] * len(steps)
@@ -73,7 +78,7 @@ def measure(steps: list[tuple[torch.nn.Module, Callable[[], Tensor]]]) -> list[C
             loss().backward()  # type: ignore[no-untyped-call]
             optimizers[i].step()
             optimizers[i].zero_grad(set_to_none=True)
-            if turn:  # the first one warms up
+            if turn:  # the first round warms up
                 seconds[i] = min(seconds[i], time.perf_counter() - begun)
     return [Cost(seconds=s, bytes_kept=k) for s, k in zip(seconds, kept, strict=True)]
 

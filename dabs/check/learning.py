@@ -1,4 +1,4 @@
-"""Does it learn: finite losses, gradients, a falling loss, every batch size, reduced precision, a compiled step."""
+"""Checks of learning: losses, gradients, batch sizes, bf16, compilation."""
 
 from __future__ import annotations
 
@@ -7,112 +7,112 @@ from statistics import fmean
 
 import torch
 
-from dabs.check.mock import Broken, Case, NotApplicable, Subject, optimizer_of
+from dabs.check.mock import Case, NotApplicable, PromiseBroken, Subject, optimizer_of
 from dabs.specs import Batch
 from dabs.training.precision import autocast
 
-SIZES = (1, 2, 7)
-WINDOW = 6  # losses averaged at either end
-FALL = 0.05  # share of its size by which the loss must have fallen
-MOST_STEPS = 120
-UNUSED = "project."  # the encoder's head, which an objective need not use
-ROUGH = 0.1  # how far bf16 may be off, as a share of the loss (of 1 where the loss is smaller)
+BATCH_SIZES = (1, 2, 7)
+WINDOW = 6  # losses averaged at the beginning and at the end
+MIN_FALL = 0.05  # the share of its first value by which the loss must fall
+MAX_STEPS = 120
+PROJECTION_HEAD = "project."  # prefix of its parameters, which an objective need not use
+BF16_TOLERANCE = 0.1  # of the loss in bf16: relative, or absolute if the loss is below 1
 
 
 def finite_loss(subject: Subject, case: Case) -> None:
-    """`loss` gives a finite scalar, with and without padding."""
+    """`loss` returns a finite scalar, with and without padding."""
     objective = subject.objective(case.specs)
     for padded in (False, True):
         subject.loss(objective, case.batch(padded=padded))
 
 
 def batch_sizes(subject: Subject, case: Case) -> None:
-    """Loss and gradients are finite for batches of 1, 2 and 7."""
-    for size in SIZES:
+    """The loss and its gradients are finite for batches of 1, 2 and 7."""
+    for size in BATCH_SIZES:
         objective = subject.objective(case.specs)
         try:
-            _backward(subject, objective, case.batch(size, padded=True))
-        except Broken as error:
-            hint = "; guard what divides by B - 1 or needs a partner" if size == 1 else ""
-            raise Broken(f"batch of {size}: {error}{hint}", error.place) from error
+            _check_gradients(subject, objective, case.batch(size, padded=True))
+        except PromiseBroken as error:
+            hint = "; guard against dividing by B - 1 or needing a second example" if size == 1 else ""
+            raise PromiseBroken(f"batch of {size}: {error}{hint}", error.place) from error
         except Exception as error:
             error.add_note(f"batch of {size}")
             raise
 
 
-def _backward(subject: Subject, objective: torch.nn.Module, batch: Batch) -> None:
+def _check_gradients(subject: Subject, objective: torch.nn.Module, batch: Batch) -> None:
     loss = subject.loss(objective, batch)  # type: ignore[arg-type]
     if loss.requires_grad:
         loss.backward()  # type: ignore[no-untyped-call]
     for name, parameter in objective.named_parameters():
         if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-            raise Broken(f"the gradient of {name} is not finite", subject.place("loss"))
+            raise PromiseBroken(f"the gradient of {name} is not finite", subject.place("loss"))
 
 
 def gradients(subject: Subject, case: Case) -> None:
     """Gradients reach every parameter of the encoder (its projection head may stay unused)."""
-    _learns(subject)
+    _skip_unless_it_trains(subject)
     objective = subject.objective(case.specs)
     loss = subject.loss(objective, case.batch())
     if not loss.requires_grad:
-        raise Broken("the loss depends on no parameter: it has no gradient", subject.place("loss"))
+        raise PromiseBroken("the loss depends on no parameter, so it has no gradient", subject.place("loss"))
     loss.backward()  # type: ignore[no-untyped-call]
     silent = [
         name
         for name, parameter in objective.encoder.named_parameters()
-        if not name.startswith(UNUSED) and (parameter.grad is None or not parameter.grad.any())
+        if not name.startswith(PROJECTION_HEAD) and (parameter.grad is None or not parameter.grad.any())
     ]
     if silent:
         more = f" and {len(silent) - 3} more" if len(silent) > 3 else ""
-        raise Broken(f"no gradient reaches {', '.join(silent[:3])}{more} of the encoder", subject.place("loss"))
+        raise PromiseBroken(f"no gradient reaches {', '.join(silent[:3])}{more} of the encoder", subject.place("loss"))
 
 
 def loss_falls(subject: Subject, case: Case) -> None:
     """The loss falls by 5 % within 120 steps on one repeated batch."""
-    _learns(subject)
+    _skip_unless_it_trains(subject)
     objective, batch = subject.objective(case.specs), case.batch(8)
     optimizer, losses = optimizer_of(objective), list[float]()
-    while len(losses) < MOST_STEPS:
+    while len(losses) < MAX_STEPS:
         losses += subject.steps(objective, optimizer, batch, len(losses), len(losses) + 10)
         first, last = fmean(losses[:WINDOW]), fmean(losses[-WINDOW:])
-        if len(losses) > 2 * WINDOW and last < first - FALL * abs(first):
+        if len(losses) > 2 * WINDOW and last < first - MIN_FALL * abs(first):
             return
-    raise Broken(
-        f"in {MOST_STEPS} steps on one batch the loss went from {first:.4g} to {last:.4g}", subject.place("loss")
+    raise PromiseBroken(
+        f"in {MAX_STEPS} steps on one batch the loss went from {first:.4g} to {last:.4g}", subject.place("loss")
     )
 
 
 def bf16(subject: Subject, case: Case) -> None:
-    """Under bf16 autocast the loss agrees within a tenth and gradients are finite."""
+    """Under bf16 autocast the loss agrees with fp32 to within a tenth, and gradients are finite."""
     objective, batch = subject.objective(case.specs), case.batch(padded=True)
     exact = subject.loss(objective, batch).item()
     with autocast(torch.device("cpu"), "bf16"):
-        rough = subject.loss(objective, batch).item()
-        _backward(subject, objective, batch)
-    if not math.isclose(rough, exact, rel_tol=ROUGH, abs_tol=ROUGH):
-        raise Broken(f"the loss is {rough:.4g} in bf16 and {exact:.4g} in fp32", subject.place("loss"))
+        rounded = subject.loss(objective, batch).item()
+        _check_gradients(subject, objective, batch)
+    if not math.isclose(rounded, exact, rel_tol=BF16_TOLERANCE, abs_tol=BF16_TOLERANCE):
+        raise PromiseBroken(f"the loss is {rounded:.4g} in bf16 and {exact:.4g} in fp32", subject.place("loss"))
 
 
 def compiled(subject: Subject, case: Case) -> None:
-    """torch.compile traces it forward and back, and the loss is the same.
+    """torch.compile traces its forward and backward pass, and the loss stays the same.
 
-    The last stage, generating C++ or GPU code from the trace, is left out: it needs a compiler and minutes, and what
-    goes wrong there is PyTorch's.
+    The last stage, which generates C++ or GPU code from the trace, is left out: it needs a compiler and minutes, and
+    its errors are PyTorch's own.
     """
     objective, batch = subject.objective(case.specs), case.batch(padded=True)
     exact = subject.loss(objective, batch).item()
     torch._dynamo.reset()
     module = torch.compile(objective, backend="aot_eager_decomp_partition")
     try:
-        quick = subject.loss(module, batch)  # type: ignore[arg-type]
-        if quick.requires_grad:
-            quick.backward()  # type: ignore[no-untyped-call]
+        loss = subject.loss(module, batch)  # type: ignore[arg-type]
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
     finally:
         torch._dynamo.reset()
-    if not math.isclose(quick.item(), exact, rel_tol=1e-3, abs_tol=1e-4):
-        raise Broken(f"the loss is {quick.item():.6g} compiled and {exact:.6g} uncompiled", subject.place("loss"))
+    if not math.isclose(loss.item(), exact, rel_tol=1e-3, abs_tol=1e-4):
+        raise PromiseBroken(f"the loss is {loss.item():.6g} compiled and {exact:.6g} uncompiled", subject.place("loss"))
 
 
-def _learns(subject: Subject) -> None:
+def _skip_unless_it_trains(subject: Subject) -> None:
     if not subject.algorithm.trains:
-        raise NotApplicable("it takes no step (trains is False)")
+        raise NotApplicable("it takes no steps (trains is False)")

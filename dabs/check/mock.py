@@ -1,4 +1,4 @@
-"""What the checks work with: small encoders, synthetic batches of every kind of input, and the steps of training."""
+"""What the checks work with: small encoders, synthetic inputs, training steps."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from dabs.bench.synthetic import synthetic_batch
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.specs import Batch, Image, Series, Specs, Tokens
 from dabs.training.step import Objective, OptimizerStep, adamw, seed_all
+from dabs.utils.files import short
 
-#: The encoder of all checks but the cost: two blocks are the fewest in which attention can carry something on.
+#: The encoder of all checks but that of cost; with fewer than two blocks, no block would see the output of attention.
 TINY = EncoderConfig(width=32, depth=2, heads=2, head_width=16, mlp=64, projection=16, dropout=0.0)
-RATE = 3e-3  # of AdamW, the `small` encoder's
+LEARNING_RATE = 3e-3  # of AdamW, as for the `small` encoder
 
-#: One small input of every kind, and two inputs together.
+#: A small input of every kind, and one that combines two.
 KINDS: dict[str, Specs] = {
     "tokens": (Tokens(length=12, vocabulary=50),),
     "series": (Series(steps=20, channels=6, segment=5),),
@@ -29,12 +30,12 @@ KINDS: dict[str, Specs] = {
 }
 
 
-class Broken(Exception):
-    """A promise that does not hold.
+class PromiseBroken(Exception):
+    """An algorithm breaks the promise that a check is about.
 
     Args:
-        reason: what was seen and what it should have been.
-        place: FILE:LINE; without one the checked method's line is shown.
+        reason: what was found, and what it should be.
+        place: FILE:LINE; if it is empty, the line of the checked method is shown.
     """
 
     def __init__(self, reason: str, place: str = "") -> None:
@@ -43,34 +44,34 @@ class Broken(Exception):
 
 
 class NotApplicable(Exception):
-    """Why a check says nothing about this algorithm or input."""
+    """Raised when a check does not apply to an algorithm or an input; the text says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """An input to check on: a kind, or a domain's own specs under the domain's name."""
+    """The input of a check: one of `KINDS`, or a domain's specs under the domain's name."""
 
     name: str
     specs: Specs
 
     def batch(self, size: int = 6, seed: int = 0, *, padded: bool = False) -> Batch:
-        """A synthetic batch without labels."""
+        """Return a synthetic batch without labels."""
         return synthetic_batch(self.specs, size, seed=seed, padded=padded)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The algorithm that is checked."""
+    """The algorithm under test."""
 
     algorithm: type[Algorithm]
 
     @cached_property
     def file(self) -> str:
-        """The path of its source, as tracebacks name it."""
+        """Return the path of its source, as tracebacks name it."""
         return inspect.getfile(self.algorithm)
 
     def place(self, method: str) -> str:
-        """FILE:LINE where a method is defined; the class's line when it inherits the method."""
+        """Return FILE:LINE of a method, or of the class if it inherits the method."""
         own: Any = vars(self.algorithm).get(method, self.algorithm)
         try:
             return f"{self.file}:{inspect.getsourcelines(own)[1]}"
@@ -78,38 +79,38 @@ class Subject:
             return self.file
 
     def objective(self, specs: Specs, seed: int = 0, config: EncoderConfig = TINY) -> Objective:
-        """The seeded encoder and the algorithm with its default hyper-parameters, as `dabs pretrain` makes them."""
+        """Build the seeded encoder and the algorithm with its default hyper-parameters, as `dabs pretrain` does."""
         seed_all(seed, -1)
         encoder = Encoder(config, specs)
         return Objective(encoder, self.algorithm(encoder))
 
     def loss(self, objective: Objective, batch: Batch, step: int = 0) -> Tensor:
-        """The loss on a batch with the random numbers of a step.
+        """Return the loss on a batch, with the random numbers of a step.
 
         Raises:
-            Broken: it is not a scalar tensor under "loss" in a dictionary of scalar tensors.
+            PromiseBroken: `loss` does not return a dictionary of finite scalar tensors with the key "loss".
         """
         seed_all(0, step)
-        return self.scalar(objective(batch))
+        return self.checked_loss(objective(batch))
 
-    def scalar(self, out: Any) -> Tensor:
-        """The loss among what `loss` gave, after checking its form."""
+    def checked_loss(self, out: Any) -> Tensor:
+        """Return the loss from what `loss` returned, after checking its form."""
         place = self.place("loss")
         if not isinstance(out, dict) or "loss" not in out:
-            raise Broken(f'loss must return a dictionary with the key "loss", not {_short(out)}', place)
+            raise PromiseBroken(f'loss must return a dictionary with the key "loss", not {_shown(out)}', place)
         for name, value in out.items():
             if not isinstance(value, Tensor) or value.shape != ():
-                raise Broken(f"{name!r} must be a scalar tensor, not {_short(value)}", place)
+                raise PromiseBroken(f"{name!r} must be a scalar tensor, not {_shown(value)}", place)
             if not torch.isfinite(value):
-                raise Broken(f"{name!r} is {value.item()}", place)
+                raise PromiseBroken(f"{name!r} is {value.item()}", place)
         return out["loss"]  # type: ignore[no-any-return]
 
     def steps(
         self, objective: Objective, optimizer: torch.optim.Optimizer, batch: Batch, start: int, end: int
     ) -> list[float]:
-        """Losses of the steps start .. end-1 of training on one repeated batch, done as `dabs pretrain` does them."""
+        """Take the steps start .. end-1 on one repeated batch, as `dabs pretrain` does; return their losses."""
         losses = []
-        take_step = OptimizerStep(lambda part: {"loss": self.scalar(objective(part))}, optimizer)
+        take_step = OptimizerStep(lambda part: {"loss": self.checked_loss(objective(part))}, optimizer)
         for step in range(start, end):
             seed_all(0, step)
             losses.append(take_step(batch)["loss"].item())
@@ -118,12 +119,9 @@ class Subject:
 
 
 def optimizer_of(objective: Objective) -> torch.optim.AdamW:
-    """The optimiser of pretraining, at the rate of the `small` encoder."""
-    return adamw(objective.parameters(), RATE, 1e-4)
+    """Return the optimiser of pretraining, with the learning rate of the `small` encoder."""
+    return adamw(objective.parameters(), LEARNING_RATE, 1e-4)
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _shown(value: Any) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else short(value)

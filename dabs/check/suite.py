@@ -1,4 +1,4 @@
-"""All checks in their order, run on every input; what came out of each."""
+"""The list of all checks, and running them on every input."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from functools import partial
 from typing import Literal
 
 from dabs.algorithm import Algorithm, hyper_parameters
-from dabs.check import access, learning, repeating, shape
-from dabs.check.cost import LIMIT, cost
-from dabs.check.mock import KINDS, Broken, Case, NotApplicable, Subject
+from dabs.check import access, integrity, learning, repeating
+from dabs.check.cost import COST_LIMIT, cost
+from dabs.check.mock import KINDS, Case, NotApplicable, PromiseBroken, Subject
 from dabs.errors import DabsError, first_line
 from dabs.specs import Specs
 
-Function = Callable[[Subject, Case], str | None]
+CheckFunction = Callable[[Subject, Case], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One promise.
+    """One promise that an algorithm makes.
 
     Attributes:
         name: a few words.
-        function: raises when the promise does not hold; may give a note.
-        method: of the algorithm, whose line is shown when nothing better is known.
-        on: "every" input; the "first" alone, where the input does not matter; the "domains" (without any: the kinds).
+        function: raises if the promise is broken; may return a note.
+        method: the algorithm's method whose line is shown if no better place is known.
+        on: "every" input; only the "first", if the input does not matter; or "domains" (the kinds if none is given).
     """
 
     name: str
-    function: Function
+    function: CheckFunction
     method: str = "loss"
     on: Literal["every", "first", "domains"] = "every"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came out of one check on one input; `place` is FILE:LINE of a failure."""
+    """The outcome of one check on one input; `place` is FILE:LINE of a failure."""
 
     check: str
     case: str
@@ -50,17 +50,17 @@ class Finding:
         return f"{self.outcome} {self.check} on {self.case}: {self.reason}{place}"
 
 
-def _builds(subject: Subject, case: Case) -> None:
-    """It is built with its default hyper-parameters, each of which has a type and a default."""
+def _is_built(subject: Subject, case: Case) -> None:
+    """It can be built with its default hyper-parameters, and each of them has a type and a default."""
     hyper_parameters(subject.algorithm)
     subject.objective(case.specs)
 
 
-def all_checks(limit: float = LIMIT) -> list[Check]:
-    """Every check in the order in which they are run; `limit` is that of the cost."""
+def all_checks(limit: float = COST_LIMIT) -> list[Check]:
+    """Return all checks in the order in which they run; `limit` is for the cost of a step."""
     return [
         Check(name="source", function=access.source, on="first"),
-        Check(name="builds", function=_builds, method="__init__"),
+        Check(name="builds", function=_is_built, method="__init__"),
         Check(name="finite loss", function=learning.finite_loss),
         Check(name="gradients reach the encoder", function=learning.gradients),
         Check(name="loss falls", function=learning.loss_falls),
@@ -71,7 +71,7 @@ def all_checks(limit: float = LIMIT) -> list[Check]:
         Check(name="padding invariance", function=access.padding),
         Check(name="no labels", function=access.labels),
         Check(name="no files", function=access.files),
-        Check(name="encoder unchanged", function=shape.encoder_unchanged),
+        Check(name="encoder unchanged", function=integrity.encoder_unchanged),
         Check(name="bf16", function=learning.bf16),
         Check(name="torch.compile", function=learning.compiled),
         Check(name="cost of a step", function=partial(cost, limit=limit), on="domains"),
@@ -82,19 +82,19 @@ def run_checks(
     algorithm: type[Algorithm],
     domains: dict[str, Specs] | None = None,
     *,
-    limit: float = LIMIT,
+    limit: float = COST_LIMIT,
     only: Iterable[str] = (),
 ) -> Iterator[Finding]:
     """Run every check on every kind of input and on the specs of some domains.
 
     Args:
         algorithm: the class, checked with its default hyper-parameters.
-        domains: name -> specs, beside the kinds of input.
+        domains: name -> specs, in addition to the kinds of input.
         limit: how many plain steps a step may cost.
-        only: names of checks; all when empty.
+        only: names of checks to run; all if empty.
 
     Yields:
-        One finding a check and input. When an algorithm cannot be built for an input, the other checks are skipped.
+        One finding per check and input. If the algorithm cannot be built for an input, the other checks are skipped.
     """
     subject = Subject(algorithm)
     kinds = [Case(name=name, specs=specs) for name, specs in KINDS.items()]
@@ -120,12 +120,12 @@ def run_checks(
 
 
 def run_one(check: Check, subject: Subject, case: Case) -> Finding:
-    """One check on one input."""
+    """Run one check on one input."""
     try:
         note = check.function(subject, case)
     except NotApplicable as error:
         return Finding(check=check.name, case=case.name, outcome="skipped", reason=str(error))
-    except Broken as error:
+    except PromiseBroken as error:
         place = error.place or subject.place(check.method)
         return Finding(check=check.name, case=case.name, outcome="failed", reason=str(error), place=place)
     except Exception as error:
@@ -133,14 +133,14 @@ def run_one(check: Check, subject: Subject, case: Case) -> Finding:
             check=check.name,
             case=case.name,
             outcome="failed",
-            reason=_explained(error),
+            reason=_one_line(error),
             place=_place(error, subject) or subject.place(check.method),
         )
     return Finding(check=check.name, case=case.name, outcome="passed", reason=note or "")
 
 
-def _explained(error: Exception) -> str:
-    """An exception in one line, with the notes that a check added."""
+def _one_line(error: Exception) -> str:
+    """Return an exception as one line, with the notes that a check added."""
     first = first_line(error)
     kind = "" if isinstance(error, DabsError) else f"{type(error).__name__}: "
     notes = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
@@ -148,6 +148,6 @@ def _explained(error: Exception) -> str:
 
 
 def _place(error: Exception, subject: Subject) -> str:
-    """The innermost line of the algorithm's own file that the exception passed."""
+    """Return the innermost line of the algorithm's own file in the traceback."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == subject.file]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

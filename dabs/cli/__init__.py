@@ -1,6 +1,7 @@
-"""The command line: `dabs VERB ...`. Thin: every verb calls functions that a notebook can call too.
+"""The command line: `dabs VERB ...`, one file per verb.
 
-This file imports nothing heavy, so that `dabs --help` answers at once; each verb's file is imported when it is used.
+The verbs are thin: they call functions that a notebook can call too. A verb's file is imported only when the verb is
+used, and this file imports nothing heavy, so `dabs --help` answers at once.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from dabs import __version__
 from dabs.errors import DabsError, first_line, unknown
 from dabs.utils.signals import Interrupted, ended_by_sigterm
 
-VERBS = {  # word -> the module behind it, imported when it is used, and its line of help
-    "list": ("dabs.cli.list", "what there is: domains, tasks, algorithms, with their cards"),
-    "data": ("dabs.cli.data", "prepare, status, verify: fetch and check the data; offline afterwards"),
-    "new": ("dabs.cli.new", "write a working algorithm file and its test, to begin with"),
-    "check": ("dabs.cli.check", "try every promise an algorithm makes, in about a minute"),
+VERBS = {  # verb -> its module, and its line of help
+    "list": ("dabs.cli.list", "list domains, tasks and algorithms, with their cards"),
+    "data": ("dabs.cli.data", "prepare, status, verify: fetch and check the data; all else works offline"),
+    "new": ("dabs.cli.new", "write a working algorithm file and its test, to start from"),
+    "check": ("dabs.cli.check", "test every promise that an algorithm makes, in about a minute"),
     "pretrain": ("dabs.cli.pretrain", "pretrain one algorithm in one domain"),
     "eval": ("dabs.cli.eval", "evaluate a pretrained run on its domain's tasks"),
     "run": ("dabs.cli.run", "the whole benchmark: every algorithm in every domain, resumable"),
@@ -26,9 +27,9 @@ VERBS = {  # word -> the module behind it, imported when it is used, and its lin
     "submit": ("dabs.leaderboard.cli.submit", "gather an algorithm's runs into a submission, or say what is missing"),
     "reproduce": (
         "dabs.leaderboard.cli.reproduce",
-        "run cells of a submission again and say whether the scores hold",
+        "rerun cells of a submission and say whether the scores hold",
     ),
-    "compare": ("dabs.leaderboard.cli.compare", "compare algorithms: which is better, where, and how sure that is"),
+    "compare": ("dabs.leaderboard.cli.compare", "compare algorithms: which is better, where, and how certain that is"),
     "leaderboard": (
         "dabs.leaderboard.cli.leaderboard",
         "show the table of results; build the HTML report or the site; verify what is committed",
@@ -37,7 +38,7 @@ VERBS = {  # word -> the module behind it, imported when it is used, and its lin
 
 
 def usage() -> str:
-    """What `dabs --help` prints."""
+    """Return the text of `dabs --help`."""
     lines = [f"  {verb:12} {text}" for verb, (_, text) in VERBS.items()]
     return "\n".join(
         [
@@ -54,10 +55,10 @@ def usage() -> str:
 
 
 def dispatch(arguments: list[str]) -> int:
-    """Run one verb; gives the exit code.
+    """Run one verb and return the exit code.
 
     Raises:
-        DabsError: what went wrong, for the user to read.
+        DabsError: a failure, for the user to read.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
@@ -72,12 +73,15 @@ def dispatch(arguments: list[str]) -> int:
 
 
 def verb_module(verb: str) -> Any:
-    """Import the module behind a verb. `dabs run` ends with the table and report of `dabs leaderboard`."""
+    """Import the module of a verb.
+
+    `dabs run` gets the table and report of `dabs leaderboard` this way, because `dabs.cli` must not import it.
+    """
     return importlib.import_module(VERBS[verb][0])
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point: errors become one paragraph on stderr and an exit code, with a traceback only for --debug."""
+    """The entry point: print errors as one paragraph on stderr, with a traceback only for --debug, and exit."""
     given = sys.argv[1:] if arguments is None else [*arguments]
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]
@@ -85,28 +89,28 @@ def main(arguments: list[str] | None = None) -> None:
         with ended_by_sigterm():
             code = dispatch(given)
     except DabsError as error:
-        code = fail(str(error), error.code, debug)
+        code = print_error(str(error), error.code, debug)
     except Interrupted as error:
-        code = fail(str(error), error.code, debug)
+        code = print_error(str(error), error.code, debug)
     except KeyboardInterrupt:
-        code = fail("stopped; the same command goes on from what is done", 130, debug)
+        code = print_error("stopped; the same command resumes", 130, debug)
     except BrokenPipeError:
         code = 141
-    except Exception as error:  # the last resort: an algorithm's own mistake, or ours
-        code = fail(describe(error), 1, debug)
+    except Exception as error:  # an error in an algorithm, or a bug of ours
+        code = print_error(describe_error(error), 1, debug)
     sys.exit(code)
 
 
-def fail(message: str, code: int, debug: bool) -> int:
-    """Print an error for a person; gives the exit code."""
+def print_error(message: str, code: int, debug: bool) -> int:
+    """Print an error for the user and return the exit code."""
     if debug:
         traceback.print_exc()
     print(f"dabs: {message}", file=sys.stderr)
     return code
 
 
-def describe(error: BaseException) -> str:
-    """An unforeseen exception as one paragraph with the place it came from."""
+def describe_error(error: BaseException) -> str:
+    """Return an unexpected exception as one paragraph with the place it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and "<frozen" not in frame.filename]
     place = f" at {own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else ""

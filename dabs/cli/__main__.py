@@ -1,4 +1,4 @@
-"""`python -m dabs.cli` is `dabs`."""
+"""`python -m dabs.cli` runs `dabs`."""
 
 from dabs.cli import main
 

@@ -1,4 +1,4 @@
-"""`dabs check ALGORITHM`: the mock run, before hours are spent on a real one."""
+"""`dabs check ALGORITHM`: test its promises before spending hours on a real run."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 @dataclass(frozen=True, kw_only=True)
 class CheckOptions:
-    """Try every promise an algorithm makes, on synthetic batches of every kind of input and of each domain's shape."""
+    """Test every promise of an algorithm, on synthetic batches of every kind of input and of each domain's inputs."""
 
     algorithm: tyro.conf.Positional[str]  # a name, or path/to/file.py:Class
-    domains: tuple[str, ...] = ()  # whose inputs are tried beside one of each kind; all when none is named
-    suite: Suite = "lite"  # whose domains
-    limit: float = 10.0  # how many plain steps' time, memory and encoders' parameters a step may cost
+    domains: tuple[
+        str, ...
+    ] = ()  # domains whose inputs to test, in addition to each kind of input; all if none is named
+    suite: Suite = "lite"  # suite of the domains
+    limit: float = 10.0  # how many times as much as a plain step a step may cost: time, memory, dropped parameters
 
 
 def main(arguments: list[str]) -> int:
-    """Parse, check, print what came out; gives 1 when something failed."""
+    """Parse, check, print the outcomes; return 1 if a check failed."""
     options = tyro.cli(CheckOptions, prog="dabs check", args=arguments)
     from dabs.check.suite import run_checks
     from dabs.registry import find_algorithm
@@ -56,7 +58,7 @@ def main(arguments: list[str]) -> int:
 
 
 def specs_of(names: tuple[str, ...], suite: str) -> dict[str, Specs]:
-    """The specs of domains; domains whose inputs look alike stand under one name."""
+    """Return the specs of domains; domains with equal specs share one entry."""
     from dabs.registry import domain_names, find_domain
 
     groups: dict[Specs, list[str]] = {}
@@ -66,7 +68,7 @@ def specs_of(names: tuple[str, ...], suite: str) -> dict[str, Specs]:
 
 
 def show(console: Console, findings: Sequence[Finding]) -> None:
-    """Print what came out of one check: a line for all inputs that share an outcome and its reason."""
+    """Print the findings of one check, with one line for all inputs that share an outcome and its reason."""
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for f in findings:
         groups.setdefault((f.check, f.outcome, f.reason, f.place), []).append(f.case)
@@ -81,6 +83,6 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
 
 
 def _relative(place: str) -> str:
-    """A place from the current folder, where it lies below it."""
+    """Return a place relative to the current folder, if it lies below it."""
     here = f"{Path.cwd()}/"
     return place.removeprefix(here)

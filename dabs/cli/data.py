@@ -1,4 +1,7 @@
-"""`dabs data prepare|status|verify`: fetch, check and convert the data; nothing else touches the network."""
+"""`dabs data prepare|status|verify`: fetch, convert and check the data.
+
+No other command fetches data from the network, except `dabs run`, which prepares what is missing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from dabs.cli.terminal import DataScreen
+from dabs.cli.terminal import PreparationDisplay
 from dabs.config import Suite
 from dabs.data.domain import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
@@ -21,24 +24,26 @@ from dabs.registry import domain_names, find_domain
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """Prepare the data of some or all domains, say what is prepared, or check it against its hashes."""
+    """Prepare the data of some or all domains, show what is prepared, or check it against its hashes."""
 
-    action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]
-    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all when none is named
-    suite: Suite = "lite"  # which data
-    tasks: tuple[str, ...] = ()  # paper suite: only these datasets of one domain, "pretrain" or tasks; all when none
-    force: bool = False  # prepare again what is there
-    data_dir: Path | None = None  # where official files lie, a folder a dataset; default $DABS_DATA_DIR, $DABS_HOME/raw
-    tokenizer: Path | None = None  # a local tokenizer.json instead of the hub's; default $DABS_TOKENIZER
+    action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]  # what to do
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all if none is named
+    suite: Suite = "lite"  # which datasets to use
+    tasks: tuple[
+        str, ...
+    ] = ()  # paper suites: only these datasets of one domain, "pretrain" or tasks; all if none is named
+    force: bool = False  # prepare again what is already prepared
+    data_dir: Path | None = None  # official files, a folder per dataset; if not given: $DABS_DATA_DIR or $DABS_HOME/raw
+    tokenizer: Path | None = None  # a local tokenizer.json to use instead of the hub's; if not given: $DABS_TOKENIZER
 
 
 def main(arguments: list[str]) -> int:
-    """Parse and do; gives 1 when something does not verify."""
+    """Parse and perform the action; return 1 if data does not match its hashes."""
     options = tyro.cli(DataOptions, prog="dabs data", args=arguments)
     domains = [find_domain(name, options.suite) for name in options.domains or tuple(domain_names(options.suite))]
     if options.tasks and len(options.domains) != 1:
-        raise RequestError("--tasks are those of one domain; name it: dabs data prepare DOMAIN --tasks ...")
-    # through the environment, because the worker processes of `dabs run` look there too
+        raise RequestError("--tasks needs exactly one domain: dabs data prepare DOMAIN --tasks ...")
+    # the code that finds files reads these variables
     for name, path in {"DABS_DATA_DIR": options.data_dir, "DABS_TOKENIZER": options.tokenizer}.items():
         if path is not None:
             os.environ[name] = str(path.expanduser().resolve())
@@ -52,10 +57,10 @@ def main(arguments: list[str]) -> int:
 
 
 def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force: bool = False) -> None:
-    """Prepare each domain (or some datasets of it) that is not, with a live line that says what is being done.
+    """Prepare each domain (or some of its datasets) that is not prepared yet, and show what is being done.
 
     Raises:
-        DabsError: some could not be prepared; it is raised when all were tried.
+        DabsError: some could not be prepared; raised after all were tried.
     """
     from dabs.data.prepare import prepare
     from dabs.data.prepared import folder_of, is_prepared
@@ -66,7 +71,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
             console.print(f"[{number}/{len(domains)}] {domain.name}: ready in {folder_of(domain)}", highlight=False)
             continue
         begun = time.perf_counter()
-        with DataScreen(f"[{number}/{len(domains)}] {domain.name}", console) as say:
+        with PreparationDisplay(f"[{number}/{len(domains)}] {domain.name}", console) as say:
             try:
                 prepare(domain, say, force=force, datasets=datasets)
             except DabsError as error:
@@ -83,7 +88,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
 
 
 def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
-    """What the builders noted of the copies that some datasets of a domain (or all) were made of."""
+    """Return the notes that builders made about the source files of a domain's datasets (of all by default)."""
     from dabs.data.prepared import open_prepared, units_of
 
     manifests = [(unit, open_prepared(domain, unit.only or PRETRAIN).manifest) for unit in units_of(domain, datasets)]
@@ -91,7 +96,7 @@ def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
 
 
 def status_table(domains: list[Domain]) -> Table:
-    """One row a domain, or a part of one: whether it is prepared, its rows, its size on disk."""
+    """Return a table with one row per domain or dataset: whether it is prepared, its rows, its size on disk."""
     from dabs.data.prepared import open_prepared, units_of
 
     table = Table("domain", "state", "training rows", "MB", "folder", title="data")
@@ -104,20 +109,23 @@ def status_table(domains: list[Domain]) -> Table:
         splits = manifest["splits"].items()
         rows = ", ".join(f"{key.split('/')[0]} {entry['rows']:,}" for key, entry in splits if key.endswith("/train"))
         size = sum(file.stat().st_size for file in unit.folder.rglob("*") if file.is_file())
-        state = "ready, not whole" if manifest.get("notes") else "ready"
+        state = "ready, incomplete" if manifest.get("notes") else "ready"
         table.add_row(unit.name, state, rows, f"{size / 1e6:.0f}", str(unit.folder))
     return table
 
 
 def verify_all(domains: list[Domain], *, named: bool) -> int:
-    """Compare every split with its manifest, print the verdict and how to build what has changed; gives the exit code.
+    """Compare every split with its manifest, print the verdict, and how to rebuild what has changed.
 
     Args:
-        domains: which.
-        named: whether the user named them; one that is not prepared is then an error, else it is passed over.
+        domains: which domains.
+        named: whether the user named them; a domain that is not prepared is then an error, otherwise it is skipped.
+
+    Returns:
+        The exit code.
 
     Raises:
-        DabsError: some that were named are not prepared; it is raised when all were tried.
+        DabsError: some named domains are not prepared; raised after all were checked.
     """
     from dabs.data.prepare import verify
     from dabs.data.prepared import units_of
@@ -136,7 +144,7 @@ def verify_all(domains: list[Domain], *, named: bool) -> int:
         changed = [u for u in units_of(domain) if any(x.startswith(f"{'/'.join(u.name.split())}/") for x in lines)]
         commands += [f"  {unit.command} --force" for unit in changed]
     if commands:
-        console.print("\n".join(["To build what has changed again:", *commands]), highlight=False, markup=False)
+        console.print("\n".join(["To rebuild what has changed:", *commands]), highlight=False, markup=False)
     if missing and named:
         raise DabsError("\n\n".join(missing))
     return 1 if commands else 0

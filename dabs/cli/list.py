@@ -1,4 +1,4 @@
-"""`dabs list`: domains, tasks and algorithms with their cards."""
+"""`dabs list`: the domains, tasks and algorithms, with their cards."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from dabs.specs import inputs_of
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
-    """Show what there is, with cards: licence, size, citation, and whether data is recorded or generated."""
+    """List domains, tasks and algorithms, with cards: licence, size, citation, recorded or generated."""
 
-    what: tyro.conf.Positional[Literal["all", "domains", "tasks", "algorithms"]] = "all"
-    suite: Suite = "lite"  # which data
+    what: tyro.conf.Positional[Literal["all", "domains", "tasks", "algorithms"]] = "all"  # what to list
+    suite: Suite = "lite"  # which datasets to list
 
 
 def main(arguments: list[str]) -> None:
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
 
 
 def domain_table(suite: str) -> Table:
-    """One row a domain: inputs, origin, licence, size, source, citation."""
+    """Return a table with one row per domain: inputs, origin, licence, size, source, citation."""
     table = Table(title=f"domains ({suite})", show_lines=True)
     for column in ("domain", "input", "data", "licence", "size", "source and citation"):
         table.add_column(column, overflow="fold")
@@ -50,9 +50,9 @@ def domain_table(suite: str) -> Table:
 
 
 def task_table(suite: str) -> Table:
-    """One row a task: question, target, metric, what keeps its splits apart."""
+    """Return a table with one row per task: question, target, metric, how its splits are kept apart."""
     table = Table(title=f"tasks ({suite})")
-    for column in ("domain", "task", "question", "target", "metric", "splits apart by"):
+    for column in ("domain", "task", "question", "target", "metric", "split by"):
         table.add_column(column, overflow="fold")
     for name in domain_names(suite):
         for task in find_domain(name, suite).tasks:
@@ -61,7 +61,7 @@ def task_table(suite: str) -> Table:
 
 
 def algorithm_table() -> Table:
-    """One row an algorithm: what it does and its hyper-parameters with defaults."""
+    """Return a table with one row per algorithm: what it does, its hyper-parameters and their defaults."""
     from dabs.algorithm import hyper_parameters
 
     table = Table(title="algorithms")

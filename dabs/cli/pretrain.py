@@ -1,4 +1,4 @@
-"""`dabs pretrain ALGORITHM DOMAIN`: one run, with the algorithm's hyper-parameters as options."""
+"""`dabs pretrain ALGORITHM DOMAIN`: one run, with hyper-parameters as options."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from rich.console import Console
 from dabs.config import PretrainConfig, Training
 from dabs.errors import RequestError
 from dabs.training.devices import Devices
-from dabs.training.run_folder import Watch, completed, load_config
+from dabs.training.run_folder import Watch, load_config, read_provenance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Where:
-    """What does not change the numbers: where a run is written and how it is watched."""
+class RunOutput:
+    """Options that do not change the numbers: where a run is written, how it is logged, how often it is saved."""
 
-    out: Path | None = None  # the run's folder; default runs/SUITE/ALGORITHM/DOMAIN/seedN
-    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # beside metrics.csv
+    out: Path | None = None  # folder of the run; if not given: runs/SUITE/ALGORITHM/DOMAIN/seedN
+    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # in addition to metrics.csv
     checkpoint_every: int = 200  # steps between checkpoints
-    keep_checkpoints: int = 2  # how many of the newest are kept, to go on from when one is damaged
-    config: Path | None = None  # replay a saved config.json (or run folder) exactly; takes only --out beside it
+    keep_checkpoints: int = 2  # how many of the newest to keep, in case one is damaged
+    config: Path | None = None  # replay a saved config.json (or run folder) exactly; no option may change it
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Replay:
     """Replay a saved run."""
 
-    where: Where = field(default_factory=Where)
+    output: RunOutput = field(default_factory=RunOutput)
     devices: Devices = field(default_factory=Devices)
 
 
 def main(arguments: list[str]) -> None:
-    """Parse, train with a progress bar, say where the run is."""
-    config, where, devices = parse(arguments)
+    """Parse, train with a progress bar, print where the run is."""
+    config, output, devices = parse(arguments)
     from dabs.training.devices import launched
     from dabs.training.pretrain import pretrain, resolve
 
-    config, _, _ = resolve(config)  # what is wrong with the request is said before anything is started or shown
+    config, _, _ = resolve(config)  # report a wrong request before starting processes
     with launched(devices, config.precision) as fabric:
         title = f"{config.algorithm} {config.domain} seed {config.seed}"
         with progress_watch(title) if fabric.is_global_zero else nullcontext() as watch:
             folder = pretrain(
                 config,
-                where.out,
-                logger=where.logger,
-                checkpoint_every=where.checkpoint_every,
-                keep_checkpoints=where.keep_checkpoints,
+                output.out,
+                logger=output.logger,
+                checkpoint_every=output.checkpoint_every,
+                keep_checkpoints=output.keep_checkpoints,
                 watch=watch,
                 fabric=fabric,
                 gather=devices.gather,
@@ -62,24 +62,24 @@ def main(arguments: list[str]) -> None:
         return
     console = Console()
     console.print(f"run complete in {folder}", highlight=False, soft_wrap=True)
-    console.print(waiting(folder), highlight=False)
+    console.print(waiting_text(folder), highlight=False)
     console.print(f"next: dabs eval {folder}", highlight=False, soft_wrap=True)
 
 
-def waiting(folder: Path) -> str:
-    """What share of a complete run's time training waited for data."""
-    done = completed(folder) or {}
-    seconds, waited = done.get("wall_seconds", 0.0), done.get("waited_seconds")
+def waiting_text(folder: Path) -> str:
+    """Return the share of a complete run's time that training waited for data, as a line of text."""
+    provenance = read_provenance(folder) or {}
+    seconds, waited = provenance.get("wall_seconds", 0.0), provenance.get("waited_seconds")
     if not seconds or waited is None:
         return "waiting for data: unknown"
     return f"waiting for data: {100 * waited / seconds:.1f} % of {seconds:,.0f} s"
 
 
-def parse(arguments: list[str]) -> tuple[PretrainConfig, Where, Devices]:
-    """The configuration that the arguments ask for.
+def parse(arguments: list[str]) -> tuple[PretrainConfig, RunOutput, Devices]:
+    """Return the configuration that the arguments ask for, where to write the run, and the devices.
 
     Raises:
-        RequestError: an unknown algorithm, or --config beside options it would contradict.
+        RequestError: an unknown algorithm, or --config together with options that would change the configuration.
     """
     if any(word == "--config" or word.startswith("--config=") for word in arguments):
         return _replayed(arguments)
@@ -88,34 +88,37 @@ def parse(arguments: list[str]) -> tuple[PretrainConfig, Where, Devices]:
         raise RequestError("ALGORITHM and DOMAIN come first: dabs pretrain ALGORITHM DOMAIN [options]; see --help.")
     kind = options_type(algorithm)
     parsed: Any = tyro.cli(kind, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
-    options = asdict(parsed.options) if parsed.options else {}
+    options = asdict(parsed.hyper_parameters) if parsed.hyper_parameters else {}
     training = {f.name: getattr(parsed.training, f.name) for f in fields(Training)}
     config = PretrainConfig(algorithm=parsed.algorithm, domain=parsed.domain, options=options, **training)
-    return config, parsed.where, parsed.devices
+    return config, parsed.output, parsed.devices
 
 
 def options_type(algorithm: str | None) -> type:
-    """The options of `dabs pretrain` for an algorithm (none named: only what all have in common)."""
+    """Return the options of `dabs pretrain` for an algorithm, or only the common ones if it is None."""
     own: Any = None
     if algorithm is not None:
         from dabs.registry import find_algorithm
 
         own = hyper_parameter_type(find_algorithm(algorithm))
-    options: Any = (
-        ("options", own, field(default_factory=own)) if own else ("options", Annotated[None, tyro.conf.Suppress], None)
-    )
+    hyper_parameters: Any = ("hyper_parameters", Annotated[None, tyro.conf.Suppress], None)
+    if own:
+        hyper_parameters = ("hyper_parameters", own, field(default_factory=own))
     kind = make_dataclass(
         "Pretrain",
         [
             (
                 "algorithm",
-                Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ALGORITHM", help="what to train")],
+                Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ALGORITHM", help="the algorithm to train")],
             ),
-            ("domain", Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DOMAIN", help="on which data")]),
+            (
+                "domain",
+                Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DOMAIN", help="the domain to train it in")],
+            ),
             ("training", Training, field(default_factory=Training)),
-            ("where", Where, field(default_factory=Where)),
+            ("output", RunOutput, field(default_factory=RunOutput)),
             ("devices", Devices, field(default_factory=Devices)),
-            options,
+            hyper_parameters,
         ],
         frozen=True,
         kw_only=True,
@@ -128,16 +131,20 @@ def options_type(algorithm: str | None) -> type:
 
 
 def hyper_parameter_type(algorithm: Any) -> type | None:
-    """A dataclass of an algorithm's hyper-parameters, with the help of its docstring; None when it has none."""
+    """Return a dataclass of an algorithm's hyper-parameters, with help from its docstring; None if it has none."""
     from dabs.algorithm import hyper_parameters
 
     own = hyper_parameters(algorithm)
     if not own:
         return None
-    taken = {f.name for kind in (Training, Where, Devices) for f in fields(kind)} | {"algorithm", "domain", "options"}
+    taken = {f.name for kind in (Training, RunOutput, Devices) for f in fields(kind)} | {
+        "algorithm",
+        "domain",
+        "options",
+    }
     if taken & set(own):
         raise RequestError(f"{algorithm.__name__}: {sorted(taken & set(own))} is an option of every run; rename it.")
-    hints, help_of = _types(algorithm), argument_help(inspect.getdoc(algorithm) or "")
+    hints, help_of = _argument_types(algorithm), argument_help(inspect.getdoc(algorithm) or "")
     entries: list[tuple[str, Any, Any]] = [
         (name, Annotated[hints[name], tyro.conf.arg(help=help_of.get(name, ""))], field(default=parameter.default))
         for name, parameter in own.items()
@@ -147,8 +154,8 @@ def hyper_parameter_type(algorithm: Any) -> type | None:
     return kind
 
 
-def _types(algorithm: Any) -> dict[str, Any]:
-    """The types of an algorithm's arguments.
+def _argument_types(algorithm: Any) -> dict[str, Any]:
+    """Return the types of an algorithm's arguments.
 
     Raises:
         RequestError: an annotation cannot be resolved.
@@ -156,11 +163,11 @@ def _types(algorithm: Any) -> dict[str, Any]:
     try:
         return get_type_hints(algorithm.__init__)
     except NameError as error:
-        raise RequestError(f"{algorithm.__name__}: an argument's type cannot be read ({error}); import it.") from error
+        raise RequestError(f"{algorithm.__name__}: the type of an argument is unknown ({error}); import it.") from error
 
 
 def argument_help(docstring: str) -> dict[str, str]:
-    """Name -> text of the `Args:` section of a Google-style docstring."""
+    """Return name -> text from the `Args:` section of a Google-style docstring."""
     section = re.search(r"^Args:\n((?:[ \t]+.*\n?|\n)*)", docstring, re.MULTILINE)
     found: dict[str, str] = {}
     for line in (section.group(1) if section else "").splitlines():
@@ -172,32 +179,32 @@ def argument_help(docstring: str) -> dict[str, str]:
     return found
 
 
-def _replayed(arguments: list[str]) -> tuple[PretrainConfig, Where, Devices]:
-    harmless = [f"--{f.name.replace('_', '-')}" for kind in (Where, Devices) for f in fields(kind)]
-    allowed = (*harmless, "--no-gather")
+def _replayed(arguments: list[str]) -> tuple[PretrainConfig, RunOutput, Devices]:
+    unchanging = [f"--{f.name.replace('_', '-')}" for kind in (RunOutput, Devices) for f in fields(kind)]
+    allowed = (*unchanging, "--no-gather")
     extra = [w for w in arguments if w.startswith("-") and w.split("=")[0] not in (*allowed, "-h", "--help")]
     if extra:
         raise RequestError(
             f"--config replays a run exactly; {', '.join(extra)} would change it. Leave one of them out."
         )
-    both = tyro.cli(_Replay, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
-    given = both.where
-    if given.config is None:
+    parsed = tyro.cli(_Replay, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
+    output = parsed.output
+    if output.config is None:
         raise RequestError("--config needs the file or run folder to replay.")
-    folder = given.out or (given.config if given.config.is_dir() else given.config.parent)
-    return load_config(given.config), replace(given, out=folder), both.devices
+    folder = output.out or (output.config if output.config.is_dir() else output.config.parent)
+    return load_config(output.config), replace(output, out=folder), parsed.devices
 
 
 @contextmanager
 def progress_watch(title: str) -> Iterator[Watch]:
-    """A progress bar on the terminal as a `Watch`: step, loss, examples per second, time left."""
-    from dabs.cli.terminal import shown, training_progress
+    """Show a progress bar for a run, and yield the `Watch` that updates it: step, loss, examples/s, time left."""
+    from dabs.cli.terminal import progress_text, training_progress
 
     with training_progress() as progress:
         task = progress.add_task(title, total=None, shown="")
 
         def watch(step: int, steps: int, loss: float, speed: float) -> None:
-            line = shown(loss=loss, examples_per_second=speed)
+            line = progress_text(loss=loss, examples_per_second=speed)
             progress.update(task, total=steps, completed=step, shown=line)
 
         yield watch

@@ -1,4 +1,4 @@
-"""`dabs run`: every algorithm in every domain, several cells at a time, resumable; then the table and the report."""
+"""`dabs run`: every algorithm in every domain, then the table and the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tyro
 from rich.console import Console
 
 from dabs.cli import verb_module
-from dabs.cli.terminal import shown, table_console, training_progress, warn_unless_clean
+from dabs.cli.terminal import progress_text, table_console, training_progress, warn_unless_clean
 from dabs.config import EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
@@ -25,24 +25,24 @@ from dabs.specs import Tokens
 from dabs.utils.environment import environment
 from dabs.utils.files import write_json
 
-RAW_VALUES = 1 << 15  # in one input of an example, at most, for the raw-input row
+MAX_RAW_VALUES = 1 << 15  # per input of an example; larger raw inputs are not probed
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridOptions:
-    """Run the whole benchmark, or part of it. What is done already is not repeated."""
+    """Run the whole benchmark, or a part of it. Finished cells are not repeated, and stopped ones resume."""
 
-    algorithms: tuple[str, ...] = ()  # names or path/to/file.py:Class; all registered ones when none is named
-    domains: tuple[str, ...] = ()  # which domains; all when none is named
-    seeds: int = 1  # pretraining seeds 0 .. N-1 of every algorithm
-    protocol: tuple[Protocol, ...] = ("linear", "knn")  # how encoders are read
-    suite: Suite = "lite"  # which data
-    encoder: EncoderSize = "auto"  # its sizes; auto: small in lite, paper in paper
-    steps: int = 0  # pretraining steps; 0 takes each domain's standard budget
-    accumulate: int = 1  # compute every batch in so many parts, in less memory; negatives come from a part
+    algorithms: tuple[str, ...] = ()  # names or path/to/file.py:Class; all registered ones if none is named
+    domains: tuple[str, ...] = ()  # which domains; all of the suite if none is named
+    seeds: int = 1  # pretrain every algorithm with the seeds 0 .. N-1
+    protocol: tuple[Protocol, ...] = ("linear", "knn")  # how encoders are evaluated
+    suite: Suite = "lite"  # which datasets to use
+    encoder: EncoderSize = "auto"  # size of the encoder; auto: small in lite, paper in paper
+    steps: int = 0  # pretraining steps; 0: each domain's standard budget
+    accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
     out: Path = Path("runs")  # where runs and results are written
-    store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a common disk
-    report: Path | None = None  # the HTML report; default OUT/report.html
+    store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a shared disk
+    report: Path | None = None  # the HTML report; if not given: OUT/report.html
     launching: Launching = field(default_factory=Launching)
 
 
@@ -54,24 +54,25 @@ def main(arguments: list[str]) -> int:
 
 
 def plan(options: GridOptions) -> list[Cell]:
-    """The cells of the grid, the raw-input row first, then seed by seed.
+    """Return the cells of the grid: first those of the raw input, then seed by seed.
 
     Raises:
-        RequestError: an unknown algorithm, domain or task.
+        RequestError: an unknown algorithm or domain, a number out of range, or two algorithms with the same name.
     """
     algorithms = options.algorithms or tuple(algorithm_names())
     domains = options.domains or tuple(domain_names(options.suite))
     if options.seeds < 1 or options.steps < 0 or not options.protocol:
-        raise RequestError("--seeds must be at least 1, --steps at least 0, and --protocol names one or more.")
+        raise RequestError("--seeds must be at least 1, --steps at least 0, and --protocol needs at least one name.")
     for name in algorithms:
         find_algorithm(name)
     labels = [RAW, *(algorithm_label(name) for name in algorithms)]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
-        raise RequestError(f"two rows of the table would be called {', '.join(twice)}; rename one or leave it out.")
+    duplicates = sorted({label for label in labels if labels.count(label) > 1})
+    if duplicates:
+        names = ", ".join(duplicates)
+        raise RequestError(f"two algorithms would be called {names} in the table; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
     rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
-    readable = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
+    raw_domains = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
     return [
         Cell(
             config=PretrainConfig(
@@ -91,20 +92,20 @@ def plan(options: GridOptions) -> list[Cell]:
         )
         for algorithm, seed in rows
         for domain in domains
-        if algorithm != RAW or domain in readable
+        if algorithm != RAW or domain in raw_domains
     ]
 
 
 def _raw_fits(domain: Domain) -> bool:
-    """Whether the principal components of a domain's raw inputs can be held in memory; those of 224×224 cannot."""
-    return all(isinstance(spec, Tokens) or prod(spec.shape) <= RAW_VALUES for spec in domain.specs)
+    """Whether the principal components of a domain's raw inputs fit into memory; those of 224×224 images do not."""
+    return all(isinstance(spec, Tokens) or prod(spec.shape) <= MAX_RAW_VALUES for spec in domain.specs)
 
 
 def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, str]:
-    """Prepare the data, run every cell that is not done, show the table and write the report.
+    """Prepare the data, run every unfinished cell, show the table and write the report.
 
     Returns:
-        What failed: the cell's name -> the reason. A cell that fails does not stop the others.
+        The cells that failed: name -> reason. A cell that fails does not stop the others.
     """
     console = console or table_console()
     cells = plan(options)
@@ -113,93 +114,93 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         check(cell)
     todo = [cell for cell in cells if not is_done(cell)]
     raw = sum(cell.label == RAW for cell in todo)
-    about = f"; {raw} are `raw`, the inputs without an encoder, to compare with" if raw else ""
-    console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already{about}", highlight=False)
+    note = f"; {raw} are `raw`: probes of the inputs themselves, for comparison" if raw else ""
+    console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already{note}", highlight=False)
     if todo:
         warn_unless_clean(console)
     begun = time.perf_counter()
-    failed, spent = _perform(options, todo, console) if todo else ({}, {})
-    if not failed and todo == cells:  # a resumed or incomplete grid says nothing of the whole
+    failed, spent = _run_jobs(options, todo, console) if todo else ({}, {})
+    if not failed and todo == cells:  # the time of a resumed or incomplete grid is not that of the whole grid
         _write_timing(options, cells, spent)
     for cell in todo:
         fetched(cell, results_only=True)
     if any((options.out / options.suite).rglob("*.result.json")):
-        # of a grid over all domains, one that gave nothing leaves the overall mean empty
+        # in a grid over all domains, a domain without results leaves the mean over domains empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
         suite = options.suite
         board = verb_module("leaderboard")
         board.show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
-        where = board.build([options.out], options.report or options.out / "report.html", tasks, suite)
+        report = board.build([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
-        console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
+        console.print(f"{minutes:.1f} minutes; report: {report.resolve()}", highlight=False, soft_wrap=True)
     return failed
 
 
-def _perform(options: GridOptions, todo: list[Cell], console: Console) -> tuple[dict[str, str], dict[str, float]]:
-    """Launch the tasks of some cells and list what failed, with its log; gives that, and the seconds spent."""
+def _run_jobs(options: GridOptions, todo: list[Cell], console: Console) -> tuple[dict[str, str], dict[str, float]]:
+    """Run the jobs of some cells, print those that failed, and return their reasons and the seconds spent."""
     begun = time.perf_counter()
-    where = options.launching
-    tasks = {task.name: task for task in graph_of(todo, spread=where.launcher != "local")}
-    executor = executor_of(where, options.out.absolute() / "logs" / where.launcher)
-    display = _Display(console, len(tasks), executor)
+    launching = options.launching
+    jobs = {job.name: job for job in graph_of(todo, spread=launching.launcher != "local")}
+    executor = executor_of(launching, options.out.absolute() / "logs" / launching.launcher)
+    display = _GridDisplay(console, len(jobs), executor)
     try:
         with display.progress:
-            outcomes = run_graph(tasks.values(), executor, display, retries=where.retries)
+            outcomes = run_graph(jobs.values(), executor, display, retries=launching.retries)
     finally:
         executor.close()
     failed = {name: outcome.text for name, outcome in outcomes.items() if outcome.ran and not outcome.ok}
     for name, reason in failed.items():
-        log = f" (log: {tasks[name].log})" if tasks[name].log.exists() else ""
+        log = f" (log: {jobs[name].log})" if jobs[name].log.exists() else ""
         console.print(f"failed {name}: {reason}{log}", highlight=False, markup=False, style="red", soft_wrap=True)
     return failed, {"prepare": display.prepared - begun, "cells": time.perf_counter() - display.prepared}
 
 
 def _write_timing(options: GridOptions, cells: list[Cell], spent: dict[str, float]) -> None:
-    """Keep the minutes of a grid that was run in one go."""
+    """Record the minutes of a grid that was run in one go."""
     machine = {k: v for k, v in environment().items() if k in ("processor", "cores", "device", "python", "platform")}
-    where = options.launching
-    jobs = {"jobs": jobs_of(where)} if where.launcher == "local" else {"launcher": where.launcher}
+    launching = options.launching
+    jobs = {"jobs": jobs_of(launching)} if launching.launcher == "local" else {"launcher": launching.launcher}
     minutes = {name: round(seconds / 60, 2) for name, seconds in spent.items()}
     value = {"cells": len(cells), **jobs, "seeds": options.seeds, "protocols": list(options.protocol)}
     write_json(options.out / options.suite / "timing.json", {**value, "minutes": minutes, "machine": machine})
 
 
-class _Display:
-    """One live display of what runs: a bar for all tasks, and one for each that says how far it is."""
+class _GridDisplay:
+    """A live display with a bar for all jobs, and one for each running job."""
 
-    def __init__(self, console: Console, tasks: int, executor: Executor) -> None:
-        self.messages: Any = getattr(executor, "messages", None)  # only the processes of this machine send any
+    def __init__(self, console: Console, jobs: int, executor: Executor) -> None:
+        self.messages: Any = getattr(executor, "messages", None)  # only processes on this machine send messages
         self.progress = training_progress(console)
         self.bars: dict[str, Any] = {}
-        self.prepared = time.perf_counter()  # when the last data was there
-        self.all = self.progress.add_task("[bold]tasks", total=tasks, shown="")
+        self.prepared = time.perf_counter()  # when the last dataset was prepared
+        self.all = self.progress.add_task("[bold]jobs", total=jobs, shown="")
 
-    def ended(self, task: Job, outcome: Outcome) -> None:
-        """Say how a task ended."""
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        """Print how a job ended."""
         self.look()
-        bar = self.bars.pop(task.name, None)
+        bar = self.bars.pop(job.name, None)
         if bar is not None:
             self.progress.remove_task(bar)
-        line = f"done {task.name}: {outcome.text}" if outcome.ok else f"failed {task.name}"
+        line = f"done {job.name}: {outcome.text}" if outcome.ok else f"failed {job.name}"
         if not outcome.ran:
-            line = f"left out {task.name}: {outcome.text}"
-        if task.function is prepare_domain:
+            line = f"left out {job.name}: {outcome.text}"
+        if job.function is prepare_domain:
             self.prepared = time.perf_counter()
         self.progress.console.print(line, highlight=False, markup=False)
         self.progress.advance(self.all)
 
-    def lost(self, task: Job, reason: str) -> None:
-        """Say that a task is run again."""
-        line = f"lost {task.name}, which is run again: {reason}"
+    def lost(self, job: Job, reason: str) -> None:
+        """Print that a job is run again."""
+        line = f"lost {job.name}, running it again: {reason}"
         self.progress.console.print(line, highlight=False, markup=False)
 
     def look(self) -> None:
-        """Show what the tasks have said."""
+        """Show the messages of the running jobs."""
         while self.messages is not None and not self.messages.empty():
-            found: Progress = self.messages.get()
-            name, text = found.name, shown(found.text, **found.numbers)
+            message: Progress = self.messages.get()
+            name, text = message.name, progress_text(message.text, **message.numbers)
             if name not in self.bars:
                 self.bars[name] = self.progress.add_task(name, total=None, shown="")
-                if not self.progress.console.is_terminal:  # no bar is seen there
-                    self.progress.console.print(f"begun {name}", highlight=False, markup=False)
-            self.progress.update(self.bars[name], completed=found.step, total=found.steps or None, shown=text)
+                if not self.progress.console.is_terminal:  # no bar is shown there
+                    self.progress.console.print(f"started {name}", highlight=False, markup=False)
+            self.progress.update(self.bars[name], completed=message.step, total=message.steps or None, shown=text)

@@ -1,4 +1,4 @@
-"""What is shown in the terminal: its width, progress bars, a warning that several commands give."""
+"""What several commands show in the terminal: progress bars and a warning."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-WIDE = 200  # columns for a table that goes into a pipe or a file
+WIDTH_WITHOUT_TERMINAL = 200  # columns of a table that goes into a pipe or a file
 
 
 def table_console() -> Console:
-    """A console for tables: as wide as the terminal, and wide where there is none that limits them."""
+    """Return a console for tables, as wide as the terminal, or wide if there is no terminal."""
     console = Console()
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE)
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
 def warn_unless_clean(console: Console) -> None:
-    """Say, before hours are spent, that results of this checkout cannot become a submission."""
+    """Warn, before hours are spent, if results of this checkout cannot be submitted."""
     from dabs.utils.environment import NO_CHECKOUT, environment
 
     made_by = environment()
     if made_by["git_dirty"] or made_by["git_commit"] == NO_CHECKOUT:
-        where = "from a checkout with uncommitted changes" if made_by["git_dirty"] else f"from what is {NO_CHECKOUT}"
-        note = f"note: dabs runs {where}; results made now cannot be submitted"
+        dirty = "runs from a checkout with uncommitted changes"
+        state = dirty if made_by["git_dirty"] else "does not run from a git checkout"
+        note = f"note: dabs {state}; results made now cannot be submitted"
         console.print(note, style="yellow", highlight=False, soft_wrap=True)
 
 
 def training_progress(console: Console | None = None) -> Progress:
-    """Bars with what runs, step, loss, examples per second, time spent and left."""
+    """Return progress bars with a title, step, loss, examples per second, time spent and time left."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -53,8 +54,8 @@ def training_progress(console: Console | None = None) -> Progress:
     )
 
 
-class DataScreen:
-    """A spinner with one line of what is being done, and a bar for each file that is downloaded; is itself a `say`."""
+class PreparationDisplay:
+    """Shows what a preparation is doing (call it with a line of text), and a bar for each file being downloaded."""
 
     def __init__(self, prefix: str, console: Console) -> None:
         self.prefix = prefix
@@ -73,7 +74,7 @@ class DataScreen:
         self.files: dict[str, TaskID] = {}
         self.live = Live(Group(self.line, self.shown), console=console, transient=True)
 
-    def __enter__(self) -> DataScreen:
+    def __enter__(self) -> PreparationDisplay:
         self.live.start()
         return self
 
@@ -85,15 +86,15 @@ class DataScreen:
         self.line.update(self.says, description=f"{self.prefix}: {line}")
 
     def progress(self, name: str, done: int, total: int) -> None:
-        """Draw how much of a file is there; may be called from any thread."""
+        """Show how much of a file is downloaded; may be called from any thread."""
         if name not in self.files:
             self.files[name] = self.shown.add_task(name)
         self.shown.update(self.files[name], completed=done, total=total or None, visible=not total or done < total)
 
 
-FORMATS = {"loss": "loss {:.3f}", "examples_per_second": "{:,.0f} examples/s"}
+NUMBER_FORMATS = {"loss": "loss {:.3f}", "examples_per_second": "{:,.0f} examples/s"}
 
 
-def shown(text: str = "", **numbers: float) -> str:
-    """What `training_progress` shows beside the bar."""
-    return "  ".join(filter(None, (text, *(FORMATS[name].format(value) for name, value in numbers.items()))))
+def progress_text(text: str = "", **numbers: float) -> str:
+    """Return the text that `training_progress` shows next to the bar."""
+    return "  ".join(filter(None, (text, *(NUMBER_FORMATS[name].format(value) for name, value in numbers.items()))))

@@ -1,1 +1,1 @@
-"""Evaluation: frozen features, probes, fine-tuning, metrics."""
+"""Evaluation: frozen features, probes, fine-tuning, metrics, results."""

@@ -1,7 +1,7 @@
-"""Evaluation of a run: features once, then probes or fine-tuning, then one result per task and protocol.
+"""Evaluation of a run: one result per task and protocol, and writing it.
 
-No submitted code runs here: an encoder is its weights and its sizes. The same run gives the same results, apart from
-timings.
+The frozen features of a task are computed once for all its probes. No submitted code runs here: an encoder is read as
+weights and sizes. The same run gives the same results, apart from timings.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from dabs.evaluation.features import FeatureCache
 from dabs.evaluation.finetune import Recipe, finetune
 from dabs.evaluation.probes import PROBES, Features, ProbeResult
 from dabs.evaluation.raw_input import raw_features
-from dabs.evaluation.record import Evaluated, Origin, evaluated, origin_of_raw_input, origin_of_run
+from dabs.evaluation.record import EvaluatedTask, Origin, build_result, origin_of_raw_input, origin_of_run
 from dabs.registry import find_domain
 from dabs.results.files import write_result
 from dabs.training.checkpoint import load_encoder
-from dabs.training.precision import evaluation_precision, reading_precision
+from dabs.training.precision import feature_precision, finetune_precision
 from dabs.training.run_folder import load_run
 from dabs.utils.files import sha256_file, sole_use
 
@@ -41,14 +41,14 @@ def evaluate(
     tasks: tuple[str, ...] = (),
     protocols: tuple[str, ...] = ("linear", "knn"),
     tell: Tell = lambda line: None,
-) -> Iterator[Evaluated]:
+) -> Iterator[EvaluatedTask]:
     """Evaluate a complete run, task by task and protocol by protocol; `write_results` saves what this yields.
 
     Args:
         run: the folder that `pretrain` returned.
         tasks: names; all tasks of the domain when empty.
         protocols: of "linear", "knn", "finetune".
-        tell: called with "task protocol" before each.
+        tell: called with "TASK PROTOCOL" before each evaluation.
 
     Raises:
         DabsError: the run is incomplete or damaged, or the data is not what it was pretrained on.
@@ -56,19 +56,19 @@ def evaluate(
     check_protocols(protocols)
     config, provenance = load_run(run)
     domain = find_domain(config.domain, config.suite)
-    encoder = _trusted_encoder(run, provenance, domain)
+    encoder = _load_verified_encoder(run, provenance, domain)
     if torch.cuda.is_available():
         encoder = encoder.cuda()
-    cached = FeatureCache(encoder, reading_precision(config.precision, encoder.width))
+    cache = FeatureCache(encoder, feature_precision(config.precision, encoder.width))
 
     def features(data: Prepared) -> dict[str, np.ndarray]:
-        return {name: cached(Split(data, name, labels=False)) for name in SPLITS}
+        return {name: cache(Split(data, name, labels=False)) for name in SPLITS}
 
     def tune(data: Prepared, task: Task) -> ProbeResult:
-        return finetune(encoder, data, task, config.seed, Recipe(), evaluation_precision(config.precision))
+        return finetune(encoder, data, task, config.seed, Recipe(), finetune_precision(config.precision))
 
     origin = origin_of_run(run, config, provenance, encoder)
-    yield from _each(domain, chosen_tasks(domain, tasks), protocols, origin, features, tune, tell)
+    yield from _evaluate_tasks(domain, chosen_tasks(domain, tasks), protocols, origin, features, tune, tell)
 
 
 def evaluate_raw(
@@ -76,7 +76,7 @@ def evaluate_raw(
     tasks: tuple[str, ...] = (),
     protocols: tuple[str, ...] = ("linear", "knn"),
     tell: Tell = lambda line: None,
-) -> Iterator[Evaluated]:
+) -> Iterator[EvaluatedTask]:
     """Apply the same probes to a domain's raw inputs, which cannot be fine-tuned."""
     check_protocols(protocols)
     readable = tuple(protocol for protocol in protocols if protocol in PROBES)
@@ -88,10 +88,10 @@ def evaluate_raw(
         raise RequestError(f"the raw input of {task.name} has no encoder to fine-tune")
 
     origin = origin_of_raw_input(domain)
-    yield from _each(domain, chosen_tasks(domain, tasks), readable, origin, features, tune, tell)
+    yield from _evaluate_tasks(domain, chosen_tasks(domain, tasks), readable, origin, features, tune, tell)
 
 
-def _each(
+def _evaluate_tasks(
     domain: Domain,
     tasks: list[Task],
     protocols: tuple[str, ...],
@@ -99,40 +99,40 @@ def _each(
     features: Callable[[Prepared], dict[str, np.ndarray]],
     tune: Callable[[Prepared, Task], ProbeResult],
     tell: Tell,
-) -> Iterator[Evaluated]:
+) -> Iterator[EvaluatedTask]:
     """Yield one result per task and protocol; a task's features are computed when the first probe needs them."""
     for task in tasks:
-        data, made, feature_seconds = open_prepared(domain, task.name), None, 0.0
+        data, probed, feature_seconds = open_prepared(domain, task.name), None, 0.0
         labels = {split: data.labels(split) for split in SPLITS}
         for protocol in protocols:
             tell(f"{task.name} {protocol}")
             begun = time.perf_counter()
             if protocol in PROBES:
-                if made is None:
-                    made = Features(features=features(data), labels=labels)
+                if probed is None:
+                    probed = Features(features=features(data), labels=labels)
                     feature_seconds, begun = time.perf_counter() - begun, time.perf_counter()
-                found, seconds = PROBES[protocol](made, task), {"features": feature_seconds}
+                found, seconds = PROBES[protocol](probed, task), {"features": feature_seconds}
             else:
                 found, seconds = tune(data, task), {"features": 0.0}
             seconds["fit"] = time.perf_counter() - begun
-            yield evaluated(data, task, protocol, found, labels, origin, seconds)
+            yield build_result(data, task, protocol, found, labels, origin, seconds)
 
 
 def chosen_tasks(domain: Domain, names: tuple[str, ...]) -> list[Task]:
-    """Return the named tasks of a domain, or all; in a domain of parts, all whose data is prepared.
+    """Return the named tasks of a domain. If none is named, return all, or in a domain of parts all that are prepared.
 
     Raises:
-        DabsError: none is named and none is prepared.
+        DabsError: no task is named and none is prepared.
     """
     if names or not domain.parts:
         return [domain.task(name) for name in names] if names else list(domain.tasks)
-    there = [task for task in domain.tasks if is_prepared(domain, (task.name,))]
-    if not there:
+    prepared = [task for task in domain.tasks if is_prepared(domain, (task.name,))]
+    if not prepared:
         raise DabsError(
             f"no task of {domain.name} ({domain.suite}) is prepared. "
             f"Run `dabs data prepare {domain.name} --suite {domain.suite}`."
         )
-    return there
+    return prepared
 
 
 def check_protocols(protocols: tuple[str, ...]) -> None:
@@ -142,7 +142,7 @@ def check_protocols(protocols: tuple[str, ...]) -> None:
             raise unknown("protocol", name, list(PROTOCOLS))
 
 
-def _trusted_encoder(run: Path, provenance: dict[str, Any], domain: Domain) -> Encoder:
+def _load_verified_encoder(run: Path, provenance: dict[str, Any], domain: Domain) -> Encoder:
     """Load the final encoder after checking that the weights and the data are those of the run."""
     weights = run / "encoder" / "encoder.safetensors"
     if weights.exists() and sha256_file(weights) != provenance["weights_sha256"]:
@@ -151,7 +151,7 @@ def _trusted_encoder(run: Path, provenance: dict[str, Any], domain: Domain) -> E
         )
     encoder = load_encoder(run / "encoder")
     if encoder.specs != domain.specs:
-        raise DabsError(f"the encoder in {run} was made for other inputs than {domain.name} has. Pretrain again.")
+        raise DabsError(f"the encoder in {run} was made for other inputs than those of {domain.name}. Pretrain again.")
     found = open_prepared(domain).entry(TRAIN).sha256
     if found != provenance["data_sha256"]:
         raise DabsError(
@@ -161,12 +161,12 @@ def _trusted_encoder(run: Path, provenance: dict[str, Any], domain: Domain) -> E
     return encoder
 
 
-def write_results(run: Path, cells: Iterable[Evaluated]) -> Iterator[tuple[Path, Evaluated]]:
-    """Write each result into RUN/results as soon as it is there; yield its path and the result."""
-    for cell in cells:
-        with sole_writer(run, (cell.result.task,)):  # a result and its predictions come from one process
-            path = write_result(run / "results", cell.result, cell.predictions)
-        yield path, cell
+def write_results(run: Path, evaluated: Iterable[EvaluatedTask]) -> Iterator[tuple[Path, EvaluatedTask]]:
+    """Write each result into RUN/results as soon as it is computed; yield its path and the result."""
+    for item in evaluated:
+        with sole_writer(run, (item.result.task,)):  # one process writes a result and its predictions
+            path = write_result(run / "results", item.result, item.predictions)
+        yield path, item
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dabs.data.split import READ_BATCH, Split
 from dabs.encoder import Encoder
 from dabs.training.precision import autocast
 
-CPU_BATCH = 32  # examples per batch in bf16 on a CPU: their activations fit into its caches
+CPU_BATCH = 32  # examples per batch in bf16 on a CPU, whose activations fit into its caches
 
 
 @torch.inference_mode()
@@ -19,7 +19,7 @@ def features_of(encoder: Encoder, split: Split, precision: str = "fp32") -> np.n
 
     Args:
         encoder: on its device.
-        split: read once; a GPU has batches read ahead for it.
+        split: read once; for a GPU, batches are read ahead.
         precision: "fp32", or "bf16" for autocast, whose features differ by 0.01 to 0.1 of their standard deviation.
     """
     encoder.eval()
@@ -35,7 +35,10 @@ def features_of(encoder: Encoder, split: Split, precision: str = "fp32") -> np.n
 
 
 def _reading_order(split: Split, precision: str) -> np.ndarray:
-    """Read texts by length, for little padding; but not in fp32, where recorded scores would change a little."""
+    """Return the order to read examples in: texts by length, to pad little, but not in fp32.
+
+    In fp32 another order would change recorded scores a little.
+    """
     lengths = split.lengths() if precision == "bf16" else None
     return np.arange(len(split)) if lengths is None else np.argsort(lengths, kind="stable")
 
@@ -50,7 +53,7 @@ class FeatureCache:
     def __call__(self, split: Split) -> np.ndarray:
         """Return `features_of` the split."""
         key = split.digest()
-        if key is None:  # a split that is read from disk is not hashed
+        if key is None:  # a split read from disk has no digest
             return features_of(self.encoder, split, self.precision)
         if key not in self.known:
             self.known[key] = features_of(self.encoder, split, self.precision)

@@ -1,7 +1,8 @@
-"""Fine-tuning: the whole encoder and a linear head on one task, with one fixed recipe for every domain and algorithm.
+"""Fine-tuning of the encoder and a linear head on one task, by one fixed recipe.
 
-AdamW, batches of 64, at most eight epochs or 100 steps, warm-up and cosine; the learning rate is chosen on validation
-and the chosen model, trained on the training split, reads the test split once.
+The recipe is the same for every domain and algorithm: AdamW, batches of 64, at most eight epochs or 100 steps, warm-up
+and cosine decay. The learning rate is chosen on validation; the chosen model, trained on the training split alone,
+predicts the test split once.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ class FineTuneModel(nn.Module):
         self.head = nn.Linear(encoder.width, outputs)
 
     def forward(self, batch: Batch) -> torch.Tensor:
-        """(B, outputs)."""
+        """Return predictions (B, outputs)."""
         return self.head(self.encoder(batch))  # type: ignore[no-any-return]
 
 
 def target_loss(out: torch.Tensor, label: torch.Tensor, target: Target) -> torch.Tensor:
-    """Cross-entropy, binary cross-entropy or squared error on the score scaled to [0, 1]."""
+    """Return cross-entropy, binary cross-entropy, or the squared error of the score scaled to [0, 1]."""
     if isinstance(target, Classes):
         return F.cross_entropy(out, label)
     if isinstance(target, MultiLabel):
@@ -62,7 +63,7 @@ def target_loss(out: torch.Tensor, label: torch.Tensor, target: Target) -> torch
 
 @torch.inference_mode()
 def predict(model: FineTuneModel, split: Split, target: Target) -> np.ndarray:
-    """Predictions over a whole split in the form `dabs.evaluation.metrics` takes."""
+    """Predict a whole split, in the form that `dabs.evaluation.metrics` takes."""
     model.eval()
     device = next(model.parameters()).device
     batches = read(split, split.in_order(READ_BATCH), device)
@@ -75,15 +76,15 @@ def predict(model: FineTuneModel, split: Split, target: Target) -> np.ndarray:
 def finetune(
     encoder: Encoder, data: Prepared, task: Task, seed: int, recipe: Recipe, precision: str = "fp32"
 ) -> ProbeResult:
-    """Fine-tune a copy of the encoder at each learning rate; the best one on validation predicts the test split.
+    """Fine-tune a copy of the encoder at each learning rate; the best model on validation predicts the test split.
 
     Args:
         encoder: pretrained; it is not changed.
         data: the task's prepared dataset.
         task: what to predict.
-        seed: of the head and of the order of examples.
+        seed: of the head's weights and the order of examples.
         recipe: the fixed settings.
-        precision: of the training steps ("bf16" is autocast); predictions are in fp32.
+        precision: of the training steps ("bf16" means autocast); predictions are made in fp32.
     """
     splits = {name: Split(data, name, labels=True) for name in SPLITS}
     score = metric_of(task.metric).score

@@ -1,7 +1,7 @@
-"""Scores over a whole test split: direction, bounds, chance level and a bootstrap confidence interval.
+"""Metrics of a test split: score, bounds, chance level, confidence interval.
 
-Every metric here is higher-is-better. Predictions are classes (n,) for accuracy and Matthews correlation, scores (n, k)
-for AUROC and values (n,) for Spearman. n is the number of test examples, k of findings, R of bootstrap resamples.
+A higher score is better in every metric. Predictions are classes (n,) for accuracy and Matthews correlation, scores
+(n, k) for AUROC and values (n,) for Spearman correlation; n counts test examples, k findings, R bootstrap resamples.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A score with its bounds; `chance` is what the best constant answer gets."""
+    """A score with its bounds."""
 
     name: MetricName
     low: float
     high: float
     score: Callable[[np.ndarray, np.ndarray], float]
-    constant: float | None  # the score of a constant answer, or None where it depends on the labels
+    constant: float | None  # the score of any constant answer; None if it depends on the labels
 
 
 def accuracy(prediction: np.ndarray, label: np.ndarray) -> float:
-    """Share of equal classes."""
+    """Return the share of correct classes."""
     return float(np.mean(prediction == label))
 
 
 def matthews(prediction: np.ndarray, label: np.ndarray) -> float:
-    """Matthews correlation; 0 where the prediction is constant."""
+    """Return the Matthews correlation; 0 if the prediction is constant."""
     from sklearn.metrics import matthews_corrcoef
 
     return float(matthews_corrcoef(label, prediction))
 
 
 def spearman(prediction: np.ndarray, label: np.ndarray) -> float:
-    """Rank correlation; 0 where either side is constant."""
+    """Return Spearman's rank correlation; 0 if either side is constant."""
     from scipy.stats import rankdata
 
     a, b = rankdata(prediction), rankdata(label)
@@ -53,10 +53,10 @@ def spearman(prediction: np.ndarray, label: np.ndarray) -> float:
 
 
 def macro_auroc(prediction: np.ndarray, label: np.ndarray) -> float:
-    """Mean over findings of the area under the ROC curve.
+    """Return the area under the ROC curve, averaged over the findings.
 
     Raises:
-        DabsError: a finding is present in all or in none of the examples, where the area is not defined.
+        DabsError: a finding is present in all examples or in none, so its area is undefined.
     """
     ones = np.ones((1, len(label)), dtype=np.int64)
     areas = _weighted_auroc(prediction, label, ones)[0]
@@ -66,7 +66,10 @@ def macro_auroc(prediction: np.ndarray, label: np.ndarray) -> float:
 
 
 def _weighted_auroc(prediction: np.ndarray, label: np.ndarray, weights_Rn: np.ndarray) -> np.ndarray:
-    """Areas (R, k) under integer example weights: the share of (positive, negative) pairs in order, ties half."""
+    """Return areas (R, k) under integer example weights.
+
+    An area is the share of pairs of a positive and a negative example that are ranked correctly; a tie counts as half.
+    """
     areas = np.empty((len(weights_Rn), label.shape[1]))
     for j in range(label.shape[1]):
         values, place = np.unique(prediction[:, j], return_inverse=True)
@@ -90,14 +93,14 @@ METRICS = {
 
 
 def metric_of(name: str) -> Metric:
-    """The metric called `name`."""
+    """Return the metric of this name."""
     if name not in METRICS:
         raise unknown("metric", name, list(METRICS))
     return METRICS[name]
 
 
 def chance(name: str, train_label: np.ndarray, test_label: np.ndarray) -> float:
-    """The score of the best constant answer: for accuracy, the training split's most frequent class."""
+    """Return the score of the best constant answer: for accuracy, the most frequent class of the training split."""
     constant = metric_of(name).constant
     if constant is not None:
         return constant
@@ -105,10 +108,10 @@ def chance(name: str, train_label: np.ndarray, test_label: np.ndarray) -> float:
 
 
 def bootstrap_interval(name: str, prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-    """Percentile bootstrap over test examples, 1,000 resamples, 95 %.
+    """Return a 95 % percentile bootstrap interval over test examples, from 1,000 resamples.
 
-    The resamples depend only on n, so that two models on one split are resampled alike. A resample in which the score
-    is not defined (a finding that no example has) does not count.
+    The resamples depend only on n, so two models are resampled alike on the same split. A resample without a defined
+    score, such as one in which no example has a finding, does not count.
     """
     n = len(label)
     generator = np.random.Generator(np.random.PCG64(n))

@@ -1,7 +1,8 @@
-"""Readers of frozen features: a linear probe with its strength chosen on validation, and k nearest neighbours.
+"""Probes of frozen features: a linear probe and k nearest neighbours.
 
-Every reader takes features (n, D) and labels of the three splits, chooses on validation, fits on train + validation,
-and predicts the test split once. Recipe after DINOv2's logistic regression on cached features (Oquab et al. 2023).
+A probe takes the features (n, D) and labels of the three splits, chooses its setting on validation, fits on training
+and validation examples, and predicts the test split once. The recipe follows DINOv2's logistic regression on cached
+features (Oquab et al. 2023).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ NEIGHBOURS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeResult:
-    """What a reader found: test predictions, the validation score it was chosen by, and what was chosen."""
+    """Test predictions, and the chosen setting with its validation score."""
 
     prediction: np.ndarray
     validation_score: float
@@ -38,39 +39,39 @@ class Features:
     labels: dict[str, np.ndarray]
 
     def standardised(self) -> Features:
-        """Every feature with the training split's mean 0 and deviation 1; constant ones become 0."""
+        """Scale each feature to mean 0 and standard deviation 1 on the training split; constant features become 0."""
         train = self.features["train"].astype(np.float64)
         mean, deviation = train.mean(axis=0), train.std(axis=0)
         scale = np.where(deviation > 1e-9, 1 / np.maximum(deviation, 1e-9), 0.0)
         return Features(features={k: (x - mean) * scale for k, x in self.features.items()}, labels=self.labels)
 
     def joined(self) -> tuple[np.ndarray, np.ndarray]:
-        """Features and labels of train + validation."""
+        """Return the features and labels of the training and validation splits together."""
         splits = ("train", "validation")
         return np.concatenate([self.features[k] for k in splits]), np.concatenate([self.labels[k] for k in splits])
 
 
-def linear_probe(cached: Features, task: Task) -> ProbeResult:
-    """L2 logistic regression (one-vs-rest for several findings, ridge for scores), C swept on validation."""
+def linear_probe(data: Features, task: Task) -> ProbeResult:
+    """Fit L2 logistic regression (one per finding; ridge for scalar scores), with C chosen on validation."""
     from sklearn.exceptions import ConvergenceWarning
 
-    cached = cached.standardised()
+    data = data.standardised()
     score = metric_of(task.metric).score
-    validation = cached.features["validation"]
+    validation = data.features["validation"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the iteration limit is part of the protocol
         tried = [
-            (score(_predict(model, validation, task.target), cached.labels["validation"]), -strength)
-            for strength, model in _sweep(cached.features["train"], cached.labels["train"], task.target)
+            (score(_predict(model, validation, task.target), data.labels["validation"]), -strength)
+            for strength, model in _fit_all_strengths(data.features["train"], data.labels["train"], task.target)
         ]
-        best, negative = max(tried)  # of equal scores the stronger regularisation
-        model = _fit(*cached.joined(), task.target, -negative)
-    prediction = _predict(model, cached.features["test"], task.target)
+        best, negative = max(tried)  # among equal scores, the strongest regularisation
+        model = _fit(*data.joined(), task.target, -negative)
+    prediction = _predict(model, data.features["test"], task.target)
     return ProbeResult(prediction=prediction, validation_score=best, selected={"C": -negative})
 
 
-def _sweep(x: np.ndarray, y: np.ndarray, target: Target) -> list[tuple[float, Any]]:
-    """A model for each strength, one a thread: products of this size gain more so than by sharing each of them."""
+def _fit_all_strengths(x: np.ndarray, y: np.ndarray, target: Target) -> list[tuple[float, Any]]:
+    """Fit a model for each strength, one per thread; products this small gain less from sharing each one."""
     from threadpoolctl import threadpool_info, threadpool_limits
 
     threads = max((pool["num_threads"] for pool in threadpool_info()), default=1)
@@ -96,16 +97,16 @@ def _predict(model: Any, x: np.ndarray, target: Target) -> np.ndarray:
     return np.asarray(model.predict(x))
 
 
-def nearest_neighbours(cached: Features, task: Task) -> ProbeResult:
-    """The mean label (for classes, the vote) of the 20 nearest training examples by cosine similarity."""
-    cached = cached.standardised()
+def nearest_neighbours(data: Features, task: Task) -> ProbeResult:
+    """Predict the mean label (for classes, the vote) of the 20 nearest training examples by cosine similarity."""
+    data = data.standardised()
     score = metric_of(task.metric).score
-    train = cached.features["train"], cached.labels["train"]
-    validation = _vote(*train, cached.features["validation"], task.target)
-    prediction = _vote(*cached.joined(), cached.features["test"], task.target)
+    train = data.features["train"], data.labels["train"]
+    validation = _vote(*train, data.features["validation"], task.target)
+    prediction = _vote(*data.joined(), data.features["test"], task.target)
     return ProbeResult(
         prediction=prediction,
-        validation_score=score(validation, cached.labels["validation"]),
+        validation_score=score(validation, data.labels["validation"]),
         selected={"k": float(NEIGHBOURS)},
     )
 

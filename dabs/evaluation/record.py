@@ -1,4 +1,4 @@
-"""Builds the typed result of a task from a run, a prediction and the task's data."""
+"""Build the typed result of a task from a run, predictions and the task's data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from dabs.results.schema import (
     Timings,
 )
 from dabs.specs import specs_to_json
-from dabs.training.log import curve
+from dabs.training.log import loss_curve
 from dabs.training.run_folder import recorded_config
 from dabs.utils.environment import environment
 from dabs.utils.files import sha256_file
@@ -44,7 +44,7 @@ from dabs.utils.files import sha256_file
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What all results of one encoder share: the fields of `Result` that say where the encoder comes from."""
+    """The fields of `Result` that say where an encoder comes from; all its results share them."""
 
     algorithm: str
     algorithm_sha256: str
@@ -55,18 +55,18 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluated:
-    """A result and the arrays it was computed from: `prediction` and `label` of every test example."""
+class EvaluatedTask:
+    """A result, and the arrays it was computed from: `prediction` and `label` of every test example."""
 
     result: Result
     predictions: Mapping[str, np.ndarray]
 
 
 def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any], encoder: Encoder) -> Origin:
-    """Where the encoder of a complete run comes from.
+    """Return where the encoder of a complete run comes from.
 
     Raises:
-        DabsError: `run.json` or the log holds a value that a result cannot.
+        DabsError: `run.json` or the log holds a value that a result cannot hold.
     """
     sizes = {**asdict(encoder.config), "specs": specs_to_json(encoder.specs)}
     try:
@@ -75,7 +75,7 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
             algorithm_sha256=provenance["algorithm_sha256"],
             seed=config.seed,
             pretraining=Pretraining(
-                config=_plain(recorded_config(config, provenance)),
+                config=_as_json(recorded_config(config, provenance)),
                 steps=provenance["steps"],
                 examples_seen=provenance["examples_seen"],
                 wall_seconds=provenance["wall_seconds"],
@@ -83,9 +83,9 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
                 final_loss=provenance["final_loss"],
                 data_sha256=provenance["data_sha256"],
                 weights_sha256=provenance["weights_sha256"],
-                curve=tuple((step, loss) for step, loss in curve(run)),
+                curve=tuple((step, loss) for step, loss in loss_curve(run)),
             ),
-            encoder=EncoderRecord(config=_plain(sizes), parameters=provenance["parameters"]),
+            encoder=EncoderRecord(config=_as_json(sizes), parameters=provenance["parameters"]),
             environment=Environment(**environment(), precision=config.precision),
         )
     except ValidationError as error:
@@ -93,7 +93,7 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
 
 
 def origin_of_raw_input(domain: Domain) -> Origin:
-    """The raw input's entry: no encoder and no pretraining; the source file stands for both."""
+    """Return the origin of raw-input results: no encoder and no pretraining; the source file's hash stands for both."""
     source = sha256_file(Path(__file__).with_name("raw_input.py"))
     return Origin(
         algorithm=RAW,
@@ -116,7 +116,7 @@ def origin_of_raw_input(domain: Domain) -> Origin:
 
 
 def protocol_config(protocol: str) -> dict[str, Any]:
-    """The constants of a protocol; results with different constants are never compared."""
+    """Return the constants of a protocol; results with different constants are never compared."""
     if protocol == "linear":
         return {"strengths": list(STRENGTHS), "max_iterations": MAX_ITERATIONS, "features": "standardised mean-pooled"}
     if protocol == "knn":
@@ -124,7 +124,7 @@ def protocol_config(protocol: str) -> dict[str, Any]:
     return {**asdict(Recipe()), "learning_rates": list(Recipe().learning_rates)}
 
 
-def evaluated(
+def build_result(
     data: Prepared,
     task: Task,
     protocol: Any,
@@ -132,17 +132,17 @@ def evaluated(
     labels: Mapping[str, np.ndarray],
     origin: Origin,
     seconds: dict[str, float],
-) -> Evaluated:
+) -> EvaluatedTask:
     """Score the predictions of a task and build its result.
 
     Args:
         data: the task's prepared dataset.
-        task: which.
+        task: what was predicted.
         protocol: "linear", "knn" or "finetune".
         found: what the probe predicted and chose.
         labels: of each split.
-        origin: of the encoder.
-        seconds: what each part of the evaluation took.
+        origin: where the encoder comes from.
+        seconds: how long each part of the evaluation took.
 
     Raises:
         DabsError: a value that a result cannot hold, such as a score that is not a number.
@@ -179,7 +179,7 @@ def evaluated(
                 sources=tuple(data.manifest["sources"]),
             ),
             pretraining=origin.pretraining,
-            evaluation=EvaluationRecord(config=_plain(protocol_config(protocol))),
+            evaluation=EvaluationRecord(config=_as_json(protocol_config(protocol))),
             encoder=origin.encoder,
             environment=origin.environment,
             predictions=predictions_record(task.name, protocol, predictions),
@@ -192,9 +192,9 @@ def evaluated(
         raise DabsError(
             f"the result of {domain.name}/{task.name} ({protocol}) cannot be recorded: {explained(error)}"
         ) from error
-    return Evaluated(result=result, predictions=predictions)
+    return EvaluatedTask(result=result, predictions=predictions)
 
 
-def _plain(value: Any) -> Any:
-    """The value as JSON holds it: tuples become lists."""
+def _as_json(value: Any) -> Any:
+    """Return the value as JSON holds it: tuples become lists."""
     return json.loads(json.dumps(value))

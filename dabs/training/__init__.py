@@ -1,1 +1,1 @@
-"""Pretraining: the loop, one step, checkpoints, a run's folder."""
+"""Pretraining: the loop, the optimiser step, checkpoints and the run folder."""

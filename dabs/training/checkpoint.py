@@ -1,6 +1,7 @@
-"""Checkpoints: written whole under a temporary name, then renamed; read as tensors and plain values only.
+"""Checkpoints of a run, and the encoder it ends with.
 
-The newest that is what was written is gone on from: each holds the hashes of its own files.
+A checkpoint is written under a temporary name and then renamed, and holds the hashes of its own files; training resumes
+from the newest intact one. Reading accepts only tensors and plain values, so a checkpoint cannot run code.
 """
 
 from __future__ import annotations
@@ -21,56 +22,56 @@ from dabs.distributed import rank
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.errors import DabsError, RequestError, first_line
 from dabs.specs import Specs, specs_from_json, specs_to_json
-from dabs.training.devices import is_sharded, load_optimizer, whole
+from dabs.training.devices import gather_shards, is_sharded, load_optimizer
 from dabs.utils.files import discard, remove_leftovers, replacing, sha256_file, short, write_json
 from dabs.utils.strict_json import read_json, read_object
 
 if TYPE_CHECKING:
     from dabs.training.step import Objective
 
-KEPT = 2  # checkpoints of a run, where nothing else is asked for
-HASHES = "sha256.json"
+CHECKPOINTS_KEPT = 2  # of each run, by default
+HASHES_FILE = "sha256.json"
 
 
-def _folders(run: Path) -> list[Path]:
+def _checkpoints(run: Path) -> list[Path]:
     return sorted((run / "checkpoints").glob("step-*"))
 
 
 def latest_checkpoint(run: Path) -> Path | None:
-    """The newest checkpoint of a run, or None."""
-    folders = _folders(run)
+    """Return the newest checkpoint of a run, or None."""
+    folders = _checkpoints(run)
     return folders[-1] if folders else None
 
 
-def intact_checkpoint(run: Path) -> Path | None:
-    """The newest checkpoint whose files are what was written; None where there is no checkpoint at all.
+def latest_intact_checkpoint(run: Path) -> Path | None:
+    """Return the newest checkpoint whose files match their hashes, or None if the run has no checkpoint.
 
-    Warns of each that is damaged and passed over.
+    Warns about each damaged checkpoint that is skipped.
 
     Raises:
-        DabsError: all that there are, are damaged.
+        DabsError: every checkpoint is damaged.
     """
-    folders = _folders(run)
+    folders = _checkpoints(run)
     for folder in reversed(folders):
         damage = _damage(folder)
         if damage is None:
             return folder
         if rank() == 0:
-            text = f"the checkpoint {folder} is damaged ({damage}); the run goes on from the one before it"
+            text = f"the checkpoint {folder} is damaged ({damage}); the run resumes from the one before it"
             warnings.warn(text, stacklevel=2)
     if folders:
         raise DabsError(
-            f"every checkpoint in {run / 'checkpoints'} is damaged. Delete that folder: the run then begins again."
+            f"every checkpoint in {run / 'checkpoints'} is damaged. Delete that folder to start the run again."
         )
     return None
 
 
 def _damage(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint's files, or None; one of an older dabs has no hashes to check."""
+    """Return what is wrong with a checkpoint's files, or None; older versions of dabs wrote no hashes to check."""
     try:
-        if not (checkpoint / HASHES).exists():
-            return None if (checkpoint / "training.pt").exists() else f"there is no {HASHES}"
-        for name, expected in read_json(checkpoint / HASHES).items():
+        if not (checkpoint / HASHES_FILE).exists():
+            return None if (checkpoint / "training.pt").exists() else f"there is no {HASHES_FILE}"
+        for name, expected in read_json(checkpoint / HASHES_FILE).items():
             if sha256_file(checkpoint / name) != expected:
                 return f"{name} is not what was written"
     except (DabsError, OSError) as error:
@@ -78,43 +79,57 @@ def _damage(checkpoint: Path) -> str | None:
     return None
 
 
-def whole_encoder(encoder: Encoder) -> Encoder:
-    """The encoder itself, or a copy on the CPU of one that is sharded, for which all processes must call."""
+def gather_encoder(encoder: Encoder) -> Encoder:
+    """Return the encoder, or a whole copy on the CPU if it is sharded; every process must call this."""
     if not is_sharded(encoder):
         return encoder
     copy = Encoder(encoder.config, encoder.specs)
-    copy.load_state_dict(whole(encoder.state_dict()))
+    copy.load_state_dict(gather_shards(encoder.state_dict()))
     return copy
 
 
 def save_checkpoint(
-    run: Path, objective: Objective, optimizer: Any, state: dict[str, Any], *, writes: bool = True, keep: int = KEPT
+    run: Path,
+    objective: Objective,
+    optimizer: Any,
+    state: dict[str, Any],
+    *,
+    writes: bool = True,
+    keep: int = CHECKPOINTS_KEPT,
 ) -> None:
-    """Write `checkpoints/step-N` and `keep` only the newest. Every process calls, and the one that `writes` does.
+    """Write `checkpoints/step-N` and delete the oldest ones.
 
-    Sharded tensors are written whole, so that a run goes on with another number of devices, or another strategy.
+    Sharded tensors are written whole, so a run can resume on another number of devices or with another strategy.
+
+    Args:
+        run: the run's folder.
+        objective: the encoder and the algorithm.
+        optimizer: whose state is saved.
+        state: the run's counters, `steps_done` among them.
+        writes: whether this process writes the files. Every process must call, because each holds its own shards.
+        keep: how many of the newest checkpoints to keep.
     """
-    encoder = whole_encoder(objective.encoder)
+    encoder = gather_encoder(objective.encoder)
     training = {
-        "algorithm": whole(objective.algorithm.state_dict()),
-        "optimizer": whole(optimizer.state_dict()),
+        "algorithm": gather_shards(objective.algorithm.state_dict()),
+        "optimizer": gather_shards(optimizer.state_dict()),
         "state": dict(state),
     }
     if not writes:
         return
     target = run / "checkpoints" / f"step-{state['steps_done']:08d}"
-    with replacing(target) as folder, _full_disk_named():
+    with replacing(target) as folder, _as_os_error():
         folder.mkdir(parents=True)
         save_encoder(encoder, folder)
         torch.save(training, folder / "training.pt")
-        write_json(folder / HASHES, {path.name: sha256_file(path) for path in sorted(folder.iterdir())})
-    for old in _folders(run)[:-keep]:
+        write_json(folder / HASHES_FILE, {path.name: sha256_file(path) for path in sorted(folder.iterdir())})
+    for old in _checkpoints(run)[:-keep]:
         discard(old)
 
 
 @contextmanager
-def _full_disk_named() -> Iterator[None]:
-    """What PyTorch and safetensors raise when they cannot write, as the error that Python has for it."""
+def _as_os_error() -> Iterator[None]:
+    """Raise what PyTorch and safetensors raise when they cannot write, such as on a full disk, as an OSError."""
     from safetensors import SafetensorError
 
     try:
@@ -124,14 +139,17 @@ def _full_disk_named() -> Iterator[None]:
 
 
 def load_weights(checkpoint: Path, objective: Objective) -> dict[str, Any]:
-    """Put a checkpoint's weights into an objective that is not yet on its devices; gives what else was saved.
+    """Load a checkpoint's weights into an objective that is not yet on its devices.
+
+    Returns:
+        The rest of the checkpoint, for `load_training_state`.
 
     Raises:
-        DabsError: the checkpoint is damaged or of another run.
+        DabsError: the checkpoint is damaged or belongs to another run.
     """
     from safetensors.torch import load_file
 
-    with _damage_named(checkpoint):
+    with _explain_damage(checkpoint):
         objective.encoder.load_state_dict(load_file(checkpoint / "encoder.safetensors"), strict=True)
         training: dict[str, Any] = torch.load(checkpoint / "training.pt", map_location="cpu", weights_only=True)
         objective.algorithm.load_state_dict(training["algorithm"], strict=True)
@@ -139,31 +157,35 @@ def load_weights(checkpoint: Path, objective: Objective) -> dict[str, Any]:
 
 
 def load_training_state(checkpoint: Path, saved: dict[str, Any], optimizer: Any) -> dict[str, Any]:
-    """Put the optimiser's state back, from what `load_weights` gave; gives the run's counters.
+    """Load the optimiser's state from what `load_weights` returned.
+
+    Returns:
+        The run's counters.
 
     Raises:
-        DabsError: the checkpoint is damaged or of another run.
+        DabsError: the checkpoint is damaged or belongs to another run.
     """
-    with _damage_named(checkpoint):
+    with _explain_damage(checkpoint):
         load_optimizer(optimizer, saved["optimizer"])
         return dict(saved["state"])
 
 
 @contextmanager
-def _damage_named(checkpoint: Path) -> Iterator[None]:
+def _explain_damage(checkpoint: Path) -> Iterator[None]:
+    """Raise any error while loading as a DabsError that names the checkpoint and says what to do."""
     try:
         yield
     except Exception as error:  # a damaged or hostile file can raise nearly anything
         first = first_line(error)
         raise DabsError(
             f"the checkpoint {checkpoint} is damaged or does not fit ({first}). "
-            "Delete that folder: the run then goes on from the checkpoint before it, or from the start."
+            "Delete that folder: the run then resumes from the checkpoint before it, or starts again."
         ) from error
 
 
 def save_final(run: Path, encoder: Encoder, provenance: dict[str, Any]) -> None:
-    """Write the final encoder, then the provenance that marks the run complete, then drop the checkpoints."""
-    with replacing(run / "encoder") as folder, _full_disk_named():
+    """Write the final encoder, then the provenance that marks the run as complete, then delete the checkpoints."""
+    with replacing(run / "encoder") as folder, _as_os_error():
         folder.mkdir(parents=True)
         save_encoder(encoder, folder)
     weights = sha256_file(run / "encoder" / "encoder.safetensors")
@@ -171,10 +193,10 @@ def save_final(run: Path, encoder: Encoder, provenance: dict[str, Any]) -> None:
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
 
 
-def tidy(run: Path) -> None:
-    """Remove what killed processes left of a run: temporary files, and the checkpoints of one that is complete.
+def clean_run_folder(run: Path) -> None:
+    """Remove what killed processes left in a run's folder: temporary files, and checkpoints if the run is complete.
 
-    Only for who holds the run's folder for himself, or when it is complete.
+    The caller must hold the lock on the folder, unless the run is complete.
     """
     for name in ("encoder", "run.json", "config.json", "metrics.csv", "checkpoints"):
         remove_leftovers(run / name)
@@ -196,10 +218,10 @@ def save_encoder(encoder: Encoder, folder: Path) -> None:
 
 
 def load_encoder(folder: Path) -> Encoder:
-    """Read what `save_encoder` wrote: weights and sizes only, strictly; no code of an algorithm is run.
+    """Read an encoder that `save_encoder` wrote. Only weights and sizes are read; no code of an algorithm runs.
 
     Raises:
-        DabsError: a file is missing, damaged or does not fit.
+        DabsError: a file is missing or damaged, or the weights do not fit the sizes.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -207,11 +229,11 @@ def load_encoder(folder: Path) -> Encoder:
     config = read_object(folder / "config.json")
     weights = folder / "encoder.safetensors"
     if not weights.is_file():
-        raise DabsError(f"there is no {weights}; the checkpoint is not whole. Pretrain again.")
+        raise DabsError(f"there is no {weights}; the checkpoint is incomplete. Pretrain again.")
     try:
-        sizes, specs = encoder_config(config["encoder"]), specs_from_json(config["specs"])
+        sizes, specs = encoder_config_from_json(config["encoder"]), specs_from_json(config["specs"])
         found = load_file(weights)
-        _refuse_other_shapes(sizes, specs, found)
+        _check_shapes(sizes, specs, found)
         encoder = Encoder(sizes, specs)
         encoder.load_state_dict(found, strict=True)
     except RequestError as error:
@@ -219,27 +241,28 @@ def load_encoder(folder: Path) -> Encoder:
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
         first = first_line(error)
         raise DabsError(
-            f"the checkpoint {weights} is damaged or of another version ({first}). Delete {folder} and pretrain again."
+            f"the checkpoint {weights} is damaged or from another version ({first}). "
+            f"Delete {folder} and pretrain again."
         ) from error
     return encoder
 
 
-def _refuse_other_shapes(sizes: EncoderConfig, specs: Specs, found: dict[str, Tensor]) -> None:
-    """Raise a ValueError unless the sizes are those of the weights, before memory is taken for what sizes claim."""
+def _check_shapes(sizes: EncoderConfig, specs: Specs, found: dict[str, Tensor]) -> None:
+    """Raise a ValueError unless the weights have these sizes, before an encoder of these sizes takes memory."""
     if sizes.depth > len(found):
-        raise ValueError(f"depth is {sizes.depth}, with weights of {len(found)} tensors")
+        raise ValueError(f"depth is {sizes.depth}, but there are only {len(found)} tensors")
     with torch.device("meta"):
         wanted = {name: x.shape for name, x in Encoder(sizes, specs).state_dict().items()}
     different = [name for name in wanted | found if name not in found or wanted.get(name) != found[name].shape]
     if different:
-        raise ValueError(f"{len(different)} tensors have other shapes than its config.json says, e.g. {different[0]}")
+        raise ValueError(f"{len(different)} tensors do not have the shapes of config.json, such as {different[0]}")
 
 
-def encoder_config(values: Any) -> EncoderConfig:
-    """Sizes from plain values.
+def encoder_config_from_json(values: Any) -> EncoderConfig:
+    """Return an encoder's sizes from parsed JSON.
 
     Raises:
-        RequestError: they are no object, or a field is unknown or of another type.
+        RequestError: the values are not an object, or a field is unknown or of the wrong type.
     """
     known = asdict(EncoderConfig())
     if not isinstance(values, dict):

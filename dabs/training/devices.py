@@ -1,7 +1,7 @@
-"""Where a run is computed: one process or several, of one node or several, by Lightning Fabric.
+"""The devices of a run: one process or several, on one node or several, by Lightning Fabric.
 
-Processes come from Fabric itself (`--devices 8`), from torchrun or from Slurm's srun; the latter two say in their
-environment how many there are. DDP keeps the whole model on each device, FSDP a share of it.
+The processes are started by Fabric itself (`--devices 8`), by torchrun or by Slurm's srun; the latter two say in the
+environment how many there are. DDP keeps the whole model on each device, FSDP a shard of it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Devices:
-    """On what a run is computed. Several devices share each batch, and give the numbers of one."""
+    """The devices that a run uses. Several devices share each batch and compute what one device would."""
 
-    devices: int = 0  # GPUs (without any: CPU processes) on each node; 0: one, or as torchrun or srun say
-    num_nodes: int = 0  # machines; 0: one, or as torchrun or srun say
-    strategy: Literal["ddp", "fsdp"] = "ddp"  # the whole model on each device, or (for large ones) a share of it
-    gather: bool = True  # contrast with the examples of all devices; without, numbers depend on how many there are
+    devices: int = 0  # GPUs per node (CPU processes if there is no GPU); 0: one, or what torchrun or srun started
+    num_nodes: int = 0  # machines; 0: one, or what torchrun or srun started
+    strategy: Literal["ddp", "fsdp"] = "ddp"  # ddp: the whole model on each device; fsdp: a shard, for large models
+    gather: bool = True  # contrast with the examples of all devices; if not, results depend on how many there are
 
 
-def _given() -> tuple[str, int, int]:
-    """Who started the processes ("torchrun", "srun" or "fabric"), how many on each node, and on how many nodes."""
+def _launcher_and_counts() -> tuple[str, int, int]:
+    """Return what starts the processes ("torchrun", "srun" or "fabric"), the processes per node, and the nodes."""
     found = os.environ
     if "TORCHELASTIC_RUN_ID" in found:
         local = int(found["LOCAL_WORLD_SIZE"])
@@ -44,16 +44,16 @@ def _given() -> tuple[str, int, int]:
 
 
 def launch(wanted: Devices, precision: str) -> Fabric:
-    """Start the other processes, or meet them where they were started from outside.
+    """Start the other processes, or connect to those that torchrun or srun started.
 
     Args:
-        wanted: how many, and how the model lies on them.
+        wanted: how many devices, and how the model is placed on them.
         precision: "fp32" or "bf16" (autocast).
 
     Raises:
-        RequestError: other numbers are asked for than torchrun or srun started.
+        RequestError: the numbers asked for are not what torchrun or srun started, or there are too few GPUs.
     """
-    starter, local, nodes = _given()
+    starter, local, nodes = _launcher_and_counts()
     for name, asked, found in (("devices", wanted.devices, local), ("num_nodes", wanted.num_nodes, nodes)):
         if asked < 0 or (starter != "fabric" and asked not in (0, found)):
             there = f"; {starter} started {found}" if starter != "fabric" else ""
@@ -63,7 +63,7 @@ def launch(wanted: Devices, precision: str) -> Fabric:
     _check_gpus(local)
     from lightning_fabric import Fabric
 
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it says what was asked for, run by run
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it repeats the options at every run
     fabric = Fabric(
         accelerator="auto",
         devices=local,
@@ -79,7 +79,7 @@ def launch(wanted: Devices, precision: str) -> Fabric:
 
 @contextmanager
 def launched(wanted: Devices, precision: str) -> Iterator[Fabric]:
-    """`launch`, and when the block ends well the processes part."""
+    """`launch` the processes, and disconnect them when the block ends without an error."""
     from torch import distributed
 
     fabric = launch(wanted, precision)
@@ -110,11 +110,11 @@ def _strategy(name: str, processes: int) -> Any:
 
     if name == "fsdp":
         return ModelParallelStrategy(_shard, data_parallel_size=processes, tensor_parallel_size=1)
-    return DDPStrategy(find_unused_parameters=True)  # an objective may leave the projection head out
+    return DDPStrategy(find_unused_parameters=True)  # an objective need not use the projection head
 
 
 def _shard(module: nn.Module, mesh: Any) -> nn.Module:
-    """Each block's parameters apart, so that no device ever holds more than the rest and one block whole."""
+    """Shard block by block, so that no device ever holds more than one whole block and what is outside the blocks."""
     from torch.distributed.fsdp import fully_shard
 
     for block in module.encoder.blocks:  # type: ignore[union-attr]
@@ -124,14 +124,14 @@ def _shard(module: nn.Module, mesh: Any) -> nn.Module:
 
 
 def is_sharded(module: nn.Module) -> bool:
-    """Whether each process holds only a share of the parameters."""
+    """Whether each process holds only a shard of the parameters."""
     from torch.distributed.tensor import DTensor
 
     return any(isinstance(parameter, DTensor) for parameter in module.parameters())
 
 
-def whole(value: Any) -> Any:
-    """Nested values with every sharded tensor made whole; all processes must call it."""
+def gather_shards(value: Any) -> Any:
+    """Return nested values with every sharded tensor made whole; every process must call this."""
     from torch.distributed.tensor import DTensor
     from torch.utils._pytree import tree_map
 
@@ -139,18 +139,18 @@ def whole(value: Any) -> Any:
 
 
 def load_optimizer(optimizer: Optimizer, saved: dict[str, Any]) -> None:
-    """Put a saved state back; of sharded parameters each process keeps its shares."""
+    """Load a saved state; each process keeps its own shards of sharded parameters."""
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
-    def share(value: Tensor, parameter: Tensor) -> Tensor:
+    def shard(value: Tensor, parameter: Tensor) -> Tensor:
         if not isinstance(parameter, DTensor) or value.shape != parameter.shape:
             return value
         return distribute_tensor(value.to(parameter.device), parameter.device_mesh, parameter.placements)
 
     state = {
-        number: {name: share(value, parameters[number]) for name, value in entry.items()}
+        number: {name: shard(value, parameters[number]) for name, value in entry.items()}
         for number, entry in saved["state"].items()
     }
     optimizer.load_state_dict({**saved, "state": state})

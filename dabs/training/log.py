@@ -1,4 +1,4 @@
-"""The log of a run: every step's loss in metrics.csv, and the same curves for TensorBoard or Weights & Biases."""
+"""The log of a run: metrics.csv, and curves for TensorBoard or Weights & Biases."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ LOGGERS = ("tensorboard", "wandb", "none")
 
 
 class RunLog:
-    """Appends to metrics.csv; on resuming, rows of steps that will be taken again are dropped first.
+    """Appends each step to metrics.csv; a resumed run first drops the rows of steps that it will repeat.
 
     Args:
         folder: the run's.
-        logger: one of `LOGGERS`, beside the CSV file.
+        logger: one of `LOGGERS`; the CSV file is always written.
         start: the first step that will be written.
-        writes: false in all processes of a run but the first: they only watch that the loss stays finite.
+        writes: whether this process writes; those that do not still check that the loss stays finite.
     """
 
     def __init__(self, folder: Path, logger: str, start: int, *, writes: bool = True) -> None:
@@ -36,7 +36,7 @@ class RunLog:
         if writes and self.path.exists():
             rows = [row for row in read_metrics(folder) if int(row["step"]) < start]
             _rewrite(self.path, rows)
-        self.writer = _curves(logger if writes else "none", folder)
+        self.writer = _curve_writer(logger if writes else "none", folder)
 
     def __enter__(self) -> RunLog:
         return self
@@ -45,18 +45,21 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.writer is not None:
-            with suppress(OSError) if error else self._written():  # what went wrong first is what is told
+            with suppress(OSError) if error else self._explain_full_disk():  # an earlier error is the one to report
                 self.writer.close()
 
     def write(self, steps: list[tuple[int, float, dict[str, Tensor]]], speed: float) -> float:
-        """Write the waiting steps; gives the last loss.
+        """Write some steps.
 
         Args:
-            steps: (step, learning rate, the algorithm's scalars) each.
+            steps: of each, its number, its learning rate and the algorithm's scalars.
             speed: examples per second since the last write.
 
+        Returns:
+            The loss of the last step.
+
         Raises:
-            DabsError: a loss is not finite; what was before it is written.
+            DabsError: a loss is not finite; the steps before it are written.
         """
         rows: list[dict[str, Any]] = []
         for step, rate, values in steps:
@@ -64,7 +67,7 @@ class RunLog:
             if not math.isfinite(numbers["loss"]):
                 self._append(rows)
                 raise DabsError(
-                    f"the loss became {numbers['loss']} at step {step}; training stopped, and the last checkpoint "
+                    f"the loss became {numbers['loss']} at step {step}; training stopped; the last checkpoint "
                     f"before it is kept in {self.path.parent}. Try a lower --lr or fp32, with another --out."
                 )
             rows.append({"step": step, **numbers, "lr": rate, "examples_per_second": round(speed, 1)})
@@ -79,7 +82,7 @@ class RunLog:
         if not self.path.exists() or self.path.stat().st_size == 0:
             writer.writeheader()
         writer.writerows(rows)
-        with self._written():
+        with self._explain_full_disk():
             with open(self.path, "a", encoding="utf-8", newline="") as handle:
                 handle.write(text.getvalue())
             for row in rows if self.writer is not None else ():
@@ -87,13 +90,13 @@ class RunLog:
                     self.writer.add_scalar(name, row[name], row["step"])
 
     @contextmanager
-    def _written(self) -> Iterator[None]:
+    def _explain_full_disk(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise DabsError(
-                f"cannot write the log in {self.path.parent}: {error}. Free the space; the same command then goes on "
-                "from the last checkpoint."
+                f"cannot write the log in {self.path.parent}: {error}. Free some space; the same command then "
+                "resumes from the last checkpoint."
             ) from error
 
 
@@ -106,10 +109,10 @@ def _rewrite(path: Path, rows: list[dict[str, str]]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of a run's metrics.csv; a last row that was cut short is left out; none when there is no file.
+    """Return the rows of a run's metrics.csv, without a last row that was cut short; none if there is no file.
 
     Raises:
-        DabsError: it is damaged: no CSV with numbers under `step` and `loss`.
+        DabsError: the file is damaged: it is no CSV with numbers under `step` and `loss`.
     """
     path = folder / "metrics.csv"
     if not path.exists():
@@ -124,8 +127,8 @@ def read_metrics(folder: Path) -> list[dict[str, str]]:
     return rows
 
 
-def curve(folder: Path, points: int = 64) -> list[tuple[int, float]]:
-    """(step, loss) of a run, averaged into at most `points` stretches of equal length."""
+def loss_curve(folder: Path, points: int = 64) -> list[tuple[int, float]]:
+    """Return (steps done, mean loss) over at most `points` equally long stretches of a run."""
     rows = [(int(row["step"]), float(row["loss"])) for row in read_metrics(folder)]
     size = max(1, math.ceil(len(rows) / points))
     parts = [rows[i : i + size] for i in range(0, len(rows), size)]
@@ -133,7 +136,7 @@ def curve(folder: Path, points: int = 64) -> list[tuple[int, float]]:
 
 
 class _Wandb:
-    """The two calls of a TensorBoard writer that are used here, on Weights & Biases."""
+    """Writes to Weights & Biases through the two methods of a TensorBoard writer that `RunLog` calls."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -149,7 +152,7 @@ class _Wandb:
         self.run.finish()
 
 
-def _curves(logger: str, folder: Path) -> Any:
+def _curve_writer(logger: str, folder: Path) -> Any:
     if logger == "none":
         return None
     if logger == "wandb":

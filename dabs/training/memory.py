@@ -1,4 +1,4 @@
-"""Running out of memory while training: which errors mean it, and which options need less."""
+"""Out of memory: recognise it, say which options need less, keep freed memory."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from dabs.config import PretrainConfig
 from dabs.distributed import processes
 from dabs.errors import DabsError, first_line
 
-# how allocators say it that raise no error of a kind of its own: PyTorch's on CPUs, CUDA's, cuBLAS and cuDNN
-SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed", "bad_alloc")
+# in the messages of allocators without an exception type of their own: PyTorch's on CPUs, CUDA, cuBLAS and cuDNN
+OUT_OF_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed", "bad_alloc")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of the machine or of a GPU, did not suffice."""
+    """Whether an error means that the machine or a GPU ran out of memory."""
     if isinstance(error, MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in OUT_OF_MEMORY_WORDS)
 
 
 @contextmanager
 def explain_out_of_memory(config: PretrainConfig, folder: Path) -> Iterator[None]:
-    """Say what to do when memory runs out in a step.
+    """Say what to do when the block runs out of memory.
 
     Raises:
         DabsError: it did; the message names a batch size and a number of parts to try.
@@ -39,32 +39,30 @@ def explain_out_of_memory(config: PretrainConfig, folder: Path) -> Iterator[None
 
 
 def _advice(config: PretrainConfig, folder: Path, error: BaseException) -> str:
-    whole, now = config.batch_size, config.accumulate
-    at_once = whole // processes() // now
-    ways, share = [], processes()
-    more = next((n for n in range(2 * now, whole // share // 2 + 1) if whole % (n * share) == 0), None)
+    batch, parts, ranks = config.batch_size, config.accumulate, processes()
+    options = []
+    more = next((n for n in range(2 * parts, batch // ranks // 2 + 1) if batch % (n * ranks) == 0), None)
     if more is not None:
-        ways.append(
-            f"--accumulate {more} keeps the batch of {whole} and computes it in parts of {whole // share // more} "
-            "(negatives and mixtures then come from a part)"
+        options.append(
+            f"--accumulate {more} keeps the batch of {batch} and computes it in parts of {batch // ranks // more} "
+            "(negatives and mixtures then come from the same part)"
         )
-    if whole // share >= 4:
-        ways.append(f"--batch-size {whole // share // 2 * share} takes half of it")
-    ways.append("--encoder small, or more devices (--devices), need less on each")
-    first = first_line(error)
+    if batch // ranks >= 4:
+        options.append(f"--batch-size {batch // ranks // 2 * ranks} halves the batch")
+    options.append("--encoder small, or more devices (--devices), need less memory on each device")
     return (
-        f"out of memory in a training step of {at_once} examples at once ({first[:160]}). {'; '.join(ways)}. Each "
-        f"of them is another run: give another folder with --out, or delete {folder}."
+        f"out of memory in a training step of {batch // ranks // parts} examples at once ({first_line(error)[:160]}). "
+        f"{'; '.join(options)}. Each of these makes it another run: give another folder with --out, or delete {folder}."
     )
 
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: bytes that are kept, bytes that are mapped apart
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: free bytes to keep, size from which a block is mapped
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep and reuse large freed blocks: every step asks for the same ones, and fresh pages are slow.
+    """Make glibc keep and reuse large freed blocks; other C libraries are left as they are.
 
-    Elsewhere than under glibc nothing is changed.
+    Every step allocates the same blocks, and getting fresh pages for them is slow.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

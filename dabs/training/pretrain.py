@@ -28,20 +28,20 @@ from dabs.encoder import compile_blocks
 from dabs.errors import RequestError, unknown
 from dabs.registry import algorithm_label, find_algorithm, find_domain
 from dabs.training.checkpoint import (
-    KEPT,
-    intact_checkpoint,
+    CHECKPOINTS_KEPT,
+    clean_run_folder,
+    gather_encoder,
+    latest_intact_checkpoint,
     load_training_state,
     load_weights,
     save_checkpoint,
     save_final,
-    tidy,
-    whole_encoder,
 )
 from dabs.training.devices import Devices, launch
 from dabs.training.log import RunLog
 from dabs.training.memory import explain_out_of_memory, keep_freed_memory
-from dabs.training.precision import resolved
-from dabs.training.run_folder import Watch, check_folder, claim_folder, completed, default_folder, lock_run_folder
+from dabs.training.precision import resolve_precision
+from dabs.training.run_folder import Watch, check_folder, claim_folder, default_folder, lock_run_folder, read_provenance
 from dabs.training.step import (
     Objective,
     OptimizerStep,
@@ -75,7 +75,7 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     batch_size = config.batch_size or domain.batch_size
     options |= config.options
     rate = config.lr or STANDARD_RATE[encoder]
-    filled = {"encoder": encoder, "lr": rate, "precision": resolved(config.precision), "options": options}
+    filled = {"encoder": encoder, "lr": rate, "precision": resolve_precision(config.precision), "options": options}
     return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
 
 
@@ -85,7 +85,7 @@ def pretrain(
     *,
     logger: str = "tensorboard",
     checkpoint_every: int = 200,
-    keep_checkpoints: int = KEPT,
+    keep_checkpoints: int = CHECKPOINTS_KEPT,
     watch: Watch | None = None,
     fabric: Fabric | None = None,
     gather: bool = True,
@@ -106,7 +106,7 @@ def pretrain(
         The run's folder.
 
     Raises:
-        DabsError: missing data, an unwritable folder, a loss that is not finite, a folder of another configuration.
+        DabsError: the data is missing, the folder cannot be written or holds another run, or a loss is not finite.
     """
     if checkpoint_every < 1 or keep_checkpoints < 1:
         wrong = f"{checkpoint_every} and {keep_checkpoints}"
@@ -118,8 +118,8 @@ def pretrain(
     independent = processes() > 1 and not (gather and algorithm.gathers)
     identity = identity_of(algorithm, data) | ({"processes_apart": processes()} if independent else {})
     check_folder(folder, config, identity)
-    if completed(folder) is not None:
-        tidy(folder)
+    if read_provenance(folder) is not None:
+        clean_run_folder(folder)
         return folder
     objective = build(config, algorithm, domain)  # a wrong option is reported before the folder is locked
     check_batch_size(config, data.entry(TRAIN).rows)
@@ -165,7 +165,7 @@ class _Run:
     independent: bool  # each process draws its own random numbers and computes its own loss
     identity: dict[str, Any]
     objective: Objective
-    state: dict[str, Any]  # steps_done, seconds, of them waited for data, loss: saved with each checkpoint
+    state: dict[str, Any]  # saved with each checkpoint: steps_done, seconds, waited (seconds of them), loss
     logger: str
     checkpoint_every: int
     keep_checkpoints: int
@@ -175,21 +175,22 @@ class _Run:
         """Claim the folder, train, and write the final encoder."""
         trains, writes = self.objective.algorithm.trains, self.fabric.is_global_zero
         if writes:
-            check_folder(self.folder, self.config, self.identity)  # again, now that no other process writes there
+            check_folder(self.folder, self.config, self.identity)  # again, now that no other process can write there
             claim_folder(self.folder, self.config, self.identity)
-            tidy(self.folder)
-        if completed(self.folder) is not None:
+            clean_run_folder(self.folder)
+        if read_provenance(self.folder) is not None:
             return
         if trains:
             self.train()
-        encoder = whole_encoder(self.objective.encoder)
+        encoder = gather_encoder(self.objective.encoder)
         if writes:
             save_final(self.folder, encoder, self.provenance(self.fabric.device.type if trains else "cpu"))
 
     def train(self) -> None:
         """Train from the newest intact checkpoint, or from the start."""
         config, objective, fabric = self.config, self.objective, self.fabric
-        checkpoint = fabric.broadcast(intact_checkpoint(self.folder))  # one answer, even on a slow shared file system
+        # all processes follow the first, because a slow shared file system may show them different checkpoints
+        checkpoint = fabric.broadcast(latest_intact_checkpoint(self.folder))
         saved = load_weights(checkpoint, objective) if checkpoint else {}
         if config.compile:
             compile_blocks(objective.encoder)
@@ -247,7 +248,7 @@ class _Run:
                 raise Interrupted(f"stopped at step {done} of {config.steps}; the same command resumes there", stopping)
 
     def stopping(self, stop: StopFlag, step: int) -> int:
-        """Return the signal that asks to save and leave, or 0; several processes agree on it every few steps."""
+        """Return the signal that asks to save and stop, or 0; several processes agree on it every few steps."""
         if processes() == 1:
             return stop.number
         if (step + 1) % FLUSH_EVERY:
@@ -256,7 +257,7 @@ class _Run:
         return int(wanted)
 
     def provenance(self, device: str) -> dict[str, Any]:
-        """What `run.json` records of a complete run."""
+        """Return what `run.json` records about a complete run."""
         config, state = self.config, self.state
         return {
             "label": algorithm_label(config.algorithm),

@@ -1,4 +1,4 @@
-"""A run's folder: configuration, checkpoints, metrics, provenance.
+"""The folder of a run: configuration, checkpoints, metrics, encoder, provenance.
 
 RUN/config.json                      the resolved configuration; `--config` replays it
 RUN/metrics.csv, RUN/tensorboard/    loss and throughput
@@ -28,13 +28,13 @@ RUN_FORMAT = 1
 
 
 def load_config(path: Path) -> PretrainConfig:
-    """Read a saved `config.json` (or a run folder that holds one)."""
+    """Read a run's configuration from its folder or from its `config.json`."""
     path = path / "config.json" if path.is_dir() else path
-    return config_from_json(_saved(path)["pretrain"], path)
+    return config_from_json(_read_config_file(path)["pretrain"], path)
 
 
-def _saved(path: Path) -> dict[str, Any]:
-    """The content of a `config.json` of this version."""
+def _read_config_file(path: Path) -> dict[str, Any]:
+    """Read a `config.json`, which must be of this version."""
     saved = read_object(path)
     if saved.get("format") != RUN_FORMAT or not isinstance(saved.get("identity", {}), dict) or "pretrain" not in saved:
         raise DabsError(
@@ -45,12 +45,12 @@ def _saved(path: Path) -> dict[str, Any]:
 
 
 def _differences(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> list[str]:
-    """How the run in a folder differs from this one, a text each; nothing when it is the same or the folder is free."""
+    """Describe how the run in a folder differs from this one; empty if it is the same run or the folder is free."""
     path = folder / "config.json"
     if not path.exists():
         return []
-    found = asdict(load_config(path)) | _saved(path).get("identity", {})
-    wanted = json.loads(json.dumps(asdict(config))) | identity  # as JSON gives it back: tuples become lists
+    found = asdict(load_config(path)) | _read_config_file(path).get("identity", {})
+    wanted = json.loads(json.dumps(asdict(config))) | identity  # as read back from JSON: tuples become lists
     names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
     return [f"{name} is {short(found.get(name))} there and {short(wanted.get(name))} here" for name in names]
 
@@ -59,47 +59,47 @@ def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any])
     """Make sure that a folder is free or holds this very run.
 
     Args:
-        folder: the run's.
-        config: resolved.
-        identity: hashes of the algorithm's source and of the data, which are part of what a run is.
+        folder: the run's folder.
+        config: the resolved configuration.
+        identity: the hashes of the algorithm's source and of the data, which also define a run.
 
     Raises:
-        DabsError: the folder holds a run of another configuration, source, data or version.
+        DabsError: the folder holds a run with another configuration, source, data or version.
     """
     different = _differences(folder, config, identity)
     if different:
         raise DabsError(
-            f"the folder {folder} holds a run of another configuration: {'; '.join(different)}. "
+            f"the folder {folder} holds a run with another configuration: {'; '.join(different)}. "
             "Give another folder with --out, or delete this one."
         )
 
 
 def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> None:
-    """Write down whose run a checked folder holds."""
+    """Record in a free folder which run it holds; call `check_folder` first."""
     if not (folder / "config.json").exists():
         write_json(folder / "config.json", {"format": RUN_FORMAT, "pretrain": asdict(config), "identity": identity})
 
 
 def default_folder(config: PretrainConfig, label: str, root: Path = Path("runs")) -> Path:
-    """runs/lite/shed/sensor/seed0: one folder a suite, algorithm, domain and seed."""
+    """Return ROOT/SUITE/LABEL/DOMAIN/seedN, for example runs/lite/shed/sensor/seed0."""
     return root / config.suite / label / config.domain / f"seed{config.seed}"
 
 
-NUMBER = (int, float)
-_RECORDED: dict[str, type | tuple[type, ...]] = {
+_NUMBER = (int, float)
+_PROVENANCE_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("label", "algorithm_sha256", "data_sha256", "weights_sha256"), str),
     **dict.fromkeys(("steps", "examples_seen", "peak_memory_bytes", "parameters"), int),
-    **dict.fromkeys(("wall_seconds", "final_loss"), NUMBER),
+    **dict.fromkeys(("wall_seconds", "final_loss"), _NUMBER),
     "environment": dict,
 }
-_SURROUNDED_BY = {"git_commit": str, "git_dirty": bool, "dabs_version": str, "versions": dict}
+_ENVIRONMENT_TYPES = {"git_commit": str, "git_dirty": bool, "dabs_version": str, "versions": dict}
 
 
-def completed(folder: Path) -> dict[str, Any] | None:
-    """The provenance of a complete run, or None when it is not complete.
+def read_provenance(folder: Path) -> dict[str, Any] | None:
+    """Return the provenance of a complete run, or None if the run is not complete.
 
     Raises:
-        DabsError: `run.json` is damaged: not an object with the entries that readers of it use.
+        DabsError: `run.json` is damaged: an entry that its readers need is missing or of the wrong type.
     """
     path = folder / "run.json"
     if not path.exists():
@@ -107,8 +107,8 @@ def completed(folder: Path) -> dict[str, Any] | None:
     found = read_object(path)
     environment = found.get("environment")
     parts = (
-        ("", found, _RECORDED),
-        ("environment.", environment if isinstance(environment, dict) else {}, _SURROUNDED_BY),
+        ("", found, _PROVENANCE_TYPES),
+        ("environment.", environment if isinstance(environment, dict) else {}, _ENVIRONMENT_TYPES),
     )
     for prefix, values, kinds in parts:
         for name, kind in kinds.items():
@@ -121,35 +121,36 @@ def completed(folder: Path) -> dict[str, Any] | None:
 
 
 def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
-    """The configuration and provenance of a complete run.
+    """Return the configuration and the provenance of a complete run.
 
     Raises:
-        DabsError: no run is there, it is of another version, or not complete.
+        DabsError: there is no run, it is of another version, or it is not complete.
     """
     if not (folder / "config.json").exists():
         raise DabsError(f"{folder} is not a run folder: there is no config.json. Make one with `dabs pretrain`.")
-    config, provenance = load_config(folder), completed(folder)
+    config, provenance = load_config(folder), read_provenance(folder)
     if provenance is None:
         raise DabsError(f"the run in {folder} is not complete. Run `dabs pretrain --config {folder}` to finish it.")
     return config, provenance
 
 
 def recorded_config(config: PretrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
-    """The configuration that a run's results state: of one on several processes that did not gather, also how many.
+    """Return the configuration that a run's results state.
 
-    Results of whole batches say nothing of parts, as those say nothing that were made before there were any.
+    `accumulate` is left out if it is 1, because results from before there was that option do not have it. The number
+    of processes is added if they computed independent losses, because the run then depends on it.
     """
     stated = {name: value for name, value in asdict(config).items() if (name, value) != ("accumulate", 1)}
     return stated | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
 
 
 Watch = Callable[[int, int, float, float], None]
-"""Called while a run goes on with the step, the number of steps, the loss and examples per second."""
+"""Called during a run with the steps done, the number of steps, the loss and examples per second."""
 
 
 @contextmanager
 def lock_run_folder(folder: Path, fabric: Fabric) -> Iterator[None]:
-    """Keep other runs out of the folder; every process of this one learns whether that is possible."""
+    """Lock a run's folder; every process of the run raises a DabsError if another run holds the lock."""
     with ExitStack() as held:
         refusal = None
         if fabric.is_global_zero:

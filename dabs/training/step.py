@@ -1,4 +1,4 @@
-"""One optimiser step, from a batch to the update; everything that trains uses it."""
+"""One optimiser step, from a batch to the update; all training uses it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dabs.specs import Batch
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-Fields = tuple[tuple[Tensor, ...], Tensor | None]  # of a batch: inputs, mask
+Fields = tuple[tuple[Tensor, ...], Tensor | None]  # the inputs and the mask of a batch
 WARMUP_SHARE = 0.1  # of all steps
 CLIP_NORM = 1.0
 
@@ -78,7 +78,7 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 
 
 def adamw(parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """The optimiser of pretraining and fine-tuning."""
+    """Return the optimiser of pretraining and fine-tuning."""
     return torch.optim.AdamW(parameters, lr=rate, weight_decay=weight_decay, fused=True)
 
 

@@ -1,4 +1,4 @@
-"""Each benchmark runs in its quick form and writes its section; the sections keep what is around them."""
+"""Each benchmark runs in its quick form, writes its own section of a page and keeps the rest."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from dabs.bench.timing import TimingTable
+from dabs.bench.timing import TimingTable, busy_warning
 from dabs.cli import main
-from dabs.cli.bench import other_work
 from tests.helpers.benchmarks import ROOT, load_benchmark
 
 QUICK = {
@@ -76,9 +75,9 @@ def test_dabs_bench_says_what_limits_this_machine(capsys):
 
 
 @pytest.mark.parametrize(("running", "words"), [(1, ""), (3, "2.0 cores on average are busy with something else")])
-def test_dabs_bench_warns_of_other_work(tmp_path, running, words):
+def test_dabs_bench_warns_if_other_programs_compute(tmp_path, running, words):
     place = tmp_path / "loadavg"
     place.write_text(f"0.20 0.18 0.12 {running}/80 11206\n")
-    assert words in other_work(place)
-    assert bool(other_work(place)) == bool(words)
-    assert other_work(tmp_path / "none") == ""
+    assert words in busy_warning(place)
+    assert bool(busy_warning(place)) == bool(words)
+    assert busy_warning(tmp_path / "none") == ""

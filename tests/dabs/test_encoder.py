@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dabs.encoder import PRESETS, Encoder, EncoderConfig, attend
 from dabs.errors import DabsError, RequestError
 from dabs.specs import Batch, Image, Series, Tokens, specs_from_json, specs_to_json
-from dabs.training.checkpoint import encoder_config, load_encoder, save_encoder
+from dabs.training.checkpoint import encoder_config_from_json, load_encoder, save_encoder
 from tests.conftest import SPECS
 from tests.helpers.golden_weights import golden_encoder, golden_inputs
 
@@ -114,7 +114,7 @@ def test_a_damaged_checkpoint_is_refused_by_name(tmp_path: Path, damage):
 @pytest.mark.parametrize("values", [{"width": "128"}, {"widht": 128}, {"depth": True}, {"heads": 2.5}])
 def test_wrong_sizes_are_refused(values):
     with pytest.raises(RequestError, match=next(iter(values))):
-        encoder_config(values)
+        encoder_config_from_json(values)
 
 
 def test_specs_round_trip_and_refuse_what_they_do_not_know():

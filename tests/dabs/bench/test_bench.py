@@ -1,4 +1,4 @@
-"""What `dabs bench` measures, on sizes where it is known what comes out."""
+"""What `dabs bench` measures, at sizes where the result is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from dabs.algorithms.shed import ShED
 from dabs.bench.reading import feature_seconds, mapped_inputs, read_seconds, reading_rates
 from dabs.bench.step import TrainingStep, limits_of
-from dabs.bench.synthetic import made_up_domain, made_up_features
+from dabs.bench.synthetic import synthetic_domain, synthetic_features
 from dabs.bench.timing import Times, step_flops
 from dabs.check.mock import KINDS, TINY
 from dabs.data.prepare import verify
@@ -21,7 +21,7 @@ from dabs.evaluation.probes import linear_probe
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_step_trains_and_its_work_is_that_of_its_passes(name):
+def test_a_step_trains_and_its_flops_are_those_of_its_passes(name):
     step = TrainingStep(KINDS[name], ShED, TINY, 6)
     before = [p.detach().clone() for p in step.objective.parameters()]
     step()
@@ -31,7 +31,7 @@ def test_a_step_trains_and_its_work_is_that_of_its_passes(name):
     assert step.memory() > 0
 
 
-def test_a_compiled_step_is_the_plain_one(monkeypatch):
+def test_a_compiled_step_equals_the_plain_one(monkeypatch):
     called = []
     compiled = torch.nn.Module.compile
     monkeypatch.setattr(
@@ -55,7 +55,7 @@ def test_a_step_in_bf16_trains():
 
 
 def test_what_a_step_is_limited_by_follows_from_its_times():
-    # 2 s and 0.5 s an example: of the 10 s of sixteen examples a fifth is fixed
+    # 2 s and 0.5 s per example: of the 10 s for sixteen examples, a fifth is fixed
     whole, part = Times(seconds=(10.0,)), Times(seconds=(4.0,))
     found = limits_of(whole, part, (16, 4), flops=24, peak=8.0, reading=0.0)
     assert found.fixed == pytest.approx(0.2)
@@ -66,9 +66,9 @@ def test_what_a_step_is_limited_by_follows_from_its_times():
     assert "larger batch" in limits_of(whole, Times(seconds=(9.0,)), (16, 4), 60, 8.0, 0.0).limit
 
 
-def test_made_up_data_is_whole_and_leaves_the_home_alone(monkeypatch):
+def test_a_synthetic_domain_is_complete_and_restores_the_data_home(monkeypatch):
     monkeypatch.setenv("DABS_HOME", "somewhere")
-    with made_up_domain(KINDS["image_tokens"], 20) as domain:
+    with synthetic_domain(KINDS["image_tokens"], 20) as domain:
         assert verify(domain) == []
         (image, ids) = mapped_inputs(domain)
         assert image.rows(np.array([19])).dtype == torch.uint8
@@ -80,9 +80,9 @@ def test_made_up_data_is_whole_and_leaves_the_home_alone(monkeypatch):
     assert os.environ["DABS_HOME"] == "somewhere"
 
 
-def test_made_up_features_can_be_told_apart_in_part():
-    cached, task = made_up_features(600, 32, 4)
-    score = metric_of("accuracy").score(linear_probe(cached, task).prediction, cached.labels["test"])
+def test_synthetic_classes_can_be_told_apart_in_part():
+    data, task = synthetic_features(600, 32, 4)
+    score = metric_of("accuracy").score(linear_probe(data, task).prediction, data.labels["test"])
     assert 0.35 < score < 1.0
 
 

@@ -1,4 +1,4 @@
-"""What timings and counts mean, on known work."""
+"""Timings and counts of known work."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from dabs.bench.timing import (
     TimingTable,
     alternate,
     bytes_kept,
+    describe_machine,
     flops_of,
-    machine,
-    peak_product,
+    peak_flops,
     spread,
     step_flops,
     synthetic_batch,
@@ -36,7 +36,7 @@ def test_a_ratio_is_taken_round_by_round():
     assert spread((1.0, 2.0, 3.0)) == pytest.approx(0.5)
 
 
-def test_operations_of_products_are_counted():
+def test_operations_of_matrix_products_are_counted():
     a, b = torch.randn(3, 4), torch.randn(4, 5)
     assert flops_of(lambda: a @ b) == 2 * 3 * 4 * 5
 
@@ -59,7 +59,7 @@ def linear_embeddings(encoder):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_made_up_examples_fit_the_encoder(name):
+def test_synthetic_examples_fit_the_encoder(name):
     encoder, batch = Encoder(TINY, KINDS[name]), synthetic_batch(KINDS[name], 3)
     assert encoder(batch).shape == (3, TINY.width)
     assert bytes_kept(encoder, lambda: encoder(synthetic_batch(KINDS[name], 6)).sum()) > bytes_kept(
@@ -68,12 +68,12 @@ def test_made_up_examples_fit_the_encoder(name):
 
 
 def test_the_machine_has_a_name_and_a_peak(monkeypatch):
-    assert "torch" in machine()
-    monkeypatch.setattr("dabs.bench.timing.SIZES", {"cpu": (64, 128)})
-    assert peak_product(torch.float32) > 0
+    assert "torch" in describe_machine()
+    monkeypatch.setattr("dabs.bench.timing.PEAK_SIZES", {"cpu": (64, 128)})
+    assert peak_flops(torch.float32) > 0
 
 
-def test_a_table_is_a_page_and_a_print(capsys):
+def test_a_table_is_printed_and_written_as_markdown(capsys):
     table = TimingTable(title="times", columns=("side", "s"), rows=[("a", "1.0")])
     assert table.markdown() == "**times**\n\n| side | s |\n| --- | ---: |\n| a | 1.0 |"
     table.show()

@@ -1,4 +1,4 @@
-"""Each promise of `dabs check` with an algorithm that breaks it, and the line that is named."""
+"""Each check of `dabs check` finds an algorithm that breaks its promise, and names the line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from dabs.algorithm import Algorithm
 
 
 class Broken(Algorithm):
-    \"\"\"Predicts embeddings from their neighbours, but for one mistake.\"\"\"
+    \"\"\"Predicts embeddings from their neighbours, with one mistake.\"\"\"
 
     def __init__(self, encoder, *, rate: float = 0.5):
         super().__init__(encoder)
@@ -45,7 +45,7 @@ class Broken(Algorithm):
 
 """
 
-# the check's name, what is said, and the methods that replace those above; `# HERE` marks the line that is named
+# the check's name, a part of the reason, and the methods that replace those above; `# HERE` marks the line it names
 BROKEN = {
     "not built": ("builds", "ZeroDivisionError", "def set_up(self, encoder):\n    1 / 0  # HERE"),
     "no default": (
@@ -123,7 +123,7 @@ BROKEN = {
     ),
     "padding counted": (
         "padding invariance",
-        "leave out where batch.mask",
+        "leave out the positions where batch.mask",
         "def error(self, encoder, batch):\n    return encoder.encode(encoder.embed(batch.inputs)).square().mean()",
     ),
     "labels asked for": (
@@ -143,7 +143,7 @@ BROKEN = {
     "a domain imported": (
         "source",
         "imports dabs.domains.sensor",
-        "def loss(self, encoder, batch):\n    from domains import sensor  # HERE\n"
+        "def loss(self, encoder, batch):\n    from dabs.domains import sensor  # HERE\n"
         "    return {'loss': self.error(encoder, batch)}",
     ),
     "a file read": (
@@ -153,27 +153,27 @@ BROKEN = {
     ),
     "a file read by a detour": (
         "no files",
-        "it does open",
+        "it calls open(",
         "def set_up(self, encoder):\n    getattr(torch, 'lo' + 'ad')(__file__)  # HERE",
     ),
     "another activation": (
         "encoder unchanged",
-        "the class of blocks.0.norm1 is Identity; it was LayerNorm",
+        "changes the class of blocks.0.norm1 from LayerNorm to Identity",
         "def set_up(self, encoder):\n    encoder.blocks[0].norm1 = nn.Identity()",
     ),
     "a new parameter": (
         "encoder unchanged",
-        "the parameter extra is",
+        "changes the parameter extra from nothing to (3,)",
         "def set_up(self, encoder):\n    encoder.extra = nn.Parameter(torch.zeros(3))",
     ),
     "another forward": (
         "encoder unchanged",
-        "the own functions of the encoder is ['encode']; it was []",
+        "changes the instance methods of the encoder from [] to ['encode']",
         "def set_up(self, encoder):\n    encoder.encode = lambda x, mask=None, index=None: x",
     ),
     "a hook": (
         "encoder unchanged",
-        "the hooks of blocks.1 is 1; it was 0",
+        "changes the number of hooks of blocks.1 from 0 to 1",
         "def set_up(self, encoder):\n    encoder.blocks[1].register_forward_hook(lambda m, i, o: 2 * o)",
     ),
     "its own first weights": (
@@ -189,7 +189,7 @@ BROKEN = {
     ),
     "frozen": (
         "encoder unchanged",
-        "the parameter cls is",
+        "changes the parameter cls from",
         "def loss(self, encoder, batch):  # HERE\n    encoder.cls.requires_grad_(False)\n"
         "    return {'loss': self.error(encoder, batch)}",
     ),
@@ -267,12 +267,12 @@ def test_every_check_has_an_algorithm_that_breaks_it():
     assert {check.name for check in all_checks()} == {check for check, _, _ in BROKEN.values()}
 
 
-def test_every_check_says_what_it_promises():
+def test_the_docs_describe_every_check():
     names = [check.name for check in all_checks()]
     assert len(set(names)) == len(names)
     page = (ROOT / "docs" / "adding-an-algorithm.md").read_text(encoding="utf-8")
     for name in names:
-        assert f"| {name} |" in page, f"docs/adding-an-algorithm.md does not say what {name!r} is"
+        assert f"| {name} |" in page, f"docs/adding-an-algorithm.md does not describe {name!r}"
 
 
 @pytest.mark.slow
@@ -282,16 +282,16 @@ def test_without_its_mistakes_the_algorithm_passes_every_check(tmp_path):
     assert {finding.outcome for finding in outcomes} == {"skipped"}
 
 
-def test_a_method_of_every_encoder_that_is_replaced_is_found(tmp_path, monkeypatch):
+def test_a_replaced_method_of_the_encoder_class_is_found(tmp_path, monkeypatch):
     from dabs.encoder import Block
 
-    monkeypatch.setattr(Block, "forward", Block.forward)  # so that it is put back
+    monkeypatch.setattr(Block, "forward", Block.forward)  # so that it is restored afterwards
     kind = load(tmp_path, "def set_up(self, encoder):\n    type(encoder.blocks[0]).forward = lambda self, x, mask: x")
     finding = next(run_checks(kind, only=("encoder unchanged",)))
     assert "the code of dabs.encoder and torch.nn" in finding.reason
 
 
-def test_what_cannot_be_built_is_not_checked_further(tmp_path):
+def test_an_algorithm_that_cannot_be_built_is_not_checked_further(tmp_path):
     kind = load(tmp_path, "def set_up(self, encoder):\n    1 / 0")
     findings = list(run_checks(kind, only=("builds", "finite loss")))
     assert [f.outcome for f in findings] == ["failed"] * 4 + ["skipped"] * 4
@@ -347,11 +347,11 @@ def test_the_scan_finds(text, what):
         "import dabs.specs\ndabs.specs.total_embeddings(1)\ngetattr(batch, 'mask', None)",
     ],
 )
-def test_the_scan_lets_pass(text):
+def test_the_scan_allows(text):
     assert scan(text) == []
 
 
-def test_the_scan_lets_every_baseline_and_the_template_pass():
+def test_the_scan_allows_every_baseline_and_the_template():
     root = ROOT
     sources = [*(root / "algorithms").glob("*.py"), root / "dabs" / "cli" / "templates" / "algorithm.txt"]
     assert len(sources) > 4

@@ -1,4 +1,4 @@
-"""`dabs new` and `dabs check` as a stranger meets them."""
+"""`dabs new` and `dabs check`, as a newcomer uses them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def call(*words: str) -> int:
 
 
 @pytest.mark.slow
-def test_what_is_written_passes_its_own_test(tmp_path):
+def test_the_new_algorithm_passes_its_own_test(tmp_path):
     subprocess.run([sys.executable, "-m", "dabs", "new", "my_idea"], cwd=tmp_path, check=True, capture_output=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_idea.py"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "2 passed" in result.stdout, result.stdout
 
 
-def test_what_is_written_is_short_and_clean(tmp_path):
+def test_the_new_files_are_short_and_clean(tmp_path):
     algorithm, test, kind = write_new("my_idea", tmp_path)
     assert kind == "MyIdea"
     assert 30 <= len(algorithm.read_text().splitlines()) <= 45
@@ -40,7 +40,7 @@ def test_nothing_is_overwritten(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("test_mine.py").write_text("mine")
     assert call("new", "Mine") == 2
-    assert "test_mine.py is there already" in capsys.readouterr().err
+    assert "test_mine.py already exists" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["test_mine.py"]
     assert Path("test_mine.py").read_text() == "mine"
 
@@ -54,7 +54,7 @@ def test_names(name, file, kind):
 
 
 @pytest.mark.parametrize("name", ["", "2nd", "a b", "../up", "class", "random", "torch", "Algorithm", "test_it", "é"])
-def test_names_that_cannot_be_are_refused(name):
+def test_unusable_names_are_refused(name):
     with pytest.raises(RequestError):
         names_of(name)
 

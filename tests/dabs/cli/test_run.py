@@ -1,4 +1,4 @@
-"""The grid with real worker processes, and what is left when it is stopped or killed."""
+"""The grid with real worker processes, and what a stopped or killed one leaves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dabs.training.checkpoint import latest_checkpoint
-from dabs.training.run_folder import completed
+from dabs.training.run_folder import read_provenance
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_the_grid_runs_in_workers_and_repeats_nothing(prepared, tmp_path):
+def test_the_grid_runs_in_workers_and_repeats_no_finished_cell(prepared, tmp_path):
     prepared("sensor")
     words = ("--algorithms", "none", "shed", "--steps", "6", "--jobs", "2")
     first = start(tmp_path / "runs", *words)
@@ -82,11 +82,11 @@ def test_the_grid_runs_in_workers_and_repeats_nothing(prepared, tmp_path):
 @pytest.mark.parametrize(
     ("send", "number", "words"),
     [
-        (os.killpg, signal.SIGINT, "goes on from"),  # Ctrl-C reaches all processes
+        (os.killpg, signal.SIGINT, "the same command resumes"),  # Ctrl-C reaches all processes
         (os.kill, signal.SIGTERM, "stopped by SIGTERM"),  # to the launcher alone, as a scheduler may
     ],
 )
-def test_a_grid_that_is_stopped_leaves_a_resumable_run_and_no_traceback(prepared, tmp_path, send, number, words):
+def test_a_stopped_grid_leaves_a_resumable_run_and_no_traceback(prepared, tmp_path, send, number, words):
     prepared("sensor")
     run = tmp_path / "runs" / "lite" / "shed" / "sensor" / "seed0"
     grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
@@ -97,7 +97,7 @@ def test_a_grid_that_is_stopped_leaves_a_resumable_run_and_no_traceback(prepared
     assert "Traceback" not in text
     assert words in text
     assert latest_checkpoint(run) is not None
-    assert completed(run) is None
+    assert read_provenance(run) is None
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")

@@ -1,4 +1,4 @@
-"""The command line: what it offers, how fast it answers, and what it says when something is wrong."""
+"""The command line: its options, how fast it answers, and its error messages."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_help_answers_without_torch():
     assert time.perf_counter() - begun < 10  # a hang, not a benchmark
 
 
-def test_a_word_that_is_not_known_suggests(capsys):
+def test_an_unknown_verb_suggests_a_known_one(capsys):
     assert call("evaluate") == 2
     assert "Did you mean 'eval'" in capsys.readouterr().err
 
@@ -167,7 +167,7 @@ def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, m
         ("--algorithms", "nome"),
     ],
 )
-def test_a_grid_that_makes_no_sense_is_refused(words, tmp_path, monkeypatch, capsys):
+def test_an_invalid_grid_is_refused(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("raw.py").write_text('from dabs.algorithm import Algorithm\n\n\nclass Raw(Algorithm):\n    """Nothing."""\n')
     assert call("run", *words) == 2
@@ -252,7 +252,7 @@ def test_argument_help_reads_docstrings():
 def test_every_writer_of_a_task_takes_the_same_lock(toy, tmp_path, monkeypatch):
     """A grid of whole cells, one that spreads them over a cluster, and `dabs eval` meet on one run."""
     from dabs.config import PretrainConfig
-    from dabs.evaluation import evaluate as evaluating
+    from dabs.evaluation import evaluate as evaluation
     from dabs.grid import cells
     from dabs.utils.files import sole_use
 
@@ -263,13 +263,15 @@ def test_every_writer_of_a_task_takes_the_same_lock(toy, tmp_path, monkeypatch):
         return sole_use(path, wait=wait)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluating, "sole_use", noted)
+    monkeypatch.setattr(evaluation, "sole_use", noted)
     config = PretrainConfig(algorithm="none", domain="toy")
     cell = cells.Cell(config=config, label="none", protocols=("knn",), tasks=("shade", "length"), out=Path("runs"))
     call("pretrain", "none", "toy")
     lock_of = {task: tmp_path / f"runs/lite/none/toy/seed0-{task}" for task in ("shade", "length")}
     cells.evaluate_cell(cell)
-    assert taken[:2] == [lock_of["length"], lock_of["shade"]], "before it looks what is missing, in one order"
+    assert taken[:2] == [lock_of["length"], lock_of["shade"]], (
+        "locked before it looks for missing results, in a fixed order"
+    )
     (cell.folder / "results" / "shade.knn.result.json").unlink()
     for write in (
         lambda: cells.evaluate_cell(cell, "shade"),

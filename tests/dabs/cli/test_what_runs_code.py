@@ -1,6 +1,6 @@
-"""An algorithm's file is run by the commands that say so (check, pretrain, run, reproduce --trust) and by no other.
+"""Only the commands that say so run an algorithm's file: check, pretrain, run, reproduce --trust.
 
-The file here leaves a mark when it is imported, in a way that the scan of sources does not refuse.
+The file used here leaves a mark when it is imported, in a way that the scan of sources allows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def was_run() -> bool:
-    """Whether the file was imported since this was asked last."""
+    """Whether the file was imported since the last call."""
     return bool(vars(math).pop("marked", False))
 
 

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dabs.bench.synthetic import made_up_domain
+from dabs.bench.synthetic import synthetic_domain
 from dabs.check.mock import KINDS
 from dabs.config import PretrainConfig
 from dabs.data.domain import TRAIN
@@ -26,7 +26,7 @@ ROWS = 9000  # more than two blocks of a file
 
 @pytest.fixture(scope="module", params=KINDS)
 def domain(request):
-    with made_up_domain(KINDS[request.param], ROWS) as domain:
+    with synthetic_domain(KINDS[request.param], ROWS) as domain:
         yield domain
 
 

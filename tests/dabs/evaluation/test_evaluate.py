@@ -1,4 +1,4 @@
-"""Evaluation: the readers find what is there, results repeat, and damaged runs are refused."""
+"""Evaluation: probes find what is in the features, results repeat, and damaged runs are refused."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def task(target, metric: str) -> Task:
     return Task(name="t", question="?", target=target, metric=metric, split_by="row")
 
 
-def cached(label_of) -> Features:
+def made_features(label_of) -> Features:
     generator = np.random.default_rng(0)
     features = {k: generator.normal(size=(n, 8)).astype(np.float32) for k, n in SIZES.items()}
     return Features(features=features, labels={k: label_of(x) for k, x in features.items()})
@@ -50,18 +50,18 @@ CASES = [
 
 
 @pytest.mark.parametrize(("target", "metric", "label_of"), CASES)
-@pytest.mark.parametrize("reader", [linear_probe, nearest_neighbours])
-def test_readers_find_a_linear_rule_and_find_nothing_in_noise(target, metric, label_of, reader):
-    data = cached(label_of)
-    reading = reader(data, task(target, metric))
-    assert reading.validation_score > (0.9 if reader is linear_probe else 0.5)
+@pytest.mark.parametrize("probe", [linear_probe, nearest_neighbours])
+def test_probes_find_a_linear_rule_and_find_nothing_in_noise(target, metric, label_of, probe):
+    data = made_features(label_of)
+    result = probe(data, task(target, metric))
+    assert result.validation_score > (0.9 if probe is linear_probe else 0.5)
     generator = np.random.default_rng(1)
     noise = {k: x[generator.permutation(len(x))] for k, x in data.labels.items()}
-    assert reader(Features(features=data.features, labels=noise), task(target, metric)).validation_score < 0.66
+    assert probe(Features(features=data.features, labels=noise), task(target, metric)).validation_score < 0.66
 
 
-def test_the_probe_chooses_on_validation_and_never_looks_at_test_labels():
-    data = cached(CASES[0][2])
+def test_the_probe_chooses_on_validation_and_never_uses_test_labels():
+    data = made_features(CASES[0][2])
     first = linear_probe(data, task(*CASES[0][:2]))
     changed = Features(features=data.features, labels={**data.labels, "test": 1 - data.labels["test"]})
     second = linear_probe(changed, task(*CASES[0][:2]))
@@ -91,7 +91,7 @@ def test_finetuning_beats_chance_on_an_easy_task(run):
     assert cell.result.score > cell.result.metric.chance + 0.2
 
 
-def test_raw_input_has_the_readers_but_no_finetuning(toy):
+def test_raw_input_is_probed_but_not_finetuned(toy):
     cells = list(evaluate_raw(toy, (), ("linear", "knn", "finetune")))
     assert len(cells) == 6
     assert next(c for c in cells if c.result.task == "length").result.score > 0.9  # counts give the length away
@@ -140,7 +140,7 @@ def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
     calls = []
     original = module.features_of
     monkeypatch.setattr(module, "features_of", lambda e, s, p: calls.append(len(s)) or original(e, s, p))
-    monkeypatch.setattr(module.Split, "digest", lambda split: str(len(split)))  # as if all tasks shared their pictures
+    monkeypatch.setattr(module.Split, "digest", lambda split: str(len(split)))  # as if all tasks had the same images
     assert len(list(evaluate(run, (), ("linear", "knn")))) == 6
     assert sorted(calls) == [40, 60, 90]
 
@@ -156,14 +156,14 @@ def test_features_in_bf16_agree_with_fp32_and_keep_their_order(toy):
     assert wide.dtype == fast.dtype == np.float32
 
 
-def test_features_in_fp32_are_those_of_whole_batches_in_order(toy):
+def test_features_in_fp32_are_computed_in_order_and_in_whole_batches(toy):
     encoder, split = Encoder(PRESETS["small"], toy.specs), Split(open_prepared(toy, "length"), "train", labels=False)
     with torch.inference_mode():
         plain = torch.cat([encoder.eval()(batch) for batch in split.batches(256)]).numpy()
     assert np.array_equal(features_of(encoder, split), plain)
 
 
-def test_fine_tuning_is_in_the_precision_that_the_results_state(toy, tmp_path, monkeypatch):
+def test_fine_tuning_uses_the_precision_that_its_results_state(toy, tmp_path, monkeypatch):
     asked = []
 
     def noted(*arguments):

@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn and scipy; intervals by simulation."""
+"""Metrics agree with scikit-learn and scipy; intervals cover the truth in simulations."""
 
 from __future__ import annotations
 

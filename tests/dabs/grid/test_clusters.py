@@ -88,7 +88,7 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
         text = ended(grid)
     finally:
         cluster.shutdown()
-    lost = re.findall(r"lost shed toy seed (\d), which is run again", text)
+    lost = re.findall(r"lost shed toy seed (\d), running it again", text)
     assert len(lost) == 1, text
     assert len(list(out.rglob("*.result.json"))) == 3 * 3  # raw and two seeds of shed x three tasks
     config = PretrainConfig(algorithm="shed", domain="toy", seed=int(lost[0]), steps=STEPS)

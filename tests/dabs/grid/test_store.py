@@ -18,7 +18,7 @@ from dabs.grid.store import Store
 from dabs.training.checkpoint import latest_checkpoint
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import Interrupted, pretrain
-from dabs.training.run_folder import completed
+from dabs.training.run_folder import read_provenance
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
 KEY = "lite/shed/toy/seed0"
@@ -63,7 +63,7 @@ def test_a_cell_moves_between_machines_that_share_only_the_store(toy, tmp_path, 
     first, second, third = (cell_of(tmp_path / name, url) for name in ("first", "second", "third"))
     pretrain_cell(first)
     evaluate_cell(second, "shade")  # fetches the run
-    assert completed(second.folder) is not None
+    assert read_provenance(second.folder) is not None
     evaluate_cell(third, "length")
     assert not is_done(first)
     fetched(first, results_only=True)

@@ -21,7 +21,7 @@ from dabs.data.prepared import open_prepared
 from dabs.errors import DabsError
 from dabs.results.files import RESULT_BYTES, read_result
 from dabs.results.submission import load_submission, read_submission
-from dabs.training.log import curve
+from dabs.training.log import loss_curve
 from dabs.training.run_folder import load_config, load_run
 from dabs.utils.files import write_json
 from dabs.utils.strict_json import LONGEST, read_json
@@ -165,7 +165,7 @@ def test_a_run_that_lacks_an_entry_is_refused(tmp_path: Path, name: str, value: 
 )
 def test_a_log_that_is_no_log_is_refused(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "metrics.csv").write_bytes(text)
-    refusal(lambda: curve(tmp_path), tmp_path / "metrics.csv")
+    refusal(lambda: loss_curve(tmp_path), tmp_path / "metrics.csv")
 
 
 # ---- submissions

@@ -1,4 +1,4 @@
-"""Checkpoints: how many are kept, which one is gone on from when some are damaged, and what a full disk says."""
+"""Checkpoints: how many are kept, which one a run resumes from, and what happens on a full disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.training import checkpoint as module
-from dabs.training.checkpoint import HASHES, intact_checkpoint, latest_checkpoint
+from dabs.training.checkpoint import HASHES_FILE, latest_checkpoint, latest_intact_checkpoint
 from dabs.training.pretrain import pretrain
 from dabs.utils.files import discard, replacing
 from tests.dabs.training.test_pretrain import assert_same, losses
@@ -25,7 +25,7 @@ import torch
 from dabs.algorithm import Algorithm
 
 class Overflows(Algorithm):
-    """Its loss stays a number; from one step on its gradient is none."""
+    """Its loss stays finite; from one step on its gradient does not."""
     def __init__(self, encoder, *, at: int = 12):
         super().__init__(encoder)
         self.at, self.calls = at, 0
@@ -54,28 +54,28 @@ def names(run: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("keep", "kept"), [(1, [15]), (2, [10, 15]), (9, [5, 10, 15])])
-def test_the_newest_are_kept(toy, tmp_path, keep, kept):
+def test_the_newest_checkpoints_are_kept(toy, tmp_path, keep, kept):
     run = stopped(tmp_path / "run", keep_checkpoints=keep)
     assert names(run) == [f"step-{step:08d}" for step in kept]
     with pytest.raises(RequestError, match="keep_checkpoints must be at least 1"):
         pretrain(CONFIG, run, logger="none", keep_checkpoints=0)
 
 
-@pytest.mark.parametrize("file", ["training.pt", "encoder.safetensors", "config.json", HASHES])
+@pytest.mark.parametrize("file", ["training.pt", "encoder.safetensors", "config.json", HASHES_FILE])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
-def test_a_damaged_checkpoint_is_passed_over(toy, tmp_path, file, damage):
+def test_a_damaged_checkpoint_is_skipped(toy, tmp_path, file, damage):
     run = stopped(tmp_path / "run")
     path = latest_checkpoint(run) / file
     content = path.read_bytes()
-    if damage == "gone" and file == HASHES:
-        pytest.skip("a checkpoint without hashes is one of an older version")
+    if damage == "gone" and file == HASHES_FILE:
+        pytest.skip("a checkpoint without hashes counts as one of an older version")
     path.unlink()
     if damage != "gone":
         middle = len(content) // 2
         flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
         path.write_bytes(content[:middle] if damage == "cut" else flipped)
-    with pytest.warns(UserWarning, match="step-00000015 is damaged .* goes on from the one before it"):
-        assert intact_checkpoint(run).name == "step-00000010"
+    with pytest.warns(UserWarning, match="step-00000015 is damaged .* resumes from the one before it"):
+        assert latest_intact_checkpoint(run).name == "step-00000010"
     with pytest.warns(UserWarning, match="is damaged"):
         pretrain(CONFIG, run, logger="none")
     whole = pretrain(CONFIG, tmp_path / "whole", logger="none")
@@ -83,7 +83,7 @@ def test_a_damaged_checkpoint_is_passed_over(toy, tmp_path, file, damage):
     assert_same(whole, run)
 
 
-def test_when_all_are_damaged_nothing_is_begun_again_unasked(toy, tmp_path):
+def test_a_run_whose_checkpoints_are_all_damaged_does_not_start_again_unasked(toy, tmp_path):
     run = stopped(tmp_path / "run")
     for folder in (run / "checkpoints").iterdir():
         (folder / "training.pt").write_bytes(b"")
@@ -98,14 +98,14 @@ def test_when_all_are_damaged_nothing_is_begun_again_unasked(toy, tmp_path):
 
 def test_a_checkpoint_of_an_older_version_has_no_hashes(toy, tmp_path):
     run = stopped(tmp_path / "run")
-    (latest_checkpoint(run) / HASHES).unlink()
+    (latest_checkpoint(run) / HASHES_FILE).unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert intact_checkpoint(run).name == "step-00000015"
+        assert latest_intact_checkpoint(run).name == "step-00000015"
         pretrain(CONFIG, run, logger="none")
 
 
-def test_what_killed_processes_left_is_removed(toy, tmp_path):
+def test_leftovers_of_killed_processes_are_removed(toy, tmp_path):
     run = stopped(tmp_path / "run")
     (run / ".encoder.0123abcd.tmp").mkdir()
     (run / "checkpoints" / ".step-00000020.0123abcd.tmp").mkdir()
@@ -115,7 +115,7 @@ def test_what_killed_processes_left_is_removed(toy, tmp_path):
     assert sorted(path.name for path in run.iterdir()) == ["config.json", "encoder", "metrics.csv", "run.json"]
 
 
-def test_a_full_disk_says_so_and_leaves_the_checkpoint_before(toy, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_the_earlier_checkpoints(toy, tmp_path, monkeypatch):
     run = stopped(tmp_path / "run")
 
     def full(*arguments: object) -> None:
@@ -128,7 +128,7 @@ def test_a_full_disk_says_so_and_leaves_the_checkpoint_before(toy, tmp_path, mon
     monkeypatch.undo()
 
 
-def test_a_full_disk_while_the_log_is_written(toy, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_while_the_log_is_written(toy, tmp_path, monkeypatch):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     run = stopped(tmp_path / "run")
@@ -138,10 +138,10 @@ def test_a_full_disk_while_the_log_is_written(toy, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("every", [5, 13, 24])
-def test_weights_that_are_no_numbers_are_never_kept(toy, tmp_path, every):
+def test_weights_that_are_not_finite_are_never_saved(toy, tmp_path, every):
     (tmp_path / "own.py").write_text(OVERFLOWS)
     config = replace(CONFIG, algorithm=f"{tmp_path / 'own.py'}:Overflows", options={"at": 23 if every == 24 else 12})
-    for _ in range(2):  # the same command again meets the same step, from the last good checkpoint
+    for _ in range(2):  # run again, the command reaches the same step from the last good checkpoint
         with pytest.raises(DabsError, match=r"not finite after step (12|14|23|\d+)|became nan at step \d+"):
             pretrain(config, tmp_path / "run", logger="none", checkpoint_every=every)
         assert not (tmp_path / "run" / "run.json").exists()
@@ -152,7 +152,7 @@ def test_weights_that_are_no_numbers_are_never_kept(toy, tmp_path, every):
             assert all(torch.isfinite(value).all() for state in states for value in state.values())
 
 
-def test_a_folder_is_never_half_removed_under_its_name(tmp_path, monkeypatch):
+def test_a_folder_is_renamed_before_it_is_removed(tmp_path, monkeypatch):
     target = tmp_path / "data"
     for content in ("old", "new"):
         with replacing(target) as folder:
@@ -168,7 +168,7 @@ def test_a_folder_is_never_half_removed_under_its_name(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == [seen[0][0]]
 
 
-def test_of_two_that_make_a_new_folder_one_is_too_late(tmp_path):
+def test_of_two_processes_that_make_the_same_folder_the_second_fails(tmp_path):
     def make(meanwhile: Callable[[], None]) -> None:
         with replacing(tmp_path / "x", over=False) as folder:
             folder.mkdir()

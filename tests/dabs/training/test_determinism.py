@@ -1,4 +1,4 @@
-"""The same command twice on the CPU: the same files, apart from timings and peak memory."""
+"""The same command run twice on the CPU writes the same files, apart from timings and peak memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ main()
 
 
 def run(folder: Path, more: Path, *words: str) -> None:
-    """`dabs WORDS` in a process of its own, whose hash seed and folder are its own too."""
+    """Run `dabs WORDS` in a process with its own hash seed and folder."""
     folder.mkdir(exist_ok=True)
     environment = {**os.environ, "MORE_DOMAINS": str(more), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", ENTRY, *words]
@@ -41,7 +41,7 @@ def test_the_same_commands_give_the_same_results(toy, tmp_path):
     for file in [*files, place / "encoder" / "encoder.safetensors"]:
         first, second = ((folder / file).read_bytes() for folder in folders)
         if file.suffix == ".json":
-            assert first != second, "the moment of each evaluation is stated"
+            assert first != second, "each result states when it was made"
             first, second = (repeatable(json.loads(text)) for text in (first, second))
             assert "wall_seconds" not in first["pretraining"]
             assert first["score"] is not None

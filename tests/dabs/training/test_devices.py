@@ -1,4 +1,4 @@
-"""One run on two processes, however they were started, is the run of one; and either goes on from the other's."""
+"""A run on two processes, however they were started, equals the run on one, and each can resume the other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dabs.training.pretrain import Interrupted, pretrain
 from dabs.utils.strict_json import read_json
 
 CONFIG = PretrainConfig(precision="fp32", algorithm="emix", domain="toy", steps=30)
-# `dabs` with the toy domain; after step STOP_AT the first process is asked to stop, as by Ctrl-C
+# `dabs` with the toy domain; after step STOP_AT the first process gets SIGINT, as from Ctrl-C
 ENTRY = """
 import os, signal
 from dabs import domains
@@ -55,7 +55,7 @@ class Starter:
         self.extra = str(folder / "more_domains")
 
     def start(self, way: str, *words: str, code: int = 0, **environment: str) -> str:
-        """Run to the end; gives what was printed, of all processes."""
+        """Run to the end and return what all processes printed."""
         exact = ("--precision", "fp32", "--logger", "none")  # rounding to bf16 would hide small faults
         command = [sys.executable, str(self.script), "pretrain", *words, *exact]
         base = {**os.environ, **environment, "OMP_NUM_THREADS": "1", "MORE_DOMAINS": self.extra}
@@ -95,7 +95,7 @@ def starter(toy, tmp_path) -> Starter:
 
 
 def assert_alike(a: Path, b: Path, tolerance: float = 1e-4) -> None:
-    """Losses of every step and final weights agree to rounding."""
+    """The losses of every step and the final weights agree up to rounding."""
     losses = [[float(row["loss"]) for row in read_metrics(folder)] for folder in (a, b)]
     assert len(losses[0]) == len(losses[1])
     torch.testing.assert_close(*map(torch.tensor, losses), atol=tolerance, rtol=0)
@@ -116,9 +116,9 @@ def assert_alike(a: Path, b: Path, tolerance: float = 1e-4) -> None:
         ("fabric", "emix", ("--accumulate", "4")),
     ],
 )
-def test_a_run_on_two_processes_is_the_run_on_one(starter, tmp_path, way, algorithm, options):
+def test_a_run_on_two_processes_equals_the_run_on_one(starter, tmp_path, way, algorithm, options):
     text = starter.start(way, algorithm, "toy", "--steps", "30", "--out", str(tmp_path / "two"), *options)
-    assert text.count("run complete") == 1, "only one process speaks"
+    assert text.count("run complete") == 1, "only one process prints"
     parts = 4 if "--accumulate" in options else 1
     one = pretrain(replace(CONFIG, algorithm=algorithm, accumulate=parts), tmp_path / "one", logger="none")
     assert_alike(one, tmp_path / "two")
@@ -131,7 +131,7 @@ def test_a_run_on_two_processes_is_the_run_on_one(starter, tmp_path, way, algori
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--strategy", "fsdp")], ids=["ddp", "fsdp"])
-def test_a_run_stopped_on_two_processes_goes_on_with_one(starter, tmp_path, options):
+def test_a_run_stopped_on_two_processes_resumes_on_one(starter, tmp_path, options):
     parts = tmp_path / "parts"
     words = ("emix", "toy", "--steps", "30", "--out", str(parts), *options)
     assert "stopped at step 20 of 30" in starter.start("fabric", *words, code=130, STOP_AT="10")
@@ -142,7 +142,7 @@ def test_a_run_stopped_on_two_processes_goes_on_with_one(starter, tmp_path, opti
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--strategy", "fsdp")], ids=["ddp", "fsdp"])
-def test_a_run_stopped_on_one_process_goes_on_with_two(starter, tmp_path, options):
+def test_a_run_stopped_on_one_process_resumes_on_two(starter, tmp_path, options):
     parts = tmp_path / "parts"
     with pytest.raises(Interrupted):
         pretrain(CONFIG, parts, logger="none", checkpoint_every=4, watch=lambda *n: n[0] == 8 and interrupt())
@@ -155,7 +155,7 @@ def interrupt() -> None:
 
 
 @pytest.mark.slow
-def test_without_gathering_the_number_of_processes_is_part_of_the_run(starter, tmp_path):
+def test_without_gathering_the_number_of_processes_defines_the_run(starter, tmp_path):
     folder = tmp_path / "apart"
     starter.start("fabric", "contrastive", "toy", "--steps", "10", "--out", str(folder), "--no-gather")
     assert read_json(folder / "run.json")["processes_apart"] == 2
@@ -185,7 +185,7 @@ def test_bf16_trains(toy, tmp_path, algorithm):
     assert 0 < difference < 0.05, "the first step follows fp32, but not exactly"
 
 
-def test_what_torchrun_started_is_not_contradicted(monkeypatch):
+def test_options_that_contradict_torchrun_are_refused(monkeypatch):
     values = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}
     for name, value in values.items():
         monkeypatch.setenv(name, value)

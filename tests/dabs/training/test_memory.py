@@ -1,4 +1,4 @@
-"""Running out of memory: that it is recognised, and that the message names what to try."""
+"""Out of memory: it is recognised, and the message names what to try."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ import torch
 from dabs.algorithm import Algorithm
 
 class Greedy(Algorithm):
-    """Wants a petabyte for every example that it is handed beyond eight."""
+    """Allocates a petabyte for each example of a batch beyond the eighth."""
     def loss(self, encoder, batch):
         torch.empty(max(len(batch.inputs[0]) - 8, 0) << 50, dtype=torch.uint8)
         return {"loss": encoder(batch).square().mean()}
 '''
 
 
-def test_memory_that_the_allocator_refuses(toy, tmp_path):
+def test_a_refused_allocation_names_options_that_work(toy, tmp_path):
     (tmp_path / "own.py").write_text(GREEDY)
     config = replace(CONFIG, algorithm=f"{tmp_path / 'own.py'}:Greedy")
     with pytest.raises(DabsError) as caught:
@@ -55,7 +55,7 @@ def test_memory_that_the_allocator_refuses(toy, tmp_path):
         (ValueError("out of memory"), False),
     ],
 )
-def test_which_errors_mean_it(error, wanted):
+def test_which_errors_mean_out_of_memory(error, wanted):
     assert is_out_of_memory(error) == wanted
     with pytest.raises(DabsError if wanted else type(error)), explain_out_of_memory(CONFIG, Path("run")):
         raise error
@@ -65,7 +65,7 @@ def test_which_errors_mean_it(error, wanted):
     ("size", "parts", "said"),
     [(64, 1, "--accumulate 2 "), (64, 2, "--accumulate 4 "), (90, 3, "--accumulate 6 "), (15, 1, "--accumulate 3 ")],
 )
-def test_the_next_number_of_parts_divides_the_batch(size, parts, said):
+def test_the_suggested_number_of_parts_divides_the_batch(size, parts, said):
     with (
         pytest.raises(DabsError, match=said),
         explain_out_of_memory(replace(CONFIG, batch_size=size, accumulate=parts), Path()),
@@ -73,7 +73,7 @@ def test_the_next_number_of_parts_divides_the_batch(size, parts, said):
         raise MemoryError
 
 
-def test_of_two_examples_nothing_can_be_halved():
+def test_a_batch_of_two_cannot_be_halved():
     two = replace(CONFIG, batch_size=2)
     with pytest.raises(DabsError, match="--encoder small") as caught, explain_out_of_memory(two, Path()):
         raise MemoryError

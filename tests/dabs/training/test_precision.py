@@ -1,11 +1,11 @@
-"""Which arithmetic "auto" is."""
+"""Which precision "auto" stands for."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from dabs.training.precision import autocast, evaluation_precision, reading_precision, resolved
+from dabs.training.precision import autocast, feature_precision, finetune_precision, resolve_precision
 
 
 @pytest.mark.parametrize(
@@ -15,10 +15,10 @@ def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch, avx512, amx
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert resolved("auto") == expected
-    assert (resolved("fp32"), resolved("bf16")) == ("fp32", "bf16")
-    assert evaluation_precision("bf16") == expected
-    assert evaluation_precision("fp32") == "fp32"
+    assert resolve_precision("auto") == expected
+    assert (resolve_precision("fp32"), resolve_precision("bf16")) == ("fp32", "bf16")
+    assert finetune_precision("bf16") == expected
+    assert finetune_precision("fp32") == "fp32"
     with autocast(torch.device("cpu"), expected):
         product = torch.ones(2, 2) @ torch.ones(2, 2)
     assert product.dtype == (torch.bfloat16 if expected == "bf16" else torch.float32)
@@ -26,7 +26,7 @@ def test_auto_is_bf16_where_the_processor_multiplies_it(monkeypatch, avx512, amx
 
 def test_features_of_a_small_encoder_are_in_fp32(monkeypatch):
     monkeypatch.setattr("dabs.training.precision.has_bf16", lambda: True)
-    assert [reading_precision("bf16", width) for width in (128, 256)] == ["fp32", "bf16"]
-    assert reading_precision("fp32", 256) == "fp32"
+    assert [feature_precision("bf16", width) for width in (128, 256)] == ["fp32", "bf16"]
+    assert feature_precision("fp32", 256) == "fp32"
     monkeypatch.setattr("dabs.training.precision.has_bf16", lambda: False)
-    assert reading_precision("bf16", 256) == "fp32"
+    assert feature_precision("bf16", 256) == "fp32"

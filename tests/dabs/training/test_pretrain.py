@@ -1,4 +1,4 @@
-"""The training loop: resume, determinism, errors, and that it leaves labels alone."""
+"""The training loop: resuming, determinism, errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dabs.config import PretrainConfig, config_from_json
 from dabs.errors import DabsError, RequestError
 from dabs.training import pretrain as module
 from dabs.training.checkpoint import latest_checkpoint, load_encoder
-from dabs.training.log import curve, read_metrics
+from dabs.training.log import loss_curve, read_metrics
 from dabs.training.pretrain import Interrupted, pretrain, resolve
 from dabs.training.run_folder import load_config
 from dabs.training.step import learning_rate
@@ -32,7 +32,7 @@ BAD = '''
 from dabs.algorithm import Algorithm
 
 class Bad(Algorithm):
-    """Goes wrong at a step."""
+    """Fails at one step."""
     def __init__(self, encoder, *, at: int = 12, how: str = "nan"):
         super().__init__(encoder)
         self.at, self.how, self.calls = at, how, 0
@@ -59,7 +59,7 @@ def losses(folder: Path) -> list[str]:
     return [row["loss"] for row in read_metrics(folder)]
 
 
-def test_a_run_leaves_a_whole_folder(toy, tmp_path):
+def test_a_run_leaves_a_complete_folder(toy, tmp_path):
     seen = []
     folder = pretrain(CONFIG, tmp_path / "run", watch=lambda *numbers: seen.append(numbers))
     assert sorted(p.name for p in folder.iterdir()) == [
@@ -74,7 +74,7 @@ def test_a_run_leaves_a_whole_folder(toy, tmp_path):
     assert provenance["examples_seen"] == 24 * 16
     assert len(losses(folder)) == 24
     assert seen[-1][:2] == (24, 24)
-    assert [step for step, _ in curve(folder, points=5)] == [5, 10, 15, 20, 24]
+    assert [step for step, _ in loss_curve(folder, points=5)] == [5, 10, 15, 20, 24]
 
 
 def test_a_complete_run_is_not_repeated(toy, tmp_path):
@@ -85,7 +85,7 @@ def test_a_complete_run_is_not_repeated(toy, tmp_path):
 
 
 @pytest.mark.parametrize("algorithm", ["shed", "emix", "contrastive"])
-def test_a_stopped_run_goes_on_to_the_same_numbers(toy, tmp_path, monkeypatch, algorithm):
+def test_a_stopped_run_resumes_to_the_same_numbers(toy, tmp_path, monkeypatch, algorithm):
     config = replace(CONFIG, algorithm=algorithm)
     whole = pretrain(config, tmp_path / "whole", logger="none")
 
@@ -105,7 +105,7 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(toy, tmp_path, monkeypatch, a
 
 
 @pytest.mark.slow
-def test_a_killed_process_goes_on_to_the_same_numbers(toy, tmp_path):
+def test_a_killed_process_resumes_to_the_same_numbers(toy, tmp_path):
     config = replace(CONFIG, steps=400)
     whole = pretrain(config, tmp_path / "whole", logger="none", checkpoint_every=20)
     script = (
@@ -213,7 +213,7 @@ def test_a_damaged_checkpoint_without_hashes_is_named(toy, tmp_path):
         ({"options": {"corruption_rate": 2.0}}, "corruption_rate must be"),
     ],
 )
-def test_wrong_requests_say_what_is_right(toy, tmp_path, change, wanted):
+def test_errors_for_wrong_requests_name_what_is_right(toy, tmp_path, change, wanted):
     with pytest.raises(RequestError, match=wanted):
         pretrain(replace(CONFIG, **change), tmp_path / "run", logger="none")
 
@@ -233,7 +233,7 @@ def test_a_refused_request_leaves_no_folder_behind(toy, tmp_path):
         assert not (tmp_path / "run").exists()
 
 
-def test_an_edited_algorithm_is_another_run(toy, tmp_path):
+def test_a_run_of_an_edited_algorithm_is_refused(toy, tmp_path):
     path = tmp_path / "bad.py"
     path.write_text(BAD)
     config = replace(CONFIG, algorithm=f"{path}:Bad", options={"at": 1000})
@@ -243,7 +243,7 @@ def test_an_edited_algorithm_is_another_run(toy, tmp_path):
         pretrain(config, tmp_path / "run", logger="none")
 
 
-def test_a_tuple_among_the_options_survives_resuming(toy, tmp_path):
+def test_a_run_with_a_tuple_among_its_options_resumes(toy, tmp_path):
     path = tmp_path / "pair.py"
     path.write_text(BAD.replace("at: int = 12", "at: int = 1000, pair: tuple[int, int] = (1, 2)"))
     config = replace(CONFIG, algorithm=f"{path}:Bad")
@@ -251,27 +251,27 @@ def test_a_tuple_among_the_options_survives_resuming(toy, tmp_path):
     assert pretrain(config, folder, logger="none") == folder
 
 
-def test_a_none_among_the_defaults_is_refused_before_training(toy, tmp_path):
+def test_a_default_of_none_is_refused_before_training(toy, tmp_path):
     path = tmp_path / "nothing.py"
     path.write_text(BAD.replace("at: int = 12", "at: int | None = None"))
     with pytest.raises(RequestError, match="must not default to None"):
         pretrain(replace(CONFIG, algorithm=f"{path}:Bad"), tmp_path / "run", logger="none")
 
 
-def test_a_checkpoint_is_due_at_least_every_step(toy, tmp_path):
+def test_checkpoint_every_must_be_at_least_one(toy, tmp_path):
     with pytest.raises(RequestError, match="checkpoint_every"):
         pretrain(CONFIG, tmp_path / "run", logger="none", checkpoint_every=0)
 
 
-def test_training_leaves_the_processors_arithmetic_as_it_was(toy, tmp_path):
+def test_training_restores_the_arithmetic_of_the_processor(toy, tmp_path):
     pretrain(CONFIG, tmp_path / "run", logger="none")
     assert (torch.tensor([1e-39]) * 0.5).item() > 0, "denormal numbers are still flushed to zero"
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="no C++ compiler")
-@pytest.mark.parametrize("algorithm", ["emix", "contrastive"])  # PyTorch 2.11 fails to translate these two as a whole
-def test_a_compiled_run_has_the_losses_of_a_plain_one(toy, tmp_path, algorithm):
+@pytest.mark.parametrize("algorithm", ["emix", "contrastive"])  # PyTorch 2.11 fails to compile these two as a whole
+def test_a_compiled_run_has_the_same_losses(toy, tmp_path, algorithm):
     found = []
     for compiled in (False, True):
         config = PretrainConfig(

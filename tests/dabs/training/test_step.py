@@ -1,4 +1,4 @@
-"""A batch in parts: the gradients of the whole where examples are apart, and a part of what a run is."""
+"""A batch computed in parts: the same gradients if examples are independent, and part of a run's identity."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from tests.dabs.training.test_pretrain import assert_same, losses
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
 
 
-class EachAlone(Algorithm):
-    """An objective that is the mean of what each example gives by itself."""
+class MeanOverExamples(Algorithm):
+    """An objective whose loss is the mean of a loss of each example alone."""
 
     def loss(self, encoder, batch):
         found = encoder(batch).square().mean(dim=1)
@@ -41,9 +41,9 @@ class EachAlone(Algorithm):
 
 
 def gradients(kind: str, parts: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """What is logged, and the gradients, of one batch of 12."""
+    """Return what is logged for a batch of 12, and its gradients."""
     fabric = launch(Devices(devices=1, num_nodes=1), "fp32")
-    objective = Subject(EachAlone).objective(SPECS[kind], config=replace(TINY, dropout=0.0))
+    objective = Subject(MeanOverExamples).objective(SPECS[kind], config=replace(TINY, dropout=0.0))
     wrapped = fabric.setup_module(objective)
     found: dict[str, torch.Tensor] = {}
     optimizer = fabric.setup_optimizers(adamw(objective.parameters(), 0.0, 0.0))
@@ -79,7 +79,7 @@ def test_the_gradients_are_those_of_the_whole_batch(kind, parts):
     assert out["largest"] < whole["largest"], "what is logged is the mean over the parts"
 
 
-def test_parts_are_all_of_the_batch_and_keep_its_length():
+def test_parts_cover_the_batch_and_keep_its_padding():
     batch = synthetic_batch(SPECS["tokens"], 12, padded=True)
     parts = list(parts_of(batch, 3))
     assert [len(part.mask) for part in parts] == [4, 4, 4]
@@ -93,12 +93,12 @@ def test_processes_share_the_parts_that_one_process_works_on(ranks, parts, size)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "processes", lambda: ranks)
         found = order_for_processes(index, parts)
-    own = found.reshape(ranks, parts, size)  # each process takes a stretch, and cuts it
+    own = found.reshape(ranks, parts, size)  # each process takes a stretch and cuts it into parts
     for number, part in enumerate(index.reshape(parts, ranks * size)):
         assert np.array_equal(np.concatenate(own[:, number]), part)
 
 
-def test_a_run_in_parts_is_another_run_and_goes_on_to_the_same_numbers(toy, tmp_path):
+def test_a_run_in_parts_is_another_run_and_resumes_to_the_same_numbers(toy, tmp_path):
     config = replace(CONFIG, accumulate=4)
     whole = pretrain(config, tmp_path / "whole", logger="none")
     parts = tmp_path / "parts"
@@ -128,7 +128,7 @@ def test_parts_that_are_not_equal_or_too_small_are_refused(toy, tmp_path, parts)
         replace(CONFIG, accumulate=0)
 
 
-def test_a_configuration_from_before_there_were_parts_is_that_of_whole_batches(toy, tmp_path):
+def test_an_old_configuration_without_parts_means_whole_batches(toy, tmp_path):
     run = pretrain(CONFIG, tmp_path / "run", logger="none")
     path = run / "config.json"
     saved = read_json(path)
@@ -139,7 +139,7 @@ def test_a_configuration_from_before_there_were_parts_is_that_of_whole_batches(t
     assert pretrain(CONFIG, run, logger="none") == run
 
 
-def test_results_state_parts_and_say_nothing_of_whole_batches(toy, tmp_path):
+def test_results_state_the_number_of_parts_unless_it_is_one(toy, tmp_path):
     for parts, stated in ((1, None), (2, 2)):
         run = pretrain(replace(CONFIG, steps=4, accumulate=parts), tmp_path / str(parts), logger="none")
         (cell,) = evaluate(run, ("shade",), ("knn",))

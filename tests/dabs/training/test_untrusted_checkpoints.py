@@ -1,4 +1,4 @@
-"""Checkpoints that someone made to do harm: they are tensors and plain values, or they are refused."""
+"""Malicious checkpoints: anything but tensors and plain values is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SMALL = EncoderConfig(width=8, depth=2, heads=2, head_width=4, mlp=8, projection
 
 
 class Touches:
-    """Pickles as a call that makes a folder."""
+    """An object whose unpickling makes a folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,7 +40,7 @@ def encoder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_an_encoder_that_is_a_pickle_is_not_loaded(encoder: Path) -> None:
+def test_a_pickled_encoder_is_not_loaded(encoder: Path) -> None:
     torch.save({"cls": Touches(encoder / "ran")}, encoder / "encoder.safetensors")
     refusal(lambda: load_encoder(encoder), encoder / "encoder.safetensors")
     (encoder / "encoder.safetensors").write_bytes(pickle.dumps(Touches(encoder / "ran")))
@@ -68,7 +68,7 @@ def test_damaged_safetensors_are_refused(encoder: Path, header: bytes) -> None:
     [
         {"encoder": None},
         {"encoder": []},
-        {"encoder": {**asdict(SMALL), "width": 10**9}},  # a terabyte, if it were believed
+        {"encoder": {**asdict(SMALL), "width": 10**9}},  # would take a terabyte
         {"encoder": {**asdict(SMALL), "depth": 10**9}},
         {"encoder": {**asdict(SMALL), "heads": -2}},
         {"encoder": {**asdict(SMALL), "dropout": None}},
@@ -82,7 +82,7 @@ def test_damaged_safetensors_are_refused(encoder: Path, header: bytes) -> None:
         {"specs": []},
     ],
 )
-def test_sizes_are_not_believed_before_the_weights_agree(encoder: Path, change: dict[str, Any]) -> None:
+def test_sizes_are_checked_against_the_weights_first(encoder: Path, change: dict[str, Any]) -> None:
     write_json(encoder / "config.json", {"encoder": asdict(SMALL), "specs": specs_to_json(SPECS)} | change)
     begun = time.perf_counter()
     refusal(lambda: load_encoder(encoder), encoder)

@@ -144,7 +144,7 @@ def test_an_incomplete_copy_is_reported_and_noted(ready, name, dataset, found, p
     (note,) = open_prepared(domain, dataset).manifest["notes"]
     assert note.startswith(f"this copy has {found} of the publisher's {published} files")
     assert notes_of(domain, (dataset,)) == [f"{name} {dataset}: {note}"]
-    assert "ready, not whole" in str([column._cells for column in status_table([domain]).columns])
+    assert "ready, incomplete" in str([column._cells for column in status_table([domain]).columns])
 
 
 def test_a_complete_copy_has_no_note(official, raw, monkeypatch):
