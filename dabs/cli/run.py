@@ -105,7 +105,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     Returns:
         What failed: the cell's name -> the reason. A cell that fails does not stop the others.
     """
-    from dabs.leaderboard.cli.leaderboard import build, show
+    from dabs.leaderboard.cli.leaderboard import build_report, show
 
     console = console or table_console()
     cells = plan(options)
@@ -129,7 +129,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
         suite = options.suite
         show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
-        where = build([options.out], options.report or options.out / "report.html", tasks, suite)
+        where = build_report([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
         console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     return failed
