@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from dabs.leaderboard.cli.submit import SubmitOptions
-from dabs.leaderboard.cli.suite_rules import rules_of
+from dabs.leaderboard.cli.suite_rules import build_rules
 from dabs.leaderboard.submit.rules import Rules
 
 from dabs import domains
@@ -49,7 +49,7 @@ def toy_domain(home: Path) -> Iterator[Domain]:
 
 def toy_rules() -> Rules:
     """The rules of a suite that has the toy domain alone, with a tiny budget."""
-    rules = rules_of("lite", ("toy",))
+    rules = build_rules("lite", ("toy",))
     return replace(rules, budgets={"toy": {**rules.budgets["toy"], "steps": STEPS}})
 
 

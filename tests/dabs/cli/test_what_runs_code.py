@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from dabs.leaderboard.cli.submit import submit
-from dabs.leaderboard.submit.verify import problems
+from dabs.leaderboard.submit.verify import find_problems
 
 from dabs.algorithm import source_of
 from dabs.cli import dispatch
@@ -66,8 +66,8 @@ def test_evaluating_runs_none(runs: Path) -> None:
 
 
 def test_verifying_runs_none(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dabs.leaderboard.submit.verify.stale_pages", lambda root: [])
-    problems(checkout, toy_rules())
+    monkeypatch.setattr("dabs.leaderboard.submit.verify.find_stale_pages", lambda root: [])
+    find_problems(checkout, toy_rules())
     assert not was_run()
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.cli.reproduce import ReproduceOptions, ask_for_trust, chosen, reproduce
+from dabs.leaderboard.cli.reproduce import ReproduceOptions, ask_for_trust, choose_results, reproduce
 from dabs.leaderboard.cli.submit import command_lines, submit
-from dabs.leaderboard.submit.doc_tables import update
+from dabs.leaderboard.submit.doc_tables import update_pages
 from dabs.leaderboard.submit.rules import Rules
-from dabs.leaderboard.submit.verify import problems
+from dabs.leaderboard.submit.verify import find_problems
 
 from dabs.cli import main
 from dabs.cli.pretrain import parse
@@ -130,14 +130,14 @@ def test_a_missing_task_and_a_missing_seed_are_named(runs, made, tmp_path):
     (runs / RESULT).unlink()
     assert "missing results: toy/shade linear seed 0" in refused(runs, made.rules, tmp_path)
     shutil.rmtree(runs / "toy" / "seed0")
-    assert "1 pretraining seed (1), at least 2 are asked for" in refused(runs, made.rules, tmp_path)
+    assert "1 pretraining seed (1), at least 2 are required" in refused(runs, made.rules, tmp_path)
 
 
 def test_a_missing_domain_is_named(runs, made, tmp_path):
     from dataclasses import replace
 
     rules = replace(made.rules, tasks={**made.rules.tasks, "sensor": ("exercise",)})
-    assert "no results of the domain sensor" in refused(runs, rules, tmp_path)
+    assert "no results for the domain sensor" in refused(runs, rules, tmp_path)
 
 
 def test_an_edited_score_is_found(runs, made, tmp_path):
@@ -187,7 +187,7 @@ def test_an_edited_configuration_is_found(runs, made, tmp_path):
 
 def test_exchanged_weights_are_found(runs, made, tmp_path):
     shutil.copy(runs / "toy/seed1/encoder/encoder.safetensors", runs / "toy/seed0/encoder/encoder.safetensors")
-    assert "encoder.safetensors is missing or not what the run wrote" in refused(runs, made.rules, tmp_path)
+    assert "encoder.safetensors is missing or is not what the run wrote" in refused(runs, made.rules, tmp_path)
 
 
 def test_a_changed_source_is_found(runs, made, tmp_path):
@@ -292,18 +292,19 @@ def checkout(submitted: Path, made: Made) -> Path:
     machine = {"cores": 2, "processor": "x"}
     write_json(results / "timing.json", {"minutes": {"cells": 1.0}, "machine": machine, "cells": 1, "jobs": 1})
     for page, names in {
-        "README.md": ("table", "wins", "timing", "tree"),
+        "README.md": ("table", "wins", "timing"),
         "docs/results.md": ("linear", "knn", "finetune", "submissions", "tuned"),
+        "docs/architecture.md": ("tree",),
     }.items():
         (root / page).parent.mkdir(exist_ok=True)
         (root / page).write_text("".join(f"<!-- {n}:begin -->\n<!-- {n}:end -->\n" for n in names))
-    update(root)
+    update_pages(root)
     return root
 
 
 def test_verify_passes_what_submit_wrote(submitted, made):
     root = checkout(submitted, made)
-    assert problems(root, made.rules) == []
+    assert find_problems(root, made.rules) == []
     assert "| domain | none | mine |" in (root / "README.md").read_text()
     page = (root / "docs" / "results.md").read_text()
     assert "| mine | A. Stranger | fixed |" in page
@@ -315,7 +316,9 @@ def test_verify_finds_stale_tables(submitted, made):
     readme = root / "README.md"
     readme.write_text(readme.read_text().replace("| **all domains** |", "| **all domains** | 99.9 |"))
     before = readme.read_text()
-    assert problems(root, made.rules) == ["the tables in README.md differ from leaderboard/: run docs/update_tables.py"]
+    assert find_problems(root, made.rules) == [
+        "the generated parts of README.md are out of date: run docs/update_tables.py"
+    ]
     assert readme.read_text() == before
 
 
@@ -334,16 +337,16 @@ def add_line(path: Path) -> None:
         (lambda f: edit(f / "submission.json", lambda v: v.update(name="other")), "its folder is called 'mine'"),
         (lambda f: edit(f / "submission.json", lambda v: v.update(submission_version=9)), "submission_version is 9"),
         (lambda f: edit(f / "submission.json", lambda v: v.update(note="x")), "note: extra inputs are not permitted"),
-        (lambda f: edit(f / "submission.json", lambda v: v["runs"].pop()), "runs and results are of other domains"),
+        (lambda f: edit(f / "submission.json", lambda v: v["runs"].pop()), "runs and results are of different domains"),
         (
             lambda f: edit(f / "submission.json", lambda v: v["runs"][0]["options"].update(hidden=0.9)),
-            "runs.options of submission.json is not that of",
+            "runs.options in submission.json is not that of",
         ),
         (
             lambda f: edit(f / "submission.json", lambda v: v["files"].update({"results/../x.npz": "0" * 64})),
             "string should match pattern",
         ),
-        (lambda f: (f / "submission.json").unlink(), "holds no submission.json"),
+        (lambda f: (f / "submission.json").unlink(), "has no submission.json"),
         (lambda f: f.rename(f.with_name("NONE")) and edit(
             f.with_name("NONE") / "submission.json", lambda v: v.update(name="NONE")
         ), "the name NONE is taken"),
@@ -352,7 +355,7 @@ def add_line(path: Path) -> None:
 def test_verify_finds_damage(submitted, made, damage, said):
     root = checkout(submitted, made)
     damage(submitted)
-    found = problems(root, made.rules)
+    found = find_problems(root, made.rules)
     assert any(said in line for line in found), found
 
 
@@ -362,7 +365,7 @@ def test_verify_finds_an_edit_whose_hashes_were_mended(submitted, made):
     name = "results/toy/seed0/shade.linear.result.json"
     edit(submitted / name, lambda value: value.update(score=0.99))
     edit(submitted / "submission.json", lambda value: value["files"].update({name: sha256_file(submitted / name)}))
-    assert any("score is 0.99, its predictions give" in line for line in problems(root, made.rules))
+    assert any("score is 0.99, its predictions give" in line for line in find_problems(root, made.rules))
 
 
 def label_as_predicted(folder: Path, name: str) -> None:
@@ -382,14 +385,14 @@ def label_as_predicted(folder: Path, name: str) -> None:
 
 def test_verify_finds_labels_whose_hashes_were_mended(submitted, made):
     """Labels set to the predictions give a perfect score that follows from them; the other seed and the data do not."""
-    from dabs.leaderboard.cli.suite_rules import labels_of
+    from dabs.leaderboard.cli.suite_rules import read_labels
 
     root = checkout(submitted, made)
     for seed in (0, 1):
         label_as_predicted(submitted, f"results/toy/seed{seed}/shade.linear")
-    others = [line for line in problems(root, made.rules) if "not those of the other results" in line]
+    others = [line for line in find_problems(root, made.rules) if "not those of the other results" in line]
     assert others
-    found = problems(root, made.rules, lambda domain, task: labels_of("lite", domain, task))
+    found = find_problems(root, made.rules, lambda domain, task: read_labels("lite", domain, task))
     assert len([line for line in found if "shade.linear" in line and "not those of the prepared data" in line]) == 2
 
 
@@ -398,7 +401,7 @@ def test_verify_finds_predictions_that_were_left_out_in_part(submitted, made):
     name = "results/toy/seed0/shade.linear.predictions.npz"
     (submitted / name).unlink()
     edit(submitted / "submission.json", lambda value: value["files"].pop(name))
-    found = problems(root, made.rules)
+    found = find_problems(root, made.rules)
     assert any("predictions of 11 of 12 results are included: all or none" in line for line in found)
 
 
@@ -407,11 +410,11 @@ def test_verify_finds_a_submission_of_other_rules_or_a_copy(submitted, made):
 
     root = checkout(submitted, made)
     stricter = replace(made.rules, seeds=3)
-    assert any("at least 3 are asked for" in line for line in problems(root, stricter))
+    assert any("at least 3 are required" in line for line in find_problems(root, stricter))
     copy = submitted.with_name("copy")
     shutil.copytree(submitted, copy)
     edit(copy / "submission.json", lambda value: value.update(name="copy"))
-    assert any("is the same algorithm with the same options" in line for line in problems(root, made.rules))
+    assert any("is the same algorithm with the same options" in line for line in find_problems(root, made.rules))
 
 
 def test_verify_checks_the_projects_own_results(submitted, made):
@@ -419,14 +422,14 @@ def test_verify_checks_the_projects_own_results(submitted, made):
     folder = root / "leaderboard/results/lite/none/toy/seed0/results"
     edit(folder / "shade.knn.result.json", lambda value: value["environment"].update(git_dirty=True))
     (folder / "shade.linear.result.json").rename(folder / "other.linear.result.json")
-    found = " ".join(problems(root, made.rules))
+    found = " ".join(find_problems(root, made.rules))
     assert "was made from a checkout with uncommitted changes" in found
     assert "other.linear.result.json is a result that belongs in" in found
 
 
 def test_verify_speaks_and_exits(submitted, made, monkeypatch, capsys):
     root = checkout(submitted, made)
-    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.rules_of", lambda suite: made.rules)
+    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.build_rules", lambda suite: made.rules)
     for damaged, code in ((False, 0), (True, 1)):
         if damaged:
             (submitted / "algorithm.py").unlink()
@@ -441,7 +444,7 @@ def test_reproduce_gives_the_same_numbers_and_leaves_runs_alone(submitted, made,
     shutil.copytree(made.runs, "runs/lite/MyIdea")
     wanted = ReproduceOptions(submission=submitted, cell=("toy/shade",), seed=1, trust=True)
     submission, results = load_submission(submitted)
-    (again,) = reproduce(wanted, submission, chosen(wanted, results))
+    (again,) = reproduce(wanted, submission, choose_results(wanted, results))
     assert again.verdict == "equal"
     assert again.weights_equal
     assert again.stated.seed == 1
@@ -466,10 +469,10 @@ def test_reproduce_runs_nothing_without_trust(submitted):
     submission, results = load_submission(submitted)
     with pytest.raises(RequestError, match="Read it, then repeat the command with --trust"):
         ask_for_trust(wanted, submission)
-    assert len(chosen(wanted, results)) == 3
+    assert len(choose_results(wanted, results)) == 3
     for unknown in ({"cell": ("toy/nothing",)}, {"seed": 9}):
         with pytest.raises(RequestError, match="the submission has no"):
-            chosen(ReproduceOptions(submission=submitted, **unknown), results)
+            choose_results(ReproduceOptions(submission=submitted, **unknown), results)
 
 
 def test_reproduce_refuses_a_changed_source(submitted):
@@ -481,9 +484,9 @@ def test_reproduce_refuses_a_changed_source(submitted):
 
 def test_what_is_committed_here_is_valid():
     """The project's own results; the tables are compared by `dabs leaderboard verify` in CI."""
-    from dabs.leaderboard.submit.verify import committed_rows
+    from dabs.leaderboard.submit.verify import read_committed_rows
 
-    rows, wrong = committed_rows(ROOT / "leaderboard" / "results")
+    rows, wrong = read_committed_rows(ROOT / "leaderboard" / "results")
     assert wrong == []
     assert {"none", "raw"} < set(rows)
 
@@ -499,7 +502,7 @@ def test_the_tuning_of_the_docs_is_one():
 
 
 def test_submit_speaks(made, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.rules_of", lambda suite: made.rules)
+    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.build_rules", lambda suite: made.rules)
     words = ["submit", str(made.runs), "--name", "mine", "--authors", "A", "B", "--url", "https://example.org"]
     for out, code in ((tmp_path / "board" / "submissions", 0), (tmp_path / "board" / "submissions", 2)):
         with pytest.raises(SystemExit) as stop:
