@@ -46,7 +46,7 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
     fixed, note = keep_best_submissions(results + submitted["fixed"], {r.algorithm for r in submitted["fixed"]})
     linear = build_table(fixed, "linear")
     floors = [result for result in results if result.algorithm in FLOORS]
-    texts = {
+    texts: dict[Path, dict[str, str]] = {
         README: {
             "table": markdown_domains(linear) + note,
             "wins": wins_table(linear),

@@ -177,7 +177,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
     _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", budget_of)
-    known = _tasks_of(results, tasks)
+    known = tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
         groups[result.algorithm, result.domain, result.task].append(result)
@@ -220,7 +220,12 @@ def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float], str] | N
     return mean - math.hypot(*below.values()) / len(there), mean + math.hypot(*above.values()) / len(there)
 
 
-def _tasks_of(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tuple[str, ...]]:
+def tasks_of(results: Sequence[Result], tasks: Tasks | None = None) -> dict[str, tuple[str, ...]]:
+    """Return all tasks of each domain: `tasks` if given, else those that occur in `results`.
+
+    Raises:
+        RequestError: a result is of a task that is not in `tasks`.
+    """
     seen: dict[str, set[str]] = defaultdict(set)
     for result in results:
         seen[result.domain].add(result.task)

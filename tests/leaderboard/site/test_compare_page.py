@@ -155,7 +155,7 @@ def test_its_tables_sort_and_filter(browser: Any, site: Path) -> None:
 def test_rows_that_are_not_tested_are_shown_without_a_test(browser: Any, tmp_path: Path) -> None:
     results = [make(algorithm=f"a{i}", task=t, score=i / 10) for i in range(1, 8) for t in ("exercise", "side")]
     results.append(make(algorithm="knn only", protocol="knn"))
-    site = build_site(rows_of(results), tmp_path / "site", tested=3)
+    site = build_site(rows_of(results), tmp_path / "site", max_tested=3)
     assert sorted(path.parent.name for path in site.glob("data/*/pairs.js")) == ["a5", "a6"]
     tested, plain = opened(browser, site, "a5", "a7"), opened(browser, site, "a1", "a7")
     assert float(shown_in(plain)["all domains.difference"]) == pytest.approx(-0.6)

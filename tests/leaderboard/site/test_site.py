@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from dabs.leaderboard.cli.leaderboard import main as board
-from dabs.leaderboard.site.boards import DRAWN
+from dabs.leaderboard.site.boards import MAX_DRAWN
 from dabs.leaderboard.site.build import build_site
 
 from dabs.errors import RequestError
@@ -183,7 +183,7 @@ def test_only_a_site_is_replaced(tmp_path: Path) -> None:
     precious = tmp_path / "docs" / "thesis.txt"
     precious.parent.mkdir()
     precious.write_text("x")
-    with pytest.raises(RequestError, match="holds no site"):
+    with pytest.raises(RequestError, match="is not a site"):
         build_site(rows_of([make()]), precious.parent)
     assert precious.read_text() == "x"
     folder = build_site(rows_of([make(), make(algorithm="old")]), tmp_path / "site")
@@ -205,7 +205,7 @@ def test_figures_show_the_best_when_there_are_many(tmp_path: Path) -> None:
     results = [make(algorithm=f"a{i:02}", score=i / 50) for i in range(30)] + [make(algorithm="none", score=0.1)]
     page = build_site(rows_of(results), tmp_path / "site") / "domains" / "sensor.html"
     drawn = re.findall(r"<title>(a\d\d|none): ", page.read_text())
-    assert sorted(set(drawn)) == sorted(["none", *(f"a{i:02}" for i in range(30 - DRAWN, 30))])
+    assert sorted(set(drawn)) == sorted(["none", *(f"a{i:02}" for i in range(30 - MAX_DRAWN, 30))])
 
 
 PAGES = ["index", "compare", "cards", "submit", "domains/speech", "tasks/sensor.exercise", "algorithms/shed", "tuned"]
