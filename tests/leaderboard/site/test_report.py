@@ -29,7 +29,7 @@ def test_nothing_is_fetched_from_anywhere(tmp_path: Path) -> None:
 
 
 def test_with_one_seed_the_page_says_that_their_spread_is_unknown(tmp_path: Path) -> None:
-    words = "with one seed that is unknown"
+    words = "with one seed the spread is unknown"
     alone = [make(algorithm="none", score=0.5), make(algorithm="emix", score=0.6)]
     assert words in build_report(alone, tmp_path / "a.html").read_text()
     assert words not in build_report(make_suite(), tmp_path / "a.html").read_text()
