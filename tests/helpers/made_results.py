@@ -1,9 +1,10 @@
-"""Made-up results: a factory for one, and a small suite of them."""
+"""Made-up results: a factory for one, a small suite, and submissions of them."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ GAIN = {"none": 0.12, "raw": 0.15, "contrastive": 0.24, "emix": 0.27, "shed": 0.
 
 
 def digest(*words: object) -> str:
-    """A hash that depends on the words only."""
+    """Return a hash that depends only on the words."""
     return hashlib.sha256(repr(words).encode()).hexdigest()
 
 
@@ -43,7 +44,7 @@ def make_payload(
     seed: int = 0,
     score: float = 0.71,
 ) -> dict[str, Any]:
-    """A valid result as plain values, with predictions named but not written."""
+    """Return a valid result as plain values; its file of predictions is named but not written."""
     metric, chance, origin = SUITE.get(domain, {}).get(task, ("accuracy", 0.1, "recorded"))
     steps = 0 if algorithm in ("none", "raw") else 600
     points = [step for step in range(0, steps + 1, 20) if steps]
@@ -112,12 +113,12 @@ def make_payload(
 
 
 def make(**changes: Any) -> Result:
-    """A valid result; keyword arguments as for `make_payload`."""
+    """Return a valid result; keyword arguments as for `make_payload`."""
     return Result.model_validate_json(_json(make_payload(**changes)))
 
 
 def alter(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A copy of `payload` with the field at the dotted `path` set to `value`."""
+    """Return a copy of `payload` with the field at the dotted `path` set to `value`."""
     changed = copy.deepcopy(payload)
     *parents, last = path.split(".")
     part = changed
@@ -128,18 +129,16 @@ def alter(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 def altered(path: str, value: Any, **changes: Any) -> Result:
-    """A valid result with one field set to another value."""
+    """Return a valid result with the field at the dotted `path` set to `value`."""
     return Result.model_validate_json(_json(alter(make_payload(**changes), path, value)))
 
 
 def _json(payload: dict[str, Any]) -> str:
-    import json
-
     return json.dumps(payload)
 
 
 def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, names: Any = None) -> list[Result]:
-    """Results of every algorithm on every task; `names` maps an algorithm's name to another one."""
+    """Return results of every algorithm on every task; `names` maps algorithms to other names."""
     generator = np.random.default_rng(7)
     results = []
     for protocol in protocols:
@@ -149,15 +148,15 @@ def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, n
                     ease = generator.uniform(0.4, 1.2)
                     for seed in range(1 if algorithm == "raw" else seeds):
                         score = round(min(0.97, chance + gain * ease + generator.normal(0, 0.008)), 4)
-                        called = (names or {}).get(algorithm, algorithm)
+                        name = (names or {}).get(algorithm, algorithm)
                         results.append(
-                            make(algorithm=called, domain=domain, task=task, protocol=protocol, seed=seed, score=score)
+                            make(algorithm=name, domain=domain, task=task, protocol=protocol, seed=seed, score=score)
                         )
     return results
 
 
 def write(folder: Path, results: list[Result]) -> Path:
-    """Result files as runs leave them."""
+    """Write result files as runs do."""
     for result in results:
         place = folder / result.domain / f"seed{result.seed}" / "results"
         place.mkdir(parents=True, exist_ok=True)
@@ -166,7 +165,7 @@ def write(folder: Path, results: list[Result]) -> Path:
 
 
 def submit(folder: Path, results: list[Result], **changes: Any) -> Path:
-    """A submission of results, called as its folder, with fields of its `submission.json` changed."""
+    """Write a submission named after its folder; `changes` replaces fields of its `submission.json`."""
     source = b"class Mine: ...\n"
     sha256 = hashlib.sha256(source).hexdigest()
     files = {"algorithm.py": source}

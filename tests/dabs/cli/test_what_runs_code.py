@@ -19,7 +19,7 @@ from dabs.cli.new import write_new
 from dabs.errors import DabsError
 from dabs.evaluation.evaluate import evaluate
 from dabs.registry import find_algorithm, read_algorithm
-from tests.helpers.submitting import make_runs, options, toy_domain, toy_rules
+from tests.helpers.submitting import make_runs, submit_options, toy_domain, toy_rules
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def checkout(runs: Path) -> Path:
     was_run()
     root = runs.parents[2] / "checkout"
     (root / "leaderboard" / "results").mkdir(parents=True)
-    submit(options(runs, root / "leaderboard" / "submissions"), toy_rules())
+    submit(submit_options(runs, root / "leaderboard" / "submissions"), toy_rules())
     assert not was_run(), "dabs submit"
     return root
 

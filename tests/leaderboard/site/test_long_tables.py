@@ -1,4 +1,4 @@
-"""A board of many rows: pages hold the best, and sorting, filtering and showing all reach the others."""
+"""A board of many rows: pages hold the best; sorting, filtering and showing all cover the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CELLS = [("sensor", "exercise"), ("sensor", "side"), ("speech", "word")]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows whose scores on one task run against those on the others; two have names that would do harm, far below."""
+    """A site whose rows rank in reverse on one task; two rows far down have hostile names."""
     results = []
     for i in range(COUNT):
         name = {100: HOSTILE, 110: IMAGE}.get(i, f"row {i:03}")
@@ -35,16 +35,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_site(rows_of(results), tmp_path_factory.mktemp("long") / "site", max_tested=4)
 
 
-def rest_of(site: Path, name: str) -> dict[str, str]:
-    """What a page's script of other rows holds, by table."""
+def read_rest(site: Path, name: str) -> dict[str, str]:
+    """Return the rows in a page's rest script, by table."""
     text = (site / "rest" / f"{name}.js").read_text()
     found: dict[str, str] = json.loads(text.removeprefix("dabs.rest(").removesuffix(");\n"))
     return found
 
 
 @pytest.mark.parametrize(("page", "tables"), [("index", 2), ("domains/sensor", 2), ("tasks/sensor.side", 1)])
-def test_a_page_holds_the_best_rows_and_its_script_the_others(site: Path, page: str, tables: int) -> None:
-    text, rest = (site / f"{page}.html").read_text(), rest_of(site, page.replace("/", "."))
+def test_a_page_holds_the_best_rows_and_its_script_the_rest(site: Path, page: str, tables: int) -> None:
+    text, rest = (site / f"{page}.html").read_text(), read_rest(site, page.replace("/", "."))
     bodies = [body for body in re.findall(r"<tbody>(.*?)</tbody>", text, re.S) if "<bdi>" in body]
     assert len(bodies) == len(rest) == tables
     for body, others in zip(bodies, rest.values(), strict=True):
@@ -57,7 +57,7 @@ def test_a_page_holds_the_best_rows_and_its_script_the_others(site: Path, page: 
     assert all((folder / link).resolve().is_file() for link in links)
 
 
-def test_a_board_of_few_rows_has_no_scripts_of_others(tmp_path: Path) -> None:
+def test_a_board_of_few_rows_has_no_rest_scripts(tmp_path: Path) -> None:
     results = [make(algorithm=f"row {i}") for i in range(MAX_ROWS)]
     site = build_site(rows_of(results), tmp_path / "site")
     assert not (site / "rest").exists()
@@ -65,7 +65,7 @@ def test_a_board_of_few_rows_has_no_scripts_of_others(tmp_path: Path) -> None:
     assert "data-rest" not in (site / "index.html").read_text()
 
 
-def test_every_row_is_reached_without_a_script(site: Path) -> None:
+def test_every_row_is_linked_without_a_script(site: Path) -> None:
     assert 'href="rows.html"' in (site / "index.html").read_text()
     assert 'href="../rows.html"' in (site / "tasks/sensor.side.html").read_text()
     names = [html.unescape(name) for name in re.findall(r"<bdi>(.*?)</bdi>", (site / "rows.html").read_text())]
@@ -73,16 +73,16 @@ def test_every_row_is_reached_without_a_script(site: Path) -> None:
     assert {HOSTILE, IMAGE, "none"} <= set(names)
 
 
-def test_pages_grow_little_with_rows(site: Path) -> None:
+def test_pages_stay_small_with_many_rows(site: Path) -> None:
     assert (site / "index.html").stat().st_size < 150_000
 
 
-def shown(visit: Visit) -> Any:
+def visible_rows(visit: Visit) -> Any:
     return visit.page.locator(".view:not([hidden]) table.headline tbody tr:visible th")
 
 
 @pytest.mark.browser
-def test_sorting_takes_all_rows(browser: Any, site: Path) -> None:
+def test_sorting_covers_all_rows(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "tasks/sensor.side.html")
     rows = visit.page.locator("table.scores tbody tr:visible")
     assert rows.count() == MAX_ROWS
@@ -99,24 +99,24 @@ def test_sorting_takes_all_rows(browser: Any, site: Path) -> None:
 
 
 @pytest.mark.browser
-def test_filtering_takes_all_rows(browser: Any, site: Path) -> None:
+def test_filtering_covers_all_rows(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "index.html")
-    assert shown(visit).count() == MAX_ROWS
+    assert visible_rows(visit).count() == MAX_ROWS
     visit.page.get_by_label("Filter algorithms").fill("row 12")
     status = visit.page.locator(".filter [role=status]")
     visit.page.wait_for_function("document.querySelector('.filter [role=status]').textContent.startsWith('12 of 131')")
-    assert shown(visit).all_inner_texts() == ["row 012", "row 112", *(f"row {i}" for i in range(120, 130))]
+    assert visible_rows(visit).all_inner_texts() == ["row 012", "row 112", *(f"row {i}" for i in range(120, 130))]
     visit.page.get_by_text("K-nearest neighbours", exact=True).click()
     assert status.inner_text() == "12 of 131 rows"
     visit.page.get_by_label("Filter algorithms").fill("")
-    assert shown(visit).count() == MAX_ROWS
+    assert visible_rows(visit).count() == MAX_ROWS
     assert visit.problems == []
     assert visit.page.evaluate("window.broken === undefined")
     assert visit.page.locator("img").count() == 0
 
 
 @pytest.mark.browser
-def test_all_rows_are_shown_by_keyboard_and_put_away_again(browser: Any, site: Path) -> None:
+def test_all_rows_are_shown_and_hidden_again_by_keyboard(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "index.html", width=320)
     button = visit.page.get_by_role("button", name=f"Show all {COUNT + 1} rows")
     button.focus()
@@ -124,11 +124,11 @@ def test_all_rows_are_shown_by_keyboard_and_put_away_again(browser: Any, site: P
     less = visit.page.get_by_role("button", name=f"Show {MAX_ROWS} rows")
     less.wait_for()
     assert less.get_attribute("aria-expanded") == "true"
-    assert shown(visit).count() == COUNT + 1
+    assert visible_rows(visit).count() == COUNT + 1
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 320
     assert visit.page.evaluate("document.activeElement.tagName") == "BUTTON"
     visit.page.keyboard.press("Enter")
-    assert shown(visit).count() == MAX_ROWS
+    assert visible_rows(visit).count() == MAX_ROWS
     assert visit.problems == []
     assert all(url.startswith(f"{site.as_uri()}/") for url in visit.requests)
 
@@ -148,21 +148,21 @@ def test_axe_finds_nothing(browser: Any, site: Path, page: str) -> None:
 
 
 @pytest.mark.browser
-def test_a_lost_script_is_said_and_the_rest_goes_on(browser: Any, site: Path, tmp_path: Path) -> None:
+def test_a_missing_script_is_reported_and_the_page_still_works(browser: Any, site: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(site, tmp_path / "site"))
     shutil.rmtree(copy / "rest")
     visit = Visit(browser, copy / "index.html")
     visit.page.locator(".view:not([hidden]) table.headline thead button").first.click()
     visit.page.wait_for_function("document.querySelector('p.more span').textContent.includes('cannot be read')")
-    texts = shown(visit).all_inner_texts()
+    texts = visible_rows(visit).all_inner_texts()
     assert texts == sorted(texts)
     assert len(texts) == MAX_ROWS
     visit.page.get_by_label("Filter algorithms").fill("row 00")
-    assert shown(visit).count() == 10
+    assert visible_rows(visit).count() == 10
 
 
 @pytest.mark.browser
-def test_a_page_without_scripts_is_whole(browser: Any, site: Path) -> None:
+def test_the_page_works_without_javascript(browser: Any, site: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site / "index.html").as_uri())

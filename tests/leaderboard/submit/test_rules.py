@@ -38,17 +38,17 @@ def test_a_whole_set_breaks_nothing() -> None:
 
 
 def test_results_of_an_installed_copy_are_refused() -> None:
-    (said,) = find_broken_rules(with_field("environment.git_commit", "not a git checkout"), RULES, None)
-    assert "8 results (sensor/exercise linear seed 0, ...)" in said
-    assert "pip install --editable ." in said
+    (message,) = find_broken_rules(with_field("environment.git_commit", "not a git checkout"), RULES, None)
+    assert "8 results (sensor/exercise linear seed 0, ...)" in message
+    assert "pip install --editable ." in message
 
 
 def test_hand_picked_seeds_are_refused() -> None:
     assert find_broken_rules(whole((0, 1, 2)), RULES, None) == []
-    (said,) = find_broken_rules(whole((3, 7)), RULES, None)
-    assert said.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none is hand-picked")
-    (said,) = find_broken_rules(whole((1,)), RULES, None)
-    assert said.startswith("1 pretraining seed (1), at least 2 are required")
+    (message,) = find_broken_rules(whole((3, 7)), RULES, None)
+    assert message.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none is hand-picked")
+    (message,) = find_broken_rules(whole((1,)), RULES, None)
+    assert message.startswith("1 pretraining seed (1), at least 2 are required")
 
 
 def test_a_batch_in_parts_is_another_budget() -> None:
@@ -56,26 +56,26 @@ def test_a_batch_in_parts_is_another_budget() -> None:
     rules = replace(RULES, budgets=budgets)
     assert find_broken_rules(whole(), rules, None) == [], "results of whole batches do not state `accumulate`"
     config = {"seed": 0, "lr": 0.0001, "accumulate": 4}
-    (said,) = find_broken_rules(with_field("pretraining.config", config), rules, None)
-    assert said.startswith("pretraining.accumulate is 4, the protocol of sensor has 1")
+    (message,) = find_broken_rules(with_field("pretraining.config", config), rules, None)
+    assert message.startswith("pretraining.accumulate is 4, the protocol of sensor has 1")
 
 
 def test_an_interval_of_another_level_is_refused() -> None:
-    (said,) = find_broken_rules(with_field("interval.level", 0.5), RULES, None)
-    assert said.startswith("interval.level is 0.5, the protocol of sensor has 0.95")
+    (message,) = find_broken_rules(with_field("interval.level", 0.5), RULES, None)
+    assert message.startswith("interval.level is 0.5, the protocol of sensor has 0.95")
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"width": 4096, "depth": 4}, "encoder.width is 4096, the protocol of sensor has 64"),
         ({"width": 64}, "encoder.depth is None, the protocol of sensor has 4"),
         ({"width": 64, "depth": 4, "experts": 8}, "encoder.experts is 8, the protocol of sensor has None"),
     ],
 )
-def test_an_encoder_of_other_sizes_is_refused(config: dict[str, int], said: str) -> None:
+def test_an_encoder_of_other_sizes_is_refused(config: dict[str, int], message: str) -> None:
     (found,) = find_broken_rules(with_field("encoder.config", config), RULES, None)
-    assert found.startswith(said)
+    assert found.startswith(message)
 
 
 def test_the_rules_have_every_size_of_a_suites_encoder() -> None:

@@ -26,8 +26,8 @@ def test_an_algorithm_may_be_tuned_again() -> None:
     """Tuned options may equal the default ones, or another row's, in some domains; those of a copy do in all."""
     rows = {"shed": settings_of(row(sensor=0.1, speech=0.1))}
     assert find_duplicates("ours", row(sensor=0.1, speech=0.3), rows) == []
-    (said,) = find_duplicates("ours", row(sensor=0.1, speech=0.1), rows)
-    assert said == "shed is the same algorithm with the same options"
+    (message,) = find_duplicates("ours", row(sensor=0.1, speech=0.1), rows)
+    assert message == "shed is the same algorithm with the same options"
 
 
 def test_known_rows_keep_enough_to_find_every_clash() -> None:
@@ -56,9 +56,9 @@ def test_known_rows_keep_enough_to_find_every_clash() -> None:
         "encoder.config": {"width": 1},
     }.items():
         every = [result for own in rows.values() for result in own]
-        (said,) = find_clashes([altered(field, value, **mine)], every, tasks)
-        assert field.removesuffix(".test").removesuffix(".chance") in said
-        assert find_clashes([altered(field, value, **mine)], list(known.firsts.values()), tasks) == [said]
+        (message,) = find_clashes([altered(field, value, **mine)], every, tasks)
+        assert field.removesuffix(".test").removesuffix(".chance") in message
+        assert find_clashes([altered(field, value, **mine)], list(known.firsts.values()), tasks) == [message]
 
 
 SHED = "class ShED: ...\n"
@@ -83,16 +83,16 @@ def own(results: list[Result], **changes: Any) -> list[Result]:
 def test_protocols_of_the_projects_own_row_may_have_different_seeds(root: Path) -> None:
     tuned = [make(task=task, protocol="finetune", seed=0) for task, _ in CELLS[::2]]
     assert check_row(root, "shed", own([*whole((0, 1, 2)), *tuned]), RULES) == []
-    (said,) = check_row(root, "shed", own([*whole((0, 1)), *tuned[1:]]), RULES)
-    assert said == "finetune: missing results: sensor/exercise finetune seed 0"
+    (message,) = check_row(root, "shed", own([*whole((0, 1)), *tuned[1:]]), RULES)
+    assert message == "finetune: missing results: sensor/exercise finetune seed 0"
     without_knn = own([result for result in whole() if result.protocol != "knn"])
     assert "knn: there are no results" in check_row(root, "shed", without_knn, RULES)
 
 
 @pytest.mark.parametrize("name", ["copied", "__init__", "../algorithms/shed", "wide encoder"])
 def test_a_row_without_a_source_is_refused(root: Path, name: str) -> None:
-    (said,) = check_row(root, name, own(whole(), algorithm=name), RULES)
-    assert said == "is not an algorithm of the project: hand it in with `dabs submit`"
+    (message,) = check_row(root, name, own(whole(), algorithm=name), RULES)
+    assert message == "is not an algorithm of the project: hand it in with `dabs submit`"
 
 
 def test_a_row_of_another_source_or_encoder_is_refused(root: Path) -> None:
