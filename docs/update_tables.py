@@ -1,4 +1,4 @@
-"""Write the generated parts of the pages; with `--check`, fail if they are out of date."""
+"""Update the generated parts of the pages; `--check` fails if they are stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dabs leaderboard show|build|export|verify`: show, publish, export or check results."""
+"""`dabs leaderboard show|build|export|verify`: tables, pages, exports, checks."""
 
 from __future__ import annotations
 

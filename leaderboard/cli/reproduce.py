@@ -160,11 +160,11 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
 def build_config(options: ReproduceOptions, submission: Submission, result: Result) -> PretrainConfig:
     """Return the configuration of a result's pretraining, with the submission's own copy of the source."""
     values = dict(result.pretraining.config)
-    apart = values.pop("processes_apart", None)
-    if apart:
+    processes = values.pop("processes_apart", None)
+    if processes:
         raise DabsError(
-            f"this result was pretrained on {apart} processes that did not gather, which one process cannot repeat. "
-            f"Run `dabs pretrain` with --devices {apart} on the submission's algorithm instead."
+            f"this result was pretrained on {processes} processes that did not gather, which one process cannot repeat. "
+            f"Run `dabs pretrain` with --devices {processes} on the submission's algorithm instead."
         )
     values["algorithm"] = f"{options.submission / 'algorithm.py'}:{submission.algorithm.kind}"
     return config_from_json(values, options.submission)

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md, docs/results.md and docs/architecture.md."""
+"""Generate the tables of README.md and docs/results.md, and the tree of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What results must satisfy to be a row: complete, of one version, by the protocol."""
+"""The rules that results must follow: complete, one version, the protocol."""
 
 from __future__ import annotations
 

@@ -28,6 +28,18 @@ SUITE = {
         "word": ("accuracy", 0.03, "synthesised"),
     },
 }
+ENVIRONMENT = {
+    "python": "3.11.9",
+    "platform": "Linux-6.1-x86_64",
+    "processor": "x86_64",
+    "cores": 2,
+    "device": "cpu",
+    "precision": "bf16",
+    "versions": {"torch": "2.11.0", "numpy": "2.4.6"},
+    "dabs_version": "0.1.0",
+    "git_commit": hashlib.sha256(repr(("commit",)).encode()).hexdigest()[:40],
+    "git_dirty": False,
+}
 GAIN = {"none": 0.12, "raw": 0.15, "contrastive": 0.24, "emix": 0.27, "shed": 0.31}
 
 
@@ -46,8 +58,6 @@ def make_payload(
 ) -> dict[str, Any]:
     """Return a valid result as plain values; its file of predictions is named but not written."""
     metric, chance, origin = SUITE.get(domain, {}).get(task, ("accuracy", 0.1, "recorded"))
-    steps = 0 if algorithm in ("none", "raw") else 600
-    points = [step for step in range(0, steps + 1, 20) if steps]
     splits = ("train", "validation", "test")
     return {
         "schema_version": 1,
@@ -82,33 +92,28 @@ def make_payload(
             "split_sha256": {split: digest(domain, task, split, "groups") for split in splits},
             "sources": [{"package": "seglearn", "version": "1.2.5", "sha256": digest("seglearn")}],
         },
-        "pretraining": {
-            "config": {"seed": seed, "lr": 0.0001, "names": ["a", "b"], "nested": {"on": True}},
-            "steps": steps,
-            "examples_seen": 64 * steps,
-            "wall_seconds": 21.3 * bool(steps),
-            "peak_memory_bytes": 412_000_000,
-            "final_loss": 0.8 * bool(steps),
-            "data_sha256": digest(domain) if steps else "none",
-            "weights_sha256": digest(algorithm, domain, seed) if algorithm != "raw" else "none",
-            "curve": [[step, 0.8 + 1.4 * float(np.exp(-step / (120 + 20 * seed)))] for step in points],
-        },
+        "pretraining": _make_pretraining(algorithm, domain, seed),
         "evaluation": {"config": {"protocol": protocol, "features": "mean"}},
         "encoder": {"config": {"width": 64, "depth": 4}, "parameters": 123456},
-        "environment": {
-            "python": "3.11.9",
-            "platform": "Linux-6.1-x86_64",
-            "processor": "x86_64",
-            "cores": 2,
-            "device": "cpu",
-            "precision": "bf16",
-            "versions": {"torch": "2.11.0", "numpy": "2.4.6"},
-            "dabs_version": "0.1.0",
-            "git_commit": digest("commit")[:40],
-            "git_dirty": False,
-        },
+        "environment": copy.deepcopy(ENVIRONMENT),
         "predictions": {"file": f"{task}.{protocol}.predictions.npz", "sha256": digest("predictions")},
         "timings": {"started": "2026-11-21T04:50:00Z", "seconds": {"features": 1.2, "fit": 0.8}},
+    }
+
+
+def _make_pretraining(algorithm: str, domain: str, seed: int) -> dict[str, Any]:
+    steps = 0 if algorithm in ("none", "raw") else 600
+    points = [step for step in range(0, steps + 1, 20) if steps]
+    return {
+        "config": {"seed": seed, "lr": 0.0001, "names": ["a", "b"], "nested": {"on": True}},
+        "steps": steps,
+        "examples_seen": 64 * steps,
+        "wall_seconds": 21.3 * bool(steps),
+        "peak_memory_bytes": 412_000_000,
+        "final_loss": 0.8 * bool(steps),
+        "data_sha256": digest(domain) if steps else "none",
+        "weights_sha256": digest(algorithm, domain, seed) if algorithm != "raw" else "none",
+        "curve": [[step, 0.8 + 1.4 * float(np.exp(-step / (120 + 20 * seed)))] for step in points],
     }
 
 
@@ -183,7 +188,7 @@ def submit(folder: Path, results: list[Result], **changes: Any) -> Path:
         "tuning": "none",
         "suite": "lite",
         "algorithm": {"reference": "mine.py:Mine", "kind": "Mine", "sha256": sha256},
-        "environment": make_payload()["environment"],
+        "environment": ENVIRONMENT,
         "runs": tuple({"domain": d, "seed": s, **run} for d, s in {(r.domain, r.seed): 0 for r in results}),
         "predictions": {},
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},

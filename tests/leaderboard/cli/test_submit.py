@@ -1,4 +1,4 @@
-"""`dabs submit`, `verify` and `reproduce` on runs of the toy domain, and what they refuse."""
+"""`dabs submit`, `verify` and `reproduce` on runs of the toy domain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A board of many rows: pages hold the best; sorting, filtering and showing all cover the rest."""
+"""Long tables: pages hold the best rows; sorting and filtering cover the rest."""
 
 from __future__ import annotations
 

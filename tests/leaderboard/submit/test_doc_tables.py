@@ -1,4 +1,4 @@
-"""Generated parts of pages: the submissions that a table shows, and the tree of files."""
+"""Generated parts of pages: which submissions a table shows; the tree of files."""
 
 from __future__ import annotations
 
