@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import norm, rankdata, t
+
 from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, spread_between, steady
 from dabs.leaderboard.compare.statistics import (
@@ -32,7 +34,6 @@ from dabs.leaderboard.compare.statistics import (
     trimmed_means,
     unit_draws,
 )
-from scipy.stats import norm, rankdata, t
 
 LEVEL = 0.95
 

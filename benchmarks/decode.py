@@ -29,7 +29,7 @@ from dabs.bench.reading import reading_rates
 from dabs.bench.synthetic import made_up_domain, made_up_rows
 from dabs.bench.timing import TimingTable
 from dabs.data.domain import Workspace
-from dabs.data.prepare import units_of
+from dabs.data.prepared import units_of
 from dabs.errors import DabsError
 from dabs.registry import domain_names, find_domain
 

@@ -30,13 +30,13 @@ from dabs.bench.reading import feature_seconds
 from dabs.bench.synthetic import made_up_domain, made_up_features
 from dabs.bench.timing import Times, TimingTable, alternate, timed
 from dabs.check.mock import KINDS, TINY
-from dabs.data.domain import PRETRAIN, SPLITS, TRAIN, Classes, Task
-from dabs.data.prepare import read_columns
+from dabs.data.domain import SPLITS, TRAIN, Classes, Task
+from dabs.data.prepared import open_prepared
 from dabs.data.split import Split
 from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig
-from dabs.evaluation.evaluate import features_of
+from dabs.evaluation.features import features_of
 from dabs.evaluation.metrics import bootstrap_interval, metric_of
-from dabs.evaluation.probes import Cached, linear_probe
+from dabs.evaluation.probes import Features, linear_probe
 from dabs.registry import find_domain
 from dabs.specs import Specs
 from dabs.training.checkpoint import load_encoder
@@ -76,7 +76,7 @@ def apart(specs: Specs, config: EncoderConfig, precision: str) -> str:
     torch.manual_seed(0)
     encoder = Encoder(config, specs)
     with made_up_domain(specs, 64) as domain:
-        split = Split(domain, PRETRAIN, TRAIN, labels=False)
+        split = Split(open_prepared(domain), TRAIN, labels=False)
         wide, other = features_of(encoder, split), features_of(encoder, split, precision)
     return f"{np.sqrt((((wide - other) / wide.std(axis=0)) ** 2).mean()):.1e}"
 
@@ -89,7 +89,7 @@ def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, ro
     optimizer = torch.optim.SGD(head.parameters(), lr=0.01, momentum=0.9)
     precision = precisions()[-1]
     with made_up_domain(specs, rows) as domain:
-        split = Split(domain, PRETRAIN, TRAIN, labels=False)
+        split = Split(open_prepared(domain), TRAIN, labels=False)
         label = torch.arange(rows) % 10
 
         def epoch() -> None:
@@ -141,7 +141,7 @@ def probe_row(rows: int, width: int, classes: int) -> tuple[str, ...]:
     return f"{rows:,} × {width}, {classes} classes", f"{timed(lambda: linear_probe(*pair)):.2f} s"
 
 
-def head_for_epochs(cached: Cached, task: Task, epochs: int) -> float:
+def head_for_epochs(cached: Features, task: Task, epochs: int) -> float:
     """Test score of a linear head trained by SGD on train, the learning rate and the epoch chosen on validation."""
     assert isinstance(task.target, Classes)
     score = metric_of(task.metric).score
@@ -169,9 +169,11 @@ def score_row(runs: Path, domain_name: str, task_name: str, epochs: int) -> tupl
     domain = find_domain(domain_name)
     task = domain.task(task_name)
     encoder = load_encoder(runs / domain_name / "seed0" / "encoder")
-    features = {name: features_of(encoder, Split(domain, task_name, name, labels=False)) for name in SPLITS}
-    labels = {name: read_columns(domain, task_name, name, ("label",))["label"] for name in SPLITS}
-    cached = Cached(features=features, labels=labels)
+    features = {
+        name: features_of(encoder, Split(open_prepared(domain, task_name), name, labels=False)) for name in SPLITS
+    }
+    labels = {name: open_prepared(domain, task_name).columns(name, ("label",))["label"] for name in SPLITS}
+    cached = Features(features=features, labels=labels)
     score = metric_of(task.metric).score
     prediction = linear_probe(cached, task).prediction
     found = bootstrap_interval(task.metric, prediction, labels["test"])

@@ -6,9 +6,8 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dabs.leaderboard.tables.render import update_between_markers
-
 from dabs.bench.timing import TimingTable, machine
+from dabs.leaderboard.tables.render import update_between_markers
 from dabs.utils.files import replacing
 
 

@@ -21,11 +21,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from dabs.leaderboard.site.build import build_site
 from rich.console import Console
 from rich.table import Table
 
 from dabs.data.domain import Domain
+from dabs.leaderboard.site.build import build_site
 from dabs.registry import domain_names, find_domain
 from dabs.results.entries import Entry, Placed, rows_of
 from dabs.results.files import load_results

@@ -34,7 +34,7 @@ from dabs.config import PretrainConfig
 from dabs.encoder import PRESETS, EncoderConfig
 from dabs.registry import find_algorithm, find_domain
 from dabs.training.log import read_metrics
-from dabs.training.memory import memory_kept
+from dabs.training.memory import keep_freed_memory
 from dabs.training.precision import resolved
 from dabs.training.pretrain import pretrain
 
@@ -214,7 +214,7 @@ def main() -> None:
     options = arguments().parse_args()
     if options.quick:
         options.batch, options.rounds, options.encoder = 4, 1, "small"
-    memory_kept()
+    keep_freed_memory()
     if options.profile:
         show_profile(*options.profile, options)
         return

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import functional as F
 
-_apart = False
+_independent = False
 
 
 def processes() -> int:
@@ -31,19 +31,19 @@ def rank() -> int:
 
 
 @contextmanager
-def apart(wanted: bool = True) -> Iterator[None]:
+def independent_processes(wanted: bool = True) -> Iterator[None]:
     """While open (and `wanted`), each process takes its part of a batch for the whole."""
-    global _apart
-    before, _apart = _apart, wanted
+    global _independent
+    before, _independent = _independent, wanted
     try:
         yield
     finally:
-        _apart = before
+        _independent = before
 
 
 def together() -> bool:
     """Whether there are several processes that treat their parts as one batch."""
-    return processes() > 1 and not _apart
+    return processes() > 1 and not _independent
 
 
 def whole_batch(size: int) -> int:

@@ -28,6 +28,11 @@ class RequestError(DabsError):
         super().__init__(message, code=2)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or the name of its type when it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:
     """The error for a name that is not known: suggests the nearest and lists what there is."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

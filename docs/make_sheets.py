@@ -19,7 +19,7 @@ import numpy as np
 
 from dabs.config import SUITES
 from dabs.data.domain import TRAIN, Classes, Domain, MultiLabel, Task
-from dabs.data.prepare import folder_of, read_columns
+from dabs.data.prepared import folder_of, open_prepared
 from dabs.errors import DabsError
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, Series, Tokens
@@ -151,7 +151,7 @@ def draw_texts(figure: SubFigure, titles: list[str], texts: list[str]) -> None:
 
 def draw_task(figure: SubFigure, domain: Domain, task: Task) -> None:
     """One task's examples: panels, with text below where there are tokens too, or a list of texts."""
-    columns = read_columns(domain, task.name, TRAIN)
+    columns = open_prepared(domain, task.name).columns(TRAIN)
     words_only = all(isinstance(spec, Tokens) for spec in domain.specs)
     chosen = choose(task, columns["label"], LINES if words_only else EXAMPLES)
     titles = [label_text(task, columns["label"][i]) for i in chosen]

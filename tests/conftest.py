@@ -14,7 +14,8 @@ import torch
 
 from dabs.check.mock import KINDS
 from dabs.data.domain import Domain
-from dabs.data.prepare import is_prepared, prepare
+from dabs.data.prepare import prepare
+from dabs.data.prepared import is_prepared
 from dabs.errors import DabsError
 from dabs.registry import find_domain
 from dabs.results.schema import Result

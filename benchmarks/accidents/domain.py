@@ -63,13 +63,13 @@ def build(workspace: Workspace) -> Iterator[Rows]:
                 yield Rows(dataset=dataset, split=split, inputs=(wave.astype(np.float32),), label=label, group=group)
 
 
-DOMAIN = Domain(
+LITE = Domain(
     name="accident",
     suite="lite",
     title="Accidents",
     specs=(Series(steps=64, channels=3, segment=4),),
     card=Card(title="Sines", origin="generated", licence="MIT", citation="none", source="drawn here", size="1 MB"),
-    tasks=(Task(name="speed", question="How fast?", target=Classes(names=KINDS), metric="accuracy", apart="row"),),
+    tasks=(Task(name="speed", question="How fast?", target=Classes(names=KINDS), metric="accuracy", split_by="row"),),
     sources=(Served(),),
     build=build,
     steps=40,

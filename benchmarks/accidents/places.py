@@ -140,7 +140,7 @@ def impatient() -> None:
     """Wait only a moment before another attempt at a download."""
     import dabs.domains.sources.download as download
 
-    download.WAIT = 0.01
+    download.RETRY_DELAY = 0.01
 
 
 def clock_back(disturbed: Disturbed, evaluated: Facts, tries: int) -> Row:

@@ -154,12 +154,6 @@ class Stage:
 
 def import_all() -> None:
     """Import what the commands import, and let the checkout count as clean and the suite as one domain."""
-    import dabs.leaderboard.cli.leaderboard
-    import dabs.leaderboard.cli.submit
-    import dabs.leaderboard.cli.suite_rules
-    import dabs.leaderboard.site.build
-    import dabs.leaderboard.site.report
-    import dabs.leaderboard.submit.consistency
     import datasets  # noqa: F401
     import sklearn.linear_model
     import sklearn.neighbors  # noqa: F401
@@ -169,10 +163,16 @@ def import_all() -> None:
     import dabs.cli.eval
     import dabs.cli.pretrain
     import dabs.evaluation.evaluate
+    import dabs.leaderboard.cli.leaderboard
+    import dabs.leaderboard.cli.submit
+    import dabs.leaderboard.cli.suite_rules
+    import dabs.leaderboard.site.build
+    import dabs.leaderboard.site.report
+    import dabs.leaderboard.submit.consistency
     import dabs.training.pretrain
     import dabs.training.run_folder
 
-    dabs.utils.environment._git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
+    dabs.utils.environment.git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
     dabs.utils.environment.environment()
     rules_of = dabs.leaderboard.cli.suite_rules.build_rules
 

@@ -13,10 +13,10 @@ from dabs.bench.timing import Times, alternate
 from dabs.data.arrow import MappedColumn
 from dabs.data.domain import PRETRAIN, TRAIN, Domain
 from dabs.data.loader import read
-from dabs.data.prepare import folder_of
+from dabs.data.prepared import folder_of, open_prepared
 from dabs.data.split import Split
 from dabs.encoder import Encoder, EncoderConfig
-from dabs.evaluation.evaluate import features_of
+from dabs.evaluation.features import features_of
 from dabs.specs import Batch, Specs
 from dabs.training.precision import autocast
 
@@ -29,14 +29,14 @@ def mapped_inputs(domain: Domain) -> list[MappedColumn]:
 
 def read_seconds(domain: Domain, size: int, device: str) -> float:
     """Seconds of making one batch of a domain's pretraining rows ready on a device, when nothing is read ahead."""
-    split = Split(domain, PRETRAIN, TRAIN, labels=False)
+    split = Split(open_prepared(domain), TRAIN, labels=False)
     index = np.random.default_rng(0).integers(0, len(split), size)
     return alternate({"read": lambda: list(read(split, [index], torch.device(device)))}, 5)["read"].median
 
 
 def reading_rates(domain: Domain, rounds: int, size: int = 256) -> tuple[int, float, float]:
     """Bytes of an example, and rows a second from a domain's mapped file: as stored, and as models take them."""
-    split = Split(domain, PRETRAIN, TRAIN, labels=False, in_memory=False)
+    split = Split(open_prepared(domain), TRAIN, labels=False, in_memory=False)
     indices = [np.random.default_rng(i).integers(0, len(split), size) for i in range(4)]
     times = alternate(
         {
@@ -80,7 +80,7 @@ def feature_seconds(
                 encoder(batch)
 
     with made_up_domain(specs, rows) as domain:
-        split = Split(domain, PRETRAIN, TRAIN, labels=False)
+        split = Split(open_prepared(domain), TRAIN, labels=False)
         there = {size: [batch.to(device) for batch in split.batches(size)] for size in sizes}
         sides: dict[str, Any] = {"features": lambda: features_of(encoder, split, precision)}
         sides |= {str(size): partial(bare, batches) for size, batches in there.items()}

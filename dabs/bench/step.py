@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dabs.algorithm import Algorithm
-from dabs.bench.timing import Times, bytes_kept, example_batch, flops_of
+from dabs.bench.synthetic import synthetic_batch
+from dabs.bench.timing import Times, bytes_kept, flops_of
 from dabs.encoder import Encoder, EncoderConfig, compile_blocks
 from dabs.specs import Batch, Specs
 from dabs.training.precision import autocast
-from dabs.training.step import CLIP_NORM, Objective, denormals_flushed, seed_all
+from dabs.training.step import Objective, OptimizerStep, adamw, flush_denormals, parts_of, seed_all
 
 
 class TrainingStep:
@@ -44,9 +45,10 @@ class TrainingStep:
         self.objective = Objective(encoder, algorithm(encoder)).to(device).train()
         if mode:
             compile_blocks(encoder, mode)
-        self.optimizer = torch.optim.AdamW(self.objective.parameters(), lr=1e-4, weight_decay=1e-4, fused=True)
+        self.optimizer = adamw(self.objective.parameters(), 1e-4, 1e-4)
         self.size, self.precision, self.device = size, precision, device
-        self.batch = example_batch(specs, size, device=device)
+        self.batch = synthetic_batch(specs, size, device=device)
+        self.take = OptimizerStep(lambda batch: {"loss": self.loss(batch)}, self.optimizer)
 
     def loss(self, batch: Batch) -> Tensor:
         """The objective on a batch, in the precision of the step."""
@@ -56,15 +58,12 @@ class TrainingStep:
 
     def __call__(self) -> None:
         """Forward, backward, clipping, AdamW."""
-        with denormals_flushed():
-            self.loss(self.batch).backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP_NORM)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+        with flush_denormals():
+            self.take(self.batch)
 
     def flops(self) -> int:
         """Operations of the products of a step, from those of one on two examples."""
-        two = Batch(inputs=tuple(x[:2] for x in self.batch.inputs))
+        two = next(parts_of(self.batch, self.size // 2))
         count = flops_of(lambda: self.loss(two).backward())  # type: ignore[no-untyped-call]
         self.optimizer.zero_grad(set_to_none=True)
         return count * self.size // 2

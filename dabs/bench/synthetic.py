@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import torch
 
 from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.data.prepare import prepare
-from dabs.evaluation.probes import Cached
-from dabs.specs import Image, Specs, Tokens
+from dabs.data.split import padding_mask
+from dabs.evaluation.probes import Features
+from dabs.specs import Batch, Image, Specs, Tokens
 
 
-def made_up_features(rows: int, width: int, classes: int, seed: int = 0) -> tuple[Cached, Task]:
+def made_up_features(rows: int, width: int, classes: int, seed: int = 0) -> tuple[Features, Task]:
     """Features with classes that a probe can partly tell, and the task; a fifth of `rows` to validate, and to test."""
     generator = np.random.default_rng(seed)
     centres = generator.normal(0, 0.15, (classes, width))
@@ -26,8 +28,8 @@ def made_up_features(rows: int, width: int, classes: int, seed: int = 0) -> tupl
         noisy = centres[labels[split]] + generator.normal(0, 1, (count, width))
         features[split] = (noisy @ mixing).astype(np.float32)
     names = tuple(str(i) for i in range(classes))
-    task = Task(name="made_up", question="Which?", target=Classes(names=names), metric="accuracy", apart="row")
-    return Cached(features=features, labels=labels), task
+    task = Task(name="made_up", question="Which?", target=Classes(names=names), metric="accuracy", split_by="row")
+    return Features(features=features, labels=labels), task
 
 
 def made_up_rows(
@@ -66,7 +68,7 @@ def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uin
 
     nothing = Card(title="made up", origin="generated", licence="", citation="", source="", size="")
     target = Classes(names=("0", "1"))
-    task = Task(name="task", question="Which?", target=target, metric="accuracy", apart="row")
+    task = Task(name="task", question="Which?", target=target, metric="accuracy", split_by="row")
     domain = Domain(
         name="made_up", suite="paper", title="made up", specs=specs, card=nothing, tasks=(task,), build=_build
     )
@@ -80,3 +82,28 @@ def made_up_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.uin
             os.environ.pop("DABS_HOME")
             if before is not None:
                 os.environ["DABS_HOME"] = before
+
+
+def synthetic_batch(specs: Specs, size: int, *, seed: int = 0, padded: bool = False, device: str = "cpu") -> Batch:
+    """Return a batch of made-up examples without labels: uniform ids, standard normal values.
+
+    Args:
+        specs: the inputs.
+        size: B.
+        seed: of the values.
+        padded: whether token inputs end in padding; the first example then has a single real token.
+        device: "cpu", "cuda" or "meta".
+    """
+    drawn = None if device == "meta" else torch.Generator().manual_seed(seed)
+    inputs = []
+    for spec in specs:
+        if not isinstance(spec, Tokens):
+            inputs.append(torch.randn(size, *spec.shape, generator=drawn).to(device))
+            continue
+        ids = torch.randint(spec.pad + 1, spec.vocabulary, (size, spec.length), generator=drawn)
+        if padded:
+            lengths = torch.randint(3, spec.length, (size, 1), generator=drawn)
+            lengths[0] = 1
+            ids = ids.where(torch.arange(spec.length) < lengths, spec.pad)
+        inputs.append(ids.to(device))
+    return Batch(inputs=tuple(inputs), mask=padding_mask(tuple(inputs), specs))

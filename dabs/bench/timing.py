@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from dabs.specs import Batch, Specs, Tokens
+from dabs.bench.synthetic import synthetic_batch
 from dabs.utils.environment import processor_name
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def step_flops(encoder: Encoder, size: int, passes: float = 1, *, backward: bool
 
     with torch.device("meta"):
         plain = Encoder(encoder.config, encoder.specs).eval()
-        batch = example_batch(encoder.specs, size, device="meta")
+        batch = synthetic_batch(encoder.specs, size, device="meta")
 
     def _step() -> None:
         with torch.set_grad_enabled(backward):
@@ -142,19 +142,6 @@ def step_flops(encoder: Encoder, size: int, passes: float = 1, *, backward: bool
             features_BD.sum().backward()
 
     return round(passes * flops_of(_step))
-
-
-def example_batch(specs: Specs, size: int, *, seed: int = 0, device: str = "cpu") -> Batch:
-    """A batch of `size` unpadded made-up examples: uniform ids, standard normal values; no mask."""
-    drawn = None if device == "meta" else torch.Generator().manual_seed(seed)
-    inputs = []
-    for spec in specs:
-        if isinstance(spec, Tokens):
-            x = torch.randint(spec.pad + 1, spec.vocabulary, (size, spec.length), generator=drawn)
-        else:
-            x = torch.randn(size, *spec.shape, generator=drawn)
-        inputs.append(x.to(device))
-    return Batch(inputs=tuple(inputs))
 
 
 def peak_product(dtype: torch.dtype, device: str = "cpu", *, seconds: float = 2.0) -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dabs.bench.timing import bytes_kept
-from dabs.check.mock import Broken, Case, NotApplicable, Subject, adamw
+from dabs.check.mock import Broken, Case, NotApplicable, Subject, optimizer_of
 from dabs.encoder import PRESETS
 from dabs.specs import Batch
 from dabs.training.step import Objective
@@ -64,7 +64,7 @@ def cost(subject: Subject, case: Case, limit: float = LIMIT) -> str:
 
 def measure(steps: list[tuple[torch.nn.Module, Callable[[], Tensor]]]) -> list[Cost]:
     """Costs of training steps, taken in turns so that what else the machine does meets all of them."""
-    optimizers = [adamw(module) for module, _ in steps]  # type: ignore[arg-type]
+    optimizers = [optimizer_of(module) for module, _ in steps]  # type: ignore[arg-type]
     kept = [bytes_kept(module, loss) for module, loss in steps]
     seconds = [float("inf")] * len(steps)
     for turn in range(ROUNDS + 1):

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import torch
 
-from dabs.check.mock import Broken, Case, NotApplicable, Subject, adamw
+from dabs.check.mock import Broken, Case, NotApplicable, Subject, optimizer_of
 from dabs.specs import Batch
 from dabs.training.precision import autocast
 
@@ -71,7 +71,7 @@ def loss_falls(subject: Subject, case: Case) -> None:
     """The loss falls by 5 % within 120 steps on one repeated batch."""
     _learns(subject)
     objective, batch = subject.objective(case.specs), case.batch(8)
-    optimizer, losses = adamw(objective), list[float]()
+    optimizer, losses = optimizer_of(objective), list[float]()
     while len(losses) < MOST_STEPS:
         losses += subject.steps(objective, optimizer, batch, len(losses), len(losses) + 10)
         first, last = fmean(losses[:WINDOW]), fmean(losses[-WINDOW:])

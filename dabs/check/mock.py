@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from dabs.algorithm import Algorithm
-from dabs.data.split import padding_mask
+from dabs.bench.synthetic import synthetic_batch
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.specs import Batch, Image, Series, Specs, Tokens
-from dabs.training.step import CLIP_NORM, Objective, seed_all
+from dabs.training.step import Objective, OptimizerStep, adamw, seed_all
 
 #: The encoder of all checks but the cost: two blocks are the fewest in which attention can carry something on.
 TINY = EncoderConfig(width=32, depth=2, heads=2, head_width=16, mlp=64, projection=16, dropout=0.0)
@@ -54,8 +54,8 @@ class Case:
     specs: Specs
 
     def batch(self, size: int = 6, seed: int = 0, *, padded: bool = False) -> Batch:
-        """A synthetic batch without labels; see `make_batch`."""
-        return make_batch(self.specs, size, seed, padded=padded)
+        """A synthetic batch without labels."""
+        return synthetic_batch(self.specs, size, seed=seed, padded=padded)
 
 
 @dataclass(frozen=True)
@@ -109,42 +109,17 @@ class Subject:
     ) -> list[float]:
         """Losses of the steps start .. end-1 of training on one repeated batch, done as `dabs pretrain` does them."""
         losses = []
+        take_step = OptimizerStep(lambda part: {"loss": self.scalar(objective(part))}, optimizer)
         for step in range(start, end):
-            loss = self.loss(objective, batch, step)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(objective.parameters(), CLIP_NORM)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            seed_all(0, step)
+            losses.append(take_step(batch)["loss"].item())
             objective.algorithm.after_step(step)
-            losses.append(loss.item())
         return losses
 
 
-def adamw(objective: Objective) -> torch.optim.AdamW:
-    """The optimiser of pretraining."""
-    return torch.optim.AdamW(objective.parameters(), lr=RATE, weight_decay=1e-4)
-
-
-def make_batch(specs: Specs, size: int, seed: int = 0, *, padded: bool = False) -> Batch:
-    """A synthetic batch: standard normal values, uniform ids.
-
-    Args:
-        specs: the inputs.
-        size: B.
-        seed: of the values.
-        padded: whether token inputs end in padding; the first example then has a single real token.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    inputs = []
-    for spec in specs:
-        if isinstance(spec, Tokens):
-            ids = torch.randint(1, spec.vocabulary, (size, spec.length), generator=generator)
-            lengths = torch.randint(3, spec.length, (size, 1), generator=generator)
-            lengths[0] = 1
-            inputs.append(ids.where(torch.arange(spec.length) < lengths, spec.pad) if padded else ids)
-        else:
-            inputs.append(torch.randn(size, *spec.shape, generator=generator))
-    return Batch(inputs=tuple(inputs), mask=padding_mask(tuple(inputs), specs))
+def optimizer_of(objective: Objective) -> torch.optim.AdamW:
+    """The optimiser of pretraining, at the rate of the `small` encoder."""
+    return adamw(objective.parameters(), RATE, 1e-4)
 
 
 def _short(value: Any) -> str:

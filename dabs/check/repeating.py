@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dabs.check.mock import Broken, Case, Subject, adamw
+from dabs.check.mock import Broken, Case, Subject, optimizer_of
 from dabs.errors import DabsError
 from dabs.training.checkpoint import latest_checkpoint, load_training_state, load_weights, save_checkpoint
 from dabs.training.step import Objective
@@ -26,7 +26,7 @@ def determinism(subject: Subject, case: Case) -> None:
         np.random.seed(other)
         random.seed(other)
         objective = subject.objective(case.specs, seed=3)
-        losses = subject.steps(objective, adamw(objective), case.batch(padded=True), 0, STEPS)
+        losses = subject.steps(objective, optimizer_of(objective), case.batch(padded=True), 0, STEPS)
         runs.append((losses, objective))
     (first, a), (second, b) = runs
     if first != second:
@@ -69,7 +69,7 @@ def resume(subject: Subject, case: Case) -> None:
 def _interrupted(subject: Subject, case: Case) -> tuple[Objective, Objective, tuple[torch.optim.AdamW, ...]]:
     """An objective after some steps, and one of another seed that was loaded from its checkpoint; their optimisers."""
     saved, loaded = subject.objective(case.specs, seed=0), subject.objective(case.specs, seed=7)
-    optimizers = (adamw(saved), adamw(loaded))
+    optimizers = (optimizer_of(saved), optimizer_of(loaded))
     subject.steps(saved, optimizers[0], case.batch(padded=True), 0, STEPS)
     with tempfile.TemporaryDirectory() as folder:
         save_checkpoint(Path(folder), saved, optimizers[0], {"steps_done": STEPS})

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 import dabs.encoder
-from dabs.check.mock import TINY, Broken, Case, Subject, adamw
+from dabs.check.mock import TINY, Broken, Case, Subject, optimizer_of
 from dabs.encoder import Encoder
 from dabs.training.step import Objective, seed_all
 
@@ -29,7 +29,7 @@ def encoder_unchanged(subject: Subject, case: Case) -> None:
     subject.loss(objective, case.batch(padded=True))
     _same_weights(subject, encoder, weights, "loss")
     if algorithm.trains:
-        subject.steps(objective, adamw(objective), case.batch(), 0, 2)
+        subject.steps(objective, optimizer_of(objective), case.batch(), 0, 2)
     _compare(subject, before, _portrait(encoder), "loss")
 
 

@@ -12,7 +12,7 @@ from dabs.algorithm import Algorithm, hyper_parameters
 from dabs.check import access, learning, repeating, shape
 from dabs.check.cost import LIMIT, cost
 from dabs.check.mock import KINDS, Broken, Case, NotApplicable, Subject
-from dabs.errors import DabsError
+from dabs.errors import DabsError, first_line
 from dabs.specs import Specs
 
 Function = Callable[[Subject, Case], str | None]
@@ -141,7 +141,7 @@ def run_one(check: Check, subject: Subject, case: Case) -> Finding:
 
 def _explained(error: Exception) -> str:
     """An exception in one line, with the notes that a check added."""
-    first = (str(error).strip() or "no message").splitlines()[0]
+    first = first_line(error)
     kind = "" if isinstance(error, DabsError) else f"{type(error).__name__}: "
     notes = "".join(f"{note}: " for note in getattr(error, "__notes__", []))
     return f"{notes}{kind}{first}"

@@ -8,9 +8,10 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from typing import Any
 
 from dabs import __version__
-from dabs.errors import DabsError, unknown
+from dabs.errors import DabsError, first_line, unknown
 from dabs.utils.signals import Interrupted, ended_by_sigterm
 
 VERBS = {  # word -> the module behind it, imported when it is used, and its line of help
@@ -67,8 +68,12 @@ def dispatch(arguments: list[str]) -> int:
     verb, *rest = arguments
     if verb not in VERBS:
         raise unknown("verb", verb, list(VERBS), of="dabs")
-    module = importlib.import_module(VERBS[verb][0])
-    return int(module.main(rest) or 0)
+    return int(verb_module(verb).main(rest) or 0)
+
+
+def verb_module(verb: str) -> Any:
+    """Import the module behind a verb. `dabs run` ends with the table and report of `dabs leaderboard`."""
+    return importlib.import_module(VERBS[verb][0])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -105,5 +110,5 @@ def describe(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename and "<frozen" not in frame.filename]
     place = f" at {own[-1].filename}:{own[-1].lineno} in {own[-1].name}" if own else ""
-    first = (str(error).strip() or "no message").splitlines()[0]
+    first = first_line(error)
     return f"{type(error).__name__}{place}: {first} (run again with --debug for the whole traceback)"

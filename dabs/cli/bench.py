@@ -164,12 +164,12 @@ def suite_table(options: BenchOptions) -> TimingTable:
 def feature_minutes(domain: Domain, config: EncoderConfig, precision: str) -> float:
     """Minutes of the features of a run, from those of 256 made-up examples; not a number without prepared tasks."""
     from dabs.bench.reading import feature_seconds
-    from dabs.data.prepare import is_prepared, manifest_of
+    from dabs.data.prepared import is_prepared, open_prepared
 
     if not is_prepared(domain):
         return float("nan")
     rows = sum(
-        manifest_of(domain, task.name)["splits"][f"{task.name}/{split}"]["rows"]
+        open_prepared(domain, task.name).manifest["splits"][f"{task.name}/{split}"]["rows"]
         for task in domain.tasks
         for split in SPLITS
     )

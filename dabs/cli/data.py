@@ -57,7 +57,8 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
     Raises:
         DabsError: some could not be prepared; it is raised when all were tried.
     """
-    from dabs.data.prepare import folder_of, is_prepared, prepare
+    from dabs.data.prepare import prepare
+    from dabs.data.prepared import folder_of, is_prepared
 
     console, failed = Console(), []
     for number, domain in enumerate(domains, 1):
@@ -83,20 +84,20 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
 
 def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
     """What the builders noted of the copies that some datasets of a domain (or all) were made of."""
-    from dabs.data.prepare import manifest_of, units_of
+    from dabs.data.prepared import open_prepared, units_of
 
-    manifests = [(unit, manifest_of(domain, unit.only or PRETRAIN)) for unit in units_of(domain, datasets)]
+    manifests = [(unit, open_prepared(domain, unit.only or PRETRAIN).manifest) for unit in units_of(domain, datasets)]
     return [f"{unit.name}: {note}" for unit, manifest in manifests for note in manifest.get("notes", [])]
 
 
 def status_table(domains: list[Domain]) -> Table:
     """One row a domain, or a part of one: whether it is prepared, its rows, its size on disk."""
-    from dabs.data.prepare import manifest_of, units_of
+    from dabs.data.prepared import open_prepared, units_of
 
     table = Table("domain", "state", "training rows", "MB", "folder", title="data")
     for unit in [unit for domain in domains for unit in units_of(domain)]:
         try:
-            manifest = manifest_of(unit.domain, unit.only or PRETRAIN)
+            manifest = open_prepared(unit.domain, unit.only or PRETRAIN).manifest
         except DabsError:
             table.add_row(unit.name, "not prepared", "", "", str(unit.folder))
             continue
@@ -118,7 +119,8 @@ def verify_all(domains: list[Domain], *, named: bool) -> int:
     Raises:
         DabsError: some that were named are not prepared; it is raised when all were tried.
     """
-    from dabs.data.prepare import units_of, verify
+    from dabs.data.prepare import verify
+    from dabs.data.prepared import units_of
 
     console, commands, missing = Console(soft_wrap=True), [], []
     for domain in domains:

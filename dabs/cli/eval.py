@@ -10,7 +10,6 @@ import tyro
 from rich.console import Console
 
 from dabs.config import Protocol
-from dabs.evaluation.evaluate import write_all
 
 if TYPE_CHECKING:
     pass
@@ -28,17 +27,16 @@ class EvalOptions:
 def main(arguments: list[str]) -> None:
     """Parse, evaluate, print each score as it comes."""
     options = tyro.cli(EvalOptions, prog="dabs eval", args=arguments)
-    from dabs.evaluation.evaluate import evaluate
+    from dabs.evaluation.evaluate import evaluate, write_results
 
     console = Console()
     with console.status("reading the run") as live:
         cells = evaluate(options.run, options.tasks, options.protocol, lambda line: live.update(line))
-        for _, cell in write_all(options.run, cells):
-            interval, score = cell.payload["interval"], cell.payload["score"]
-            name = f"{cell.payload['task']:24} {cell.payload['protocol']:9} {cell.payload['metric']['name']:9}"
-            console.print(
-                f"{name} {score:.4f}  [{interval['low']:.4f}, {interval['high']:.4f}]", highlight=False, markup=False
-            )
+        for _, cell in write_results(options.run, cells):
+            result = cell.result
+            name = f"{result.task:24} {result.protocol:9} {result.metric.name:9}"
+            interval = f"[{result.interval.low:.4f}, {result.interval.high:.4f}]"
+            console.print(f"{name} {result.score:.4f}  {interval}", highlight=False, markup=False)
     left_out = [] if options.tasks else _left_out(options.run)
     if left_out:
         console.print(f"left out, their data is not prepared: {', '.join(left_out)}", highlight=False)
@@ -47,7 +45,7 @@ def main(arguments: list[str]) -> None:
 
 def _left_out(run: Path) -> list[str]:
     """The tasks of a run's domain whose data is not there."""
-    from dabs.data.prepare import tasks_not_prepared
+    from dabs.data.prepared import tasks_not_prepared
     from dabs.registry import find_domain
     from dabs.training.run_folder import load_config
 

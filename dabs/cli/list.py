@@ -56,7 +56,7 @@ def task_table(suite: str) -> Table:
         table.add_column(column, overflow="fold")
     for name in domain_names(suite):
         for task in find_domain(name, suite).tasks:
-            table.add_row(name, task.name, task.question, target_of(task.target), task.metric, task.apart)
+            table.add_row(name, task.name, task.question, target_of(task.target), task.metric, task.split_by)
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from dabs.errors import DabsError
 from dabs.specs import Specs
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 PRETRAIN = "pretrain"  # the name of every domain's unlabelled dataset; it has a train and a validation split
+
+
+MetricName = Literal["accuracy", "auroc", "spearman", "matthews"]
+DataOrigin = Literal["recorded", "synthesised", "generated"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,7 @@ class Card:
     """What a reader must know of a dataset before trusting a number from it."""
 
     title: str
-    origin: str  # "recorded", "synthesised" or "generated"
+    origin: DataOrigin
     licence: str
     citation: str
     source: str  # where it comes from, in words
@@ -81,15 +85,15 @@ class Task:
         question: what is asked, in one sentence.
         target: classes, several findings, or a score.
         metric: "accuracy", "auroc" (macro), "spearman" or "matthews".
-        apart: what is never on two sides of the splits, e.g. "person"; the `group` of every row names it.
+        split_by: what never appears in two splits, e.g. "person"; the `group` of every row names it.
         card: None when the domain's own card says it all.
     """
 
     name: str
     question: str
     target: Target
-    metric: str
-    apart: str
+    metric: MetricName
+    split_by: str
     card: Card | None = None
 
 

@@ -35,21 +35,26 @@ def check_batch_size(config: PretrainConfig, rows: int) -> None:
         )
 
 
-class _StepIndices:
-    """The example indices of each step from `start` on: epochs are permutations without their last partial batch."""
+def step_indices(
+    rows: int, size: int, steps: int, seed: int, *, start: int = 0, seed_by_step: bool = False
+) -> Iterator[np.ndarray]:
+    """Yield the example indices of each step, int64 (size,); an epoch is a permutation without its last partial batch.
 
-    def __init__(self, rows: int, config: PretrainConfig, start: int) -> None:
-        check_batch_size(config, rows)
-        self.rows, self.config, self.start = rows, config, start
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        size = self.config.batch_size
-        per_epoch = self.rows // size
-        for step in range(self.start, self.config.steps):
-            epoch, place = divmod(step, per_epoch)
-            if place == 0 or step == self.start:
-                order = np.random.Generator(np.random.PCG64([self.config.seed, epoch])).permutation(self.rows)
-            yield arranged(order[place * size : (place + 1) * size], self.config.accumulate)
+    Args:
+        rows: how many examples there are, at least `size`.
+        size: examples per step.
+        steps: where to stop.
+        seed: of the permutations.
+        start: the first step.
+        seed_by_step: seed each epoch with its first step instead of its number, as fine-tuning always has.
+    """
+    per_epoch = rows // size
+    for step in range(start, steps):
+        epoch, place = divmod(step, per_epoch)
+        if place == 0 or step == start:
+            key = epoch * per_epoch if seed_by_step else epoch
+            order = np.random.Generator(np.random.PCG64([seed, key])).permutation(rows)
+        yield order[place * size : (place + 1) * size]
 
 
 def read(
@@ -94,7 +99,9 @@ class Loader:
 
     def __init__(self, split: Split, config: PretrainConfig, start: int, device: torch.device) -> None:
         size = config.batch_size // processes()
-        indices = _StepIndices(len(split), config, start)
+        check_batch_size(config, len(split))
+        steps = step_indices(len(split), config.batch_size, config.steps, config.seed, start=start)
+        indices = (order_for_processes(index, config.accumulate) for index in steps)
         self.batches = read(split, indices, device, slice(rank() * size, (rank() + 1) * size))
         self.waited = 0.0
 
@@ -106,7 +113,7 @@ class Loader:
             begun = time.perf_counter()
 
 
-def arranged(index_G: np.ndarray, parts: int) -> np.ndarray:
+def order_for_processes(index_G: np.ndarray, parts: int) -> np.ndarray:
     """The examples of a whole batch in an order that makes R processes work on the parts that one would.
 
     Each process takes G / R examples in a row, and N parts of those in turn: its k-th part becomes its share of the

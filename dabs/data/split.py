@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dabs.data.arrow import HeldColumn, MappedColumn
-from dabs.data.domain import Domain
-from dabs.data.prepare import folder_of, manifest_of, read_columns
+from dabs.data.prepared import Prepared
 from dabs.specs import Batch, Specs, Tokens
 
 if TYPE_CHECKING:
@@ -24,25 +23,22 @@ class Split:
     """One split, read by index into batches: from memory when it fits, else from its file, which is mapped.
 
     Args:
-        domain: whose data.
-        dataset: `PRETRAIN` or a task's name.
+        prepared: the dataset, from `open_prepared`.
         split: "train", "validation" or "test".
         labels: whether batches carry the label; an algorithm's never do.
         in_memory: whether it is held as tensors; by default one under `IN_MEMORY_BYTES` is.
     """
 
-    def __init__(
-        self, domain: Domain, dataset: str, split: str, *, labels: bool, in_memory: bool | None = None
-    ) -> None:
-        path = folder_of(domain) / dataset / f"{split}.arrow"
-        self.specs = domain.specs
-        self.names = [f"input_{i}" for i in range(len(domain.specs))] + (["label"] if labels else [])
-        self.rows = int(manifest_of(domain, dataset)["splits"][f"{dataset}/{split}"]["rows"])
+    def __init__(self, prepared: Prepared, split: str, *, labels: bool, in_memory: bool | None = None) -> None:
+        path = prepared.path(split)
+        self.specs = prepared.domain.specs
+        self.names = [f"input_{i}" for i in range(len(self.specs))] + (["label"] if labels else [])
+        self.rows = prepared.entry(split).rows
         self.columns: Mapping[str, HeldColumn | MappedColumn]
         small = not path.exists() or path.stat().st_size < IN_MEMORY_BYTES
         self.in_memory = small if in_memory is None else in_memory
         if self.in_memory:
-            held = read_columns(domain, dataset, split, tuple(self.names))
+            held = prepared.columns(split, tuple(self.names))
             self.columns = {name: HeldColumn(np.array(x)) for name, x in held.items()}  # a copy: the map is read-only
         else:
             self.columns = {name: MappedColumn(path, name) for name in self.names}

@@ -7,7 +7,6 @@ and the chosen model, trained on the training split, reads the test split once.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,16 +14,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dabs.data.domain import SPLITS, TEST, TRAIN, VALIDATION, Classes, Domain, MultiLabel, Scalar, Target, Task
-from dabs.data.loader import read
-from dabs.data.prepare import read_columns
+from dabs.data.domain import SPLITS, TEST, TRAIN, VALIDATION, Classes, MultiLabel, Scalar, Target, Task
+from dabs.data.loader import read, step_indices
+from dabs.data.prepared import Prepared
 from dabs.data.split import READ_BATCH, Split
 from dabs.encoder import Encoder
 from dabs.evaluation.metrics import metric_of
-from dabs.evaluation.probes import Reading
+from dabs.evaluation.probes import ProbeResult
 from dabs.specs import Batch
 from dabs.training.precision import autocast
-from dabs.training.step import learning_rate, seed_all
+from dabs.training.step import OptimizerStep, adamw, learning_rate, seed_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,7 @@ class Recipe:
     clip_norm: float = 1.0
 
 
-class Tuned(nn.Module):
+class FineTuneModel(nn.Module):
     """An encoder with a linear head on its features."""
 
     def __init__(self, encoder: Encoder, outputs: int) -> None:
@@ -62,7 +61,7 @@ def target_loss(out: torch.Tensor, label: torch.Tensor, target: Target) -> torch
 
 
 @torch.inference_mode()
-def predict(model: Tuned, split: Split, target: Target) -> np.ndarray:
+def predict(model: FineTuneModel, split: Split, target: Target) -> np.ndarray:
     """Predictions over a whole split in the form `dabs.evaluation.metrics` takes."""
     model.eval()
     device = next(model.parameters()).device
@@ -74,53 +73,47 @@ def predict(model: Tuned, split: Split, target: Target) -> np.ndarray:
 
 
 def finetune(
-    encoder: Encoder, domain: Domain, task: Task, seed: int, recipe: Recipe, precision: str = "fp32"
-) -> Reading:
-    """Fine-tune a copy of the encoder at each learning rate; the best on validation predicts the test split.
+    encoder: Encoder, data: Prepared, task: Task, seed: int, recipe: Recipe, precision: str = "fp32"
+) -> ProbeResult:
+    """Fine-tune a copy of the encoder at each learning rate; the best one on validation predicts the test split.
 
-    Steps are in `precision` ("bf16" is autocast), predictions in fp32.
+    Args:
+        encoder: pretrained; it is not changed.
+        data: the task's prepared dataset.
+        task: what to predict.
+        seed: of the head and of the order of examples.
+        recipe: the fixed settings.
+        precision: of the training steps ("bf16" is autocast); predictions are in fp32.
     """
-    splits = {name: Split(domain, task.name, name, labels=True) for name in SPLITS}
+    splits = {name: Split(data, name, labels=True) for name in SPLITS}
     score = metric_of(task.metric).score
-    label = read_columns(domain, task.name, VALIDATION, ("label",))["label"]
+    label = data.labels(VALIDATION)
     tried = []
     for rate in recipe.learning_rates:
         model = _tune(encoder, splits[TRAIN], task.target, seed, rate, recipe, precision)
         tried.append((score(predict(model, splits[VALIDATION], task.target), label), -rate, model))
     best, negative, model = max(tried, key=lambda row: row[:2])
     prediction = predict(model, splits[TEST], task.target)
-    return Reading(prediction=prediction, validation_score=best, selected={"lr": -negative})
+    return ProbeResult(prediction=prediction, validation_score=best, selected={"lr": -negative})
 
 
 def _tune(
     encoder: Encoder, train: Split, target: Target, seed: int, rate: float, recipe: Recipe, precision: str
-) -> Tuned:
+) -> FineTuneModel:
     seed_all(seed, 0)
-    model = Tuned(copy.deepcopy(encoder), len(target)).to(next(encoder.parameters()).device).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=recipe.weight_decay, fused=True)
+    model = FineTuneModel(copy.deepcopy(encoder), len(target)).to(next(encoder.parameters()).device).train()
     size = min(recipe.batch_size, len(train))
     per_epoch = len(train) // size
     steps = min(recipe.max_steps, recipe.epochs * per_epoch)
-    indices = _indices(len(train), size, steps, seed)
-    for step, batch in enumerate(read(train, indices, next(model.parameters()).device)):
+
+    def loss_of(batch: Batch) -> dict[str, torch.Tensor]:
         assert batch.label is not None  # noqa: S101  a labelled split was opened
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, rate)
         with autocast(batch.inputs[0].device, precision):
             out = model(batch)
-        loss = target_loss(out.float(), batch.label, target)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        return {"loss": target_loss(out.float(), batch.label, target)}
+
+    take_step = OptimizerStep(loss_of, adamw(model.parameters(), rate, recipe.weight_decay), clip_norm=recipe.clip_norm)
+    indices = step_indices(len(train), size, steps, seed, seed_by_step=True)
+    for step, batch in enumerate(read(train, indices, next(model.parameters()).device)):
+        take_step(batch, learning_rate(step, steps, rate))
     return model
-
-
-def _indices(rows: int, size: int, steps: int, seed: int) -> Iterator[np.ndarray]:
-    """Which examples each step takes: every epoch in an order of its own, without the last partial batch."""
-    per_epoch = rows // size
-    for step in range(steps):
-        if step % per_epoch == 0:
-            order = np.random.Generator(np.random.PCG64([seed, step])).permutation(rows)
-        place = (step % per_epoch) * size
-        yield order[place : place + size]

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dabs.data.domain import MetricName
 from dabs.errors import DabsError, unknown
 
 RESAMPLES = 1000
@@ -22,7 +23,7 @@ LEVEL = 0.95
 class Metric:
     """A score with its bounds; `chance` is what the best constant answer gets."""
 
-    name: str
+    name: MetricName
     low: float
     high: float
     score: Callable[[np.ndarray, np.ndarray], float]

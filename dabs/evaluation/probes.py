@@ -22,7 +22,7 @@ NEIGHBOURS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ProbeResult:
     """What a reader found: test predictions, the validation score it was chosen by, and what was chosen."""
 
     prediction: np.ndarray
@@ -31,18 +31,18 @@ class Reading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cached:
+class Features:
     """Features (n, D) and labels of each split."""
 
     features: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
 
-    def standardised(self) -> Cached:
+    def standardised(self) -> Features:
         """Every feature with the training split's mean 0 and deviation 1; constant ones become 0."""
         train = self.features["train"].astype(np.float64)
         mean, deviation = train.mean(axis=0), train.std(axis=0)
         scale = np.where(deviation > 1e-9, 1 / np.maximum(deviation, 1e-9), 0.0)
-        return Cached(features={k: (x - mean) * scale for k, x in self.features.items()}, labels=self.labels)
+        return Features(features={k: (x - mean) * scale for k, x in self.features.items()}, labels=self.labels)
 
     def joined(self) -> tuple[np.ndarray, np.ndarray]:
         """Features and labels of train + validation."""
@@ -50,7 +50,7 @@ class Cached:
         return np.concatenate([self.features[k] for k in splits]), np.concatenate([self.labels[k] for k in splits])
 
 
-def linear_probe(cached: Cached, task: Task) -> Reading:
+def linear_probe(cached: Features, task: Task) -> ProbeResult:
     """L2 logistic regression (one-vs-rest for several findings, ridge for scores), C swept on validation."""
     from sklearn.exceptions import ConvergenceWarning
 
@@ -66,7 +66,7 @@ def linear_probe(cached: Cached, task: Task) -> Reading:
         best, negative = max(tried)  # of equal scores the stronger regularisation
         model = _fit(*cached.joined(), task.target, -negative)
     prediction = _predict(model, cached.features["test"], task.target)
-    return Reading(prediction=prediction, validation_score=best, selected={"C": -negative})
+    return ProbeResult(prediction=prediction, validation_score=best, selected={"C": -negative})
 
 
 def _sweep(x: np.ndarray, y: np.ndarray, target: Target) -> list[tuple[float, Any]]:
@@ -96,14 +96,14 @@ def _predict(model: Any, x: np.ndarray, target: Target) -> np.ndarray:
     return np.asarray(model.predict(x))
 
 
-def nearest_neighbours(cached: Cached, task: Task) -> Reading:
+def nearest_neighbours(cached: Features, task: Task) -> ProbeResult:
     """The mean label (for classes, the vote) of the 20 nearest training examples by cosine similarity."""
     cached = cached.standardised()
     score = metric_of(task.metric).score
     train = cached.features["train"], cached.labels["train"]
     validation = _vote(*train, cached.features["validation"], task.target)
     prediction = _vote(*cached.joined(), cached.features["test"], task.target)
-    return Reading(
+    return ProbeResult(
         prediction=prediction,
         validation_score=score(validation, cached.labels["validation"]),
         selected={"k": float(NEIGHBOURS)},
@@ -120,4 +120,4 @@ def _vote(x: np.ndarray, y: np.ndarray, query: np.ndarray, target: Target) -> np
     return np.asarray(y[near].mean(axis=1, dtype=np.float64))
 
 
-READERS = {"linear": linear_probe, "knn": nearest_neighbours}
+PROBES = {"linear": linear_probe, "knn": nearest_neighbours}

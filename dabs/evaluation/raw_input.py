@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from dabs.data.domain import SPLITS, TRAIN, Domain
-from dabs.data.prepare import read_columns
+from dabs.dataset import SPLITS, TRAIN, Domain
+from dabs.prepared import read_columns
 from dabs.specs import Spec, Tokens
 
 RAW = "raw"  # the row's name in tables and folders

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dabs.cli.terminal import training_fields
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError
+from dabs.evaluation.evaluate import write_results
 from dabs.evaluation.raw_input import RAW
-from dabs.launch.task import Job, tell
+from dabs.launch.job import Job, report
 from dabs.training.run_folder import Watch, check_folder, default_folder
 from dabs.utils.files import sole_use
 
@@ -76,14 +76,14 @@ def check(cell: Cell) -> None:
         DabsError: it does; the message says what differs.
     """
     from dabs.data.domain import PRETRAIN
-    from dabs.data.prepare import is_prepared
+    from dabs.data.prepared import is_prepared, open_prepared
     from dabs.training.pretrain import identity_of, resolve
 
     if cell.is_raw or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
     if is_prepared(domain, (PRETRAIN,)):
-        check_folder(cell.folder, config, identity_of(algorithm, domain))
+        check_folder(cell.folder, config, identity_of(algorithm, open_prepared(domain)))
 
 
 def is_done(cell: Cell) -> bool:
@@ -130,13 +130,14 @@ def prepare_domain(name: str, suite: str) -> str:
         DabsError: the domain, its pretraining set or all of its tasks could not be prepared.
     """
     from dabs.data.domain import PRETRAIN
-    from dabs.data.prepare import is_prepared, prepare, tasks_not_prepared
+    from dabs.data.prepare import prepare
+    from dabs.data.prepared import is_prepared, tasks_not_prepared
     from dabs.evaluation.evaluate import chosen_tasks
     from dabs.registry import find_domain
 
     begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
     try:
-        prepare(domain, lambda line: tell(f"data of {name}", 0, 0, {"loss": line, "speed": ""}))
+        prepare(domain, lambda line: report(f"data of {name}", line))
     except DabsError:
         if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
             raise
@@ -167,15 +168,15 @@ def pretrain_cell(cell: Cell) -> str:
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     """Evaluate one cell on the tasks that lack results, or `only` on one of them; gives a line for the display."""
-    from dabs.data.prepare import is_prepared
-    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer, write_all
+    from dabs.data.prepared import is_prepared
+    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer
     from dabs.registry import find_domain
 
     begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)
     prepare_domain(cell.config.domain, cell.config.suite)
 
     def say(line: str) -> None:
-        tell(cell.name, 0, 0, {"loss": line, "speed": ""})
+        report(cell.name, line)
 
     with sole_writer(cell.folder, (only,) if only else cell.tasks):  # another launcher may have done them meanwhile
         store = fetched(cell)
@@ -187,7 +188,7 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
                 done = evaluate_raw(domain, tasks, protocols, say)
             else:
                 done = evaluate(cell.folder, tasks, protocols, say)
-            for _ in write_all(cell.folder, done):
+            for _ in write_results(cell.folder, done):
                 pass
             if store is not None:
                 store.send(cell.folder)
@@ -203,7 +204,7 @@ def _watch(cell: Cell, store: Store | None) -> Watch:
     def update(step: int, steps: int, loss: float, speed: float) -> None:
         """A `Watch`: tell the launcher, and send a checkpoint that is new."""
         nonlocal sent
-        tell(cell.name, step, steps, training_fields(loss, speed))
+        report(cell.name, step=step, steps=steps, loss=loss, examples_per_second=speed)
         newest = latest_checkpoint(cell.folder)
         if store is not None and newest != sent:
             sent = newest

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Protocol
 
-from dabs.launch.task import Job, Outcome
+from dabs.errors import first_line
+from dabs.launch.job import Job, Outcome
 
 PAUSE = 0.1  # seconds between looks at what is running
 
@@ -105,7 +106,7 @@ class _Graph:
         except Exception as error:  # not of the task's own making: those are outcomes
             # where several shared a process's fate, it is not known whose fault it was
             self.losses[task.name] += self.alone or not self.executor.shared_fate
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = first_line(error)
             if self.losses[task.name] > self.retries:
                 text = f"its process was lost {self.losses[task.name]} times (out of memory?): {reason}"
                 self._end(task, Outcome(False, text))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 
 from dabs.errors import DabsError
 from dabs.results.predictions import MOST_BYTES, npz_bytes, read_npz
-from dabs.results.schema import SCHEMA_VERSION, Result
+from dabs.results.schema import SCHEMA_VERSION, Predictions, Result
 from dabs.utils.files import is_hidden, remove_leftovers, replacing, sha256_file, short, text_of, write_json
 from dabs.utils.strict_json import as_object, strict_json
 
@@ -23,40 +22,46 @@ RESULT_BYTES = 5_000_000
 _REMAKE = "Make the result again with `dabs eval`, or remove the file."
 
 
-def write_result(folder: Path, payload: dict[str, Any], predictions: Mapping[str, np.ndarray]) -> Path:
-    """Validate a result and write it with its predictions; gives the path of the result file.
-
-    Nothing is written when anything is wrong. The predictions go first, so that a result file is never without them.
-    One process at a time: what killed ones left of this result is removed.
+def predictions_record(task: str, protocol: str, predictions: Mapping[str, np.ndarray]) -> Predictions:
+    """The name and hash of the file that a result's predictions are written to.
 
     Args:
-        folder: made when it is not there; files of the same task and protocol are replaced.
-        payload: the fields of `schema.Result`, without `predictions`, which is filled in here.
-        predictions: arrays by name, one row a test example.
+        task, protocol: of the result.
+        predictions: arrays by name, one row per test example.
 
     Raises:
-        DabsError: a field that breaks the schema, an array that would need pickle, a folder that cannot be written.
+        DabsError: an array that would need pickle.
     """
     content = npz_bytes(predictions)
-    stem = f"{payload.get('task')}.{payload.get('protocol')}"
-    file = f"{stem}.predictions.npz"
-    whole = payload | {"predictions": {"file": file, "sha256": hashlib.sha256(content).hexdigest()}}
-    path = folder / f"{stem}{SUFFIX}"
-    try:
-        text = json.dumps(whole, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise DabsError(
-            f"{path} was not written: the result holds a value that JSON cannot carry ({error})."
-        ) from error
-    value = _validated(path, text, "Correct the code that makes the result; nothing was written.").model_dump(
-        mode="json"
-    )
-    for place in (path, folder / file):
+    return Predictions(file=f"{task}.{protocol}.predictions.npz", sha256=hashlib.sha256(content).hexdigest())
+
+
+def write_result(folder: Path, result: Result, predictions: Mapping[str, np.ndarray]) -> Path:
+    """Write a result and its predictions; return the path of the result file.
+
+    Nothing is written when anything is wrong. The predictions are written first, so that a result file always has
+    them. One process at a time may write a result; what killed processes left of it is removed.
+
+    Args:
+        folder: created when it is missing; files of the same task and protocol are replaced.
+        result: its `predictions` are those that `predictions_record` returned.
+        predictions: arrays by name, one row per test example.
+
+    Raises:
+        DabsError: predictions other than the result names, an array that would need pickle, or a folder that cannot
+            be written.
+    """
+    path = folder / f"{result.task}.{result.protocol}{SUFFIX}"
+    content = npz_bytes(predictions)
+    if result.predictions != predictions_record(result.task, result.protocol, predictions):
+        raise DabsError(f"{path} was not written: its predictions are not those that the result names.")
+    file = folder / result.predictions.file
+    for place in (path, file):
         remove_leftovers(place)
     path.unlink(missing_ok=True)  # an old result never stands beside new predictions
-    with replacing(folder / file) as temporary:
+    with replacing(file) as temporary:
         temporary.write_bytes(content)
-    write_json(path, value)
+    write_json(path, result.model_dump(mode="json"))
     return path
 
 

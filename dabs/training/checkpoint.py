@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dabs.distributed import rank
 from dabs.encoder import Encoder, EncoderConfig
-from dabs.errors import DabsError, RequestError
+from dabs.errors import DabsError, RequestError, first_line
 from dabs.specs import Specs, specs_from_json, specs_to_json
 from dabs.training.devices import is_sharded, load_optimizer, whole
 from dabs.utils.files import discard, remove_leftovers, replacing, sha256_file, short, write_json
@@ -42,7 +42,7 @@ def latest_checkpoint(run: Path) -> Path | None:
     return folders[-1] if folders else None
 
 
-def whole_checkpoint(run: Path) -> Path | None:
+def intact_checkpoint(run: Path) -> Path | None:
     """The newest checkpoint whose files are what was written; None where there is no checkpoint at all.
 
     Warns of each that is damaged and passed over.
@@ -120,7 +120,7 @@ def _full_disk_named() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, SafetensorError) as error:
-        raise OSError((str(error).strip() or type(error).__name__).splitlines()[0]) from error
+        raise OSError(first_line(error)) from error
 
 
 def load_weights(checkpoint: Path, objective: Objective) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _damage_named(checkpoint: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a damaged or hostile file can raise nearly anything
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        first = first_line(error)
         raise DabsError(
             f"the checkpoint {checkpoint} is damaged or does not fit ({first}). "
             "Delete that folder: the run then goes on from the checkpoint before it, or from the start."
@@ -217,7 +217,7 @@ def load_encoder(folder: Path) -> Encoder:
     except RequestError as error:
         raise DabsError(f"{folder / 'config.json'}: {error}. Delete {folder} and pretrain again.") from error
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        first = first_line(error)
         raise DabsError(
             f"the checkpoint {weights} is damaged or of another version ({first}). Delete {folder} and pretrain again."
         ) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dabs.config import PretrainConfig
 from dabs.distributed import processes
-from dabs.errors import DabsError
+from dabs.errors import DabsError, first_line
 
 # how allocators say it that raise no error of a kind of its own: PyTorch's on CPUs, CUDA's, cuBLAS and cuDNN
 SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed", "bad_alloc")
@@ -24,7 +24,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_named(config: PretrainConfig, folder: Path) -> Iterator[None]:
+def explain_out_of_memory(config: PretrainConfig, folder: Path) -> Iterator[None]:
     """Say what to do when memory runs out in a step.
 
     Raises:
@@ -51,7 +51,7 @@ def _advice(config: PretrainConfig, folder: Path, error: BaseException) -> str:
     if whole // share >= 4:
         ways.append(f"--batch-size {whole // share // 2 * share} takes half of it")
     ways.append("--encoder small, or more devices (--devices), need less on each")
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    first = first_line(error)
     return (
         f"out of memory in a training step of {at_once} examples at once ({first[:160]}). {'; '.join(ways)}. Each "
         f"of them is another run: give another folder with --out, or delete {folder}."
@@ -61,7 +61,7 @@ def _advice(config: PretrainConfig, folder: Path, error: BaseException) -> str:
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h: bytes that are kept, bytes that are mapped apart
 
 
-def memory_kept() -> None:
+def keep_freed_memory() -> None:
     """Let glibc keep and reuse large freed blocks: every step asks for the same ones, and fresh pages are slow.
 
     Elsewhere than under glibc nothing is changed.

@@ -1,8 +1,8 @@
 """The pretraining loop. Nothing in it is specific to a domain or an algorithm.
 
-AdamW, linear warm-up and cosine decay, gradient clipping at norm 1. Every step seeds all generators from (seed, step),
-so that a resumed run draws what an uninterrupted one draws. Lightning Fabric places the run on its devices and sets the
-precision; several processes share each batch (`dabs.distributed`), and the first one alone writes.
+AdamW, linear warm-up and cosine decay, gradients clipped at norm 1. Every step seeds all random generators from
+(seed, step), so a resumed run draws the same numbers as an uninterrupted one. Lightning Fabric places the run on its
+devices and sets the precision; several processes share each batch (`dabs.distributed`), and only the first one writes.
 """
 
 from __future__ import annotations
@@ -19,37 +19,36 @@ from torch import Tensor
 
 from dabs.algorithm import Algorithm, defaults, source_of
 from dabs.config import STANDARD_RATE, PretrainConfig
-from dabs.data.domain import PRETRAIN, TRAIN, Domain
+from dabs.data.domain import TRAIN, Domain
 from dabs.data.loader import Loader, check_batch_size
-from dabs.data.prepare import manifest_of
+from dabs.data.prepared import Prepared, open_prepared
 from dabs.data.split import Split
-from dabs.distributed import apart, processes, rank
+from dabs.distributed import independent_processes, processes, rank
 from dabs.encoder import compile_blocks
 from dabs.errors import RequestError, unknown
 from dabs.registry import algorithm_label, find_algorithm, find_domain
-from dabs.specs import Batch
 from dabs.training.checkpoint import (
     KEPT,
+    intact_checkpoint,
     load_training_state,
     load_weights,
     save_checkpoint,
     save_final,
     tidy,
-    whole_checkpoint,
     whole_encoder,
 )
 from dabs.training.devices import Devices, launch
 from dabs.training.log import RunLog
-from dabs.training.memory import memory_kept, memory_named
+from dabs.training.memory import explain_out_of_memory, keep_freed_memory
 from dabs.training.precision import resolved
-from dabs.training.run_folder import Watch, check_folder, claim_folder, completed, default_folder, taken
+from dabs.training.run_folder import Watch, check_folder, claim_folder, completed, default_folder, lock_run_folder
 from dabs.training.step import (
-    CLIP_NORM,
     Objective,
-    backward,
+    OptimizerStep,
+    adamw,
     build,
     check_finite,
-    denormals_flushed,
+    flush_denormals,
     learning_rate,
     seed_all,
 )
@@ -91,17 +90,17 @@ def pretrain(
     fabric: Fabric | None = None,
     gather: bool = True,
 ) -> Path:
-    """Pretrain an encoder, or go on with a run that was stopped, or do nothing when it is complete.
+    """Pretrain an encoder, resume a run that was stopped, or do nothing when the run is complete.
 
     Args:
         config: what to train.
         folder: the run's folder; by default runs/SUITE/ALGORITHM/DOMAIN/seedN.
         logger: "tensorboard", "wandb" or "none"; metrics.csv is always written.
         checkpoint_every: steps between checkpoints.
-        keep_checkpoints: how many of the newest are kept, to go on from when one is damaged.
+        keep_checkpoints: how many of the newest to keep, in case one is damaged.
         watch: called after each flush of the losses, in the first process only.
-        fabric: on which devices (from `training.devices.launch`, which every process has called); by default on one.
-        gather: whether the processes' parts of a batch count as one, for an algorithm that can.
+        fabric: the devices (from `training.devices.launch`, which every process has called); by default one.
+        gather: whether an algorithm that can do so treats the processes' parts of a batch as one batch.
 
     Returns:
         The run's folder.
@@ -113,169 +112,166 @@ def pretrain(
         wrong = f"{checkpoint_every} and {keep_checkpoints}"
         raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {wrong}")
     config, algorithm, domain = resolve(config)
+    data = open_prepared(domain)
     folder = Path(folder) if folder else default_folder(config, algorithm_label(config.algorithm))
     fabric = fabric or launch(Devices(devices=1, num_nodes=1), config.precision)
-    lonely = processes() > 1 and not (gather and algorithm.gathers)
-    identity = identity_of(algorithm, domain) | ({"processes_apart": processes()} if lonely else {})
+    independent = processes() > 1 and not (gather and algorithm.gathers)
+    identity = identity_of(algorithm, data) | ({"processes_apart": processes()} if independent else {})
     check_folder(folder, config, identity)
     if completed(folder) is not None:
         tidy(folder)
         return folder
-    objective = build(config, algorithm, domain)  # a wrong option is found before the folder is taken
-    check_batch_size(config, manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["rows"])
-    training = _Training(
+    objective = build(config, algorithm, domain)  # a wrong option is reported before the folder is locked
+    check_batch_size(config, data.entry(TRAIN).rows)
+    run = _Run(
         config=config,
         folder=folder,
+        data=data,
         fabric=fabric,
-        lonely=lonely,
+        independent=independent,
+        identity=identity,
         objective=objective,
         state={"steps_done": 0, "seconds": 0.0, "waited": 0.0, "loss": 0.0},
+        logger=logger,
         checkpoint_every=checkpoint_every,
         keep_checkpoints=keep_checkpoints,
         watch=watch,
     )
-    with taken(folder, fabric), apart(lonely):
-        _complete(training, domain, logger, identity)
+    with lock_run_folder(folder, fabric), independent_processes(independent):
+        run.complete()
     return folder
 
 
+def identity_of(algorithm: type[Algorithm], data: Prepared) -> dict[str, Any]:
+    """Return the hashes of the algorithm's source file and of the pretraining data, which are part of what a run is.
+
+    Raises:
+        DabsError: the source cannot be read.
+    """
+    return {
+        "algorithm_sha256": hashlib.sha256(source_of(algorithm).encode()).hexdigest(),
+        "data_sha256": data.entry(TRAIN).sha256,
+    }
+
+
 @dataclass(kw_only=True)
-class _Training:
-    """A run in progress: what `_train` sets up and `_loop` goes through."""
+class _Run:
+    """A run in progress, in a folder that this process (or its rank 0) has locked."""
 
     config: PretrainConfig
     folder: Path
+    data: Prepared
     fabric: Fabric
-    lonely: bool  # each process draws, and takes its loss, by itself
+    independent: bool  # each process draws its own random numbers and computes its own loss
+    identity: dict[str, Any]
     objective: Objective
     state: dict[str, Any]  # steps_done, seconds, of them waited for data, loss: saved with each checkpoint
+    logger: str
     checkpoint_every: int
     keep_checkpoints: int
     watch: Watch | None
 
+    def complete(self) -> None:
+        """Claim the folder, train, and write the final encoder."""
+        trains, writes = self.objective.algorithm.trains, self.fabric.is_global_zero
+        if writes:
+            check_folder(self.folder, self.config, self.identity)  # again, now that no other process writes there
+            claim_folder(self.folder, self.config, self.identity)
+            tidy(self.folder)
+        if completed(self.folder) is not None:
+            return
+        if trains:
+            self.train()
+        encoder = whole_encoder(self.objective.encoder)
+        if writes:
+            save_final(self.folder, encoder, self.provenance(self.fabric.device.type if trains else "cpu"))
 
-def _complete(training: _Training, domain: Domain, logger: str, identity: dict[str, Any]) -> None:
-    """Claim the folder, train and write the final encoder."""
-    config, folder, fabric, objective = training.config, training.folder, training.fabric, training.objective
-    if fabric.is_global_zero:
-        check_folder(folder, config, identity)  # again, now that nobody else writes there
-        claim_folder(folder, config, identity)
-        tidy(folder)
-    if completed(folder) is not None:
-        return
-    if objective.algorithm.trains:
-        _train(training, domain, logger)
-    encoder = whole_encoder(objective.encoder)
-    if fabric.is_global_zero:
-        device = fabric.device.type if objective.algorithm.trains else "cpu"
-        save_final(folder, encoder, _provenance(config, objective, identity, training.state, device))
+    def train(self) -> None:
+        """Train from the newest intact checkpoint, or from the start."""
+        config, objective, fabric = self.config, self.objective, self.fabric
+        checkpoint = fabric.broadcast(intact_checkpoint(self.folder))  # one answer, even on a slow shared file system
+        saved = load_weights(checkpoint, objective) if checkpoint else {}
+        if config.compile:
+            compile_blocks(objective.encoder)
+        module = fabric.setup_module(objective)
+        optimizer = adamw(objective.parameters(), config.lr, config.weight_decay)
+        fabric_optimizer = fabric.setup_optimizers(optimizer)
+        if checkpoint:  # only now: the optimiser's state follows the weights to their device
+            self.state |= load_training_state(checkpoint, saved, optimizer)
+        start = self.state["steps_done"]
+        step = OptimizerStep(
+            lambda batch: module((batch.inputs, batch.mask)),
+            fabric_optimizer,
+            parts=config.accumulate,
+            fabric=fabric,
+            module=module,
+        )
+        keep_freed_memory()
+        loader = Loader(Split(self.data, TRAIN, labels=False), config, start, fabric.device)
+        log = RunLog(self.folder, self.logger, start, writes=fabric.is_global_zero)
+        module.train()
+        with log, stop_flag() as stop, flush_denormals(), explain_out_of_memory(config, self.folder):
+            self.loop(step, loader, log, stop)
 
+    def loop(self, take_step: OptimizerStep, loader: Loader, log: RunLog, stop: StopFlag) -> None:
+        """Take all remaining steps, flushing the log and writing checkpoints on the way."""
+        config, state = self.config, self.state
+        waiting: list[Logged] = []
+        begun, before, waited = time.perf_counter(), state["seconds"], state["waited"]
+        flushed, flushed_at = state["steps_done"], begun
+        for number, batch in enumerate(loader, start=state["steps_done"]):
+            seed_all(config.seed, number, rank() if self.independent else 0)
+            rate = learning_rate(number, config.steps, config.lr)
+            logged: Any = take_step(batch, rate)
+            self.objective.algorithm.after_step(number)
+            if self.independent:
+                logged = self.fabric.all_reduce(logged, reduce_op="mean")
+            waiting.append((number, rate, logged))
 
-def _train(training: _Training, domain: Domain, logger: str) -> None:
-    """Train from the latest checkpoint or the start."""
-    config, objective, fabric = training.config, training.objective, training.fabric
-    checkpoint = fabric.broadcast(whole_checkpoint(training.folder))  # one answer, also of a slow shared folder
-    saved = load_weights(checkpoint, objective) if checkpoint else {}
-    if config.compile:
-        compile_blocks(objective.encoder)
-    module = fabric.setup_module(objective)
-    optimizer = torch.optim.AdamW(objective.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    fabric_optimizer = fabric.setup_optimizers(optimizer)
-    if checkpoint:  # after the weights are on their device, where the optimiser's state follows them
-        training.state |= load_training_state(checkpoint, saved, optimizer)
-    start = training.state["steps_done"]
-    memory_kept()
-    loader = Loader(Split(domain, PRETRAIN, TRAIN, labels=False), config, start, fabric.device)
-    log = RunLog(training.folder, logger, start, writes=fabric.is_global_zero)
-    with log, stop_flag() as stop, denormals_flushed(), memory_named(config, training.folder):
-        _loop(training, module, fabric_optimizer, loader, log, stop)
+            done, stopping = number + 1, self.stopping(stop, number)
+            saving = done % self.checkpoint_every == 0 or done == config.steps or stopping > 0
+            if saving or done % FLUSH_EVERY == 0:
+                now = time.perf_counter()
+                speed = (done - flushed) * config.batch_size / (now - flushed_at)
+                state |= {"steps_done": done, "loss": log.write(waiting, speed), "seconds": before + now - begun}
+                state["waited"] = waited + loader.waited
+                flushed, flushed_at, waiting = done, now, []
+                if self.watch is not None and self.fabric.is_global_zero:
+                    self.watch(done, config.steps, state["loss"], speed)
+            if saving:
+                check_finite(self.objective.encoder, done, self.folder)
+            if saving and done < config.steps:
+                writes, keep = self.fabric.is_global_zero, self.keep_checkpoints
+                save_checkpoint(self.folder, self.objective, take_step.optimizer, state, writes=writes, keep=keep)
+            if stopping and done < config.steps:  # a signal that comes later is handled after the next step
+                raise Interrupted(f"stopped at step {done} of {config.steps}; the same command resumes there", stopping)
 
+    def stopping(self, stop: StopFlag, step: int) -> int:
+        """Return the signal that asks to save and leave, or 0; several processes agree on it every few steps."""
+        if processes() == 1:
+            return stop.number
+        if (step + 1) % FLUSH_EVERY:
+            return 0
+        wanted: Any = self.fabric.all_reduce(torch.tensor(float(stop.number)), reduce_op="max")
+        return int(wanted)
 
-def _step(training: _Training, module: Any, optimizer: Any, step: int, batch: Batch) -> Logged:
-    """One optimiser step; gives what is logged of it, still on the device."""
-    config, fabric = training.config, training.fabric
-    seed_all(config.seed, step, rank() if training.lonely else 0)
-    rate = learning_rate(step, config.steps, config.lr)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    out = backward(fabric, module, batch, config.accumulate)
-    fabric.clip_gradients(module, optimizer, max_norm=CLIP_NORM, error_if_nonfinite=False)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    training.objective.algorithm.after_step(step)
-    logged = {name: value.detach() for name, value in out.items()}
-    means: Any = fabric.all_reduce(logged, reduce_op="mean") if training.lonely else logged
-    return step, rate, means
-
-
-def _stopping(training: _Training, stop: StopFlag, step: int) -> int:
-    """The signal that asks to save and leave, or 0: on several processes they agree on it, every few steps."""
-    if processes() == 1:
-        return stop.number
-    if (step + 1) % FLUSH_EVERY:
-        return 0
-    wanted: Any = training.fabric.all_reduce(torch.tensor(float(stop.number)), reduce_op="max")
-    return int(wanted)
-
-
-def _loop(training: _Training, module: Any, optimizer: Any, loader: Loader, log: RunLog, stop: StopFlag) -> None:
-    """All steps that are left, with the log flushed and checkpoints written on the way."""
-    config, state = training.config, training.state
-    module.train()
-    waiting: list[Logged] = []
-    begun, before, waited = time.perf_counter(), state["seconds"], state["waited"]
-    flushed, flushed_at = state["steps_done"], begun
-    for step, batch in enumerate(loader, start=state["steps_done"]):
-        waiting.append(_step(training, module, optimizer, step, batch))
-        done, stopping = step + 1, _stopping(training, stop, step)
-        saving = done % training.checkpoint_every == 0 or done == config.steps or stopping > 0
-        if saving or done % FLUSH_EVERY == 0:
-            now = time.perf_counter()
-            speed = (done - flushed) * config.batch_size / (now - flushed_at)
-            state |= {"steps_done": done, "loss": log.write(waiting, speed), "seconds": before + now - begun}
-            state["waited"] = waited + loader.waited
-            flushed, flushed_at, waiting = done, now, []
-            if training.watch is not None and training.fabric.is_global_zero:
-                training.watch(done, config.steps, state["loss"], speed)
-        if saving:
-            check_finite(training.objective.encoder, done, training.folder)
-        if saving and done < config.steps:
-            writes, keep = training.fabric.is_global_zero, training.keep_checkpoints
-            save_checkpoint(training.folder, training.objective, optimizer, state, writes=writes, keep=keep)
-        if stopping and done < config.steps:  # a signal since then is met, and saved, after the next step
-            text = f"stopped at step {done} of {config.steps}; the same command goes on from there"
-            raise Interrupted(text, stopping)
-
-
-def identity_of(algorithm: type[Algorithm], domain: Domain) -> dict[str, Any]:
-    """Hashes of the algorithm's source file and of the pretraining data.
-
-    Raises:
-        DabsError: the data is not prepared, or the source cannot be read.
-    """
-    return {
-        "algorithm_sha256": hashlib.sha256(source_of(algorithm).encode()).hexdigest(),
-        "data_sha256": manifest_of(domain)["splits"][f"{PRETRAIN}/{TRAIN}"]["sha256"],
-    }
-
-
-def _provenance(
-    config: PretrainConfig, objective: Objective, identity: dict[str, Any], state: dict[str, Any], device: str
-) -> dict[str, Any]:
-    return {
-        "label": algorithm_label(config.algorithm),
-        **identity,
-        "steps": state["steps_done"],
-        "examples_seen": state["steps_done"] * config.batch_size,
-        "wall_seconds": round(state["seconds"], 3),
-        "waited_seconds": round(state["waited"], 3),
-        "peak_memory_bytes": peak_memory(device),
-        "final_loss": state["loss"],
-        "parameters": sum(p.numel() for p in objective.encoder.parameters()),
-        "environment": {
-            **environment(),
-            "precision": config.precision,
-            "threads": torch.get_num_threads(),
-            "processes": processes(),
-        },
-    }
+    def provenance(self, device: str) -> dict[str, Any]:
+        """What `run.json` records of a complete run."""
+        config, state = self.config, self.state
+        return {
+            "label": algorithm_label(config.algorithm),
+            **self.identity,
+            "steps": state["steps_done"],
+            "examples_seen": state["steps_done"] * config.batch_size,
+            "wall_seconds": round(state["seconds"], 3),
+            "waited_seconds": round(state["waited"], 3),
+            "peak_memory_bytes": peak_memory(device),
+            "final_loss": state["loss"],
+            "parameters": sum(p.numel() for p in self.objective.encoder.parameters()),
+            "environment": {
+                **environment(),
+                "precision": config.precision,
+                "threads": torch.get_num_threads(),
+                "processes": processes(),
+            },
+        }

@@ -41,7 +41,7 @@ def environment() -> dict[str, Any]:
         "device": "cuda" if cuda else "cpu",
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "dabs_version": __version__,
-        **_git_state(),
+        **git_state(),
     }
 
 
@@ -55,7 +55,7 @@ def processor_name() -> str:
     return names[0] if names else platform.machine()
 
 
-def _git_state() -> dict[str, Any]:
+def git_state() -> dict[str, Any]:
     """The commit of the checkout that holds this very file; an installed copy has none, wherever it lies."""
 
     def _git(*arguments: str) -> str | None:

@@ -1,1 +1,1 @@
-"""What the speech domains share: synthesis, waveforms, spectrograms."""
+"""Helpers of the speech domains."""

@@ -1,7 +1,8 @@
-"""Clips of speech as the paper shows them to the encoder: log-mel spectrograms of 224 bands by 224 frames.
+"""Recorded clips as the paper's log-mel spectrograms, 224 bands by 224 frames.
 
-First channel, at the file's own rate (the reference never resamples; AudioMNIST is 48 kHz), cut or filled with zeros to
-150,526 samples. Kept as float16 (100 kB a window): rounding moves a value by at most 0.002, that is 0.04 dB.
+Each clip is read at its own sampling rate, because the reference never resamples (AudioMNIST has 48 kHz). Its first
+channel is cut or zero-padded to 150,526 samples. Spectrograms are stored as float16, 100 kB each; the rounding changes
+a value by at most 0.002, which is 0.04 dB.
 """
 
 from __future__ import annotations
@@ -9,24 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from dabs.domains.audio.logmel import PAPER, log_mel
-from dabs.domains.sources.rows import Item
+
+from dabs.domains.audio.logmel import PAPER_LOG_MEL, log_mel
+from dabs.domains.sources.listing import Item
 
 SAMPLES = 150_526  # 224 frames
 
 
 @dataclass(frozen=True, kw_only=True)
-class Level:
-    """Over a dataset's spectrograms, in dB; the reference's constants."""
+class DecibelStats:
+    """Mean and standard deviation over a dataset's spectrograms in dB; the reference's constants."""
 
     mean: float
     std: float
 
 
-def windows(path: str, *, both: bool) -> tuple[np.ndarray, int]:
-    """The head of a clip, and with `both` its tail where it is longer: float32 (1 or 2, 150526), and the rate in Hz.
+def read_windows(path: str, *, both: bool) -> tuple[np.ndarray, int]:
+    """Read the head of a clip and, with `both`, also its tail if the clip is longer than the window.
 
-    libsndfile decodes wav, flac, ogg and mp3; not m4a.
+    libsndfile decodes wav, flac, ogg and mp3, but not m4a.
+
+    Returns:
+        The windows, float32 (1 or 2, 150526), and the sampling rate in Hz.
     """
     import soundfile
 
@@ -43,9 +48,9 @@ def windows(path: str, *, both: bool) -> tuple[np.ndarray, int]:
     return out, rate
 
 
-def spectrograms(item: Item, level: Level, *, both: bool) -> np.ndarray:
-    """Of a clip's windows: float16 (1 or 2, 1, 224, 224), low bands first."""
-    clips, rate = windows(str(item.source), both=both)
-    decibels = log_mel(clips, replace(PAPER, sample_rate=rate))
-    standard: np.ndarray = ((decibels - level.mean) / level.std)[:, None].astype(np.float16)
+def make_spectrograms(item: Item, stats: DecibelStats, *, both: bool) -> np.ndarray:
+    """Return the standardised spectrograms of a clip's windows, float16 (1 or 2, 1, 224, 224), low bands first."""
+    clips, rate = read_windows(str(item.source), both=both)
+    decibels = log_mel(clips, replace(PAPER_LOG_MEL, sample_rate=rate))
+    standard: np.ndarray = ((decibels - stats.mean) / stats.std)[:, None].astype(np.float16)
     return standard

@@ -1,15 +1,14 @@
-"""Words spoken into arrays by the espeak-ng library that the package `espeakng_loader` carries.
+"""Speech synthesis with espeak-ng, from the package `espeakng_loader`.
 
 The library keeps phases, flutter and random numbers from one word to the next, and even `espeak_Terminate` does not
-reset them. So every list of words is spoken by a process of its own: the same list gives the same samples, whatever was
-spoken before, and a crash of the library is an error message.
+reset them. Each list of words is therefore spoken in a process of its own: the same list gives the same samples,
+whatever was spoken before, and a crash of the library becomes an error message.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,27 +20,27 @@ import numpy as np
 
 from dabs.errors import DabsError
 
-SAMPLE_RATE = 22050  # Hz, of all voices used here
+SAMPLE_RATE = 22050  # Hz; the same for all voices used here
 
-# constants of speak_lib.h
-_AUDIO_OUTPUT_SYNCHRONOUS = 2  # no sound card: samples go to the callback, in the calling thread
-_INITIALIZE_DONT_EXIT = 0x8000  # give an error where the library would end the process
+# constants from speak_lib.h
+_AUDIO_OUTPUT_SYNCHRONOUS = 2  # without a sound card: samples go to the callback, in the calling thread
+_INITIALIZE_DONT_EXIT = 0x8000  # return an error instead of ending the process
 _CHARS_UTF8 = 1
 _RATE, _PITCH, _RANGE = 1, 3, 4
-_LONGEST_PATH = 150  # the library keeps 160 bytes for the path of its data
+_MAX_PATH_LENGTH = 150  # the library has 160 bytes for the path of its data
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """What is to be said, and how.
+    """A word to speak, and how to speak it.
 
     Attributes:
         text: in the language's own script.
-        language: espeak-ng's name of it, such as "en-us" or "cmn".
-        voice: a variant, that is a file name in espeak-ng-data/voices/!v.
-        rate: words a minute, 80 to 450.
-        pitch: 0 to 99, around the voice's own.
+        language: espeak-ng's name of the language, such as "en-us" or "cmn".
+        voice: a voice variant: a file name in espeak-ng-data/voices/!v.
+        rate: words per minute, 80 to 450.
+        pitch: 0 to 99, relative to the voice's own; 50 is normal.
         inflection: 0 (monotone) to 99.
     """
 
@@ -54,27 +53,23 @@ class Word:
 
 
 def voice_names() -> list[str]:
-    """The voice variants that the installed package carries, sorted."""
+    """Return the voice variants that the installed package carries, sorted."""
     import espeakng_loader
 
     return sorted(path.name for path in Path(espeakng_loader.get_data_path(), "voices", "!v").iterdir())
 
 
 def speak(words: list[Word]) -> list[np.ndarray]:
-    """The words' samples, int16 at 22,050 Hz, without padding.
+    """Speak words and return the samples of each, int16 at 22,050 Hz, without padding.
 
     Raises:
-        DabsError: the library cannot be loaded, or it does not know a voice or a language.
+        DabsError: the library cannot be loaded, or does not know a voice or a language.
     """
     with tempfile.TemporaryDirectory(prefix="dabs-espeak-") as folder:
         request, reply = Path(folder) / "words.json", Path(folder) / "samples.npz"
         request.write_text(json.dumps([asdict(word) for word in words]), encoding="utf-8")
-        root = str(Path(__file__).parents[1])  # the child must find this package where it is not installed
-        environment = os.environ | {
-            "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        }
         command = [sys.executable, "-m", "dabs.domains.audio.espeak", str(request), str(reply)]
-        result = subprocess.run(command, env=environment, capture_output=True, text=True)
+        result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if line.strip()]
             reason = lines[-1] if lines else f"it ended with code {result.returncode}"
@@ -83,23 +78,23 @@ def speak(words: list[Word]) -> list[np.ndarray]:
             return np.split(archive["samples"], np.cumsum(archive["lengths"])[:-1])
 
 
-class _Library:
-    """The loaded library with its one global state; made once a process."""
+class EspeakLibrary:
+    """The loaded library; its state is global, so create it once per process."""
 
     def __init__(self, folder: Path) -> None:
         import espeakng_loader
 
         data = espeakng_loader.get_data_path()
-        if len(data) > _LONGEST_PATH:
+        if len(data) > _MAX_PATH_LENGTH:
             link = folder / "espeak-ng-data"
             link.symlink_to(data)
             data = str(link)
         self.call: Any = ctypes.CDLL(espeakng_loader.get_library_path())
         rate = self.call.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data.encode(), _INITIALIZE_DONT_EXIT)
         if rate != SAMPLE_RATE:
-            raise DabsError(f"it gave the sampling rate {rate} where it started with the voice data in {data}.")
+            raise DabsError(f"with the voice data in {data} its sampling rate is {rate}, expected {SAMPLE_RATE}.")
         self.blocks: list[bytes] = []
-        self.callback = _CALLBACK(self._receive)  # kept: ctypes frees a callback that nobody holds
+        self.callback = _CALLBACK(self._receive)  # kept, because ctypes frees a callback without references
         self.call.espeak_SetSynthCallback(self.callback)
 
     def _receive(self, samples: Any, count: int, events: Any) -> int:
@@ -108,13 +103,13 @@ class _Library:
         return 0
 
     def speak(self, word: Word) -> np.ndarray:
-        """One word, int16 (samples,)."""
+        """Speak one word; return int16 (samples,)."""
         name = f"{word.language}+{word.voice}"
         if self.call.espeak_SetVoiceByName(name.encode()):
             raise DabsError(f"there is no language and voice {name!r}.")
         for parameter, value in ((_RATE, word.rate), (_PITCH, word.pitch), (_RANGE, word.inflection)):
             self.call.espeak_SetParameter(parameter, value, 0)
-        self.call.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else breath and noise depend on the clock
+        self.call.espeak_ng_SetRandSeed(ctypes.c_long(1))  # otherwise breath and noise depend on the clock
         self.blocks = []
         text = word.text.encode()
         self.call.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, _CHARS_UTF8, None, None)
@@ -123,12 +118,12 @@ class _Library:
 
 
 def _main(request: Path, reply: Path) -> None:
-    """The child process: speak what `request` asks and write `reply`."""
+    """Speak the words in the file `request` and write their samples to `reply`, in the child process."""
     words = [Word(**fields) for fields in json.loads(request.read_text(encoding="utf-8"))]
     missing = sorted({word.voice for word in words} - set(voice_names()))
-    if missing:  # the library itself would speak with its default voice
+    if missing:  # the library would silently use its default voice
         raise DabsError(f"there is no voice {missing[0]!r} in the installed espeakng_loader.")
-    library = _Library(reply.parent)
+    library = EspeakLibrary(reply.parent)
     spoken = [library.speak(word) for word in words]
     np.savez(reply, samples=np.concatenate(spoken), lengths=[len(samples) for samples in spoken])
 

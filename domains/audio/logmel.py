@@ -1,4 +1,4 @@
-"""Log-mel spectrograms, as the paper makes them and in smaller sizes."""
+"""Log-mel spectrograms with the paper's settings, or smaller ones."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LogMel:
-    """How a waveform becomes a picture. Mel bands and filter areas follow Slaney, as librosa's do."""
+    """Settings of a log-mel spectrogram. Mel bands and filter areas follow Slaney, as in librosa."""
 
     sample_rate: int  # Hz
-    n_fft: int  # samples in one Hann window
+    n_fft: int  # samples in a Hann window
     hop: int  # samples from one frame to the next
     bands: int
-    squared: bool  # whether decibels are taken of the squared power, as in the paper's reference code
-    dynamic_range: float = 80.0  # dB; lower values are raised to this far under the clip's maximum
+    squared: bool  # whether decibels are taken of the squared power, as in the reference code
+    dynamic_range: float = 80.0  # dB; lower values are raised to this far below the clip's maximum
 
     def frames(self, samples: int) -> int:
-        """How many frames a waveform gives: the first and the last window are centred on its ends."""
+        """Return the number of frames of a waveform; the first and the last window are centred on its ends."""
         return 1 + samples // self.hop
 
 
 # 150,526 samples give 224 frames
-PAPER = LogMel(sample_rate=16000, n_fft=2048, hop=672, bands=224, squared=True)
+PAPER_LOG_MEL = LogMel(sample_rate=16000, n_fft=2048, hop=672, bands=224, squared=True)
 
 
 def log_mel(waveform: np.ndarray | Tensor, settings: LogMel) -> np.ndarray:
-    """Decibels by mel band (low bands first) and frame.
+    """Compute the log-mel spectrogram of waveforms.
 
-    Follows the DABS reference code: mel power spectrogram, centred with zero padding, then
-    10 * log10(max(power, 1e-10)) of the power (or of its square), floored under each clip's own maximum.
+    As in the DABS reference code, it is a mel power spectrogram with centred frames and zero padding, then
+    10 * log10(max(power, 1e-10)) of the power (or of its square), with a floor relative to each clip's own maximum.
 
     Args:
-        waveform: float (..., samples); full scale is 1.
-        settings: sizes; `PAPER` for the paper's.
+        waveform: float (..., samples), between -1 and 1.
+        settings: sizes; `PAPER_LOG_MEL` are the paper's.
 
     Returns:
-        float32 (..., bands, frames).
+        Decibels, float32 (..., bands, frames), low bands first.
     """
     import torch
 
@@ -51,8 +51,8 @@ def log_mel(waveform: np.ndarray | Tensor, settings: LogMel) -> np.ndarray:
         power = power.square()
     decibels = 10 * power.clamp(min=1e-10).log10()
     floor = decibels.amax(dim=(-2, -1), keepdim=True) - settings.dynamic_range
-    picture: np.ndarray = torch.maximum(decibels, floor).numpy()
-    return picture
+    floored: np.ndarray = torch.maximum(decibels, floor).numpy()
+    return floored
 
 
 def _mel_spectrogram(settings: LogMel) -> Any:

@@ -1,1 +1,1 @@
-"""What the image domains share: drawings, generators, readers of picture sets."""
+"""Helpers of the image domains."""

@@ -1,6 +1,6 @@
-"""What stands beside a picture of COCO: captions, half of them moved elsewhere; questions, half of them answered wrong.
+"""The captions of COCO and the questions of VQA, half of them made wrong.
 
-COCO's captions are read as the JSON they are: torchvision's CocoCaptions needs pycocotools, compiled code, to do so.
+The captions are read directly from COCO's JSON, because torchvision's CocoCaptions needs the compiled pycocotools.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dabs.domains.sources.rows import Item, Listing, carve, listing
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
+from dabs.domains.sources.listing import Item, Listing, hold_out, make_listing
 from dabs.utils.strict_json import read_object
 
-SEED = 42  # the reference's for captions; it has none for answers
+REFERENCE_SEED = 42  # for captions; the reference draws answers without a seed
 MATCH, MISMATCH = 1, 0
-MOST = 1_000_000_000  # bytes of a file of annotations; the largest has 0.4 GB
-ORDER = {TRAIN: 0, VALIDATION: 1, TEST: 2}  # each split is drawn by itself
+MAX_JSON_BYTES = 1_000_000_000  # the largest file of annotations has 0.4 GB
+SPLIT_NUMBERS = {TRAIN: 0, VALIDATION: 1, TEST: 2}  # part of the seed of each split
 
 
-def coco(root: Path, subset: str) -> list[Item]:
-    """The pictures of `train2017` or `val2017`, sorted, each with one caption: the last written, as in the reference.
+def list_coco(root: Path, subset: str) -> list[Item]:
+    """List the images of `train2017` or `val2017`, sorted, each with its last caption, as in the reference.
 
-    The reference leaves out pictures without an annotated object, for labels that nobody uses; here all count.
+    The reference leaves out images without an annotated object, because of labels that nobody uses; here all are kept.
     """
-    content = _fields(root / "annotations" / f"captions_{subset}.json", "images", "annotations")
+    content = _read_lists(root / "annotations" / f"captions_{subset}.json", "images", "annotations")
     caption = {a["image_id"]: a["caption"] for a in sorted(content["annotations"], key=lambda a: a["id"])}
     return [
         Item(
@@ -41,76 +41,83 @@ def coco(root: Path, subset: str) -> list[Item]:
 
 
 def coco_group(image: int) -> str:
-    """COCO numbers its pictures once for all years."""
+    """Return the group of an image; COCO uses the same image numbers in all years."""
     return f"coco {image:012d}"
 
 
-def _fields(path: Path, *names: str) -> Any:
-    content = read_object(path, MOST)
+def _read_lists(path: Path, *names: str) -> Any:
+    """Read a JSON object, after checking that the fields `names` are lists."""
+    content = read_object(path, MAX_JSON_BYTES)
     if any(not isinstance(content.get(name), list) for name in names):
         raise BuildError(f"{path} has no lists {' and '.join(names)}. Unpack its archive again.")
     return content
 
 
-def captioned(root: Path) -> dict[str, list[Item]]:
-    """For pretraining: train2017 without a tenth of its pictures, and these to watch. val2017 is what tasks test on."""
-    rest, watched = carve(coco(root, "train2017"))
-    return {TRAIN: rest, VALIDATION: watched}
+def list_captioned(root: Path) -> dict[str, list[Item]]:
+    """List train2017 for pretraining, with a tenth of its images held out for validation; tasks test on val2017."""
+    rest, validation = hold_out(list_coco(root, "train2017"))
+    return {TRAIN: rest, VALIDATION: validation}
 
 
-def mismatched(root: Path) -> Listing:
-    """train2017, of which a tenth validates, and val2017; in each split half of the captions are moved."""
-    parts = captioned(root) | {TEST: coco(root, "val2017")}
-    moved = {split: move_half(items, np.random.PCG64([SEED, ORDER[split]])) for split, items in parts.items()}
-    return listing(moved[TRAIN], moved[VALIDATION], moved[TEST])
+def list_mismatched(root: Path) -> Listing:
+    """List train2017, with a tenth held out, and val2017; half of the captions of each split are mismatched."""
+    parts = list_captioned(root) | {TEST: list_coco(root, "val2017")}
+    mixed = {split: mismatch_half(items, _bits_of(split)) for split, items in parts.items()}
+    return make_listing(mixed[TRAIN], mixed[VALIDATION], mixed[TEST])
 
 
-def move_half(items: list[Item], bits: np.random.PCG64) -> list[Item]:
-    """The items, half of them (rounded down, but at least two) each with the caption of another of that half.
+def _bits_of(split: str) -> np.random.PCG64:
+    return np.random.PCG64([REFERENCE_SEED, SPLIT_NUMBERS[split]])
 
-    The half is rolled by a drawn number of places; where two of its captions read the same, a "moved" one may fit.
+
+def mismatch_half(items: list[Item], bits: np.random.PCG64) -> list[Item]:
+    """Give half of the items (rounded down, but at least two) the caption of another item.
+
+    The captions of that half are rotated by a random number of places. If two of them are equal, an item labelled as a
+    mismatch may have a matching caption.
 
     Raises:
-        BuildError: there are fewer than three, so that nothing can change places and something stay.
+        BuildError: there are fewer than three items, too few to have both matches and mismatches.
     """
     if len(items) < 3:
-        raise BuildError(f"{len(items)} captioned pictures in a split are too few to move half of the captions.")
+        raise BuildError(f"a split has only {len(items)} captioned images, too few to mismatch half of the captions.")
     generator = np.random.Generator(bits)
     chosen = np.sort(generator.permutation(len(items))[: max(len(items) // 2, 2)])
-    given = np.roll(chosen, int(generator.integers(1, len(chosen))))
+    donors = np.roll(chosen, int(generator.integers(1, len(chosen))))
     out = [replace(item, label=MATCH) for item in items]
-    for place, other in zip(chosen.tolist(), given.tolist(), strict=True):
-        out[place] = replace(items[place], label=MISMATCH, text=items[other].text)
+    for index, donor in zip(chosen.tolist(), donors.tolist(), strict=True):
+        out[index] = replace(items[index], label=MISMATCH, text=items[donor].text)
     return out
 
 
-def vqa(root: Path, pretraining: Path) -> Listing:
-    """VQA v1, multiple choice: train2014 questions, of which a tenth of the pictures validates, and val2014 questions.
+def list_vqa(root: Path, pretraining: Path) -> Listing:
+    """List VQA v1, multiple choice: train2014, with a tenth of its images held out for validation, and val2014.
 
-    Of val2014 only questions about pictures outside train2017 are tested: COCO moved 35,504 of its 40,504 pictures
-    there in 2017, and the encoder has learned from them.
+    The test split has only those questions of val2014 whose image is not in train2017: in 2017, COCO moved 35,504 of
+    the 40,504 images of val2014 there, so the encoder is pretrained on them.
 
     Args:
-        root: holds `coco-vqa/`.
-        pretraining: holds `annotations/captions_train2017.json`.
+        root: the folder that holds `coco-vqa/`.
+        pretraining: the folder that holds `annotations/captions_train2017.json`.
     """
-    seen = {item.group for item in coco(pretraining, "train2017")}
-    rest, validation = carve(questions(root, "train2014"))
-    test = [item for item in questions(root, "val2014") if item.group not in seen]
+    pretrained = {item.group for item in list_coco(pretraining, "train2017")}
+    rest, validation = hold_out(list_questions(root, "train2014"))
+    test = [item for item in list_questions(root, "val2014") if item.group not in pretrained]
     parts = {TRAIN: rest, VALIDATION: validation, TEST: test}
-    drawn = {split: answer_half(items, np.random.PCG64([SEED, ORDER[split]])) for split, items in parts.items()}
-    return listing(drawn[TRAIN], drawn[VALIDATION], drawn[TEST])
+    drawn = {split: draw_answers(items, _bits_of(split)) for split, items in parts.items()}
+    return make_listing(drawn[TRAIN], drawn[VALIDATION], drawn[TEST])
 
 
-def questions(root: Path, subset: str) -> list[Item]:
-    """The questions of a subset by number; `text` is the question, the right answer, and the wrong choices.
+def list_questions(root: Path, subset: str) -> list[Item]:
+    """List the questions of a subset in the order of their ids.
 
-    Those whose answer is not among the choices are left out, as in the reference, and those without another choice.
+    The `text` of an item is the question, the right answer, and the wrong choices. Questions whose right answer is not
+    among the choices are left out, as in the reference, and so are those without a wrong choice.
     """
     folder = root / "coco-vqa"
-    files = _fields(folder / "annotations" / f"captions_{subset}.json", "images")["images"]
-    asked = _fields(folder / f"MultipleChoice_mscoco_{subset}_questions.json", "questions")["questions"]
-    answers = _fields(folder / f"mscoco_{subset}_annotations.json", "annotations")["annotations"]
+    files = _read_lists(folder / "annotations" / f"captions_{subset}.json", "images")["images"]
+    asked = _read_lists(folder / f"MultipleChoice_mscoco_{subset}_questions.json", "questions")["questions"]
+    answers = _read_lists(folder / f"mscoco_{subset}_annotations.json", "annotations")["annotations"]
     file = {image["id"]: str(folder / subset / image["file_name"]) for image in files}
     right = {answer["question_id"]: answer["multiple_choice_answer"] for answer in answers}
     items = []
@@ -123,13 +130,13 @@ def questions(root: Path, subset: str) -> list[Item]:
     return items
 
 
-def answer_half(items: Iterable[Item], bits: np.random.PCG64) -> list[Item]:
-    """Each question with one answer: half of them (rounded up) with the right one, half with a wrong choice, drawn."""
+def draw_answers(items: Iterable[Item], bits: np.random.PCG64) -> list[Item]:
+    """Give each question one answer: the right one for half of them (rounded up), else a random wrong choice."""
     generator, asked = np.random.Generator(bits), list(items)
     wrong = set(generator.permutation(len(asked))[: len(asked) // 2].tolist())
     out = []
-    for place, item in enumerate(asked):
+    for index, item in enumerate(asked):
         question, right, *others = item.text
-        answer = others[int(generator.integers(len(others)))] if place in wrong else right
-        out.append(replace(item, label=MISMATCH if place in wrong else MATCH, text=(question, answer)))
+        answer = others[int(generator.integers(len(others)))] if index in wrong else right
+        out.append(replace(item, label=MISMATCH if index in wrong else MATCH, text=(question, answer)))
     return out

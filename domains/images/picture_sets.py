@@ -1,122 +1,119 @@
-"""What each set of natural pictures holds and in which split: read from its official lists, sorted, nothing decoded."""
+"""The images of each natural-image dataset by split, from its official lists.
+
+Nothing is decoded here.
+"""
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.images.classes import TEXTURES
-from dabs.domains.sources.rows import Item, Listing, listing
-from dabs.domains.sources.unpickle import _NumpyOnly
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
+from dabs.domains.images.class_names import TEXTURES
+from dabs.domains.sources.listing import Item, Listing, make_listing
+from dabs.domains.sources.unpickle import load_numpy_only
 
 
-def imagenet(root: Path) -> Iterator[tuple[str, Iterator[Item]]]:
-    """ILSVRC2012: `train/` and `val/` (or `validation/`), with a folder a class or, as val comes, without.
+def list_imagenet(root: Path) -> Iterator[tuple[str, Iterator[Item]]]:
+    """List ILSVRC2012: `train/`, and `val/` or `validation/`, which may be flat; labels are not used.
 
-    The folders are walked here because ImageFolder refuses a flat `val/` and holds all 1.28 million paths; labels are
-    not used.
+    ImageFolder is not used because it refuses a flat folder and keeps all 1.28 million paths in memory.
     """
     val = next((root / name for name in ("val", "validation") if (root / name).is_dir()), root / "val")
     for split, folder in ((TRAIN, root / "train"), (VALIDATION, val)):
-        inner = sorted(path for path in folder.iterdir() if path.is_dir()) or [folder]
+        subfolders = sorted(path for path in folder.iterdir() if path.is_dir()) or [folder]
         yield (
             split,
             (
                 Item(source=str(path), group=f"{split}/{path.name}")
-                for one in inner
-                for path in sorted(one.iterdir())
+                for subfolder in subfolders
+                for path in sorted(subfolder.iterdir())
                 if path.suffix.lower() in (".jpeg", ".jpg")
             ),
         )
 
 
-def cifar10(root: Path) -> Listing:
-    """CIFAR-10 (python version): `cifar-10-batches-py/{data_batch_1..5,test_batch}`; the unit is the picture.
+def list_cifar10(root: Path) -> Listing:
+    """List CIFAR-10 (Python version), `cifar-10-batches-py/{data_batch_1..5,test_batch}`, by image.
 
-    The batches are pickles. torchvision unpickles whatever has the official md5 and refuses all else; here only numbers
-    are admitted, so that no checksum has to be trusted, and a cut or re-made copy can be read.
+    The batches are pickles. torchvision unpickles any file with the official MD5 and refuses all others. Here only
+    arrays are unpickled, so no checksum has to be trusted, and a shortened or repackaged copy can be read.
     """
     folder = root / "cifar-10-batches-py"
     train = [item for number in range(1, 6) for item in _batch(folder / f"data_batch_{number}")]
-    return listing(train, None, _batch(folder / "test_batch"))
+    return make_listing(train, None, _batch(folder / "test_batch"))
 
 
 def _batch(path: Path) -> list[Item]:
     try:
-        content = _NumpyOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-        data, labels = content["data"], content["labels"]
-        *head, text = data.state  # Python 2 wrote bytes as text
-        data.state = (*head, text.encode("latin1") if isinstance(text, str) else text)
-        pixels = data.array().astype(np.uint8).reshape(len(labels), 3, 32, 32).transpose(0, 2, 3, 1)
-    except BuildError:
-        raise
+        content = load_numpy_only(path.read_bytes(), encoding="latin1")
+        labels = content["labels"]
+        pixels = content["data"].astype(np.uint8).reshape(len(labels), 3, 32, 32).transpose(0, 2, 3, 1)
     except Exception as error:  # a damaged pickle can raise nearly anything
         raise BuildError(f"{path} is not a batch of CIFAR-10 ({error!r}). Remove it and prepare again.") from None
     pictures = zip(np.ascontiguousarray(pixels), labels, strict=True)
     return [Item(source=x, group=f"{path.name}/{i}", label=int(label)) for i, (x, label) in enumerate(pictures)]
 
 
-def aircraft(root: Path) -> Listing:
-    """FGVC-Aircraft 2013b, variants: official train, val and test lists, each picture cut to its box."""
+def list_aircraft(root: Path) -> Listing:
+    """List FGVC-Aircraft 2013b, variants, by the official lists; each image is cropped to its box."""
     from torchvision.datasets import FGVCAircraft
 
     boxes = {}
     for line in (root / "fgvc-aircraft-2013b/data/images_box.txt").read_text().splitlines():
         name, left, top, right, bottom = line.split()
-        boxes[name] = (int(left) - 1, int(top) - 1, int(right), int(bottom))  # given from 1, both ends included
+        boxes[name] = (int(left) - 1, int(top) - 1, int(right), int(bottom))  # counted from 1, both ends included
 
-    def split(name: str) -> list[Item]:
-        """One of the official lists, sorted."""
-        found = FGVCAircraft(root, split=name, annotation_level="variant")
-        paths = zip(found._image_files, found._labels, strict=True)  # the only place where they are without decoding
+    def items_of(split: str) -> list[Item]:
+        """Return the items of an official list, sorted."""
+        found = FGVCAircraft(root, split=split, annotation_level="variant")
+        paths = zip(found._image_files, found._labels, strict=True)  # the only access that decodes no image
         items = [Item(source=p, group=Path(p).stem, label=label, box=boxes[Path(p).stem]) for p, label in paths]
         return sorted(items, key=lambda item: item.group)
 
-    return listing(split("train"), split("val"), split("test"))
+    return make_listing(items_of("train"), items_of("val"), items_of("test"))
 
 
-def cu_birds(root: Path) -> Listing:
-    """CUB-200-2011: `images.txt`, `image_class_labels.txt`, `train_test_split.txt` (1 is train), by picture."""
+def list_cu_birds(root: Path) -> Listing:
+    """List CUB-200-2011 by image: `images.txt`, `image_class_labels.txt`, `train_test_split.txt` (1 is train)."""
     folder = root / "CUB_200_2011"
 
     def column(name: str) -> dict[str, str]:
         return dict(line.split(" ", 1) for line in (folder / name).read_text().splitlines())
 
     files, labels, train = column("images.txt"), column("image_class_labels.txt"), column("train_test_split.txt")
-    sides: dict[str, list[Item]] = {"0": [], "1": []}
+    splits: dict[str, list[Item]] = {"0": [], "1": []}
     for number in sorted(files, key=int):
         source = str(folder / "images" / files[number])
-        sides[train[number]].append(Item(source=source, group=files[number], label=int(labels[number]) - 1))
-    return listing(sides["1"], None, sides["0"])
+        splits[train[number]].append(Item(source=source, group=files[number], label=int(labels[number]) - 1))
+    return make_listing(splits["1"], None, splits["0"])
 
 
-def dtd(root: Path) -> Listing:
-    """DTD, partition 1: `dtd/labels/{train1,val1,test1}.txt`, by picture."""
+def list_dtd(root: Path) -> Listing:
+    """List DTD, partition 1, by image: `dtd/labels/{train1,val1,test1}.txt`."""
     from torchvision.datasets import DTD
 
-    def split(name: str) -> list[Item]:
-        """One of the official lists, sorted."""
-        found = DTD(root.parent, split=name, partition=1)  # it adds the folder name `dtd` itself
+    def items_of(split: str) -> list[Item]:
+        """Return the items of an official list, sorted."""
+        found = DTD(root.parent, split=split, partition=1)  # it adds the folder name `dtd` itself
         items = []
         for path in sorted(found._image_files):
-            # the class by its name, because torchvision numbers those that its list happens to hold
+            # the class by its name, because torchvision numbers only the classes in this list
             items.append(
                 Item(source=str(path), group=f"{path.parent.name}/{path.name}", label=TEXTURES.index(path.parent.name))
             )
         return items
 
-    return listing(split("train"), split("val"), split("test"))
+    return make_listing(items_of("train"), items_of("val"), items_of("test"))
 
 
-def traffic_sign(root: Path) -> Listing:
-    """GTSRB: `GTSRB/Final_Training/Images/CCCCC/TTTTT_FFFFF.ppm` (T is one physical sign) and the official test set.
+def list_traffic_sign(root: Path) -> Listing:
+    """List GTSRB: `GTSRB/Final_Training/Images/CCCCC/TTTTT_FFFFF.ppm` by physical sign T, and the official test set.
 
-    Read directly: torchvision's GTSRB takes the 26,640 training pictures of the first competition, not these 39,209.
+    torchvision's GTSRB is not used: it takes the 26,640 training images of the first competition, not these 39,209.
     """
     train = []
     for path in sorted((root / "GTSRB/Final_Training/Images").glob("*/*.ppm")):
@@ -128,25 +125,25 @@ def traffic_sign(root: Path) -> Listing:
         for row in sorted(csv.DictReader(file, delimiter=";", skipinitialspace=True), key=lambda row: row["Filename"]):
             name = row["Filename"]
             test.append(Item(source=str(folder / name), group=f"test {name}", label=int(row["ClassId"])))
-    return listing(train, None, test)
+    return make_listing(train, None, test)
 
 
-def vgg_flower(root: Path) -> Listing:
-    """Oxford Flowers 102: `flowers-102/{jpg/,imagelabels.mat,setid.mat}`, official train, val and test, by picture."""
+def list_vgg_flower(root: Path) -> Listing:
+    """List Oxford Flowers 102 by image, with its official splits: `flowers-102/{jpg/,imagelabels.mat,setid.mat}`."""
     from torchvision.datasets import Flowers102
 
-    class Unchecked(Flowers102):  # type: ignore[misc, unused-ignore]
-        """Without the md5 of the two .mat files, which are checked where they are fetched and hold numbers only."""
+    class UncheckedFlowers(Flowers102):  # type: ignore[misc, unused-ignore]
+        """Does not check the MD5 of the two .mat files: they are checked when downloaded, and hold only numbers."""
 
         _file_dict = {name: (file, None) for name, (file, _) in Flowers102._file_dict.items()}  # noqa: RUF012
 
-    def split(name: str) -> list[Item]:
-        """One of the official lists, sorted."""
-        found = Unchecked(root, split=name)
+    def items_of(split: str) -> list[Item]:
+        """Return the items of an official list, sorted."""
+        found = UncheckedFlowers(root, split=split)
         pairs = sorted(zip(found._image_files, found._labels, strict=True))
         return [Item(source=str(path), group=path.name, label=int(label)) for path, label in pairs]
 
     try:
-        return listing(split("train"), split("val"), split("test"))
+        return make_listing(items_of("train"), items_of("val"), items_of("test"))
     except KeyError as error:
-        raise BuildError(f"{root / 'flowers-102'}: setid.mat names picture {error}, which has no label.") from None
+        raise BuildError(f"{root / 'flowers-102'}: setid.mat names image {error}, which has no label.") from None

@@ -1,4 +1,4 @@
-"""English text: WikiText-103 without labels, and the ten tasks of GLUE, as 128 WordPiece tokens."""
+"""English text: WikiText-103, and ten GLUE tasks, as 128 WordPiece tokens."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dabs.domains.sources.hub import BERT, HubFiles, encode, read_parquet
-from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows, splits_of
-
 from dabs.data.domain import (
     PRETRAIN,
     TRAIN,
@@ -20,6 +17,7 @@ from dabs.data.domain import (
     Card,
     Classes,
     Domain,
+    MetricName,
     Part,
     Rows,
     Scalar,
@@ -27,11 +25,13 @@ from dabs.data.domain import (
     Task,
     Workspace,
 )
+from dabs.domains.sources.hub import BERT, HubFiles, encode, read_parquet
+from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows, splits_of
 from dabs.specs import Tokens
 
 LENGTH = 128
-BLOCK = 4096  # lines encoded at a time
-HEADING = re.compile(r"^ = [^=].* = $")  # " = Title = "; sections have more signs
+BLOCK_LINES = 4096  # encoded at a time
+HEADING = re.compile(r"^ = [^=].* = $")  # " = Title = "; headings of sections have more equals signs
 
 WIKITEXT = HubFiles(
     name="wikitext",
@@ -41,8 +41,8 @@ WIKITEXT = HubFiles(
 )
 
 
-def lines(root: Path, split: str) -> Iterator[str]:
-    """The lines of WikiText-103 of "train" or "validation", from the hub's parquet or the official tokens file."""
+def read_lines(root: Path, split: str) -> Iterator[str]:
+    """Yield the lines of WikiText-103 "train" or "validation", from the hub's parquet or the official file."""
     local = root / "wikitext-103" / f"wiki.{'valid' if split == VALIDATION else split}.tokens"
     if local.exists():
         with open(local, encoding="utf-8") as handle:
@@ -52,24 +52,24 @@ def lines(root: Path, split: str) -> Iterator[str]:
 
 
 def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
-    """One line an example, empty ones dropped; the group is the article, counted within its split."""
+    """Yield one row per non-empty line; the group is the article, numbered within its split."""
     tokenizer = workspace.sources[BERT.name]
     for split in (TRAIN, VALIDATION):
         article, block, groups = 0, [], []
-        for line in lines(workspace.sources[WIKITEXT.name], split):
+        for line in read_lines(workspace.sources[WIKITEXT.name], split):
             article += bool(HEADING.match(line))
             if line.strip():
                 block.append(line.strip())
                 groups.append(f"wikitext {split} article {article}")
-            if len(block) == BLOCK:
-                yield _block(split, block, groups, tokenizer)
+            if len(block) == BLOCK_LINES:
+                yield _encode_block(split, block, groups, tokenizer)
                 workspace.say(f"encoding {split}, article {article:,}")
                 block, groups = [], []
         if block:
-            yield _block(split, block, groups, tokenizer)
+            yield _encode_block(split, block, groups, tokenizer)
 
 
-def _block(split: str, texts: list[str], groups: list[str], tokenizer: Path) -> Rows:
+def _encode_block(split: str, texts: list[str], groups: list[str], tokenizer: Path) -> Rows:
     ids = encode(tokenizer, texts, None, LENGTH)
     return Rows(dataset=PRETRAIN, split=split, inputs=(ids,), label=None, group=groups)
 
@@ -80,17 +80,22 @@ NLI = ("entailment", "neutral", "contradiction")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Glue:
-    """One task of GLUE as the hub's parquet and the official `glue_data/*.tsv` have it.
+class GlueTask:
+    """One GLUE task, in the hub's parquet files and in the official `glue_data/*.tsv`.
 
     Attributes:
-        name: ours.
-        title, question, citation: for the card.
-        hub: the folder on the hub; `test` the split whose labels are known.
-        folder: under glue_data; `dev` its file of that split.
-        texts: the columns of the texts on the hub, and in the tsv where they are called otherwise.
-        label: the column of the label in the tsv (on the hub it is "label").
-        words: the labels in the order of the hub's numbers, where the tsv has words.
+        name: our name of the task.
+        title, question, citation: for the task and its card.
+        hub: its folder on the hub.
+        folder: its folder in glue_data.
+        texts: the columns of the texts on the hub.
+        tsv_texts: the columns of the texts in the tsv, if they differ.
+        label: the column of the label in the tsv; on the hub it is "label".
+        words: the labels in the order of the hub's numbers, if the tsv has words instead of numbers.
+        test: the split on the hub that is tested on, because its labels are public.
+        dev: the name of that split's file in glue_data.
+        columns: the column names of the tsv, if it has no header.
+        target, metric: of the task.
     """
 
     name: str
@@ -107,11 +112,11 @@ class Glue:
     dev: str = "dev"
     columns: tuple[str, ...] = ()
     target: Target = YES_NO
-    metric: str = "accuracy"
+    metric: MetricName = "accuracy"
 
     @property
     def source(self) -> HubFiles:
-        """Its files, on the hub or as the benchmark's own download lays them out."""
+        """Its files, on the hub or in the layout of the benchmark's own download."""
         return HubFiles(
             name="glue",
             repo="nyu-mll/glue",
@@ -120,7 +125,7 @@ class Glue:
         )
 
     def read(self, root: Path, split: str) -> list[Sentence]:
-        """The sentences of "train" or of the split that is tested on."""
+        """Return the sentences of "train", or of the test split for any other value of `split`."""
         hub = f"{self.hub}/{split if split == TRAIN else self.test}-*.parquet"
         if next(root.glob(hub), None) is not None:
             return [self._sentence(row, self.texts, row["label"]) for row in read_parquet(root, hub)]
@@ -129,7 +134,7 @@ class Glue:
         try:
             return [self._sentence(row, texts, self._number(row[self.label])) for row in read_tsv(path, self.columns)]
         except (KeyError, ValueError) as error:
-            raise BuildError(f"{path} is not laid out as GLUE's: {error!r}.") from error
+            raise BuildError(f"{path} is not laid out as in GLUE: {error!r}.") from error
 
     def _sentence(self, row: dict[str, Any], texts: tuple[str, ...], label: float) -> Sentence:
         return Sentence(texts=tuple(row[column] for column in texts), label=label)
@@ -138,9 +143,12 @@ class Glue:
         return self.words.index(text) if self.words else float(text)
 
 
-def build_task(workspace: Workspace, glue: Glue) -> Iterator[Rows]:
-    """GLUE's validation split is the test split (the labels of its test split are hidden); selection is on a part of
-    train."""
+def build_task(workspace: Workspace, glue: GlueTask) -> Iterator[Rows]:
+    """Yield the splits of a GLUE task.
+
+    GLUE's validation split is our test split, because the labels of its test split are hidden. Our validation split is
+    held out of its training split.
+    """
     root = workspace.sources["glue"]
     splits = splits_of(glue.name, glue.read(root, TRAIN), glue.read(root, VALIDATION))
     scalar = isinstance(glue.target, Scalar)
@@ -148,8 +156,8 @@ def build_task(workspace: Workspace, glue: Glue) -> Iterator[Rows]:
 
 
 _MNLI = "Williams, Nangia & Bowman, A Broad-Coverage Challenge Corpus for Sentence Understanding, NAACL 2018"
-GLUE = (
-    Glue(
+GLUE_TASKS = (
+    GlueTask(
         name="cola",
         title="Corpus of Linguistic Acceptability",
         question="Is a sentence grammatical English?",
@@ -160,7 +168,7 @@ GLUE = (
         columns=("source", "label", "original", "sentence"),
         metric="matthews",
     ),
-    Glue(
+    GlueTask(
         name="sst2",
         title="Stanford Sentiment Treebank, two classes",
         question="Is a phrase of a film review positive?",
@@ -169,17 +177,17 @@ GLUE = (
         folder="SST-2",
         texts=("sentence",),
     ),
-    Glue(
+    GlueTask(
         name="mrpc",
         title="Microsoft Research Paraphrase Corpus",
-        question="Do two sentences of the news mean the same?",
+        question="Do two sentences from the news mean the same?",
         citation="Dolan & Brockett, Automatically Constructing a Corpus of Sentential Paraphrases, IWP 2005",
         hub="mrpc",
         folder="MRPC",
         tsv_texts=("#1 String", "#2 String"),
         label="Quality",
     ),
-    Glue(
+    GlueTask(
         name="qqp",
         title="Quora Question Pairs",
         question="Do two questions ask the same?",
@@ -189,7 +197,7 @@ GLUE = (
         texts=("question1", "question2"),
         label="is_duplicate",
     ),
-    Glue(
+    GlueTask(
         name="stsb",
         title="Semantic Textual Similarity Benchmark",
         question="How alike in meaning are two sentences, from 0 to 5?",
@@ -201,7 +209,7 @@ GLUE = (
         metric="spearman",
     ),
     *(
-        Glue(
+        GlueTask(
             name=f"mnli_{kind}",
             title=f"Multi-Genre Natural Language Inference, {kind} genres",
             question=f"Does a sentence follow from another, in genres {seen} in training?",
@@ -218,10 +226,10 @@ GLUE = (
         )
         for kind, seen in (("matched", "seen"), ("mismatched", "not seen"))
     ),
-    Glue(
+    GlueTask(
         name="qnli",
-        title="Question NLI, made of the Stanford Question Answering Dataset",
-        question="Does a sentence hold the answer to a question?",
+        title="Question NLI, made from the Stanford Question Answering Dataset",
+        question="Does a sentence contain the answer to a question?",
         citation="Rajpurkar et al., SQuAD: 100,000+ Questions for Machine Comprehension of Text, EMNLP 2016",
         hub="qnli",
         folder="QNLI",
@@ -229,7 +237,7 @@ GLUE = (
         words=ENTAILMENT,
         target=Classes(names=ENTAILMENT),
     ),
-    Glue(
+    GlueTask(
         name="rte",
         title="Recognizing Textual Entailment 1, 2, 3 and 5",
         question="Does a sentence follow from a text?",
@@ -239,7 +247,7 @@ GLUE = (
         words=ENTAILMENT,
         target=Classes(names=ENTAILMENT),
     ),
-    Glue(
+    GlueTask(
         name="wnli",
         title="Winograd NLI",
         question="Does a sentence with its pronoun resolved follow from the sentence?",
@@ -259,7 +267,7 @@ LICENCES = {
 }
 
 
-def _task(glue: Glue) -> Task:
+def _make_task(glue: GlueTask) -> Task:
     texts = "text" if len(glue.texts) == 1 else "pair of texts, in either order"
     card = Card(
         title=glue.title,
@@ -267,13 +275,15 @@ def _task(glue: Glue) -> Task:
         licence=LICENCES.get(glue.name, "research use"),
         citation=f"{glue.citation}; Wang et al., GLUE, ICLR 2019",
         source=f"hub nyu-mll/glue ({glue.hub}), or glue_data/{glue.folder} of gluebenchmark.com",
-        size="under 80 MB (all of GLUE 150 MB), 600 bytes a row prepared",
-        notes="Tested on GLUE's validation split, selected on a tenth of train (at most 5,000 rows).",
+        size="under 80 MB (all of GLUE 150 MB), 600 bytes per row prepared",
+        notes="The test split is GLUE's validation split; validation is a tenth of train (at most 5,000 rows).",
     )
-    return Task(name=glue.name, question=glue.question, target=glue.target, metric=glue.metric, apart=texts, card=card)
+    return Task(
+        name=glue.name, question=glue.question, target=glue.target, metric=glue.metric, split_by=texts, card=card
+    )
 
 
-DOMAIN = Domain(
+PAPER = Domain(
     name="english_text",
     suite="paper",
     title="English text",
@@ -285,12 +295,12 @@ DOMAIN = Domain(
         citation="Merity, Xiong, Bradbury & Socher, Pointer Sentinel Mixture Models, ICLR 2017, arXiv:1609.07843",
         source="hub Salesforce/wikitext (wikitext-103-v1), or the official wikitext-103/wiki.*.tokens",
         size="310 MB from the hub, 0.7 GB prepared (1.17 million lines)",
-        notes="One line (a paragraph or a heading) an example, empty lines dropped, rare words are <unk> as published.",
+        notes="One example per line (paragraph or heading), without empty lines; rare words are <unk>, as published.",
     ),
-    tasks=tuple(_task(glue) for glue in GLUE),
+    tasks=tuple(_make_task(glue) for glue in GLUE_TASKS),
     parts=(
         Part(dataset=PRETRAIN, sources=(WIKITEXT, BERT), build=build_pretraining),
-        *(Part(dataset=g.name, sources=(g.source, BERT), build=partial(build_task, glue=g)) for g in GLUE),
+        *(Part(dataset=g.name, sources=(g.source, BERT), build=partial(build_task, glue=g)) for g in GLUE_TASKS),
     ),
     encoder="paper",
     steps=100_000,

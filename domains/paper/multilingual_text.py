@@ -1,4 +1,4 @@
-"""Text in seven languages: mC4 without labels, and PAWS-X in each language, as 128 SentencePiece tokens."""
+"""Text in seven languages: mC4 and PAWS-X, as 128 SentencePiece tokens."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import hashlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-
-from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
-from dabs.domains.sources.stream import HubStream, TokenStream, check_whole, interleaved
-from dabs.domains.text.rows import LANGUAGES
-from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
 
 from dabs.data.domain import (
     PRETRAIN,
@@ -26,13 +21,17 @@ from dabs.data.domain import (
     Task,
     Workspace,
 )
+from dabs.domains.sources.hub import XLM_R, HubFiles, read_parquet
+from dabs.domains.sources.stream import HubStream, TokenStream, check_not_empty, interleave_languages
+from dabs.domains.text.languages import LANGUAGES
+from dabs.domains.text.sentences import Sentence, read_tsv, sentence_rows
 from dabs.specs import Tokens
 from dabs.utils.files import data_home
 
 LENGTH = 128
 STEPS, BATCH = 100_000, 128
 ROWS = {TRAIN: STEPS * BATCH, VALIDATION: 2_000 * len(LANGUAGES)}
-BUFFER = 70_000  # documents shuffled at a time, 10,000 of each language
+BUFFER = 70_000  # documents shuffled together, 10,000 of each language
 
 MC4 = HubStream(
     name="mc4",
@@ -44,40 +43,40 @@ MC4 = HubStream(
 
 
 def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
-    """Documents of the seven languages in turn; the group of a row is its split and language, all there is to know."""
+    """Yield documents of the seven languages in turn; a row's group is its split and language, all that is known."""
     tokenizer = workspace.sources[XLM_R.name]
-    made = []
+    streams = []
     for number, split in enumerate((TRAIN, VALIDATION)):
         files = {language: MC4.files(language, split) for language in LANGUAGES}
-        same = hashlib.sha256(repr((files, BUFFER, ROWS)).encode() + tokenizer.read_bytes()).hexdigest()[:12]
+        settings = hashlib.sha256(repr((files, BUFFER, ROWS)).encode() + tokenizer.read_bytes()).hexdigest()[:12]
         tokens = TokenStream(
-            stream=interleaved(files, seed=number),
+            stream=interleave_languages(files, seed=number),
             tokenizer=tokenizer,
             length=LENGTH,
             rows=ROWS[split],
             buffer=BUFFER,
             seed=number,
-            folder=data_home() / "partial" / f"mc4-{split}-{same}",
+            folder=data_home() / "partial" / f"mc4-{split}-{settings}",
         )
-        made.append(tokens)
+        streams.append(tokens)
         total = 0
         for ids, languages in tokens.blocks(workspace.say):
             group = [f"mc4 {split} {language}" for language in languages]
             total += len(ids)
             yield Rows(dataset=PRETRAIN, split=split, inputs=(ids,), label=None, group=group)
-        check_whole(total, f"mC4 {split}")
-    for tokens in made:  # kept until here: an interruption before costs nothing
-        tokens.forget()
+        check_not_empty(total, f"mC4 {split}")
+    for tokens in streams:  # kept until here, so that an interrupted preparation can resume
+        tokens.remove_blocks()
 
 
 def official_files(language: str) -> dict[str, str]:
-    """Each split's file of PAWS-X as x-final.tar.gz lays them out; English is not translated."""
+    """Return the file of each split of PAWS-X in the layout of x-final.tar.gz; English train is not translated."""
     names = {TRAIN: "train" if language == "en" else "translated_train", VALIDATION: "dev_2k", TEST: "test_2k"}
     return {split: f"x-final/{language}/{name}.tsv" for split, name in names.items()}
 
 
 def pawsx_source(language: str) -> HubFiles:
-    """The files of PAWS-X in a language, on the hub or in the official layout."""
+    """Return the source of PAWS-X in a language, on the hub or in the official layout."""
     return HubFiles(
         name="pawsx",
         repo="google-research-datasets/paws-x",
@@ -87,10 +86,10 @@ def pawsx_source(language: str) -> HubFiles:
 
 
 def read_pawsx(root: Path, language: str, split: str) -> list[Sentence]:
-    """The pairs of a language and a split.
+    """Return the pairs of a language and a split.
 
     Raises:
-        BuildError: a file is laid out differently.
+        BuildError: a file has another layout.
     """
     hub = f"{language}/{split}-*.parquet"
     local = next(root.glob(hub), None) is None
@@ -102,7 +101,7 @@ def read_pawsx(root: Path, language: str, split: str) -> list[Sentence]:
 
 
 def build_task(workspace: Workspace, language: str) -> Iterator[Rows]:
-    """The official train, dev (to select on) and test; pairs that are tested on are not trained on."""
+    """Yield the official train, dev and test splits; pairs of a stricter split are removed from the others."""
     root, seen = workspace.sources["pawsx"], set[str]()
     splits: dict[str, list[Sentence]] = {}
     for split in (TEST, VALIDATION, TRAIN):
@@ -119,10 +118,10 @@ PAWSX_CARD = Card(
     citation="Yang, Zhang, Tar & Baldridge, PAWS-X, EMNLP 2019, arXiv:1908.11828",
     source="hub google-research-datasets/paws-x, or x-final.tar.gz of its repository",
     size="30 MB for all languages, 32 MB prepared for each",
-    notes="Train is translated by machine (English is not), dev and test by people; selection is on the official dev.",
+    notes="Train is machine-translated (except English), dev and test by people; validation is the official dev split.",
 )
 
-DOMAIN = Domain(
+PAPER = Domain(
     name="multilingual_text",
     suite="paper",
     title="Multilingual text",
@@ -135,8 +134,8 @@ DOMAIN = Domain(
         source="hub allenai/c4, streamed, or some of its files for every language",
         size=f"about 20 GB streamed, 7 GB prepared ({ROWS[TRAIN] / 1e6:.1f} million documents), 13 GB while preparing",
         notes=(
-            "As many documents as 100,000 steps of 128 look at, the seven languages in equal parts, cut at 128 tokens; "
-            f"shuffled in a buffer of {BUFFER:,} documents and again by every run."
+            "As many documents as 100,000 steps of 128 use, the seven languages in equal parts, truncated to 128 "
+            f"tokens; shuffled in a buffer of {BUFFER:,} documents and again by every run."
         ),
     ),
     tasks=tuple(
@@ -145,7 +144,7 @@ DOMAIN = Domain(
             question=f"Do two {name} sentences with nearly the same words mean the same?",
             target=Classes(names=("different", "paraphrase")),
             metric="accuracy",
-            apart="pair of texts, in either order",
+            split_by="pair of texts, in either order",
             card=PAWSX_CARD,
         )
         for language, name in LANGUAGES.items()

@@ -1,4 +1,7 @@
-"""Natural images: ImageNet to learn from, six labelled sets; at 224×224 (paper) and at 32×32 (paper32)."""
+"""Natural images: ImageNet, and six labelled datasets.
+
+Images have 224×224 pixels (paper) or 32×32 (paper32).
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,23 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from dabs.domains.images import picture_sets as sets
-from dabs.domains.images.classes import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
-from dabs.domains.images.pictures import SPECS, resized
-from dabs.domains.sources.official import Archive, OfficialFiles, given
-from dabs.domains.sources.rows import Listing, check_count, rows, task_rows
-
 from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
+from dabs.domains.images import picture_sets
+from dabs.domains.images.class_names import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
+from dabs.domains.images.resize import SPECS, resize
+from dabs.domains.sources.decode import decode_listing, decode_rows
+from dabs.domains.sources.listing import Listing, check_count
+from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
 
 IMAGENET = OfficialFiles(
     name="imagenet",
     expects=("train/n*/*.JPEG", "val*/*"),
-    steps="""
-ImageNet-1k (ILSVRC2012) is given out after registration:
+    instructions="""
+ImageNet-1k (ILSVRC2012) requires registration:
   1. Sign up at https://image-net.org/download-images and accept the terms (non-commercial research and education).
   2. Download ILSVRC2012_img_train.tar (138 GB) and ILSVRC2012_img_val.tar (6.3 GB).
   3. Unpack the first into train/, then each of its 1,000 archives nNNNNNNNN.tar into train/nNNNNNNNN/; unpack the
-     second into val/ (with or without a folder a class; labels are not used).
+     second into val/ (with or without one folder per class; labels are not used).
 """,
 )
 CIFAR = OfficialFiles(
@@ -78,21 +81,21 @@ DTD = OfficialFiles(
 )
 _SIGNS = "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final"
 _SIGN_ARCHIVES = (
-    Archive(url=f"{_SIGNS}_Training_Images.zip", size=276_000_000, gives=("GTSRB/Final_Training/Images/*/*.ppm",)),
+    Archive(url=f"{_SIGNS}_Training_Images.zip", size=276_000_000, provides=("GTSRB/Final_Training/Images/*/*.ppm",)),
     Archive(
         url=f"{_SIGNS}_Test_Images.zip",
         checksum="md5:c7e4e6327067d32654124b0fe9e82185",
         size=89_000_000,
-        gives=("GTSRB/Final_Test/Images/*.ppm",),
+        provides=("GTSRB/Final_Test/Images/*.ppm",),
     ),
     Archive(
         url=f"{_SIGNS}_Test_GT.zip",
         checksum="md5:fe31e9c9270bbcd7b84b7f21a9d9d9e5",
         size=99_620,
-        gives=("GT-final_test.csv",),
+        provides=("GT-final_test.csv",),
     ),
 )
-GTSRB = OfficialFiles(name="gtsrb", expects=given(_SIGN_ARCHIVES), archives=_SIGN_ARCHIVES)
+GTSRB = OfficialFiles(name="gtsrb", expects=provided_by(_SIGN_ARCHIVES), archives=_SIGN_ARCHIVES)
 _FLOWERS = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
 _FLOWER_ARCHIVES = (
     Archive(
@@ -100,25 +103,25 @@ _FLOWER_ARCHIVES = (
         checksum="md5:52808999861908f626f3c1f4e79d11fa",
         size=345_000_000,
         into="flowers-102",
-        gives=("flowers-102/jpg/*.jpg",),
+        provides=("flowers-102/jpg/*.jpg",),
     ),
     Archive(
         url=f"{_FLOWERS}/imagelabels.mat",
         checksum="md5:e0620be6f572b9609742df49c70aed4d",
         into="flowers-102",
         unpack=False,
-        gives=("flowers-102/imagelabels.mat",),
+        provides=("flowers-102/imagelabels.mat",),
     ),
     Archive(
         url=f"{_FLOWERS}/setid.mat",
         checksum="md5:a5357ecc9cb78c4bef273ce3793fc85c",
         into="flowers-102",
         unpack=False,
-        gives=("flowers-102/setid.mat",),
+        provides=("flowers-102/setid.mat",),
     ),
 )
-OXFORD = OfficialFiles(name="flowers", expects=given(_FLOWER_ARCHIVES), archives=_FLOWER_ARCHIVES)
-# pictures in all splits
+OXFORD = OfficialFiles(name="flowers", expects=provided_by(_FLOWER_ARCHIVES), archives=_FLOWER_ARCHIVES)
+# images in all splits
 COUNTS = {
     PRETRAIN: 1_281_167 + 50_000,
     "cifar10": 50_000 + 10_000,
@@ -131,39 +134,39 @@ COUNTS = {
 
 
 def build_imagenet(workspace: Workspace, side: int) -> Iterator[Rows]:
-    """The pictures of `train/`, and of `val/` to watch, without their labels."""
+    """Yield the images of `train/`, and those of `val/` as the validation split, without labels."""
     count = 0
-    for split, items in sets.imagenet(workspace.sources[IMAGENET.name]):
+    for split, items in picture_sets.list_imagenet(workspace.sources[IMAGENET.name]):
         workspace.say(f"decoding ImageNet {split}")
-        for block in rows(PRETRAIN, split, items, partial(resized, side=side)):
+        for block in decode_rows(PRETRAIN, split, items, partial(resize, side=side)):
             count += len(block.group)
             yield block
     check_count(workspace, count, COUNTS[PRETRAIN])
 
 
 def build_task(
-    workspace: Workspace, name: str, source: str, read: Callable[[Path], Listing], side: int
+    workspace: Workspace, name: str, source: str, list_items: Callable[[Path], Listing], side: int
 ) -> Iterator[Rows]:
-    """The splits of a labelled set."""
-    found = read(workspace.sources[source])
-    check_count(workspace, sum(map(len, found.values())), COUNTS[name])
-    workspace.say(f"decoding {sum(map(len, found.values())):,} pictures of {name}")
-    yield from task_rows(name, found, partial(resized, side=side))
+    """Yield the splits of a labelled dataset."""
+    listing = list_items(workspace.sources[source])
+    check_count(workspace, sum(map(len, listing.values())), COUNTS[name])
+    workspace.say(f"decoding {sum(map(len, listing.values())):,} images of {name}")
+    yield from decode_listing(name, listing, partial(resize, side=side))
 
 
 CARD = Card(
     title="ImageNet-1k (ILSVRC2012)",
     origin="recorded",
-    licence="ImageNet terms of access: non-commercial research and education; the pictures belong to their authors",
+    licence="ImageNet terms of access: non-commercial research and education; the images belong to their authors",
     citation="Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015, arXiv:1409.0575",
-    source="https://image-net.org/download-images; 1,281,167 training and 50,000 validation pictures, labels unused",
+    source="https://image-net.org/download-images; 1,281,167 training and 50,000 validation images, labels unused",
     size="144 GB of archives; prepared as bytes 200 GB at 224×224, 4.1 GB at 32×32",
     registration=True,
-    notes="Some test pictures of CUB-200-2011 are known to stand in ImageNet's training set.",
+    notes="ImageNet's training set is known to contain some test images of CUB-200-2011.",
 )
 
 
-def _card(title: str, licence: str, citation: str, source: str, size: str, notes: str = "") -> Card:
+def _make_card(title: str, licence: str, citation: str, source: str, size: str, notes: str = "") -> Card:
     return Card(
         title=title,
         origin="recorded",
@@ -175,122 +178,122 @@ def _card(title: str, licence: str, citation: str, source: str, size: str, notes
     )
 
 
-def _task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card) -> Task:
-    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", apart=apart, card=card)
+def _make_task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card) -> Task:
+    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=apart, card=card)
 
 
 TASKS = (
-    _task(
+    _make_task(
         "cifar10",
-        "Which of ten things does this small picture show?",
+        "Which of ten things does this small image show?",
         CIFAR10,
-        "picture",
-        _card(
+        "image",
+        _make_card(
             "CIFAR-10",
-            "none stated; given out for research",
+            "none stated; published for research",
             "Krizhevsky, Learning multiple layers of features from tiny images, 2009",
-            "https://www.cs.toronto.edu/~kriz/cifar.html; 50,000 training and 10,000 test pictures",
+            "https://www.cs.toronto.edu/~kriz/cifar.html; 50,000 training and 10,000 test images",
             "170 MB archive; prepared 9.0 GB at 224×224, 184 MB at 32×32",
-            "Validation is a tenth of each training class. About 3 % of the test pictures have near twins in training.",
+            "Validation is a tenth of each training class. About 3 % of the test images have near-twins in training.",
         ),
     ),
-    _task(
+    _make_task(
         "aircraft",
         "Which of 100 variants of aircraft is this?",
         AIRCRAFT,
-        "picture",
-        _card(
+        "image",
+        _make_card(
             "FGVC-Aircraft 2013b, variants",
             "non-commercial research only",
             "Maji et al., Fine-grained visual classification of aircraft, arXiv:1306.5151 (2013)",
-            "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/; 3,334 train, 3,333 val and 3,333 test pictures",
+            "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/; 3,334 train, 3,333 val and 3,333 test images",
             "2.75 GB archive; prepared 1.5 GB at 224×224, 31 MB at 32×32",
-            "Cut to the bounding box. The official val list is the validation split; probes are refitted on both.",
+            "Cropped to the box. The official val list is the validation split; probes are refitted on train and val.",
         ),
     ),
-    _task(
+    _make_task(
         "cu_birds",
         "Which of 200 species of bird is this?",
         BIRDS,
-        "picture",
-        _card(
+        "image",
+        _make_card(
             "Caltech-UCSD Birds 200-2011",
-            "non-commercial research and education only; the pictures belong to their authors",
+            "non-commercial research and education only; the images belong to their authors",
             "Wah et al., The Caltech-UCSD Birds-200-2011 dataset, CNS-TR-2011-001 (2011)",
-            "https://www.vision.caltech.edu/datasets/cub_200_2011/; 5,994 training and 5,794 test pictures",
+            "https://www.vision.caltech.edu/datasets/cub_200_2011/; 5,994 training and 5,794 test images",
             "1.15 GB archive; prepared 1.8 GB at 224×224, 36 MB at 32×32",
             "Validation is a tenth of each training class.",
         ),
     ),
-    _task(
+    _make_task(
         "dtd",
         "Which of 47 textures is this?",
         TEXTURES,
-        "picture",
-        _card(
+        "image",
+        _make_card(
             "Describable Textures Dataset, partition 1",
             "released to the research community for research",
             "Cimpoi et al., Describing textures in the wild, CVPR 2014, arXiv:1311.3618",
-            "https://www.robots.ox.ac.uk/~vgg/data/dtd/; 1,880 pictures each in train1, val1 and test1",
+            "https://www.robots.ox.ac.uk/~vgg/data/dtd/; 1,880 images each in train1, val1 and test1",
             "625 MB archive; prepared 0.8 GB at 224×224, 17 MB at 32×32",
-            "The official val1 list is the validation split; probes are refitted on both.",
+            "The official val1 list is the validation split; probes are refitted on train and val.",
         ),
     ),
-    _task(
+    _make_task(
         "traffic_sign",
         "Which of 43 traffic signs is this?",
         SIGNS,
         "physical sign",
-        _card(
+        _make_card(
             "German Traffic Sign Recognition Benchmark (GTSRB)",
             "free for research with citation",
             "Stallkamp et al., Man vs. computer: benchmarking machine learning algorithms for traffic sign "
             "recognition, Neural Networks 32 (2012)",
-            "https://benchmark.ini.rub.de; 39,209 training and 12,630 test pictures",
+            "https://benchmark.ini.rub.de; 39,209 training and 12,630 test images",
             "365 MB of archives; prepared 7.8 GB at 224×224, 159 MB at 32×32",
-            "Thirty frames show one physical sign; validation is a tenth of the signs of each class. Pictures are not "
-            "cut to the sign, which fills most of them.",
+            "Thirty frames show one physical sign; validation is a tenth of the signs of each class. Images are not "
+            "cropped to the sign, which fills most of them.",
         ),
     ),
-    _task(
+    _make_task(
         "vgg_flower",
         "Which of 102 flowers is this?",
         FLOWERS,
-        "picture",
-        _card(
+        "image",
+        _make_card(
             "Oxford 102 Flowers",
-            "none stated; pictures from the web, for research",
+            "none stated; images from the web, for research",
             "Nilsback and Zisserman, Automated flower classification over a large number of classes, ICVGIP 2008",
-            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/; 1,020 train, 1,020 val and 6,149 test pictures",
+            "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/; 1,020 train, 1,020 val and 6,149 test images",
             "345 MB archive; prepared 1.2 GB at 224×224, 25 MB at 32×32",
-            "The official val set is the validation split; probes are refitted on both.",
+            "The official val set is the validation split; probes are refitted on train and val.",
         ),
     ),
 )
-READERS: dict[str, tuple[Source, Callable[[Path], Listing]]] = {
-    "cifar10": (CIFAR, sets.cifar10),
-    "aircraft": (FGVC, sets.aircraft),
-    "cu_birds": (CUB, sets.cu_birds),
-    "dtd": (DTD, sets.dtd),
-    "traffic_sign": (GTSRB, sets.traffic_sign),
-    "vgg_flower": (OXFORD, sets.vgg_flower),
+LABELLED_SETS: dict[str, tuple[Source, Callable[[Path], Listing]]] = {
+    "cifar10": (CIFAR, picture_sets.list_cifar10),
+    "aircraft": (FGVC, picture_sets.list_aircraft),
+    "cu_birds": (CUB, picture_sets.list_cu_birds),
+    "dtd": (DTD, picture_sets.list_dtd),
+    "traffic_sign": (GTSRB, picture_sets.list_traffic_sign),
+    "vgg_flower": (OXFORD, picture_sets.list_vgg_flower),
 }
 
 
-def _parts(side: int) -> tuple[Part, ...]:
+def _make_parts(side: int) -> tuple[Part, ...]:
     pretraining = Part(dataset=PRETRAIN, sources=(IMAGENET,), build=partial(build_imagenet, side=side))
     tasks = (
         Part(
             dataset=name,
             sources=(source,),
-            build=partial(build_task, name=name, source=source.name, read=read, side=side),
+            build=partial(build_task, name=name, source=source.name, list_items=list_items, side=side),
         )
-        for name, (source, read) in READERS.items()
+        for name, (source, list_items) in LABELLED_SETS.items()
     )
     return (pretraining, *tasks)
 
 
-def _domain(suite: str) -> Domain:
+def _make_domain(suite: str) -> Domain:
     spec = SPECS[suite]
     return Domain(
         name="natural_images",
@@ -299,11 +302,11 @@ def _domain(suite: str) -> Domain:
         specs=(spec,),
         card=CARD,
         tasks=TASKS,
-        parts=_parts(spec.height),
+        parts=_make_parts(spec.height),
         encoder="paper",
         steps=100_000,
         batch_size=64,
     )
 
 
-PAPER, PAPER32 = _domain("paper"), _domain("paper32")
+PAPER, PAPER32 = _make_domain("paper"), _make_domain("paper32")

@@ -1,9 +1,9 @@
-"""Wearable sensors: PAMAP2, nine people with three inertial units and a heart rate monitor, 100 Hz.
+"""Wearable sensors: PAMAP2, nine people with three inertial units, 100 Hz.
 
 The reference draws windows at random at every access. Here they are fixed: training windows start every 32 steps of a
-stretch (about 50,000, as many as the reference calls an epoch), evaluation windows do not overlap. Values are raw, as
-there: heart rate in beats a minute, then for hand, chest and ankle temperature (°C), acceleration (m/s²), angular speed
-(rad/s), magnetic field (µT) and orientation.
+stretch (about 50,000, the size of the reference's epoch), and evaluation windows do not overlap. As in the reference,
+values are raw: heart rate in beats per minute, then for hand, chest and ankle temperature (°C), acceleration (m/s²),
+angular speed (rad/s), magnetic field (µT) and orientation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from dabs.domains.sources.official import Archive, OfficialFiles
 
 from dabs.data.domain import (
     PRETRAIN,
@@ -31,11 +30,12 @@ from dabs.data.domain import (
     Task,
     Workspace,
 )
+from dabs.domains.sources.official import Archive, OfficialFiles
 from dabs.specs import Series
 
 STEPS, CHANNELS, COLUMNS = 320, 52, 54
 STRIDE = {TRAIN: 32, VALIDATION: STEPS, TEST: STEPS}  # steps between the starts of two windows of a stretch
-JUMP = 10  # sampling periods; where the clock jumps further a stretch ends
+MAX_CLOCK_JUMP = 10  # sampling periods; a stretch ends at a greater jump
 SUBJECTS = {TRAIN: (101, 102, 103, 104, 107, 108, 109), VALIDATION: (105,), TEST: (106,)}
 ACTIVITIES = {
     1: "lying",
@@ -68,17 +68,17 @@ FILES = OfficialFiles(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stretch:
-    """One activity of one person without a break; `series` is float32 (steps, 52)."""
+    """One uninterrupted activity of one person; `series` is float32 (steps, 52)."""
 
     label: int
     series: np.ndarray
 
 
-def stretches(path: Path) -> list[Stretch]:
-    """The stretches of a person's file whose activity is one of the eleven, gaps filled over the whole file.
+def read_stretches(path: Path) -> list[Stretch]:
+    """Read the stretches of the eleven activities from a person's file, after filling gaps over the whole file.
 
     Raises:
-        BuildError: the file has other columns, or a channel without a value.
+        BuildError: the file has other columns, or a channel without any value.
     """
     try:
         table = np.loadtxt(path, ndmin=2)
@@ -86,9 +86,9 @@ def stretches(path: Path) -> list[Stretch]:
         raise BuildError(f"{path} is not a table of numbers ({error}). Unpack PAMAP2 again.") from None
     if table.shape[1] != COLUMNS:
         raise BuildError(f"{path} has {table.shape[1]} columns, PAMAP2 has {COLUMNS}. Unpack PAMAP2 again.")
-    clock, activity, series = table[:, 0], table[:, 1].astype(int), interpolated(table[:, 2:], path)
+    clock, activity, series = table[:, 0], table[:, 1].astype(int), fill_gaps(table[:, 2:], path)
     period = np.median(np.diff(clock)) if len(clock) > 1 else 1.0
-    breaks = (np.diff(activity) != 0) | (np.abs(np.diff(clock)) > JUMP * period)
+    breaks = (np.diff(activity) != 0) | (np.abs(np.diff(clock)) > MAX_CLOCK_JUMP * period)
     edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(table)]
     return [
         Stretch(label=LABELS[int(activity[a])], series=series[a:b].astype(np.float32))
@@ -97,34 +97,34 @@ def stretches(path: Path) -> list[Stretch]:
     ]
 
 
-def interpolated(series: np.ndarray, path: Path) -> np.ndarray:
-    """Every channel's gaps (NaN) filled linearly by row; before the first value with the first, after the last too."""
+def fill_gaps(series: np.ndarray, path: Path) -> np.ndarray:
+    """Fill the gaps (NaN) of every channel by linear interpolation, and its ends with the nearest value."""
     row = np.arange(len(series))
     filled = np.empty_like(series)
     for channel in range(series.shape[1]):
         known = ~np.isnan(series[:, channel])
         if not known.any():
-            raise BuildError(f"{path}: column {channel + 3} holds no value. Unpack PAMAP2 again.")
+            raise BuildError(f"{path}: column {channel + 3} has no value. Unpack PAMAP2 again.")
         filled[:, channel] = np.interp(row, row[known], series[known, channel])
     return filled
 
 
-def windows(series: np.ndarray, stride: int) -> np.ndarray:
-    """(n, 320, 52) windows of a stretch, starting every `stride` steps; none where it is shorter."""
+def cut_windows(series: np.ndarray, stride: int) -> np.ndarray:
+    """Cut a series, (steps, 52), into windows that start every `stride` steps; (n, 320, 52), n = 0 if it is shorter."""
     starts = range(0, len(series) - STEPS + 1, stride)
     return np.stack([series[s : s + STEPS] for s in starts]) if starts else np.empty((0, STEPS, CHANNELS), np.float32)
 
 
 def build(workspace: Workspace, dataset: str) -> Iterator[Rows]:
-    """The windows of every person; the pretraining set is those of the training people without labels."""
+    """Yield the windows of every person; the pretraining set has no labels and no windows of the test person."""
     folder = workspace.sources[FILES.name] / "PAMAP2_Dataset" / "Protocol"
     for split, subjects in SUBJECTS.items():
         if dataset == PRETRAIN and split == TEST:
             continue
         for subject in subjects:
             workspace.say(f"cutting windows of subject {subject}")
-            for stretch in stretches(folder / f"subject{subject}.dat"):
-                x = windows(stretch.series, STRIDE[split])
+            for stretch in read_stretches(folder / f"subject{subject}.dat"):
+                x = cut_windows(stretch.series, STRIDE[split])
                 if len(x):
                     label = None if dataset == PRETRAIN else np.full(len(x), stretch.label, np.int64)
                     group = [f"subject {subject}"] * len(x)
@@ -139,8 +139,8 @@ CARD = Card(
     source="https://archive.ics.uci.edu/dataset/231; nine people, eleven of the activities of the protocol",
     size="690 MB archive, 3.2 GB unpacked; prepared about 6 GB (once to pretrain, once labelled)",
     notes=(
-        "One person watches and one is tested: the interval over windows says nothing about other people. The paper "
-        "says twelve activities, its code uses eleven; ironing is the one left out."
+        "Validation and test have one person each, so the interval over windows says nothing about other people. The "
+        "paper says twelve activities, but its code uses eleven and leaves ironing out."
     ),
 )
 
@@ -156,7 +156,7 @@ PAPER = Domain(
             question="Which of eleven activities does a person not seen in training do, in 3.2 seconds?",
             target=Classes(names=tuple(ACTIVITIES.values())),
             metric="accuracy",
-            apart="person",
+            split_by="person",
         ),
     ),
     parts=tuple(

@@ -1,8 +1,8 @@
-"""Speech: LibriSpeech to learn from; speakers, digits, commands and celebrities to tell apart.
+"""Speech: LibriSpeech; speakers, digits, commands and celebrities.
 
-A training clip longer than the window (9.4 s) gives two rows, its head and its tail, where the reference flips a coin
-at every access: over two epochs both see the same windows, but here a long clip counts twice in one. Evaluation clips,
-also those that only choose, give their head.
+A training clip longer than the window (9.4 s) gives two rows, its head and its tail; the reference chooses one of them
+at random at every access. Over two epochs both see the same windows, but here a long clip counts twice in each epoch.
+Validation and test clips give only their head.
 """
 
 from __future__ import annotations
@@ -10,24 +10,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from dabs.domains.audio import clip_sets as sets
-from dabs.domains.audio.clips import Level, spectrograms
-from dabs.domains.sources.official import Archive, OfficialFiles, given
-from dabs.domains.sources.rows import check_count, rows
-
 from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
+from dabs.domains.audio.clip_sets import (
+    ACTIONS,
+    CELEBRITIES,
+    DEV_CLEAN_SPEAKERS,
+    LIST_FUNCTIONS,
+    LOCATIONS,
+    OBJECTS,
+    list_librispeech_pretraining,
+)
+from dabs.domains.audio.clips import DecibelStats, make_spectrograms
+from dabs.domains.audio.words import SPEECH_COMMANDS
+from dabs.domains.sources.decode import decode_rows
+from dabs.domains.sources.listing import check_count
+from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
 from dabs.specs import Image
 
 # the reference's constants, in dB
-LEVELS = {
-    PRETRAIN: Level(mean=-22.924, std=12.587),
-    "librispeech": Level(mean=-22.924, std=12.587),
-    "audio_mnist": Level(mean=-90.293, std=11.799),
-    "fluent_speech_action": Level(mean=-31.809, std=13.127),
-    "fluent_speech_object": Level(mean=-31.809, std=13.127),
-    "fluent_speech_location": Level(mean=-31.809, std=13.127),
-    "google_speech": Level(mean=-46.847, std=19.151),
-    "voxceleb1": Level(mean=-37.075, std=19.776),
+DECIBEL_STATS = {
+    PRETRAIN: DecibelStats(mean=-22.924, std=12.587),
+    "librispeech": DecibelStats(mean=-22.924, std=12.587),
+    "audio_mnist": DecibelStats(mean=-90.293, std=11.799),
+    "fluent_speech_action": DecibelStats(mean=-31.809, std=13.127),
+    "fluent_speech_object": DecibelStats(mean=-31.809, std=13.127),
+    "fluent_speech_location": DecibelStats(mean=-31.809, std=13.127),
+    "google_speech": DecibelStats(mean=-46.847, std=19.151),
+    "voxceleb1": DecibelStats(mean=-37.075, std=19.776),
 }
 # clips in all splits
 COUNTS = {
@@ -42,27 +51,27 @@ COUNTS = {
 }
 
 
-def _openslr(subset: str, sha256: str, size: int) -> Archive:
-    url = f"https://www.openslr.org/resources/12/{subset}.tar.gz"
-    return Archive(url=url, checksum=f"sha256:{sha256}", size=size, gives=(f"LibriSpeech/{subset}/*/*/*.flac",))
+def _subset(name: str, sha256: str, size: int) -> Archive:
+    url = f"https://www.openslr.org/resources/12/{name}.tar.gz"
+    return Archive(url=url, checksum=f"sha256:{sha256}", size=size, provides=(f"LibriSpeech/{name}/*/*/*.flac",))
 
 
-DEV_CLEAN = _openslr("dev-clean", "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3", 337_926_286)
-_ALL = (
-    DEV_CLEAN,
-    _openslr("train-clean-100", "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2", 6_387_309_499),
-    _openslr("train-clean-360", "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf", 23_049_477_885),
-    _openslr("train-other-500", "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2", 30_593_501_606),
+_DEV_CLEAN = _subset("dev-clean", "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3", 337_926_286)
+_SUBSETS = (
+    _DEV_CLEAN,
+    _subset("train-clean-100", "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2", 6_387_309_499),
+    _subset("train-clean-360", "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf", 23_049_477_885),
+    _subset("train-other-500", "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2", 30_593_501_606),
 )
-LIBRISPEECH = OfficialFiles(name="librispeech", expects=given(_ALL), archives=_ALL)
-LIBRISPEECH_DEV = OfficialFiles(name="librispeech", expects=DEV_CLEAN.gives, archives=(DEV_CLEAN,))
+LIBRISPEECH = OfficialFiles(name="librispeech", expects=provided_by(_SUBSETS), archives=_SUBSETS)
+LIBRISPEECH_DEV = OfficialFiles(name="librispeech", expects=_DEV_CLEAN.provides, archives=(_DEV_CLEAN,))
 AUDIO_MNIST = OfficialFiles(
     name="audiomnist",
     expects=("AudioMNIST/data/*/*.wav",),
-    steps="""
-AudioMNIST lies in a git repository (about 1 GB):
+    instructions="""
+AudioMNIST is a git repository (about 1 GB):
   git clone https://github.com/soerenab/AudioMNIST
-in the folder above, so that AudioMNIST/data/01/0_01_0.wav is there.
+in the folder above, so that it holds AudioMNIST/data/01/0_01_0.wav.
 """,
 )
 FLUENT = OfficialFiles(
@@ -71,14 +80,14 @@ FLUENT = OfficialFiles(
         *(f"fluent_speech_commands_dataset/data/{split}_data.csv" for split in ("train", "valid", "test")),
         "fluent_speech_commands_dataset/wavs/speakers/*/*.wav",
     ),
-    steps="""
-Fluent Speech Commands is given out for academic research, after agreeing to its licence:
-  1. Ask for it at https://fluent.ai/fluent-speech-commands-a-dataset-for-spoken-language-understanding-research/ (the
+    instructions="""
+Fluent Speech Commands is available for academic research, after agreeing to its licence:
+  1. Request it at https://fluent.ai/fluent-speech-commands-a-dataset-for-spoken-language-understanding-research/ (the
      address in the paper's code no longer answers).
-  2. Unpack the archive in the folder above, so that fluent_speech_commands_dataset/wavs/speakers/ is there.
+  2. Unpack the archive in the folder above, so that it holds fluent_speech_commands_dataset/wavs/speakers/.
 """,
 )
-COMMANDS = OfficialFiles(
+GOOGLE_SPEECH = OfficialFiles(
     name="google_speech",
     expects=tuple(
         f"SpeechCommands/speech_commands_v0.02/{name}"
@@ -96,37 +105,38 @@ COMMANDS = OfficialFiles(
 VOXCELEB = OfficialFiles(
     name="voxceleb1",
     expects=("iden_split.txt", "wav/*/*/*.wav"),
-    steps="""
-VoxCeleb1 is given out after registration:
-  1. Ask for access at https://mm.kaist.ac.kr/datasets/voxceleb/ (form of the authors' site,
+    instructions="""
+VoxCeleb1 requires registration:
+  1. Request access at https://mm.kaist.ac.kr/datasets/voxceleb/ (the form of the authors' site,
      https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox1.html).
   2. Join the four parts of vox1_dev_wav.zip (cat vox1_dev_wav_parta* > vox1_dev_wav.zip); unpack it and
-     vox1_test_wav.zip in the folder above, so that wav/id10001/ is there. Files must be wav: m4a (as
-     VoxCeleb2 has) is not decoded.
+     vox1_test_wav.zip in the folder above, so that it holds wav/id10001/. Files must be wav; m4a (as in
+     VoxCeleb2) cannot be decoded.
   3. Put https://www.robots.ox.ac.uk/~vgg/data/voxceleb/meta/iden_split.txt beside wav/.
 """,
 )
 
 
 def build_pretraining(workspace: Workspace) -> Iterator[Rows]:
-    """LibriSpeech without labels."""
+    """Yield LibriSpeech without labels."""
     groups = 0
-    for split, items in sets.librispeech_pretraining(workspace.sources[LIBRISPEECH.name]):
+    for split, items in list_librispeech_pretraining(workspace.sources[LIBRISPEECH.name]):
         workspace.say(f"decoding LibriSpeech {split}")
-        decode = partial(spectrograms, level=LEVELS[PRETRAIN], both=split == TRAIN)
-        for block in rows(PRETRAIN, split, items, decode):
-            groups += len(set(block.group))  # a clip is one group, and all of its windows are in one block
+        decode = partial(make_spectrograms, stats=DECIBEL_STATS[PRETRAIN], both=split == TRAIN)
+        for block in decode_rows(PRETRAIN, split, items, decode):
+            groups += len(set(block.group))  # a clip is one group, and all its windows are in one block
             yield block
     check_count(workspace, groups, COUNTS[PRETRAIN])
 
 
 def build_task(workspace: Workspace, name: str, source: str) -> Iterator[Rows]:
-    """The splits of a labelled set."""
-    found = sets.READERS[name](workspace.sources[source])
-    check_count(workspace, sum(map(len, found.values())), COUNTS[name])
-    workspace.say(f"decoding {sum(map(len, found.values())):,} clips of {name}")
-    for split, items in found.items():
-        yield from rows(name, split, items, partial(spectrograms, level=LEVELS[name], both=split == TRAIN))
+    """Yield the splits of a labelled dataset."""
+    listing = LIST_FUNCTIONS[name](workspace.sources[source])
+    check_count(workspace, sum(map(len, listing.values())), COUNTS[name])
+    workspace.say(f"decoding {sum(map(len, listing.values())):,} clips of {name}")
+    for split, items in listing.items():
+        decode = partial(make_spectrograms, stats=DECIBEL_STATS[name], both=split == TRAIN)
+        yield from decode_rows(name, split, items, decode)
 
 
 CARD = Card(
@@ -134,44 +144,44 @@ CARD = Card(
     origin="recorded",
     licence="CC BY 4.0",
     citation="Panayotov et al., LibriSpeech: an ASR corpus based on public domain audio books, ICASSP 2015",
-    source="https://www.openslr.org/12: train-clean-100, train-clean-360 and train-other-500; dev-clean to watch",
+    source="https://www.openslr.org/12: train-clean-100, train-clean-360 and train-other-500; dev-clean validates",
     size="60 GB of archives; prepared about 50 GB (two windows of clips over 9.4 s)",
-    notes="The task `librispeech` asks about dev-clean, whose speakers are in none of the training subsets.",
+    notes="The task `librispeech` uses dev-clean, whose speakers are in none of the training subsets.",
 )
-_FLUENT_CARD = Card(
+FLUENT_CARD = Card(
     title="Fluent Speech Commands",
     origin="recorded",
     licence="Fluent Speech Commands Public License: academic research, no redistribution of the audio",
     citation="Lugosch et al., Speech model pre-training for end-to-end spoken language understanding, Interspeech "
     "2019, arXiv:1904.03670",
-    source="https://fluent.ai; 23,132 train, 3,118 valid and 3,793 test clips of 97 speakers, apart by speaker",
+    source="https://fluent.ai; 23,132 train, 3,118 valid and 3,793 test clips of 97 speakers, split by speaker",
     size="1.5 GB archive; prepared 3.0 GB for each of its three tasks",
     registration=True,
-    notes="The official valid list is the validation split; probes are refitted on both.",
+    notes="The official valid list is the validation split; probes are refitted on train and valid.",
 )
 
 
-def _task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card | None) -> Task:
-    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", apart=apart, card=card)
+def _make_task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card | None) -> Task:
+    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=apart, card=card)
 
 
 TASKS = (
-    _task(
+    _make_task(
         "librispeech",
         "Which of 40 speakers reads?",
-        sets.DEV_CLEAN,
+        DEV_CLEAN_SPEAKERS,
         "clip",
         Card(
             title="LibriSpeech dev-clean, speakers",
             origin="recorded",
             licence="CC BY 4.0",
             citation=CARD.citation,
-            source="https://www.openslr.org/12: the 2,703 clips of dev-clean, 70/10/20 inside each speaker",
+            source="https://www.openslr.org/12: the 2,703 clips of dev-clean, split 70/10/20 within each speaker",
             size="338 MB archive; prepared about 0.4 GB",
-            notes="As in the paper, clips of one chapter stand on both sides: recording and text help.",
+            notes="As in the paper, clips of a chapter are in several splits: its acoustics and its text help.",
         ),
     ),
-    _task(
+    _make_task(
         "audio_mnist",
         "Which digit is spoken, by a speaker not heard in training?",
         tuple("0123456789"),
@@ -184,16 +194,16 @@ TASKS = (
             "simple benchmark, Journal of the Franklin Institute 2024, arXiv:1807.03418",
             source="https://github.com/soerenab/AudioMNIST; 30,000 clips of 60 speakers (36, 12 and 12)",
             size="1 GB; prepared 3.0 GB",
-            notes="48 kHz, not resampled, as in the reference: a clip fills a fifth of the window.",
+            notes="48 kHz, not resampled, as in the reference, so a clip fills a fifth of the window.",
         ),
     ),
-    _task("fluent_speech_action", "Which of six actions is asked for?", sets.ACTIONS, "speaker", _FLUENT_CARD),
-    _task("fluent_speech_object", "Which of 14 objects is named?", sets.OBJECTS, "speaker", _FLUENT_CARD),
-    _task("fluent_speech_location", "Which of four places is named?", sets.LOCATIONS, "speaker", _FLUENT_CARD),
-    _task(
+    _make_task("fluent_speech_action", "Which of six actions is requested?", ACTIONS, "speaker", FLUENT_CARD),
+    _make_task("fluent_speech_object", "Which of 14 objects is named?", OBJECTS, "speaker", FLUENT_CARD),
+    _make_task("fluent_speech_location", "Which of four places is named?", LOCATIONS, "speaker", FLUENT_CARD),
+    _make_task(
         "google_speech",
         "Which of 35 words is spoken, by a speaker not heard in training?",
-        sets.WORDS,
+        SPEECH_COMMANDS,
         "speaker",
         Card(
             title="Google Speech Commands v0.02",
@@ -203,13 +213,13 @@ TASKS = (
             "arXiv:1804.03209 (2018)",
             source="https://download.tensorflow.org/data/speech_commands_v0.02.tar.gz; 105,829 clips, official lists",
             size="2.4 GB archive; prepared 10.6 GB",
-            notes="Background noise is no class here.",
+            notes="Background noise is not a class.",
         ),
     ),
-    _task(
+    _make_task(
         "voxceleb1",
         "Which of 1,251 celebrities speaks, in a video not heard in training?",
-        sets.CELEBRITIES,
+        CELEBRITIES,
         "video",
         Card(
             title="VoxCeleb1, identification",
@@ -220,7 +230,7 @@ TASKS = (
             source="https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox1.html; 153,516 clips, iden_split 1, 2 and 3",
             size="38 GB of archives; prepared about 20 GB",
             registration=True,
-            notes="wav only; the unit is the video, because the people are the question.",
+            notes="wav only; split by video, because the task is to recognise people.",
         ),
     ),
 )
@@ -230,7 +240,7 @@ SOURCES: dict[str, Source] = {
     "fluent_speech_action": FLUENT,
     "fluent_speech_object": FLUENT,
     "fluent_speech_location": FLUENT,
-    "google_speech": COMMANDS,
+    "google_speech": GOOGLE_SPEECH,
     "voxceleb1": VOXCELEB,
 }
 

@@ -1,1 +1,1 @@
-"""Fetching what domains are built from: wheels, official archives, hub files, streams."""
+"""Fetching, listing and decoding the files that domains are built from."""

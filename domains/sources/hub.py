@@ -1,4 +1,4 @@
-"""Files of the Hugging Face hub: from a local copy, from the hub, or offline from its cache; tokenizers by name."""
+"""Datasets and tokenizers from the Hugging Face hub, its cache or a local copy."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from dabs.utils.files import raw_home
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-TOKENIZER = "DABS_TOKENIZER"  # the variable that `--tokenizer` sets
+TOKENIZER_VARIABLE = "DABS_TOKENIZER"  # the environment variable that `--tokenizer` sets
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubFiles:
-    """Some files of a dataset's repository on the hub, or the same data as a user keeps it.
+    """Some files of a dataset repository on the hub, or a local copy of the same data.
 
     Attributes:
-        name: the dataset's folder under `raw_home()`, and the key of `Workspace.sources`.
+        name: the dataset's folder below `raw_home()`, and its key in `Workspace.sources`.
         repo: e.g. "nyu-mll/glue".
-        patterns: what is taken of the repository; the same layout is looked for in the local folder.
-        layouts: other layouts that are read too, each the patterns that must all match.
+        patterns: the files to download from the repository; a local copy may have the same layout.
+        layouts: other layouts of a local copy, each a tuple of patterns that must all match.
     """
 
     name: str
@@ -38,53 +38,54 @@ class HubFiles:
     layouts: tuple[tuple[str, ...], ...] = ()
 
     def describe(self) -> dict[str, str]:
-        """For the manifest."""
+        """Return what the manifest records about this source."""
         return {"name": self.name, "repo": self.repo, "files": " ".join(self.patterns)}
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
-        """The folder that holds one of the layouts: the user's, else a snapshot in the hub's cache.
+        """Return a folder that has one of the layouts: the local copy, else a snapshot in the hub's cache.
 
         Raises:
-            DabsError: no local copy, and the hub (or its cache, where HF_HUB_OFFLINE is set) does not have it.
+            DabsError: there is no local copy, and the hub (or its cache, where HF_HUB_OFFLINE is set) lacks the files.
         """
         root = raw_home() / self.name
-        if any(not lacking(root, layout) for layout in (self.patterns, *self.layouts)):
+        if any(not missing_files(root, layout) for layout in (self.patterns, *self.layouts)):
             return root
         say(f"fetching {self.repo} from the hub")
         from huggingface_hub import snapshot_download
 
         try:
             found = Path(str(snapshot_download(self.repo, repo_type="dataset", allow_patterns=list(self.patterns))))
-        except Exception as error:  # the hub's client raises its own, the HTTP library's and the system's
-            raise self._unreachable(root, _first_line(error)) from error
-        if absent := lacking(found, self.patterns):  # an older snapshot, kept by another task of the same repository
-            raise self._unreachable(root, f"the cached copy {found} lacks {', '.join(absent)}")
+        except Exception as error:  # of the hub's client, the HTTP library or the system
+            raise self._unavailable(root, first_line(error)) from error
+        if absent := missing_files(found, self.patterns):  # a snapshot cached for another task of the same repository
+            raise self._unavailable(root, f"the cached copy {found} lacks {', '.join(absent)}")
         return found
 
-    def _unreachable(self, root: Path, reason: str) -> DabsError:
+    def _unavailable(self, root: Path, reason: str) -> DabsError:
         layouts = "\n".join(f"  {', '.join(layout)}" for layout in (self.patterns, *self.layouts))
         wanted = " ".join(f"--include '{pattern}'" for pattern in self.patterns)
-        absent = lacking(root, self.patterns)
-        if root.is_dir() and set(absent) - set(self.patterns):  # a part of a pattern's files is there
+        absent = missing_files(root, self.patterns)
+        if root.is_dir() and set(absent) - set(self.patterns):  # some files of a pattern exist, but not all
             reason = f"{reason}; {root} lacks {', '.join(absent)}"
         return DabsError(
-            f"{self.repo} cannot be had from the Hugging Face hub: {reason}.\n"
-            f"Where there is a network: hf download {self.repo} --repo-type dataset {wanted} --local-dir {root}\n"
+            f"{self.repo} cannot be downloaded from the Hugging Face hub: {reason}.\n"
+            f"On a machine with network access: hf download {self.repo} --repo-type dataset {wanted} --local-dir "
+            f"{root}\n"
             f"Or put a copy into {root}, in one of these layouts:\n{layouts}\n"
-            "Then run the same command again. A mirror is named by HF_ENDPOINT; a copy elsewhere by --data-dir DIR, a "
-            f"folder that holds {self.name}/."
+            "Then run the same command again. HF_ENDPOINT names a mirror; --data-dir DIR names another folder that "
+            f"holds {self.name}/."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubTokenizer:
-    """A tokenizer.json of the Hugging Face hub, or a local one instead.
+    """A tokenizer.json from the Hugging Face hub, or a local one in its place.
 
     Attributes:
-        name: e.g. "bert-base-uncased"; also the folder under `raw_home()` where a local copy is looked for.
+        name: e.g. "bert-base-uncased"; also the folder below `raw_home()` that may hold a local copy.
         repo: e.g. "google-bert/bert-base-uncased".
-        vocabulary: pieces it has; a local one may have fewer, never more.
-        pad: the id of padding.
+        vocabulary: its number of tokens; a local tokenizer may have fewer, but not more.
+        pad: the id of the padding token.
     """
 
     name: str
@@ -93,22 +94,22 @@ class HubTokenizer:
     pad: int
 
     def describe(self) -> dict[str, str]:
-        """For the manifest."""
-        given = os.environ.get(TOKENIZER)
+        """Return what the manifest records about this source."""
+        given = os.environ.get(TOKENIZER_VARIABLE)
         return {"name": self.name, "repo": self.repo} | ({"replaced": Path(given).name} if given else {})
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
-        """The path of the tokenizer.json: `--tokenizer`, else under `raw_home()`, else the hub's or its cache's.
+        """Return the path of a tokenizer.json: `--tokenizer`, else the local copy, else the hub's or its cache's.
 
         Raises:
-            DabsError: none of them is there, or it does not fit the encoder's table of embeddings.
+            DabsError: none of these exists, or the tokenizer does not fit the encoder's embedding table.
         """
-        given = os.environ.get(TOKENIZER)
+        given = os.environ.get(TOKENIZER_VARIABLE)
         path = Path(given).expanduser() if given else raw_home() / self.name
         path = path / "tokenizer.json" if path.is_dir() else path
         if not path.is_file():
             if given:
-                raise DabsError(f"--tokenizer: there is no {path}. Name a tokenizer.json, or a folder that holds one.")
+                raise DabsError(f"--tokenizer: there is no {path}. Give a tokenizer.json, or a folder that holds one.")
             path = self._from_hub(say)
         self._check(path)
         return path
@@ -121,20 +122,20 @@ class HubTokenizer:
             return Path(hf_hub_download(self.repo, "tokenizer.json"))
         except Exception as error:
             raise DabsError(
-                f"the tokenizer {self.name} is neither here nor to be had from the Hugging Face hub: "
-                f"{_first_line(error)}. Where there is a network: hf download {self.repo} tokenizer.json --local-dir "
-                f"{raw_home() / self.name}; then run the same command again. Or give another one with --tokenizer PATH "
-                "(a tokenizer.json of at most as many pieces; results with another tokenizer carry another data hash "
-                "and are not compared)."
+                f"the tokenizer {self.name} has no local copy and cannot be downloaded from the Hugging Face hub: "
+                f"{first_line(error)}. On a machine with network access: hf download {self.repo} tokenizer.json "
+                f"--local-dir {raw_home() / self.name}; then run the same command again. Or give another one with "
+                "--tokenizer PATH (a tokenizer.json with no more tokens; results with another tokenizer have another "
+                "data hash and are not compared)."
             ) from error
 
     def _check(self, path: Path) -> None:
         tokenizer = load_tokenizer(path)
-        size, pad = tokenizer.get_vocab_size(), _pad_of(tokenizer)
+        size, pad = tokenizer.get_vocab_size(), _padding_id(tokenizer)
         if size > self.vocabulary or pad != self.pad:
             raise DabsError(
-                f"{path} has {size:,} pieces and pads with the id {pad}; {self.name} has {self.vocabulary:,} and pads "
-                f"with {self.pad}. Give a tokenizer of at most as many pieces whose [PAD] or <pad> has that id."
+                f"{path} has {size:,} tokens and pads with the id {pad}; {self.name} has {self.vocabulary:,} and pads "
+                f"with {self.pad}. Give a tokenizer with no more tokens whose [PAD] or <pad> has that id."
             )
 
 
@@ -144,41 +145,44 @@ XLM_R = HubTokenizer(name="xlm-roberta-base", repo="FacebookAI/xlm-roberta-base"
 
 @lru_cache(maxsize=2)
 def load_tokenizer(path: Path) -> Tokenizer:
-    """A tokenizer from its tokenizer.json; the one of XLM-R takes a second to read.
+    """Read a tokenizer from its tokenizer.json. It is cached, because XLM-R's takes a second to read.
 
     Raises:
-        DabsError: it is not one.
+        DabsError: the file is not a tokenizer.json.
     """
     from tokenizers import Tokenizer
 
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
-        raise DabsError(f"{path} is not a tokenizer.json ({_first_line(error)}). Get it again.") from error
+        raise DabsError(f"{path} is not a tokenizer.json ({first_line(error)}). Download it again.") from error
 
 
 def encode(tokenizer_json: Path, first: Sequence[str], second: Sequence[str] | None, length: int) -> np.ndarray:
-    """Token ids with the tokenizer's own special tokens, cut at `length` and padded: int32 (n, length).
+    """Encode texts, or pairs of texts, with the tokenizer's special tokens.
 
     Args:
-        tokenizer_json: as `HubTokenizer.fetch` gives it (`workspace.sources["bert-base-uncased"]`).
-        first, second: n texts, or n pairs of texts; of a pair, the longer text is cut first.
-        length: tokens in a row.
+        tokenizer_json: the path that `HubTokenizer.fetch` returned (`workspace.sources["bert-base-uncased"]`).
+        first, second: n texts, or n pairs of texts; of a pair, the longer text is truncated first.
+        length: tokens in a row; longer texts are truncated, shorter ones padded.
+
+    Returns:
+        Token ids, int32 (n, length).
     """
     tokenizer = load_tokenizer(tokenizer_json)
     tokenizer.enable_truncation(length, strategy="longest_first")
-    tokenizer.enable_padding(length=length, pad_id=_pad_of(tokenizer))
+    tokenizer.enable_padding(length=length, pad_id=_padding_id(tokenizer))
     texts: Any = list(first) if second is None else list(zip(first, second, strict=True))
     return np.array([e.ids for e in tokenizer.encode_batch(texts)], np.int32).reshape(-1, length)
 
 
-def _pad_of(tokenizer: Tokenizer) -> int:
+def _padding_id(tokenizer: Tokenizer) -> int:
     found = [tokenizer.token_to_id(name) for name in ("[PAD]", "<pad>")]
     return next((number for number in found if number is not None), -1)
 
 
 def read_parquet(root: Path, pattern: str) -> Iterator[dict[str, Any]]:
-    """The rows of a split's parquet files in order; few are held at a time."""
+    """Yield the rows of the parquet files that match `pattern`, in order, reading a few thousand at a time."""
     import pyarrow.parquet as pq
 
     for path in sorted(root.glob(pattern)):
@@ -187,11 +191,11 @@ def read_parquet(root: Path, pattern: str) -> Iterator[dict[str, Any]]:
                 yield from batch.to_pylist()
 
 
-SHARD = re.compile(r"(.+-)(\d+)(-of-(\d+)\b.*)")  # "train-00000-of-00002.parquet"
+SHARD = re.compile(r"(.+-)(\d+)(-of-(\d+)\b.*)")  # e.g. "train-00000-of-00002.parquet"
 
 
-def lacking(root: Path, patterns: Sequence[str]) -> list[str]:
-    """What is not there: patterns without a file, and files whose neighbours say that there must be more of them."""
+def missing_files(root: Path, patterns: Sequence[str]) -> list[str]:
+    """Return the patterns that match no file, and the shards that must exist according to the names of the others."""
     absent = []
     for pattern in patterns:
         names = {path.name for path in root.glob(pattern) if path.is_file()}
@@ -201,6 +205,7 @@ def lacking(root: Path, patterns: Sequence[str]) -> list[str]:
     return absent
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, without a final full stop; its type if it has no message."""
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
     return text.rstrip(".")

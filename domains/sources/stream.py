@@ -1,8 +1,8 @@
-"""Text streamed in several languages, interleaved evenly and shuffled in a bounded buffer; goes on where it stopped.
+"""Text streamed in several languages, interleaved, shuffled and resumable.
 
-The stream is written down as rows of token ids once, at preparation: as many as the standard budget of steps looks at,
-so that a run sees each document once, the order of a run depends on its seed alone, and nothing is fetched while it
-trains. What was tokenized before an interruption is kept, together with the place in each language's stream.
+The stream is stored as rows of token ids once, during preparation, with as many rows as the standard budget of steps
+reads. So a run sees each document once, its order depends on its seed alone, and training needs no network. After an
+interruption, the blocks that were already tokenized are kept, together with the position in each language's stream.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from dabs.domains.sources.hub import encode
 
 from dabs.data.domain import BuildError
+from dabs.domains.sources.hub import encode, first_line
 from dabs.errors import DabsError
 from dabs.utils.files import raw_home, replacing, write_json
 from dabs.utils.strict_json import read_json
@@ -26,19 +26,19 @@ from dabs.utils.strict_json import read_json
 if TYPE_CHECKING:
     from datasets import IterableDataset
 
-MOST_CHARACTERS = 8192  # of a document: 128 pieces are at most 16 characters each
+MAX_CHARACTERS = 8192  # kept of a document: more than enough for 128 tokens
 
 
 @dataclass(frozen=True, kw_only=True)
 class HubStream:
-    """Text files of a repository on the hub that are too large to download, or some of them in a local folder.
+    """Text files of a hub repository that are too large to download, or some of them in a local folder.
 
     Attributes:
-        name: the dataset's folder under `raw_home()`.
+        name: the dataset's folder below `raw_home()`.
         repo: e.g. "allenai/c4".
-        pattern: the files of a language and a split, with {language} and {split} in it.
-        languages: all of them.
-        splits: our split -> the word in the files' names.
+        pattern: the path of the files, with the placeholders {language} and {split}.
+        languages: all languages to stream.
+        splits: for each split, its name in `pattern`.
     """
 
     name: str
@@ -48,14 +48,14 @@ class HubStream:
     splits: dict[str, str] = field(default_factory=dict)
 
     def describe(self) -> dict[str, str]:
-        """For the manifest."""
+        """Return what the manifest records about this source."""
         return {"name": self.name, "repo": self.repo, "files": self.pattern}
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
-        """The local folder; where it does not hold every language, the hub is asked whether it does.
+        """Return the local folder, after checking that it or the hub has files for every language.
 
         Raises:
-            DabsError: neither does.
+            DabsError: neither of them has.
         """
         for language in self.languages:
             for split in self.splits:
@@ -63,7 +63,7 @@ class HubStream:
         return raw_home() / self.name
 
     def files(self, language: str, split: str) -> list[str]:
-        """Paths or hub addresses of the files of a language and a split, sorted."""
+        """Return the paths, or the addresses on the hub, of the files of a language and a split, sorted."""
         pattern = self.pattern.format(language=language, split=self.splits[split])
         root = raw_home() / self.name
         local = sorted(str(path) for path in root.glob(pattern))
@@ -74,25 +74,28 @@ class HubStream:
         reason = "it has no such files"
         try:
             found = sorted(str(path) for path in HfFileSystem().glob(f"datasets/{self.repo}/{pattern}"))
-        except Exception as error:  # of the client, of the HTTP library, of the system
-            found, reason = [], f"{(str(error).strip() or type(error).__name__).splitlines()[0].rstrip('.')}"
+        except Exception as error:  # of the hub's client, the HTTP library or the system
+            found, reason = [], first_line(error)
         if not found:
             raise DabsError(
                 f"{self.repo} cannot be streamed from the Hugging Face hub: {reason}.\n"
-                f"Without a network, put some of its files for every language into {root}, e.g. with\n"
+                f"To work offline, put some of its files for every language into {root}, e.g. with\n"
                 f"  hf download {self.repo} --repo-type dataset --include '{pattern}' --local-dir {root}\n"
-                "(a few files of each language are enough), and run the same command again; or name a folder that "
-                f"holds {self.name}/ with --data-dir DIR, or a mirror with HF_ENDPOINT."
+                "(a few files per language are enough), and run the same command again. --data-dir DIR names another "
+                f"folder that holds {self.name}/; HF_ENDPOINT names a mirror."
             )
         return [f"hf://{path}" for path in found]
 
 
-def interleaved(files: dict[str, list[str]], seed: int) -> IterableDataset:
-    """One document of each language in turn, with its language, until the first language has no more.
+def interleave_languages(files: dict[str, list[str]], seed: int) -> IterableDataset:
+    """Return a stream with one document of each language in turn, until the first language is exhausted.
 
     Args:
-        files: language -> its files; their order is drawn with `seed`, so that a part of them is a fair part.
-        seed: of that draw.
+        files: the files of each language. They are read in random order, so that the first of them are a fair sample.
+        seed: seeds that order.
+
+    Returns:
+        Rows with the columns `text` and `language`.
     """
     import datasets
 
@@ -100,26 +103,26 @@ def interleaved(files: dict[str, list[str]], seed: int) -> IterableDataset:
     for number, (language, paths) in enumerate(files.items()):
         order = np.random.Generator(np.random.PCG64([seed, number])).permutation(len(paths))
         stream = datasets.load_dataset("json", data_files=[paths[i] for i in order], split="train", streaming=True)
-        streams.append(stream.select_columns(["text"]).map(_tagged, fn_kwargs={"language": language}))
+        streams.append(stream.select_columns(["text"]).map(_add_language, fn_kwargs={"language": language}))
     return datasets.interleave_datasets(streams, stopping_strategy="first_exhausted")
 
 
-def _tagged(row: dict[str, Any], language: str) -> dict[str, Any]:
-    return {"text": row["text"][:MOST_CHARACTERS], "language": language}
+def _add_language(row: dict[str, Any], language: str) -> dict[str, Any]:
+    return {"text": row["text"][:MAX_CHARACTERS], "language": language}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenStream:
-    """Blocks of token ids made of a stream, kept in a folder until all are there.
+    """A stream tokenized in blocks, which are kept in a folder until all of them are done.
 
     Attributes:
-        stream: rows with `text` and `language`.
-        tokenizer: a tokenizer.json.
+        stream: rows with the columns `text` and `language`.
+        tokenizer: path of a tokenizer.json.
         length: tokens in a row.
-        rows: how many at most.
-        buffer: documents that are held and shuffled at a time; one block.
-        seed: of the shuffling.
-        folder: where finished blocks and the place in the stream are kept.
+        rows: the maximum number of rows.
+        buffer: documents in a block, which are shuffled together.
+        seed: seeds the shuffling.
+        folder: holds the finished blocks and the position in the stream.
     """
 
     stream: IterableDataset
@@ -131,68 +134,71 @@ class TokenStream:
     folder: Path
 
     def blocks(self, say: Callable[[str], None]) -> Iterator[tuple[np.ndarray, list[str]]]:
-        """Token ids int32 (n, length) and languages of each block, the ones that were kept first.
+        """Yield the token ids, int32 (n, length), and the languages of each block; those kept earlier are read back.
 
         Raises:
-            DabsError: the stream broke; what is done is kept.
+            DabsError: the stream broke; the finished blocks are kept.
         """
-        made, rows = 0, None
+        done, rows = 0, None
         for number in range(-(-self.rows // self.buffer)):
-            wanted = min(self.buffer, self.rows - made)
-            if not self._kept(number).exists():
-                say(f"streaming and tokenizing, {made:,} of {self.rows:,} documents")
+            wanted = min(self.buffer, self.rows - done)
+            if not self._block_path(number).exists():
+                say(f"streaming and tokenizing, {done:,} of {self.rows:,} documents")
                 rows = self._rows_from(number) if rows is None else rows
-                if not self._make(number, wanted, rows):
+                if not self._make_block(number, wanted, rows):
                     return
-            with np.load(self._kept(number), allow_pickle=False) as block:
+            with np.load(self._block_path(number), allow_pickle=False) as block:
                 ids, languages = block["ids"], block["languages"].tolist()
             yield ids, languages
-            made += len(ids)
+            done += len(ids)
             if len(ids) < wanted:
                 return
 
-    def _kept(self, number: int) -> Path:
+    def _block_path(self, number: int) -> Path:
         return self.folder / f"{number:05}.npz"
 
     def _rows_from(self, number: int) -> Iterator[dict[str, str]]:
-        """The stream from the first row of a block on; what comes before is passed over where it is stored."""
+        """Return the stream from the first row of a block on, skipping to its stored position."""
         if number:
-            self.stream.load_state_dict(read_json(self._state(number)))
+            self.stream.load_state_dict(read_json(self._state_path(number)))
         return iter(self.stream)
 
-    def _make(self, number: int, wanted: int, rows: Iterator[dict[str, str]]) -> int:
-        """Read and write one block; gives its rows. The place behind it is written first, so a block always has one."""
+    def _make_block(self, number: int, wanted: int, rows: Iterator[dict[str, str]]) -> int:
+        """Tokenize and write one block and return its number of rows.
+
+        The position after the block is written before the block itself, so every block has one.
+        """
         texts, languages = [], []
         try:
             for row in islice(rows, wanted):
                 texts.append(row["text"])
                 languages.append(row["language"])
-        except Exception as error:  # of the hub's client, of the HTTP library, of the system, of damaged JSON
+        except Exception as error:  # of the hub's client, the HTTP library, the system, or damaged JSON
             raise DabsError(
                 f"the stream broke in block {number} ({type(error).__name__}: {error}). {number} blocks are kept in "
-                f"{self.folder}; run the same command again to go on from there."
+                f"{self.folder}; run the same command again to resume from there."
             ) from error
         if texts:
-            write_json(self._state(number + 1), json.loads(json.dumps(self.stream.state_dict())))
+            write_json(self._state_path(number + 1), json.loads(json.dumps(self.stream.state_dict())))
             order = np.random.Generator(np.random.PCG64([self.seed, number])).permutation(len(texts))
             ids = encode(self.tokenizer, [texts[i] for i in order], None, self.length)
-            with replacing(self._kept(number)) as temporary, open(temporary, "wb") as handle:
+            with replacing(self._block_path(number)) as temporary, open(temporary, "wb") as handle:
                 np.savez(handle, ids=ids, languages=np.array([languages[i] for i in order]))
         return len(texts)
 
-    def _state(self, number: int) -> Path:
+    def _state_path(self, number: int) -> Path:
         return self.folder / f"{number:05}.state.json"
 
-    def forget(self) -> None:
-        """Remove what was kept."""
+    def remove_blocks(self) -> None:
+        """Remove the folder with the finished blocks."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def check_whole(rows: int, what: str) -> None:
-    """Refuse a stream that gave nothing.
+def check_not_empty(rows: int, what: str) -> None:
+    """Check that a stream had at least one row.
 
     Raises:
-        BuildError: it did.
+        BuildError: it had none.
     """
     if not rows:
-        raise BuildError(f"{what}: the files hold no document. Get them again.")
+        raise BuildError(f"{what}: the files contain no documents. Download them again.")

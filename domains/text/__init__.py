@@ -1,1 +1,1 @@
-"""What the text domains share: splitting, vocabularies, readers of sentences."""
+"""Helpers of the text domains."""

@@ -1,4 +1,4 @@
-"""Message catalogues: reading gettext .po files, and finding which part of horizon's source uses a message."""
+"""Message catalogues: reading .po files, and finding where messages are used."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dabs.data.domain import BuildError
 _KEYWORD = re.compile(r'(msgctxt|msgid|msgid_plural|msgstr|msgstr\[\d+\])\s*"(.*)"')
 _CONTINUED = re.compile(r'"(.*)"')
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
-# %(name)s, %s, {{ name }}, {$ name $} and {name} stand for a value; entities and tags for layout
+# %(name)s, %s, {{ name }}, {$ name $} and {name} are placeholders for values
 _PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sdif](?![a-z])|\{\{.*?\}\}|\{\$.*?\$\}|\{\w*\}")
 _TAG = re.compile(r"</?[A-Za-z][^>]*>")
 
 
 def parse_po(text: str) -> dict[str, str]:
-    """Message ids and their translations, singular forms only.
+    """Return message ids and their translations, in the singular only.
 
-    Entries that are fuzzy (a guess that nobody confirmed), obsolete (`#~`), untranslated or the header (an empty id)
-    are left out. Of several contexts of one id the first is kept.
+    Left out are fuzzy entries (guesses that nobody has confirmed), obsolete ones (`#~`), untranslated ones and the
+    header (an empty id). If an id has several contexts, the first is kept.
 
     Raises:
         BuildError: a line is neither a comment nor a keyword nor a quoted string.
@@ -31,7 +31,7 @@ def parse_po(text: str) -> dict[str, str]:
     entry: dict[str, str] = {}
     fuzzy, keyword = False, ""
 
-    def _close() -> None:
+    def close_entry() -> None:
         translation = entry.get("msgstr", entry.get("msgstr[0]", ""))
         if entry.get("msgid") and translation and not fuzzy:
             found.setdefault(entry["msgid"], translation)
@@ -41,7 +41,7 @@ def parse_po(text: str) -> dict[str, str]:
         line = raw.strip()
         begins = line.startswith(("#", "msgctxt", "msgid ", 'msgid"'))
         if begins and any(key.startswith("msgstr") for key in entry):
-            _close()
+            close_entry()
             fuzzy = False
         if not line or line.startswith("#"):
             fuzzy = fuzzy or (line.startswith("#,") and "fuzzy" in line)
@@ -51,8 +51,8 @@ def parse_po(text: str) -> dict[str, str]:
         elif keyword and (match := _CONTINUED.fullmatch(line)):
             entry[keyword] += _unescape(match[1])
         else:
-            raise BuildError(f"line {number} of a message catalogue is not understood: {line[:80]!r}.")
-    _close()
+            raise BuildError(f"cannot parse line {number} of a message catalogue: {line[:80]!r}.")
+    close_entry()
     return found
 
 
@@ -60,16 +60,16 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text)
 
 
-def plain(message: str) -> str:
-    """What a reader sees of a message: no tags, entities resolved, "…" for each value, spaces made one.
+def visible_text(message: str) -> str:
+    """Return what a reader sees of a message: no tags, entities resolved, "…" for each value, single spaces.
 
-    Names of values are left out because they are English in every language and would tell what a message is about.
+    Names of values are left out because they are English in every language and would give away the subject.
     """
     return " ".join(_PLACEHOLDER.sub("…", html.unescape(_TAG.sub(" ", message))).split())
 
 
 def read_catalogues(wheel: Path, language: str) -> dict[str, str]:
-    """All messages of a wheel in one language (the folder's name under `locale/`), catalogues in sorted order."""
+    """Return all messages of a wheel in one language, the name of a folder below `locale/`, catalogues sorted."""
     found: dict[str, str] = {}
     with zipfile.ZipFile(wheel) as archive:
         for name in sorted(archive.namelist()):
@@ -81,8 +81,8 @@ def read_catalogues(wheel: Path, language: str) -> dict[str, str]:
     return found
 
 
-def _searchable(source: str, suffix: str) -> str:
-    """Source text in which each message stands whole between delimiters: literals joined, template values named."""
+def _normalise_source(source: str, suffix: str) -> str:
+    """Return source text in which every message is whole: literals joined, template values as in the catalogues."""
     if suffix == ".py":
         source = re.sub(r'["\']\s*\n\s*["\']', "", source)
     if suffix == ".js":
@@ -93,8 +93,8 @@ def _searchable(source: str, suffix: str) -> str:
     return re.sub(r"(?<=[>}]) | (?=[<{])", "", spaced)
 
 
-def _stands_in(message: str, source: str) -> bool:
-    """Whether the message is a whole literal or a whole template text there, not a part of another."""
+def _is_whole_literal(message: str, source: str) -> bool:
+    """Return whether a message is a whole literal or a whole template text in a source, not a part of another."""
     at = source.find(message)
     while at >= 0:
         end = at + len(message)
@@ -104,23 +104,23 @@ def _stands_in(message: str, source: str) -> bool:
     return False
 
 
-def used_in(wheel: Path, messages: Iterable[str], part_of: Callable[[str], str | None]) -> dict[str, set[str]]:
-    """Which parts of a program use each message. The source is only read, none of it runs.
+def find_usage(wheel: Path, messages: Iterable[str], part_of: Callable[[str], str | None]) -> dict[str, set[str]]:
+    """Find the parts of a program that use each message. The source is only read, not run.
 
     Args:
-        wheel: carries .py, .html and .js files.
+        wheel: has .py, .html and .js files.
         messages: ids as in the catalogues.
-        part_of: the part that a file belongs to, by its path in the wheel; None for a file of no interest.
+        part_of: returns the part that a file belongs to, from its path in the wheel; None to skip the file.
 
     Returns:
-        The names of all parts in which a message occurs, by message.
+        For each message, the names of all parts that use it.
     """
     sources: dict[str, list[str]] = {}
     with zipfile.ZipFile(wheel) as archive:
         for name in sorted(archive.namelist()):
             suffix, part = Path(name).suffix, part_of(name)
             if part is not None and suffix in {".py", ".html", ".js"} and "spec" not in name and "/test" not in name:
-                sources.setdefault(part, []).append(_searchable(archive.read(name).decode("utf-8"), suffix))
+                sources.setdefault(part, []).append(_normalise_source(archive.read(name).decode("utf-8"), suffix))
     joined = {part: "\n".join(texts) for part, texts in sources.items()}
     spaced = {message: " ".join(message.split()) for message in messages}
-    return {m: {part for part, text in joined.items() if _stands_in(s, text)} for m, s in spaced.items()}
+    return {m: {part for part, text in joined.items() if _is_whole_literal(s, text)} for m, s in spaced.items()}

@@ -113,9 +113,8 @@ def build_report(roots: list[Path], out: Path, tasks: Tasks = None, suite: str |
 
 def build_site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     """Write the site of the results and submissions below some folders, with the cards of their domains."""
-    from dabs.leaderboard.site.build import build_site as build
-
     from dabs.config import SUITES
+    from dabs.leaderboard.site.build import build_site as build
     from dabs.registry import domain_names, find_domain
     from dabs.results.entries import load_rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 from rich.console import Console
@@ -138,7 +138,7 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
     """
     from dabs.cli.pretrain import progress_watch
     from dabs.data.prepare import prepare
-    from dabs.evaluation.evaluate import evaluate, write_all
+    from dabs.evaluation.evaluate import evaluate, write_results
     from dabs.registry import find_domain
     from dabs.training.pretrain import pretrain
 
@@ -153,8 +153,8 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
             pretrain(config, folder, logger="none", watch=watch)
         protocols_of = {task: tuple(p for t, p in cells if t == task) for task, _ in cells}
         for task, protocols in protocols_of.items():
-            for _, evaluation in write_all(folder, evaluate(folder, (task,), protocols)):
-                yield compare_scores(cells[task, evaluation.payload["protocol"]], evaluation.payload)
+            for _, evaluation in write_results(folder, evaluate(folder, (task,), protocols)):
+                yield compare_scores(cells[task, evaluation.result.protocol], evaluation.result)
 
 
 def build_config(options: ReproduceOptions, submission: Submission, result: Result) -> PretrainConfig:
@@ -163,26 +163,26 @@ def build_config(options: ReproduceOptions, submission: Submission, result: Resu
     processes = values.pop("processes_apart", None)
     if processes:
         raise DabsError(
-            f"this result was pretrained on {processes} processes that did not gather, which one process cannot repeat. "
-            f"Run `dabs pretrain` with --devices {processes} on the submission's algorithm instead."
+            f"this result was pretrained on {processes} processes that did not gather, which one process cannot "
+            f"repeat. Run `dabs pretrain` with --devices {processes} on the submission's algorithm instead."
         )
     values["algorithm"] = f"{options.submission / 'algorithm.py'}:{submission.algorithm.kind}"
     return config_from_json(values, options.submission)
 
 
-def compare_scores(stated: Result, payload: dict[str, Any]) -> Reproduction:
+def compare_scores(stated: Result, new: Result) -> Reproduction:
     """Compare a new result to the stated one.
 
     Raises:
         DabsError: the new result was made from other data.
     """
-    if payload["data"]["sha256"] != stated.data.sha256.model_dump():
+    if new.data.sha256 != stated.data.sha256:
         raise DabsError(
             f"the data of {stated.domain}/{stated.task} here is not that of the submission: their hashes differ. Use "
             f"the version of dabs that the submission names ({stated.environment.dabs_version})."
         )
-    same = payload["pretraining"]["weights_sha256"] == stated.pretraining.weights_sha256
-    return Reproduction(stated=stated, score=payload["score"], weights_equal=same)
+    same = new.pretraining.weights_sha256 == stated.pretraining.weights_sha256
+    return Reproduction(stated=stated, score=new.score, weights_equal=same)
 
 
 def print_verdict(console: Console, again: Reproduction) -> None:

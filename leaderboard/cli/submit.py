@@ -21,7 +21,6 @@ from dabs.utils.strict_json import strict_json
 if TYPE_CHECKING:
     from dabs.leaderboard.submit.consistency import RunFolder
     from dabs.leaderboard.submit.rules import Rules
-
     from dabs.results.schema import Result
     from dabs.results.submission import Submission, Tuning
 
@@ -83,7 +82,6 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
     from dabs.leaderboard.cli.suite_rules import read_labels
     from dabs.leaderboard.submit.consistency import find_disagreements, find_runs
     from dabs.leaderboard.submit.rules import find_broken_rules
-
     from dabs.results.submission import renamed, write_submission
 
     tuning = read_tuning(options)
@@ -157,7 +155,6 @@ def _compare_with_committed(options: SubmitOptions, results: Sequence[Result], r
     from dabs.leaderboard.submit.rules import find_clashes
     from dabs.leaderboard.submit.verify import find_duplicates, read_committed_rows, settings_of
     from dabs.leaderboard.tables.aggregate import FLOORS
-
     from dabs.results.submission import load_submission, submission_folders
 
     folder = options.out.parent / "results"

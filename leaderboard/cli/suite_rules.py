@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+
     from dabs.leaderboard.submit.rules import Rules
 
 
 def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """Return the rules for submissions to a suite; `domains` are all registered ones by default."""
-    from dabs.leaderboard.submit.rules import Rules
-
     from dabs.config import PROTOCOLS, STANDARD_RATE, Training
     from dabs.encoder import PRESETS
-    from dabs.evaluation.evaluate import protocol_config
+    from dabs.evaluation.record import protocol_config
+    from dabs.leaderboard.submit.rules import Rules
     from dabs.registry import domain_names, find_domain
     from dabs.specs import specs_to_json
 
@@ -47,7 +47,7 @@ def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
 def read_labels(suite: str, domain: str, task: str) -> np.ndarray | None:
     """Return the labels of a task's test split, or None if the domain's data is not prepared."""
     from dabs.data.domain import TEST
-    from dabs.data.prepare import is_prepared, read_columns
+    from dabs.data.prepared import is_prepared, open_prepared
     from dabs.registry import domain_names, find_domain
 
     if domain not in domain_names(suite):
@@ -55,4 +55,4 @@ def read_labels(suite: str, domain: str, task: str) -> np.ndarray | None:
     found = find_domain(domain, suite)
     if not is_prepared(found) or task not in {t.name for t in found.tasks}:
         return None
-    return read_columns(found, task, TEST, ("label",))["label"]
+    return open_prepared(found, task).columns(TEST, ("label",))["label"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+
 from dabs.leaderboard.compare.model import Aggregate, Estimate, TaskComparison
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, spread_between, steady
 from dabs.leaderboard.compare.statistics import (
@@ -21,7 +22,6 @@ from dabs.leaderboard.compare.statistics import (
     trimmed_means,
     unit_draws,
 )
-
 from dabs.results.schema import MetricRecord
 
 ALL = "all domains"

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dabs.leaderboard.tables.aggregate import ordered
-
 from dabs.errors import RequestError, unknown
+from dabs.leaderboard.tables.aggregate import ordered
 from dabs.results.entries import Placed, load_rows
 from dabs.results.schema import Result
 

@@ -6,14 +6,15 @@ import io
 import json
 from collections.abc import Callable
 
-from dabs.leaderboard.compare.model import Comparison
-from dabs.leaderboard.compare.text_tables import Sheet, columns, heading, legend, sheets_of
-from dabs.leaderboard.tables.render import plain_markdown
 from jinja2 import Environment
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare.text_tables import Sheet, columns, heading, legend, sheets_of
+from dabs.leaderboard.tables.render import plain_markdown
 
 
 def show(comparison: Comparison, console: Console) -> None:

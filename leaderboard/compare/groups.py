@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from dabs.leaderboard.compare.contestants import Key
 
 from dabs.errors import DabsError, RequestError
+from dabs.leaderboard.compare.contestants import Key
 
 
 def groups_of(key: Key, suite: str, sha256: str) -> np.ndarray:
@@ -19,17 +19,17 @@ def groups_of(key: Key, suite: str, sha256: str) -> np.ndarray:
     Raises:
         DabsError: the data is not prepared here, is not that of the results, or has a single group.
     """
-    from dabs.data.prepare import manifest_of, read_columns
+    from dabs.data.prepared import open_prepared
     from dabs.registry import find_domain
 
     domain = find_domain(key[0], suite)
-    found = manifest_of(domain, key[1])["splits"].get(f"{key[1]}/test", {}).get("sha256")
+    found = open_prepared(domain, key[1]).manifest["splits"].get(f"{key[1]}/test", {}).get("sha256")
     if found != sha256:
         raise RequestError(
             f"the prepared data of {key[0]}/{key[1]} is not what the results were made on (test split {found}, the "
             f"results have {sha256}). Prepare the version of the results, or compare without --by-group."
         )
-    names, group_n = np.unique(read_columns(domain, key[1], "test", ("group",))["group"], return_inverse=True)
+    names, group_n = np.unique(open_prepared(domain, key[1]).columns("test", ("group",))["group"], return_inverse=True)
     if len(names) < 2:
         raise DabsError(f"the test split of {key[0]}/{key[1]} is of one group; compare without --by-group.")
     return np.asarray(group_n)

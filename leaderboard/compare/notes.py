@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dabs.leaderboard.compare.contestants import Contestant
 from dabs.leaderboard.compare.model import INTERVALS, Pair
 from dabs.leaderboard.tables.compatibility import has_encoder
-
 from dabs.results.schema import Environment
 
 

@@ -12,6 +12,8 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+
+from dabs.errors import RequestError
 from dabs.leaderboard.compare.aggregates import TaskScores, aggregates, domain_means, rank_rows
 from dabs.leaderboard.compare.contestants import Contestant, Key, contestants_of
 from dabs.leaderboard.compare.model import (
@@ -30,8 +32,6 @@ from dabs.leaderboard.compare.notes import notes_of
 from dabs.leaderboard.compare.scores import Evidence, gather, paired, spread_between, steady
 from dabs.leaderboard.compare.statistics import holm, mcnemar, paired_proportions, student
 from dabs.leaderboard.tables.compatibility import differences, refusal
-
-from dabs.errors import RequestError
 from dabs.results.schema import MetricRecord
 
 ALPHA = 0.05

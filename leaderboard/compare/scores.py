@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
+
+from dabs.errors import DabsError
 from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores
 from dabs.leaderboard.compare.contestants import Contestant, Key
 from dabs.leaderboard.compare.statistics import Seeds, Spread, spread_of, steadied
 from dabs.leaderboard.tables.compatibility import has_encoder
-from scipy.stats import norm
-
-from dabs.errors import DabsError
 from dabs.results.entries import Placed
 from dabs.results.predictions import misfit
 

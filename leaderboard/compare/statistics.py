@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from dabs.leaderboard.compare.model import Estimate
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binom, rankdata
+
+from dabs.leaderboard.compare.model import Estimate
 
 
 def mcnemar(only_a: int, only_b: int) -> float:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dabs.config import protocol_name
 from dabs.leaderboard.compare.model import Aggregate, Comparison, Estimate, Pair, TaskComparison
 from dabs.leaderboard.tables.render import EMPTY, points
-
-from dabs.config import protocol_name
 
 LONGEST = 80  # characters of a name that are shown
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of, tasks_of
-
 from dabs.results.entries import Entry
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS

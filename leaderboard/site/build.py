@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dabs.data.domain import Domain
+from dabs.errors import RequestError
 from dabs.leaderboard.site.boards import Board, build_boards
 from dabs.leaderboard.site.cell_json import (
     RunFiles,
@@ -28,9 +30,6 @@ from dabs.leaderboard.site.long_tables import render_rest_script
 from dabs.leaderboard.site.pages import Page, build_pages
 from dabs.leaderboard.site.templating import read_asset, template_environment
 from dabs.leaderboard.tables.aggregate import Tasks
-
-from dabs.data.domain import Domain
-from dabs.errors import RequestError
 from dabs.results.entries import Entry, refuse_twins, slugs
 from dabs.utils.files import replacing_alone
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dabs.leaderboard.tables.aggregate import CellMean, Table
-
 from dabs.results.schema import Result
 
 # the fields of a result, by the file that holds them

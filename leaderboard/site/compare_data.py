@@ -20,7 +20,6 @@ from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.boards import Board
 from dabs.leaderboard.site.views import overall_rows
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
-
 from dabs.results.entries import Entry
 
 MAX_TESTED = 20  # rows that are tested against each other by default

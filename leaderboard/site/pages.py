@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dabs.config import PROTOCOLS, protocol_name
+from dabs.data.domain import Domain, target_of
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
 from dabs.leaderboard.tables.render import best, legend, mark
-
-from dabs.config import PROTOCOLS, protocol_name
-from dabs.data.domain import Domain, target_of
 from dabs.results.entries import Entry
 from dabs.specs import inputs_of
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
+from dabs.errors import RequestError
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.templating import read_asset, template_environment
 from dabs.leaderboard.tables.aggregate import Tasks, build_table, ordered, protocols_of
 from dabs.leaderboard.tables.published import published_of
 from dabs.leaderboard.tables.render import legend
-from markupsafe import Markup
-
-from dabs.errors import RequestError
 from dabs.results.schema import Result
 from dabs.utils.files import replacing_alone
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from dabs.leaderboard.tables.render import points
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dabs.leaderboard.tables.render import points
 
 
 @cache

@@ -8,11 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from dabs.config import protocol_name
 from dabs.leaderboard.site import plots
 from dabs.leaderboard.tables.aggregate import Table, ordered
 from dabs.leaderboard.tables.render import best, mark, seeds_of
-
-from dabs.config import protocol_name
 from dabs.results.schema import Result
 
 

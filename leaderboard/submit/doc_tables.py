@@ -7,10 +7,9 @@ import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from dabs.config import PROTOCOLS
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, build_table
 from dabs.leaderboard.tables.render import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
-
-from dabs.config import PROTOCOLS
 from dabs.results.files import load_results
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS, Submission, Tuning, load_submission, submission_folders

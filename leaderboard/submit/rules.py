@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from dabs.leaderboard.tables.aggregate import Tasks, build_table, protocols_of
-from dabs.leaderboard.tables.compatibility import setting_of
-
 from dabs.errors import RequestError
 from dabs.evaluation.metrics import LEVEL, RESAMPLES
+from dabs.leaderboard.tables.aggregate import Tasks, build_table, protocols_of
+from dabs.leaderboard.tables.compatibility import setting_of
 from dabs.results.schema import Result
 from dabs.results.submission import Tuning
 from dabs.utils.environment import NO_CHECKOUT

@@ -14,13 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dabs.errors import DabsError
+from dabs.evaluation.raw_input import RAW
 from dabs.leaderboard.submit.consistency import LabelReader, SeenLabels, check_predictions
 from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, find_stale_pages
 from dabs.leaderboard.submit.rules import REQUIRED, Rules, find_broken_rules, find_clashes, options_of
 from dabs.leaderboard.tables.aggregate import FLOORS, protocols_of
-
-from dabs.errors import DabsError
-from dabs.evaluation.raw_input import RAW
 from dabs.results.files import SUFFIX, read_result, result_files
 from dabs.results.schema import Result
 from dabs.results.submission import SOURCE, Submission, Tuning, load_submission, submission_folders

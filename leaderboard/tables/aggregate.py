@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dabs.leaderboard.tables.compatibility import budget_of, data_of, evaluation_of, plain, recipe_of
-
 from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
+from dabs.leaderboard.tables.compatibility import budget_of, data_of, evaluation_of, plain, recipe_of
 from dabs.results.schema import Counts, MetricRecord, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks

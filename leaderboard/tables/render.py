@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -14,6 +13,7 @@ from rich.text import Text
 
 from dabs.config import protocol_name
 from dabs.errors import DabsError
+from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table
 from dabs.results.schema import Result
 from dabs.utils.files import replacing
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from dabs.algorithms.contrastive import Contrastive, nt_xent
-from dabs.algorithms.emix import EMix, mixed_cross_entropy
-from dabs.algorithms.shed import ShED, shuffle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dabs.check.mock import TINY, Subject, make_batch
+from dabs.algorithms.contrastive import Contrastive, nt_xent
+from dabs.algorithms.emix import EMix, mixed_cross_entropy
+from dabs.algorithms.shed import ShED, shuffle
+from dabs.check.mock import TINY, Subject, synthetic_batch
 from dabs.check.suite import all_checks, run_checks
 from dabs.encoder import Encoder
 from dabs.errors import RequestError
@@ -53,7 +53,7 @@ def test_gradients_reach_every_parameter(name, kind):
     subject = Subject(find_algorithm(name))
     module = subject.objective(SPECS[kind])
     seed_all(0, 0)
-    module(make_batch(SPECS[kind], 6))["loss"].backward()
+    module(synthetic_batch(SPECS[kind], 6))["loss"].backward()
     for parameter_name, parameter in module.named_parameters():
         if parameter_name.startswith(UNUSED.get(name, ("encoder.project.",)) or ("-",)):
             continue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from dabs.algorithms.emix import EMix
 from dabs.algorithms.shed import ShED, shuffle
-
 from tests.conftest import SPECS
 from tests.helpers.golden_weights import golden_encoder, golden_inputs, renamed
 
@@ -26,8 +26,9 @@ def test_emix_per_example_loss(golden, kind):
 def test_emix_gradients_under_the_references_weights(golden, kind):
     """The files hold gradients of the broadcast loss, which weighs every example by the batch's mean coefficient: the
     same gradients must come out of our loss with that mean in place of each coefficient in the loss alone."""
-    from dabs.algorithms.emix import mixed_cross_entropy
     from torch.nn import functional as F
+
+    from dabs.algorithms.emix import mixed_cross_entropy
 
     arrays = golden(f"emix_{kind}")
     encoder, _ = golden_encoder(arrays, SPECS[kind])

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from dabs.check.mock import TINY, Subject, make_batch
-from dabs.distributed import apart, gather_examples, own_examples, processes, rank, whole_batch
+from dabs.check.mock import TINY, Subject, synthetic_batch
+from dabs.distributed import gather_examples, independent_processes, own_examples, processes, rank, whole_batch
 from dabs.registry import algorithm_names, find_algorithm
 from dabs.specs import Batch
 from dabs.training.step import Objective, seed_all
@@ -39,7 +39,7 @@ def numbers_of(module: nn.Module, batch: Batch) -> Numbers:
 def build(case: tuple[str, str, float]) -> tuple[Objective, Batch]:
     name, kind, rate = case
     objective = Subject(find_algorithm(name)).objective(SPECS[kind], config=replace(TINY, dropout=rate))
-    return objective, make_batch(SPECS[kind], SIZE, padded=True)
+    return objective, synthetic_batch(SPECS[kind], SIZE, padded=True)
 
 
 def work(index: int, folder: str) -> None:
@@ -52,7 +52,7 @@ def work(index: int, folder: str) -> None:
         wrapped = nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
         found[case] = numbers_of(wrapped, part_of(batch))
     x = torch.arange(4.0) + 4 * rank()
-    with apart():
+    with independent_processes():
         alone = gather_examples(x), own_examples(x), whole_batch(4)
     found["functions"] = processes(), rank(), gather_examples(x), own_examples(torch.arange(8)), whole_batch(4), *alone
     torch.save(found, f"{folder}/{index}.pt")

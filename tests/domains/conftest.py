@@ -1,4 +1,4 @@
-"""Fixtures of the paper suite: datasets in their official layout, an empty place for them, a server on loopback."""
+"""Fixtures of the paper suite: official layouts, a raw folder, a local server."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources.rows import Listing
 
+from dabs.domains.sources.listing import Listing
 from tests.helpers.paper.layouts import lay_out
 from tests.helpers.paper.server import Served, serve
 from tests.helpers.paper.texts import lay_out_text
@@ -16,7 +16,7 @@ from tests.helpers.paper.texts import lay_out_text
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    """A server on loopback; put files into `served.files` and faults beside them."""
+    """A local server; set its files and faults in the `Served` object."""
     what = Served()
     server = serve(what)
     yield what
@@ -27,7 +27,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture
 def raw(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where official files are looked for and downloaded to, empty; the settings of the user do not count."""
+    """The empty folder that official files are looked for in and downloaded to; the user's settings are ignored."""
     for name in ("DABS_DATA_DIR", "DABS_TOKENIZER"):
         monkeypatch.delenv(name, raising=False)
     return home / "raw"
@@ -35,7 +35,7 @@ def raw(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def official(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives a dataset's folder in its official layout: the sample, completed as `layouts.py` says."""
+    """A function that returns the folder of a dataset in its official layout, made by `layouts.py` from its sample."""
     samples = shared / "data" / "paper"
     if not samples.is_dir():
         pytest.skip(f"no samples at {samples}")
@@ -44,8 +44,8 @@ def official(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 
 
 @pytest.fixture(scope="session")
-def apart() -> Callable[[Listing], None]:
-    """Refuses a listing in which a unit stands on two sides, or a file."""
+def check_disjoint() -> Callable[[Listing], None]:
+    """A function that fails for a listing with a group or a file in two splits."""
 
     def check(found: Listing) -> None:
         assert list(found) == ["train", "validation", "test"]
@@ -58,7 +58,7 @@ def apart() -> Callable[[Listing], None]:
 
 @pytest.fixture(scope="session")
 def text_files(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Lays out text sets and tiny tokenizers in one folder for `--data-dir`; skips where a sample is not there."""
+    """A function that lays out text datasets and tiny tokenizers in one folder; skips if a sample is missing."""
     folder = tmp_path_factory.mktemp("texts")
 
     def get(*names: str) -> Path:

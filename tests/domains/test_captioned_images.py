@@ -1,4 +1,4 @@
-"""Captioned drawings: which emoji are taken, how they are dealt out, drawn and named."""
+"""Captioned images: which emoji are used, how they are split, drawn and named."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from dabs.domains import captioned_images as captioned
-from dabs.domains.images.emoji import Picture, group_of, pictures
 
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, Domain
-from dabs.data.prepare import folder_of, read_columns
+from dabs.data.domain import TEST, TRAIN, Domain
+from dabs.data.prepared import folder_of, open_prepared
+from dabs.domains import captioned_images as captioned
+from dabs.domains.images.emoji import Picture, group_of, list_pictures
 
 Prepared = Callable[[str], Domain]
 
 NAMES = {
     "🍕": {"en": ":pizza:", "status": 2},
     "❤\ufe0f": {"en": ":red_heart:", "status": 2, "alias": [":heart:"]},
-    "❤": {"en": ":red_heart:", "status": 4},  # the same, shown as text
+    "❤": {"en": ":red_heart:", "status": 4},  # the same in its text form
     "👍🏽": {"en": ":thumbs_up_medium_skin_tone:", "status": 2},
     "🏁": {"en": ":chequered_flag:", "status": 2},
-    "🪉": {"en": ":harp:", "status": 2},  # the other source does not know it
+    "🪉": {"en": ":harp:", "status": 2},  # not in the other source
 }
 FILED = [
     {"unified": code, "category": category, "subcategory": sub, "name": name, "short_names": short}
@@ -38,7 +38,7 @@ def _picture(group: str, subgroup: str = "a") -> Picture:
 
 
 def test_pictures_join_both_sources() -> None:
-    heart, pizza = pictures(NAMES, FILED, captioned.CATEGORIES)
+    heart, pizza = list_pictures(NAMES, FILED, captioned.CATEGORIES)
     assert (heart.character, heart.category, heart.captions) == (
         "❤",
         "Smileys & Emotion",
@@ -62,7 +62,7 @@ def test_variants_of_a_drawing_are_one_group(variants: tuple[str, str]) -> None:
     assert first == second != group_of(":pizza:", "subgroup")
 
 
-def test_whole_groups_are_dealt_out_in_proportion() -> None:
+def test_whole_groups_are_split_in_proportion() -> None:
     found = [_picture(f"{i // 2}", subgroup=str(i % 3)) for i in range(600)]
     split = captioned.split_pictures(found, np.random.default_rng(0))
     groups = {name: {p.group for p in members} for name, members in split.items()}
@@ -71,25 +71,25 @@ def test_whole_groups_are_dealt_out_in_proportion() -> None:
         assert len(split[name]) / 600 == pytest.approx(share, abs=0.03)
 
 
-def test_drawing_lies_on_the_background() -> None:
+def test_a_drawing_is_placed_on_a_background() -> None:
     from PIL import Image
 
     black = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
     empty = Image.new("RGBA", (64, 64), (255, 255, 255, 0))
     drawn, bare = (
-        captioned.views([black, empty] * 20, np.random.default_rng(0)).reshape(20, 2, 3, 32, 32).swapaxes(0, 1)
+        captioned.draw_views([black, empty] * 20, np.random.default_rng(0)).reshape(20, 2, 3, 32, 32).swapaxes(0, 1)
     )
     assert drawn.dtype == np.uint8
     assert bare.min() >= 119  # backgrounds are light
-    share = (drawn.max(axis=1) < 10).mean(axis=(1, 2))  # turned corners are cut off, so a little less than the square
-    assert 0.8 * (captioned.SMALLEST / 32) ** 2 < share.min() < share.max() <= 1
+    share = (drawn.max(axis=1) < 10).mean(axis=(1, 2))  # rotation cuts corners off, so a little less than the square
+    assert 0.8 * (captioned.MIN_SIZE / 32) ** 2 < share.min() < share.max() <= 1
 
 
 def test_vocabulary_and_tokenizer() -> None:
-    pieces = captioned.vocabulary(["smiling face", "face of a smiling cat"])
+    pieces = captioned.make_vocabulary(["smiling face", "face of a smiling cat"])
     assert pieces[0] == "[PAD]"
     assert len(pieces) == len(set(pieces)) <= captioned.VOCABULARY
-    tokenizer = captioned.tokenizer_of(pieces)
+    tokenizer = captioned.make_tokenizer(pieces)
     encoding = tokenizer.encode("smiling cats, dog")
     assert encoding.tokens[:2] == ["smiling", "cat"]
     assert "[UNK]" not in encoding.tokens  # any word can be spelt
@@ -102,14 +102,14 @@ def test_captions_can_be_read_back(prepared: Prepared) -> None:
 
     domain = prepared("captioned_images")
     tokenizer = Tokenizer.from_file(str(folder_of(domain) / "tokenizer.json"))
-    tokens = read_columns(domain, PRETRAIN, TRAIN)["input_1"]
+    tokens = open_prepared(domain).columns(TRAIN)["input_1"]
     assert tokens.min() == 0
     assert tokens.max() < captioned.VOCABULARY
     assert not (tokens == tokenizer.token_to_id("[UNK]")).any()
 
 
-def test_categories_hold_what_they_say(prepared: Prepared) -> None:
-    columns = read_columns(prepared("captioned_images"), "category", TEST)
+def test_categories_hold_the_right_emoji(prepared: Prepared) -> None:
+    columns = open_prepared(prepared("captioned_images"), "category").columns(TEST)
     names = np.array(captioned.CATEGORIES)[columns["label"]]
     animals = {"fox", "snail", "shark", "wolf", "owl", "camel", "bear", "goat", "duck", "whale", "lion"}
     shown = np.array([group in animals for group in columns["group"]])

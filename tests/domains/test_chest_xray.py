@@ -1,28 +1,32 @@
-"""The drawing follows the sign of each finding: the same patient is drawn with and without it."""
+"""Generated films show each finding by its radiological sign.
+
+Each test draws the same patients with and without a finding.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from dabs.domains.chest_xray import LARGEST, SMALLEST
+
+from dabs.domains.chest_xray import MAX_HEART_RATIO, MIN_HEART_RATIO
 from dabs.domains.images.radiographs import (
     ATELECTASIS,
     CARDIOMEGALY,
     CONSOLIDATION,
     EDEMA,
     EFFUSION,
-    ENLARGED,
+    ENLARGED_RATIO,
     FINDINGS,
     PREVALENCE,
     Anatomy,
-    Draw,
+    FilmRandom,
     add_findings,
-    bump,
+    blur,
     draw_films,
-    films_of,
-    ripple,
-    soften,
-    step,
+    draw_random_films,
+    round_spot,
+    smooth_step,
+    wave,
 )
 
 PATIENTS = 60
@@ -33,13 +37,13 @@ def _generator() -> np.random.Generator:
 
 
 def _patients(finding: int | None) -> tuple[Anatomy, np.ndarray]:
-    """The same patients with one finding or none: anatomy and film before exposure, (n, 64, 64)."""
+    """Draw the same patients with one finding or none; return anatomy and film before exposure, (n, 64, 64)."""
     findings = np.zeros((PATIENTS, len(FINDINGS)), np.int8)
     if finding is not None:
         findings[:, finding] = 1
-    draw = Draw(PATIENTS, _generator())
-    anatomy = Anatomy(draw, findings)
-    return anatomy, add_findings(anatomy.shadows(), anatomy, findings, draw)
+    random = FilmRandom(PATIENTS, _generator())
+    anatomy = Anatomy(random, findings)
+    return anatomy, add_findings(anatomy.shadows(), anatomy, findings, random)
 
 
 def _added(finding: int) -> np.ndarray:
@@ -47,12 +51,12 @@ def _added(finding: int) -> np.ndarray:
 
 
 def _sides(picture: np.ndarray, anatomy: Anatomy) -> np.ndarray:
-    """The sum over each lung's side, (n, 2)."""
+    """Return the sum over the side of each lung, (n, 2)."""
     return np.stack([(picture * half).sum(axis=(1, 2)) for half in (anatomy.left, 1 - anatomy.left)], axis=1)
 
 
 def test_films_are_the_same_for_the_same_seed() -> None:
-    one, other = (draw_films(20, _generator()) for _ in range(2))
+    one, other = (draw_random_films(20, _generator()) for _ in range(2))
     np.testing.assert_array_equal(one.pixels, other.pixels)
     assert one.pixels.shape == (20, 1, 64, 64)
     assert one.pixels.dtype == np.uint8
@@ -60,7 +64,7 @@ def test_films_are_the_same_for_the_same_seed() -> None:
 
 
 def test_findings_have_their_prevalence() -> None:
-    findings = np.concatenate([draw_films(250, _generator_of(i)).findings for i in range(6)])
+    findings = np.concatenate([draw_random_films(250, _generator_of(i)).findings for i in range(6)])
     np.testing.assert_allclose(findings.mean(axis=0), PREVALENCE, atol=0.04)
 
 
@@ -69,11 +73,11 @@ def _generator_of(i: int) -> np.random.Generator:
 
 
 def test_a_heart_is_called_enlarged_above_one_half() -> None:
-    films = draw_films(300, _generator())
+    films = draw_random_films(300, _generator())
     enlarged = films.findings[:, CARDIOMEGALY] == 1
-    assert films.heart[enlarged].min() >= ENLARGED >= films.heart[~enlarged].max()
-    assert films.heart.min() >= SMALLEST
-    assert films.heart.max() <= LARGEST
+    assert films.heart[enlarged].min() >= ENLARGED_RATIO >= films.heart[~enlarged].max()
+    assert films.heart.min() >= MIN_HEART_RATIO
+    assert films.heart.max() <= MAX_HEART_RATIO
 
 
 def test_the_drawn_heart_has_the_labelled_width() -> None:
@@ -129,16 +133,16 @@ def test_an_effusion_fills_the_angle_from_below() -> None:
 @pytest.mark.parametrize("finding", range(len(FINDINGS)))
 def test_every_finding_shows_after_exposure(finding: int) -> None:
     findings = np.zeros((PATIENTS, len(FINDINGS)), np.int8)
-    without = films_of(findings, _generator()).pixels.astype(int)
+    without = draw_films(findings, _generator()).pixels.astype(int)
     findings[:, finding] = 1
-    with_it = films_of(findings, _generator()).pixels.astype(int)
+    with_it = draw_films(findings, _generator()).pixels.astype(int)
     changed = np.abs(with_it - without) > 4
     assert (changed.sum(axis=(1, 2, 3)) >= 4).mean() > 0.8
 
 
-def test_brush_strokes() -> None:
+def test_drawing_functions() -> None:
     x = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-    np.testing.assert_allclose(step(x, 0.5), [0, 0, 0.5, 1, 1])
-    np.testing.assert_allclose(ripple(x), [0, 1, 0, 1, 0])
-    np.testing.assert_allclose(bump(x, 0 * x), [0, 0.5625, 1, 0.5625, 0])
-    np.testing.assert_allclose(soften(np.ones((1, 64, 64))), 1)
+    np.testing.assert_allclose(smooth_step(x, 0.5), [0, 0, 0.5, 1, 1])
+    np.testing.assert_allclose(wave(x), [0, 1, 0, 1, 0])
+    np.testing.assert_allclose(round_spot(x, 0 * x), [0, 0.5625, 1, 0.5625, 0])
+    np.testing.assert_allclose(blur(np.ones((1, 64, 64))), 1)

@@ -1,4 +1,4 @@
-"""English text: how each source is read, what fragments show, and what the prepared splits hold."""
+"""English text: reading each source, fragments, packing, prepared splits."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepared import folder_of, open_prepared
 from dabs.domains.english_text import (
     FRAGMENT,
     GENRES,
     QUESTION_TYPES,
-    fragment,
+    draw_fragment,
     read_dialogue,
     read_messages,
     read_questions,
     read_snippets,
     tidy,
 )
-from dabs.domains.text.rows import Text, assign_sides, packed_rows, strictest_sides, task_rows
+from dabs.domains.text.texts_to_rows import Text, assign_splits, packed_rows, strictest_splits, task_rows
 from dabs.domains.text.tokenize import train_wordpiece
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import folder_of, read_columns
 
 RNG = np.random.default_rng
 
@@ -57,26 +57,26 @@ def test_neighbouring_exchanges_of_dialogue_are_one_group() -> None:
     assert groups[0] == groups[249] != groups[250]
 
 
-def test_fragments_are_plain_consecutive_words() -> None:
+def test_fragments_are_consecutive_words_without_marks() -> None:
     text = "RT @anonymous: We 've had 3 good, long #days at http://url_removed and it's been fun, I'd say so"
-    words = fragment(text, RNG(0)).split()
+    words = draw_fragment(text, RNG(0)).split()
     assert len(words) == FRAGMENT
     assert not {"anonymous", "rt", "days", "http", "url"} & set(words)
     assert " ".join(words) in "we ve had good long at and it's been fun i'd say so"
-    assert fragment("too short", RNG(0)) == ""
+    assert draw_fragment("too short", RNG(0)) == ""
 
 
 def test_tidy_resolves_entities_and_spaces() -> None:
     assert tidy("Jordan''s   &lt;b&gt; ``x''") == 'Jordan"s <b> "x"'
 
 
-def test_sides_keep_their_shares() -> None:
-    sides = list(assign_sides([str(i) for i in range(200)] * 2, 0.3, 0.1, RNG(0)).values())
-    assert [sides.count(s) for s in (TRAIN, VALIDATION, TEST)] == [120, 20, 60]
+def test_splits_have_their_shares() -> None:
+    splits = list(assign_splits([str(i) for i in range(200)] * 2, 0.3, 0.1, RNG(0)).values())
+    assert [splits.count(s) for s in (TRAIN, VALIDATION, TEST)] == [120, 20, 60]
 
 
-def _text(dataset: str, side: str, text: str, group: str, label: float | None = None) -> Text:
-    return Text(dataset=dataset, side=side, text=text, label=label, group=group)
+def _text(dataset: str, split: str, text: str, group: str, label: float | None = None) -> Text:
+    return Text(dataset=dataset, split=split, text=text, label=label, group=group)
 
 
 def test_an_input_that_is_tested_is_not_trained_on() -> None:
@@ -84,10 +84,10 @@ def test_an_input_that_is_tested_is_not_trained_on() -> None:
     tokenizer = train_wordpiece([t.text for t in texts], 90)
     blocks = list(task_rows(texts, tokenizer, 16, ()))
     assert [(b.dataset, b.split, b.group) for b in blocks] == [("task", TEST, ["d"])]
-    tested = strictest_sides(texts, tokenizer, 4)
+    strictest = strictest_splits(texts, tokenizer, 4)
     document = [_text(PRETRAIN, TRAIN, text, text[0]) for text in ("one two three", "two three", "one three")]
-    rows = packed_rows([document], tested, tokenizer, 4, 9, RNG(0))
-    assert rows.group == ["t | o"]  # the first text is a test's
+    rows = packed_rows([document], strictest, tokenizer, 4, 9, RNG(0))
+    assert rows.group == ["t | o"]  # the first text is a test input
 
 
 def test_documents_are_packed_in_their_order_into_full_rows_of_their_own() -> None:
@@ -102,14 +102,14 @@ def test_documents_are_packed_in_their_order_into_full_rows_of_their_own() -> No
     shown = [" ".join(decoded.id_to_token(i) for i in row) for row in rows.inputs[0]]
     found = dict(zip(shown, rows.group, strict=True))
     assert found == {"one two three": "one t", "two one three": "two o | three"}  # the rest fills no row
-    assert len(rows.group) == 2  # what documents share is kept once
+    assert len(rows.group) == 2  # a row that documents share is kept once
 
 
 def test_prepared_classes(prepared: Callable[[str], Domain]) -> None:
     domain = prepared("english_text")
-    genres = np.bincount(read_columns(domain, "genre", TEST)["label"], minlength=len(GENRES))
+    genres = np.bincount(open_prepared(domain, "genre").columns(TEST)["label"], minlength=len(GENRES))
     assert genres.min() > 0.97 * genres.max()
-    assert len(np.unique(read_columns(domain, "question_type", TEST)["label"])) == len(QUESTION_TYPES)
+    assert len(np.unique(open_prepared(domain, "question_type").columns(TEST)["label"])) == len(QUESTION_TYPES)
 
 
 def test_prepared_texts_read_as_english(prepared: Callable[[str], Domain]) -> None:
@@ -117,7 +117,7 @@ def test_prepared_texts_read_as_english(prepared: Callable[[str], Domain]) -> No
 
     domain = prepared("english_text")
     tokenizer = Tokenizer.from_file(str(folder_of(domain) / "tokenizer.json"))
-    ids = read_columns(domain, "question_type", TEST)["input_0"]
+    ids = open_prepared(domain, "question_type").columns(TEST)["input_0"]
     assert (ids == 1).mean() < 0.001  # unknown words
     first = {tokenizer.id_to_token(int(i)) for i in ids[:, 0]}
     assert {"what", "who", "how", "where"} <= first

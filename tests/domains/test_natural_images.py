@@ -1,4 +1,4 @@
-"""Crops keep to their strips and never repeat; animal outlines are grouped with their near-duplicates and painted."""
+"""Crops stay in their strips and never repeat; outlines are grouped by likeness."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from dabs.domains.images.animals import ANIMALS, alike, framed, paint, read_animals, split_sets
-from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip
 
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import read_columns
+from dabs.data.prepared import open_prepared
+from dabs.domains.images.animals import ANIMALS, fit_to_box, group_near_duplicates, paint, read_animals, split_sets
+from dabs.domains.natural_images import ANIMAL_MNIST, COLOUR, GREY, PHOTOGRAPHS, STRIPS, Cropper, strip_of
 from dabs.utils.files import data_home
 
 
@@ -20,22 +20,22 @@ def _generator() -> np.random.Generator:
 
 
 def _photograph(width: int = 400) -> np.ndarray:
-    """Noise whose red channel tells the column: value = column * 255 // width."""
+    """Return noise whose red channel encodes the column: value = column * 255 // width."""
     picture = _generator().integers(0, 256, (120, width, 3), dtype=np.uint8)
     picture[:, :, 0] = np.arange(width) * 255 // width
     return picture
 
 
 def _outline(height: int, width: int, top: int = 2, left: int = 2) -> np.ndarray:
-    """A white wedge on black, taller on its right."""
+    """Return a white wedge on black, taller on its right."""
     picture = np.zeros((28, 28), np.uint8)
     for x in range(width):
         picture[top + height - (x + 1) * height // width : top + height, left + x] = 255
     return picture
 
 
-def test_strips_are_apart() -> None:
-    columns = [set(strip(_photograph(), split)[0, :, 0].tolist()) for split in (TRAIN, VALIDATION, TEST)]
+def test_strips_do_not_touch() -> None:
+    columns = [set(strip_of(_photograph(), split)[0, :, 0].tolist()) for split in (TRAIN, VALIDATION, TEST)]
     for left, right in pairwise(columns):
         assert max(left) + 5 < min(right)
 
@@ -45,11 +45,11 @@ def test_crops_come_from_their_strip(split: str) -> None:
     photograph = _photograph()
     crops = Cropper({"a": photograph}).cut("a", split, 40, _generator())
     assert crops.shape == (40, 3, 32, 32)
-    allowed = strip(photograph, split)[..., 0]
+    allowed = strip_of(photograph, split)[..., 0]
     assert allowed.min() <= crops[:, 0].min() <= crops[:, 0].max() <= allowed.max()
 
 
-def test_a_crop_is_given_once_and_flat_ones_never() -> None:
+def test_crops_do_not_repeat_and_are_not_uniform() -> None:
     still = np.full((64, 200, 3), 90, np.uint8)
     with pytest.raises(BuildError, match="'sky'"):
         Cropper({"sky": still}).cut("sky", TRAIN, 1, _generator())
@@ -58,20 +58,20 @@ def test_a_crop_is_given_once_and_flat_ones_never() -> None:
     assert len({crop.tobytes() for crop in np.concatenate(again)}) == 60
 
 
-def test_framing_forgets_place_but_not_shape() -> None:
-    here, there, other = framed(np.stack([_outline(12, 12), _outline(12, 12, 9, 11), _outline(12, 3)]))
+def test_fitting_to_the_box_removes_position_but_not_shape() -> None:
+    here, there, other = fit_to_box(np.stack([_outline(12, 12), _outline(12, 12, 9, 11), _outline(12, 3)]))
     np.testing.assert_array_equal(here, there)
     assert (here != other).any()
 
 
-def test_moved_and_mirrored_outlines_are_alike() -> None:
+def test_moved_and_mirrored_outlines_are_near_duplicates() -> None:
     wedge, square = _outline(16, 16), np.zeros((28, 28), np.uint8)
     square[4:20, 4:20] = 255
-    sets = alike(np.stack([wedge, square, np.roll(wedge, 5, axis=1), wedge[:, ::-1]]), block=3)
+    sets = group_near_duplicates(np.stack([wedge, square, np.roll(wedge, 5, axis=1), wedge[:, ::-1]]), block=3)
     assert sets[0] == sets[2] == sets[3] != sets[1]
 
 
-def test_sets_are_never_cut_by_a_split() -> None:
+def test_sets_are_never_divided_between_splits() -> None:
     sets = np.repeat(np.arange(40), 3)
     parts = split_sets(sets, {TEST: 31, VALIDATION: 13}, _generator())
     assert sorted(np.concatenate(list(parts.values())).tolist()) == list(range(120))
@@ -91,7 +91,7 @@ def test_painting_is_light_on_a_dark_background() -> None:
 
 
 def test_class_names_fit_the_photographs(prepared: Callable[[str], Domain]) -> None:
-    columns = read_columns(prepared("natural_images"), "photograph", TEST)
+    columns = open_prepared(prepared("natural_images"), "photograph").columns(TEST)
     crops, names = columns["input_0"].astype(int), np.array(PHOTOGRAPHS)[columns["label"]]
     coloured = np.abs(crops[:, 0] - crops[:, 2]).max(axis=(1, 2)) > 0
     assert set(names[~coloured]) - set(COLOUR) == set(GREY)

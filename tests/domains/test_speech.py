@@ -1,4 +1,4 @@
-"""Speech: who says what on which side, and clips that are whole and normalised."""
+"""Speech: voices, words and labels by split; complete, normalised clips."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError, Domain
+from dabs.data.prepared import open_prepared
 from dabs.domains import speech
 from dabs.domains.audio.espeak import voice_names
-from dabs.domains.audio.waveforms import noise, place, resample, trim
-
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Domain
-from dabs.data.prepare import read_columns
+from dabs.domains.audio.waveforms import make_noise, place_in_silence, resample, trim
 
 SPLITS = (TRAIN, VALIDATION, TEST)
 RANDOM = np.random.default_rng(0)
 
 
-def test_voices_exist_and_stand_on_one_side() -> None:
+def test_voices_exist_and_are_in_one_split() -> None:
     voices = [voice for split in SPLITS for voice in speech.VOICES[split]]
     assert len(voices) == len(set(voices)) == 79
     assert set(voices) <= set(voice_names())
     assert set(speech.SPEAKERS) <= set(speech.VOICES[TRAIN])
 
 
-def test_words_of_the_voice_task_stand_on_one_side() -> None:
-    words = [*speech.COMMANDS, *speech.OTHER_WORDS[VALIDATION], *speech.OTHER_WORDS[TEST]]
+def test_words_of_the_voice_task_are_in_one_split() -> None:
+    words = [*speech.SPEECH_COMMANDS, *speech.OTHER_WORDS[VALIDATION], *speech.OTHER_WORDS[TEST]]
     assert len(words) == len(set(words)) == 35 + 10 + 25
 
 
@@ -35,27 +35,27 @@ def test_every_language_has_ten_numerals() -> None:
 
 
 @pytest.mark.parametrize("task", list(speech.PLANS))
-def test_every_label_is_as_frequent_as_every_other(task: str) -> None:
+def test_labels_are_equally_frequent(task: str) -> None:
     utterances_of, times = speech.PLANS[task]
     for split in SPLITS:
         counts = np.bincount([u.label for u in utterances_of(split)])
-        assert len(counts) == len(speech.DOMAIN.task(task).target)
+        assert len(counts) == len(speech.LITE.task(task).target)
         assert len(set(counts)) == 1
         assert len(utterances_of(split)) * times[split] <= {TRAIN: 4000, VALIDATION: 800, TEST: 2000}[split]
 
 
 def test_labels_name_what_is_said() -> None:
-    for u in speech.word_utterances(TEST):
-        assert speech.COMMANDS[u.label] == u.text
-    for u in speech.voice_utterances(TEST):
+    for u in speech.list_word_utterances(TEST):
+        assert speech.SPEECH_COMMANDS[u.label] == u.text
+    for u in speech.list_voice_utterances(TEST):
         assert speech.SPEAKERS[u.label] == u.voice
-    for u in speech.language_utterances(TEST):
+    for u in speech.list_language_utterances(TEST):
         assert u.text in speech.NUMERALS[speech.LANGUAGES[u.label]]
         assert u.language == speech.LANGUAGES[u.label]
 
 
 def test_neither_test_voices_nor_test_words_are_in_pretraining() -> None:
-    """More than the groups say: a row of pretraining has a voice and a word, and its group names one of them."""
+    """Groups cannot show this: a pretraining row has a voice and a word, but its group names only one of them."""
     seen = [u for utterances_of, _ in speech.PLANS.values() for s in (TRAIN, VALIDATION) for u in utterances_of(s)]
     assert not {u.voice for u in seen} & set(speech.VOICES[TEST])
     assert not {u.text for u in seen} & set(speech.OTHER_WORDS[TEST])
@@ -73,7 +73,7 @@ def test_trim_keeps_the_word_and_refuses_silence() -> None:
 @pytest.mark.parametrize("offset", [-2400, 0, 2400])
 @pytest.mark.parametrize("length", [1000, 15999, 16000])
 def test_place_keeps_the_whole_clip(length: int, offset: int) -> None:
-    placed = place(np.ones(length, np.float32), 16000, -6.0206, offset)
+    placed = place_in_silence(np.ones(length, np.float32), 16000, -6.0206, offset)
     assert len(placed) == 16000
     assert placed.max() == pytest.approx(0.5, abs=1e-4)
     assert np.count_nonzero(placed) == length
@@ -81,12 +81,12 @@ def test_place_keeps_the_whole_clip(length: int, offset: int) -> None:
 
 def test_place_refuses_what_does_not_fit() -> None:
     with pytest.raises(BuildError, match="must fit"):
-        place(np.ones(16001, np.float32), 16000, 0.0, 0)
+        place_in_silence(np.ones(16001, np.float32), 16000, 0.0, 0)
 
 
-def test_noise_has_the_power_and_the_tilt_that_are_asked() -> None:
+def test_noise_has_the_requested_power_and_tilt() -> None:
     clips = RANDOM.normal(size=(2, 16000)).astype(np.float32)
-    x = noise(clips, np.array([20.0, 10.0]), np.array([0.0, 2.0]), np.random.default_rng(1))
+    x = make_noise(clips, np.array([20.0, 10.0]), np.array([0.0, 2.0]), np.random.default_rng(1))
     ratio = 10 * np.log10(np.mean(clips**2, axis=1) / np.mean(x**2, axis=1))
     np.testing.assert_allclose(ratio, [20, 10], atol=0.01)
     spectrum = np.abs(np.fft.rfft(x)) ** 2
@@ -94,23 +94,23 @@ def test_noise_has_the_power_and_the_tilt_that_are_asked() -> None:
     np.testing.assert_allclose(10 * np.log10(low / high), [0, 20], atol=0.5)
 
 
-def test_resampling_keeps_the_tone_and_the_seconds() -> None:
+def test_resampling_keeps_pitch_and_duration() -> None:
     clip = np.sin(2 * np.pi * 1000 * np.arange(22050) / 22050).astype(np.float32)
     (short, long) = resample([clip[:11025], clip], 22050, 16000)
     assert (len(short), len(long)) == (8000, 16000)
     assert np.abs(np.fft.rfft(long)).argmax() == 1000
 
 
-def test_a_block_is_made_alike_twice() -> None:
-    block = speech.word_utterances(TEST)[:4]
-    first, second = (speech.spectrograms(block, np.random.default_rng(3)) for _ in range(2))
+def test_a_block_is_the_same_when_made_twice() -> None:
+    block = speech.list_word_utterances(TEST)[:4]
+    first, second = (speech.make_spectrograms(block, np.random.default_rng(3)) for _ in range(2))
     assert first.shape == (4, 1, 64, 64)
     assert first.dtype == np.float16
     np.testing.assert_array_equal(first, second)
 
 
 def test_prepared_rows_are_normalised_and_not_silent(prepared: Callable[[str], Domain]) -> None:
-    x = read_columns(prepared("speech"), PRETRAIN, TRAIN)["input_0"].astype(np.float32)
+    x = open_prepared(prepared("speech")).columns(TRAIN)["input_0"].astype(np.float32)
     assert abs(float(x.mean())) < 0.02
     assert abs(float(x.std()) - 1) < 0.02
     assert float((x.max(axis=(1, 2, 3)) - x.min(axis=(1, 2, 3))).min()) * speech.STD > 30  # dB within every clip

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dabs.results.files import predictions_record, write_result
 from dabs.results.schema import Result
 from dabs.results.submission import Submission, write_submission
 
@@ -140,6 +142,12 @@ def altered(path: str, value: Any, **changes: Any) -> Result:
 
 def _json(payload: dict[str, Any]) -> str:
     return json.dumps(payload)
+
+
+def write_payload(folder: Path, payload: dict[str, Any], predictions: Mapping[str, np.ndarray]) -> Path:
+    """Write a result given as plain values, with its predictions."""
+    record = predictions_record(payload["task"], payload["protocol"], predictions).model_dump()
+    return write_result(folder, Result.model_validate_json(_json(payload | {"predictions": record})), predictions)
 
 
 def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, names: Any = None) -> list[Result]:

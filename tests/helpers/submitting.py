@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.cli.submit import SubmitOptions
-from dabs.leaderboard.cli.suite_rules import build_rules
-from dabs.leaderboard.submit.rules import Rules
 
 from dabs import domains
 from dabs.cli.new import write_new
 from dabs.config import PretrainConfig
 from dabs.data.domain import Domain
 from dabs.data.prepare import prepare
-from dabs.evaluation.evaluate import evaluate, write_all
+from dabs.evaluation.evaluate import evaluate, write_results
+from dabs.leaderboard.cli.submit import SubmitOptions
+from dabs.leaderboard.cli.suite_rules import build_rules
+from dabs.leaderboard.submit.rules import Rules
 from dabs.registry import find_domain
 from dabs.training.pretrain import pretrain
 from dabs.utils.environment import environment
@@ -38,7 +38,7 @@ def toy_domain(home: Path) -> Iterator[Domain]:
         patch.setenv("DABS_HOME", str(home / "data"))
         patch.setattr(domains, "__path__", [*domains.__path__, str(folder)])
         patch.delitem(sys.modules, "dabs.domains.toy", raising=False)
-        patch.setattr("dabs.utils.environment._git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
+        patch.setattr("dabs.utils.environment.git_state", lambda: {"git_commit": "a" * 40, "git_dirty": False})
         environment.cache_clear()
         domain = find_domain("toy")
         prepare(domain, lambda line: None)
@@ -67,7 +67,7 @@ def make_runs(folder: Path, *, seeds: tuple[int, ...] = (0, 1), hidden: float = 
             options={"hidden": hidden},
         )
         run = pretrain(config, folder / "runs" / "lite" / "MyIdea" / "toy" / f"seed{seed}", logger="none")
-        for _ in write_all(run, evaluate(run)):
+        for _ in write_results(run, evaluate(run)):
             pass
     return folder / "runs" / "lite" / "MyIdea"
 

@@ -1,4 +1,4 @@
-"""A tiny domain that needs no download; the `toy` fixture drops this file into `domains/` under the name `toy`."""
+"""A tiny domain without downloads; the fixture `toy` makes it a lite domain."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZES = {"train": 90, "validation": 40, "test": 60}
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:
-    """Pictures whose brightness follows a class, beside words whose number follows a score."""
+    """Yield images whose brightness depends on a class, with texts whose length is a score."""
     for number, dataset in enumerate((PRETRAIN, "shade", "findings", "length")):
         for place, (split, size) in enumerate(SIZES.items()):
             if dataset == PRETRAIN and split == "test":
@@ -34,7 +34,7 @@ def build(workspace: Workspace) -> Iterator[Rows]:
     workspace.files["words.txt"] = b"none\n"
 
 
-DOMAIN = Domain(
+LITE = Domain(
     name="toy",
     suite="lite",
     title="Toy",
@@ -48,21 +48,21 @@ DOMAIN = Domain(
             question="How bright?",
             target=Classes(names=("dark", "grey", "bright")),
             metric="accuracy",
-            apart="row",
+            split_by="row",
         ),
         Task(
             name="findings",
             question="Dark? Long?",
             target=MultiLabel(names=("dark", "long")),
             metric="auroc",
-            apart="row",
+            split_by="row",
         ),
         Task(
             name="length",
             question="How many words?",
             target=Scalar(low=1, high=8),
             metric="spearman",
-            apart="row",
+            split_by="row",
         ),
     ),
     sources=(),

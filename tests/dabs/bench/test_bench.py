@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from dabs.algorithms.shed import ShED
 
+from dabs.algorithms.shed import ShED
 from dabs.bench.reading import feature_seconds, mapped_inputs, read_seconds, reading_rates
 from dabs.bench.step import TrainingStep, limits_of
 from dabs.bench.synthetic import made_up_domain, made_up_features

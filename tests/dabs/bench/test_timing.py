@@ -10,12 +10,12 @@ from dabs.bench.timing import (
     TimingTable,
     alternate,
     bytes_kept,
-    example_batch,
     flops_of,
     machine,
     peak_product,
     spread,
     step_flops,
+    synthetic_batch,
 )
 from dabs.check.mock import KINDS, TINY
 from dabs.encoder import Encoder
@@ -60,9 +60,9 @@ def linear_embeddings(encoder):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_made_up_examples_fit_the_encoder(name):
-    encoder, batch = Encoder(TINY, KINDS[name]), example_batch(KINDS[name], 3)
+    encoder, batch = Encoder(TINY, KINDS[name]), synthetic_batch(KINDS[name], 3)
     assert encoder(batch).shape == (3, TINY.width)
-    assert bytes_kept(encoder, lambda: encoder(example_batch(KINDS[name], 6)).sum()) > bytes_kept(
+    assert bytes_kept(encoder, lambda: encoder(synthetic_batch(KINDS[name], 6)).sum()) > bytes_kept(
         encoder, lambda: encoder(batch).sum()
     )
 

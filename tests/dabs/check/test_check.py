@@ -312,7 +312,7 @@ def test_what_cannot_be_built_is_not_checked_further(tmp_path):
         ("open('x')", "uses open"),
         ("(lambda: 0).__globals__", "uses __globals__"),
         ("def", "is not Python"),
-        ("import dabs.specs\ndabs.prepared.read_columns(1)", "uses dabs.data.prepare.read_columns"),
+        ("import dabs.specs\ndabs.prepared.read_columns(1)", "uses dabs.data.prepared.open_prepared"),
         ("import dabs.encoder as e\ne.torch.load(1)", "uses dabs.encoder.torch.load"),
         ("from dabs.encoder import torch", "imports dabs.encoder.torch"),
         ("from dabs.algorithm import inspect as i", "imports dabs.algorithm.inspect"),

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.cli.submit import submit
-from dabs.leaderboard.submit.verify import find_problems
 
 from dabs.algorithm import source_of
 from dabs.cli import dispatch
 from dabs.cli.new import write_new
 from dabs.errors import DabsError
 from dabs.evaluation.evaluate import evaluate
+from dabs.leaderboard.cli.submit import submit
+from dabs.leaderboard.submit.verify import find_problems
 from dabs.registry import find_algorithm, read_algorithm
 from tests.helpers.submitting import make_runs, submit_options, toy_domain, toy_rules
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from dabs.bench.synthetic import made_up_domain
 from dabs.check.mock import KINDS
 from dabs.config import PretrainConfig
-from dabs.data.domain import PRETRAIN, TRAIN
+from dabs.data.domain import TRAIN
 from dabs.data.loader import Loader, read, read_ahead
+from dabs.data.prepared import open_prepared
 from dabs.data.split import Split, decoded
 from dabs.specs import Batch, Image
 
@@ -30,7 +31,9 @@ def domain(request):
 
 
 def test_a_mapped_file_gives_the_rows_that_memory_gives(domain):
-    held, mapped = (Split(domain, "task", TRAIN, labels=True, in_memory=where) for where in (True, False))
+    held, mapped = (
+        Split(open_prepared(domain, "task"), TRAIN, labels=True, in_memory=where) for where in (True, False)
+    )
     index = np.array([0, ROWS - 1, 4095, 4096, 8191, 8192, 17, 17])
     one, other = held.stored(index), mapped.stored(index)
     for a, b in zip((*one.inputs, one.label), (*other.inputs, other.label), strict=True):
@@ -39,7 +42,7 @@ def test_a_mapped_file_gives_the_rows_that_memory_gives(domain):
 
 
 def test_pictures_and_ids_stay_small_until_they_are_on_the_device(domain):
-    stored = Split(domain, PRETRAIN, TRAIN, labels=False).stored(np.arange(4))
+    stored = Split(open_prepared(domain), TRAIN, labels=False).stored(np.arange(4))
     assert stored.mask is None
     found = {type(spec).__name__: x.dtype for spec, x in zip(domain.specs, stored.inputs, strict=True)}
     wanted = {"Tokens": torch.int32, "Image": torch.uint8, "Series": torch.float32}
@@ -49,7 +52,7 @@ def test_pictures_and_ids_stay_small_until_they_are_on_the_device(domain):
 @pytest.mark.parametrize("row", [-1, ROWS])
 def test_a_row_that_is_not_there_is_refused(domain, row):
     with pytest.raises(IndexError, match=str(row)):
-        Split(domain, PRETRAIN, TRAIN, labels=False, in_memory=False).stored(np.array([0, row]))
+        Split(open_prepared(domain), TRAIN, labels=False, in_memory=False).stored(np.array([0, row]))
 
 
 def test_decoded_pixels_are_what_division_gives():
@@ -60,7 +63,7 @@ def test_decoded_pixels_are_what_division_gives():
 
 
 def test_reading_a_split_gives_its_batches_in_order(domain):
-    split = Split(domain, PRETRAIN, TRAIN, labels=False)
+    split = Split(open_prepared(domain), TRAIN, labels=False)
     both = zip(read(split, split.in_order(4000), CPU), split.batches(4000), strict=True)
     assert [torch.equal(one.inputs[-1], other.inputs[-1]) for one, other in both] == [True] * 3
 
@@ -103,7 +106,7 @@ def test_an_error_while_reading_ahead_comes_when_it_is_met():
 
 def test_the_loader_counts_what_it_is_waited_for_and_not_the_steps(domain):
     config = PretrainConfig(algorithm="shed", domain="made_up", batch_size=8, steps=5)
-    loader = Loader(Split(domain, PRETRAIN, TRAIN, labels=False), config, 2, CPU)
+    loader = Loader(Split(open_prepared(domain), TRAIN, labels=False), config, 2, CPU)
     sizes = []
     begun = time.perf_counter()
     for batch in loader:

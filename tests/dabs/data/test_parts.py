@@ -11,7 +11,8 @@ import pytest
 from dabs.cli import main
 from dabs.cli.data import prepare_all, status_table, verify_all
 from dabs.data.domain import PRETRAIN, Domain, Part
-from dabs.data.prepare import folder_of, is_prepared, manifest_of, prepare, read_columns, units_of, verify
+from dabs.data.prepare import prepare, verify
+from dabs.data.prepared import folder_of, is_prepared, open_prepared, units_of
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.evaluate import chosen_tasks
 from dabs.registry import domain_names, find_domain
@@ -19,7 +20,7 @@ from dabs.registry import domain_names, find_domain
 SOURCE = '''
 from dataclasses import replace
 from dabs.data.domain import Part
-from dabs.domains.toy import DOMAIN as LITE
+from dabs.domains.toy import LITE
 
 class Missing:
     """A source that only the user can get."""
@@ -42,8 +43,8 @@ MISSING = Missing()
 PARTS = tuple(
     Part(dataset=name, sources=(MISSING,) if name == "length" else (), build=only(name)) for name in LITE.datasets()
 )
-DOMAIN = replace(LITE, name="parted", suite="paper", build=None, parts=PARTS, encoder="paper")
-SMALL = replace(DOMAIN, suite="paper32", encoder="small", steps=3)
+PAPER = replace(LITE, name="parted", suite="paper", build=None, parts=PARTS, encoder="paper")
+PAPER32 = replace(PAPER, suite="paper32", encoder="small", steps=3)
 '''
 
 
@@ -81,7 +82,7 @@ def test_what_can_be_prepared_is_and_the_rest_is_named(parted):
     assert not is_prepared(parted)
     assert [task.name for task in chosen_tasks(parted, ())] == ["shade", "findings"]
     with pytest.raises(DabsError, match="dabs data prepare parted --suite paper --tasks length"):
-        manifest_of(parted, "length")
+        open_prepared(parted, "length")
 
 
 def test_one_part_alone_and_again_when_it_can_be(parted):
@@ -98,15 +99,17 @@ def test_one_part_alone_and_again_when_it_can_be(parted):
 def test_each_part_has_its_sources_files_and_hashes(parted, toy):
     sys.modules["dabs.domains.paper.parted"].MISSING.here = True
     prepare(parted, quiet)
-    assert manifest_of(parted, "length")["sources"] == [{"name": "signed"}]
-    assert manifest_of(parted, "shade")["sources"] == []
-    assert set(manifest_of(parted)["splits"]) == {"pretrain/train", "pretrain/validation"}
+    assert open_prepared(parted, "length").manifest["sources"] == [{"name": "signed"}]
+    assert open_prepared(parted, "shade").manifest["sources"] == []
+    assert set(open_prepared(parted).manifest["splits"]) == {"pretrain/train", "pretrain/validation"}
     assert (folder_of(parted) / "shade" / "words.txt").is_file()
-    whole = manifest_of(toy)["splits"]
+    whole = open_prepared(toy).manifest["splits"]
     for unit in units_of(parted):
-        for key, entry in manifest_of(parted, unit.only)["splits"].items():
+        for key, entry in open_prepared(parted, unit.only).manifest["splits"].items():
             assert entry == whole[key]
-    assert (read_columns(parted, "shade", "test")["label"] == read_columns(toy, "shade", "test")["label"]).all()
+    assert (
+        open_prepared(parted, "shade").columns("test")["label"] == open_prepared(toy, "shade").columns("test")["label"]
+    ).all()
 
 
 def test_verify_covers_every_part_that_is_there(parted):
@@ -144,7 +147,7 @@ def test_comparing_by_group_reads_the_manifest_of_the_part(parted):
     from dabs.leaderboard.compare.groups import groups_of
 
     prepare(parted, quiet, datasets=("shade",))
-    sha256 = manifest_of(parted, "shade")["splits"]["shade/test"]["sha256"]
+    sha256 = open_prepared(parted, "shade").manifest["splits"]["shade/test"]["sha256"]
     assert len(set(groups_of(("parted", "shade"), "paper", sha256).tolist())) == 60
     with pytest.raises(RequestError, match="is not what the results were made on"):
         groups_of(("parted", "shade"), "paper", "other")

@@ -7,19 +7,20 @@ import pytest
 import torch
 
 from dabs.data import prepare as module
-from dabs.data.prepare import folder_of, is_prepared, manifest_of, prepare, read_columns, verify
+from dabs.data.prepare import prepare, verify
+from dabs.data.prepared import folder_of, is_prepared, open_prepared
 from dabs.data.split import Split
 from dabs.errors import DabsError
 
 
 def test_rows_come_back_as_written(toy):
-    columns = read_columns(toy, "shade", "train")
+    columns = open_prepared(toy, "shade").columns("train")
     assert columns["input_0"].shape == (90, 1, 8, 8)
     assert columns["input_0"].dtype == np.uint8
     assert columns["input_1"].dtype == np.int32
     assert columns["label"].dtype == np.int64
     assert columns["group"][3] == "shade-train-3"
-    assert read_columns(toy, "findings", "test")["label"].shape == (60, 2)
+    assert open_prepared(toy, "findings").columns("test")["label"].shape == (60, 2)
 
 
 def test_hugging_face_datasets_reads_the_files(toy):
@@ -31,13 +32,13 @@ def test_hugging_face_datasets_reads_the_files(toy):
 
 
 def test_a_second_preparation_does_nothing_and_a_forced_one_gives_the_same_hashes(toy):
-    before = manifest_of(toy)
+    before = open_prepared(toy).manifest
     stamp = (folder_of(toy) / "manifest.json").stat().st_mtime_ns
     prepare(toy, lambda line: None)
-    assert manifest_of(toy) == before
+    assert open_prepared(toy).manifest == before
     assert (folder_of(toy) / "manifest.json").stat().st_mtime_ns == stamp
     prepare(toy, lambda line: None, force=True)
-    assert manifest_of(toy) == before
+    assert open_prepared(toy).manifest == before
 
 
 def test_verify_names_the_split_that_changed(toy):
@@ -91,10 +92,10 @@ def test_an_interrupted_preparation_is_not_taken_for_a_whole_one(toy, monkeypatc
         yield from list(toy.build(workspace))[:3]
         raise KeyboardInterrupt
 
-    before = manifest_of(toy)
+    before = open_prepared(toy).manifest
     with pytest.raises(KeyboardInterrupt):
         prepare(replace(toy, build=broken), lambda line: None, force=True)
-    assert manifest_of(toy) == before
+    assert open_prepared(toy).manifest == before
     assert sorted(p.name for p in folder_of(toy).parent.iterdir()) == [".toy.lock", "toy"]
 
 
@@ -180,33 +181,33 @@ def test_another_version_is_not_read(toy):
     newer = replace(toy, version=9)
     assert not is_prepared(newer)
     with pytest.raises(DabsError, match="dabs data prepare toy"):
-        read_columns(newer, "shade", "train")
+        open_prepared(newer, "shade").columns("train")
 
 
 def test_missing_data_says_what_to_run(toy, monkeypatch, tmp_path):
     monkeypatch.setenv("DABS_HOME", str(tmp_path / "elsewhere"))
     with pytest.raises(DabsError, match="dabs data prepare toy --suite lite"):
-        manifest_of(toy)
+        open_prepared(toy)
 
 
 def test_batches_have_floats_a_mask_and_no_label_unless_asked(toy):
     index = np.array([5, 0, 7])
-    batch = Split(toy, "shade", "train", labels=True).batch(index)
-    columns = read_columns(toy, "shade", "train")
+    batch = Split(open_prepared(toy, "shade"), "train", labels=True).batch(index)
+    columns = open_prepared(toy, "shade").columns("train")
     torch.testing.assert_close(batch.inputs[0], torch.from_numpy(columns["input_0"][index]).float() / 255)
     length = batch.inputs[1].shape[1]
     assert length == (columns["input_1"][index] != 0).sum(axis=1).max()
     assert batch.mask.shape == (3, 4 + length)
     assert batch.mask[:, 4:].tolist() == (columns["input_1"][index][:, :length] != 0).tolist()
     assert batch.label.tolist() == columns["label"][index].tolist()
-    assert Split(toy, "shade", "train", labels=False).batch(index).label is None
+    assert Split(open_prepared(toy, "shade"), "train", labels=False).batch(index).label is None
 
 
 def test_a_split_too_large_for_memory_gives_the_same_batches(toy, monkeypatch):
     index = np.array([5, 0, 7])
-    held = Split(toy, "findings", "train", labels=True).batch(index)
+    held = Split(open_prepared(toy, "findings"), "train", labels=True).batch(index)
     monkeypatch.setattr("dabs.data.split.IN_MEMORY_BYTES", 0)
-    split = Split(toy, "findings", "train", labels=True)
+    split = Split(open_prepared(toy, "findings"), "train", labels=True)
     assert not split.in_memory
     mapped = split.batch(index)
     for a, b in zip((*held.inputs, held.mask, held.label), (*mapped.inputs, mapped.mask, mapped.label), strict=True):

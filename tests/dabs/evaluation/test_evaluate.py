@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,14 @@ import torch
 
 from dabs.config import PretrainConfig
 from dabs.data.domain import Classes, MultiLabel, Scalar, Task
+from dabs.data.prepared import open_prepared
 from dabs.data.split import Split
 from dabs.encoder import PRESETS, Encoder
 from dabs.errors import DabsError, RequestError
-from dabs.evaluation.evaluate import evaluate, evaluate_raw, features_of
+from dabs.evaluation.evaluate import evaluate, evaluate_raw
+from dabs.evaluation.features import features_of
 from dabs.evaluation.finetune import finetune
-from dabs.evaluation.probes import Cached, linear_probe, nearest_neighbours
+from dabs.evaluation.probes import Features, linear_probe, nearest_neighbours
 from dabs.training.pretrain import pretrain
 from dabs.utils.files import write_json
 from dabs.utils.strict_json import read_json
@@ -31,13 +32,13 @@ def run(toy, tmp_path: Path) -> Path:
 
 
 def task(target, metric: str) -> Task:
-    return Task(name="t", question="?", target=target, metric=metric, apart="row")
+    return Task(name="t", question="?", target=target, metric=metric, split_by="row")
 
 
-def cached(label_of) -> Cached:
+def cached(label_of) -> Features:
     generator = np.random.default_rng(0)
     features = {k: generator.normal(size=(n, 8)).astype(np.float32) for k, n in SIZES.items()}
-    return Cached(features=features, labels={k: label_of(x) for k, x in features.items()})
+    return Features(features=features, labels={k: label_of(x) for k, x in features.items()})
 
 
 CASES = [
@@ -56,13 +57,13 @@ def test_readers_find_a_linear_rule_and_find_nothing_in_noise(target, metric, la
     assert reading.validation_score > (0.9 if reader is linear_probe else 0.5)
     generator = np.random.default_rng(1)
     noise = {k: x[generator.permutation(len(x))] for k, x in data.labels.items()}
-    assert reader(Cached(features=data.features, labels=noise), task(target, metric)).validation_score < 0.66
+    assert reader(Features(features=data.features, labels=noise), task(target, metric)).validation_score < 0.66
 
 
 def test_the_probe_chooses_on_validation_and_never_looks_at_test_labels():
     data = cached(CASES[0][2])
     first = linear_probe(data, task(*CASES[0][:2]))
-    changed = Cached(features=data.features, labels={**data.labels, "test": 1 - data.labels["test"]})
+    changed = Features(features=data.features, labels={**data.labels, "test": 1 - data.labels["test"]})
     second = linear_probe(changed, task(*CASES[0][:2]))
     assert first.selected == second.selected
     assert (first.prediction == second.prediction).all()
@@ -71,7 +72,7 @@ def test_the_probe_chooses_on_validation_and_never_looks_at_test_labels():
 def test_standardising_uses_the_training_split_alone():
     features = {k: np.full((4, 2), value, dtype=np.float32) for k, value in zip(SIZES, (1.0, 2.0, 3.0), strict=True)}
     features["train"][:2, 0] = -1
-    out = Cached(features=features, labels={}).standardised()
+    out = Features(features=features, labels={}).standardised()
     assert out.features["train"].mean(axis=0).tolist() == [0, 0]
     assert out.features["test"][0].tolist() == [3, 0]
 
@@ -79,23 +80,21 @@ def test_standardising_uses_the_training_split_alone():
 @pytest.mark.parametrize("protocol", ["linear", "knn", "finetune"])
 def test_a_run_gives_the_same_result_twice_apart_from_timings(run, protocol):
     first, second = (list(evaluate(run, (), (protocol,))) for _ in range(2))
-    assert [c.payload["task"] for c in first] == ["shade", "findings", "length"]
+    assert [c.result.task for c in first] == ["shade", "findings", "length"]
     for a, b in zip(first, second, strict=True):
-        a.payload.pop("timings")
-        b.payload.pop("timings")
-        assert json.dumps(a.payload, sort_keys=True) == json.dumps(b.payload, sort_keys=True)
+        assert a.result.model_copy(update={"timings": b.result.timings}) == b.result
         assert (a.predictions["prediction"] == b.predictions["prediction"]).all()
 
 
 def test_finetuning_beats_chance_on_an_easy_task(run):
     (cell,) = evaluate(run, ("shade",), ("finetune",))
-    assert cell.payload["score"] > cell.payload["metric"]["chance"] + 0.2
+    assert cell.result.score > cell.result.metric.chance + 0.2
 
 
 def test_raw_input_has_the_readers_but_no_finetuning(toy):
     cells = list(evaluate_raw(toy, (), ("linear", "knn", "finetune")))
     assert len(cells) == 6
-    assert next(c for c in cells if c.payload["task"] == "length").payload["score"] > 0.9  # counts give the length away
+    assert next(c for c in cells if c.result.task == "length").result.score > 0.9  # counts give the length away
 
 
 def test_evaluation_does_not_need_the_algorithms_file(toy, tmp_path):
@@ -105,7 +104,7 @@ def test_evaluation_does_not_need_the_algorithms_file(toy, tmp_path):
     folder = pretrain(PretrainConfig(algorithm=f"{mine}:ShED", domain="toy", steps=4), tmp_path / "r", logger="none")
     mine.unlink()
     (cell,) = evaluate(folder, ("shade",), ("knn",))
-    assert cell.payload["algorithm"] == "ShED"
+    assert cell.result.algorithm == "ShED"
 
 
 def test_damage_is_refused(run, toy):
@@ -136,7 +135,7 @@ def test_unknown_tasks_and_protocols_suggest(run):
 
 
 def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
-    import dabs.evaluation.evaluate as module
+    import dabs.evaluation.features as module
 
     calls = []
     original = module.features_of
@@ -148,7 +147,7 @@ def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
 
 def test_features_in_bf16_agree_with_fp32_and_keep_their_order(toy):
     torch.manual_seed(0)
-    encoder, split = Encoder(PRESETS["paper"], toy.specs), Split(toy, "length", "train", labels=False)
+    encoder, split = Encoder(PRESETS["paper"], toy.specs), Split(open_prepared(toy, "length"), "train", labels=False)
     wide, fast = features_of(encoder, split), features_of(encoder, split, "bf16")
     apart = (wide - fast) / wide.std(axis=0)
     assert 0 < np.sqrt((apart**2).mean()) < 0.05
@@ -158,7 +157,7 @@ def test_features_in_bf16_agree_with_fp32_and_keep_their_order(toy):
 
 
 def test_features_in_fp32_are_those_of_whole_batches_in_order(toy):
-    encoder, split = Encoder(PRESETS["small"], toy.specs), Split(toy, "length", "train", labels=False)
+    encoder, split = Encoder(PRESETS["small"], toy.specs), Split(open_prepared(toy, "length"), "train", labels=False)
     with torch.inference_mode():
         plain = torch.cat([encoder.eval()(batch) for batch in split.batches(256)]).numpy()
     assert np.array_equal(features_of(encoder, split), plain)
@@ -177,5 +176,5 @@ def test_fine_tuning_is_in_the_precision_that_the_results_state(toy, tmp_path, m
         config = PretrainConfig(algorithm="none", domain="toy", precision=precision)
         run = pretrain(config, tmp_path / precision, logger="none")
         (found, *_) = evaluate(run, tasks=("shade",), protocols=("finetune",))
-        assert found.payload["environment"]["precision"] == precision
+        assert found.result.environment.precision == precision
     assert asked == ["fp32", "bf16"]

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.cli.leaderboard import main as board
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dabs.results
 from dabs.errors import DabsError, RequestError
+from dabs.leaderboard.cli.leaderboard import main as board
 from dabs.results.entries import Entry, load_rows, refuse_twins, slugs
 from dabs.utils.files import sha256_file
 from tests.helpers.browsing import HOSTILE

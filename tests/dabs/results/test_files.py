@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from dabs.errors import DabsError
 from dabs.results import files as results
-from dabs.results.files import load_results, npz_bytes, read_predictions, read_result, write_result
-from tests.helpers.made_results import alter, make_payload
+from dabs.results.files import load_results, npz_bytes, predictions_record, read_predictions, read_result, write_result
+from tests.helpers.made_results import alter, make, make_payload, write_payload
 
 PREDICTIONS = {"label": np.arange(5), "score": np.linspace(0, 1, 10, dtype=np.float32).reshape(5, 2)}
 
 
 def write(folder: Path, **changes: Any) -> Path:
-    return write_result(folder, make_payload(**changes), PREDICTIONS)
+    return write_payload(folder, make_payload(**changes), PREDICTIONS)
 
 
 def damage(path: Path, field: str, value: Any) -> None:
@@ -40,11 +41,14 @@ def test_the_same_predictions_give_the_same_bytes() -> None:
 
 
 def test_an_invalid_result_leaves_nothing_on_disk(tmp_path: Path) -> None:
-    for field, value in (("score", 1.2), ("score", float("nan")), ("score", object()), ("task", "../up")):
-        with pytest.raises(DabsError, match=r"nothing was written|not written"):
-            write_result(tmp_path / "out", alter(make_payload(), field, value), PREDICTIONS)
+    for field, value in (("score", 1.2), ("score", float("nan")), ("task", "../up")):
+        with pytest.raises(ValidationError, match=rf"{field}|predictions|file"):
+            write_payload(tmp_path / "out", alter(make_payload(), field, value), PREDICTIONS)
+    other = make().model_copy(update={"predictions": predictions_record("exercise", "linear", {"label": np.arange(4)})})
+    with pytest.raises(DabsError, match="not written: its predictions are not those"):
+        write_result(tmp_path / "out", other, PREDICTIONS)
     with pytest.raises(DabsError, match="names"):
-        write_result(tmp_path / "out", make_payload(), {"names": np.array([{}], dtype=object)})
+        write_payload(tmp_path / "out", make_payload(), {"names": np.array([{}], dtype=object)})
     assert not (tmp_path / "out").exists()
 
 

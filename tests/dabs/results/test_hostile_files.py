@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from dabs.data.prepare import manifest_of, read_columns, verify
+from dabs.data.prepare import verify
+from dabs.data.prepared import open_prepared
 from dabs.errors import DabsError
 from dabs.results.files import RESULT_BYTES, read_result
 from dabs.results.submission import load_submission, read_submission
@@ -246,7 +247,7 @@ def test_a_source_that_is_no_source_is_a_finding(tmp_path: Path, source: bytes) 
 def test_a_manifest_of_wrong_types_is_refused(toy: Any, home: Path, change: dict[str, Any]) -> None:
     path = home / "lite/toy/manifest.json"
     write_json(path, read_json(path) | change)
-    refusal(lambda: manifest_of(toy), path, "dabs data prepare")
+    refusal(lambda: open_prepared(toy).manifest, path, "dabs data prepare")
     refusal(lambda: verify(toy), path)
 
 
@@ -255,7 +256,7 @@ def test_a_split_that_is_another_than_the_manifest_says_is_refused(toy: Any, hom
     value = read_json(path)
     value["splits"]["shade/test"]["rows"] += 1
     write_json(path, value)
-    refusal(lambda: read_columns(toy, "shade", "test"), "test.arrow", "61")
+    refusal(lambda: open_prepared(toy, "shade").columns("test"), "test.arrow", "61")
     split = home / "lite/toy/shade/validation.arrow"
     content = bytearray(split.read_bytes())
     for start in range(0, len(content), 97):
@@ -263,4 +264,4 @@ def test_a_split_that_is_another_than_the_manifest_says_is_refused(toy: Any, hom
         damaged[start] ^= 0xFF
         split.write_bytes(bytes(damaged))
         with contextlib.suppress(DabsError):  # values may have changed, which hashes tell; nothing else may happen
-            read_columns(toy, "shade", "validation")
+            open_prepared(toy, "shade").columns("validation")

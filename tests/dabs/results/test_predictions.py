@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.compare.pairwise import compare
-from dabs.leaderboard.submit.consistency import check_predictions
 
 from dabs.errors import DabsError
+from dabs.leaderboard.compare.pairwise import compare
+from dabs.leaderboard.submit.consistency import check_predictions
 from dabs.results import files as result_files
-from dabs.results.files import read_predictions, read_result, write_result
+from dabs.results.files import read_predictions, read_result
 from dabs.results.predictions import npz_bytes, read_npz
-from tests.helpers.made_results import make_payload
+from tests.helpers.made_results import make_payload, write_payload
 from tests.helpers.refusing import refusal
 
 
@@ -98,7 +98,7 @@ def test_predictions_with_a_changed_byte_are_read_or_refused(tmp_path: Path, pla
 def test_a_large_file_of_predictions_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_result(tmp_path, make_payload(), {"label": np.arange(5), "prediction": np.arange(5)})
+    path = write_payload(tmp_path, make_payload(), {"label": np.arange(5), "prediction": np.arange(5)})
     monkeypatch.setattr(result_files, "MOST_BYTES", 100)
     refusal(lambda: read_predictions(path), "exercise.linear.predictions.npz", "100")
 
@@ -120,8 +120,8 @@ def test_a_large_file_of_predictions_is_refused_before_it_is_read(
 def test_predictions_that_do_not_fit_stop_neither_verify_nor_compare(tmp_path: Path, change: dict[str, Any]) -> None:
     fitting = np.arange(1031) % 5
     arrays = {"label": fitting, "prediction": fitting} | change
-    path = write_result(tmp_path / "a", make_payload(score=1.0), arrays)
+    path = write_payload(tmp_path / "a", make_payload(score=1.0), arrays)
     (said,) = check_predictions(path, read_result(path), lambda domain, task: None, {})[:1]
     assert str(path) in said
-    write_result(tmp_path / "b", make_payload(algorithm="emix", score=1.0), {"label": fitting, "prediction": fitting})
+    write_payload(tmp_path / "b", make_payload(algorithm="emix", score=1.0), {"label": fitting, "prediction": fitting})
     refusal(lambda: compare([str(tmp_path / "a"), str(tmp_path / "b")], resamples=100), path)

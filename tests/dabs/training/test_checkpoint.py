@@ -14,7 +14,7 @@ import torch
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.training import checkpoint as module
-from dabs.training.checkpoint import HASHES, latest_checkpoint, whole_checkpoint
+from dabs.training.checkpoint import HASHES, intact_checkpoint, latest_checkpoint
 from dabs.training.pretrain import pretrain
 from dabs.utils.files import discard, replacing
 from tests.dabs.training.test_pretrain import assert_same, losses
@@ -75,7 +75,7 @@ def test_a_damaged_checkpoint_is_passed_over(toy, tmp_path, file, damage):
         flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
         path.write_bytes(content[:middle] if damage == "cut" else flipped)
     with pytest.warns(UserWarning, match="step-00000015 is damaged .* goes on from the one before it"):
-        assert whole_checkpoint(run).name == "step-00000010"
+        assert intact_checkpoint(run).name == "step-00000010"
     with pytest.warns(UserWarning, match="is damaged"):
         pretrain(CONFIG, run, logger="none")
     whole = pretrain(CONFIG, tmp_path / "whole", logger="none")
@@ -101,7 +101,7 @@ def test_a_checkpoint_of_an_older_version_has_no_hashes(toy, tmp_path):
     (latest_checkpoint(run) / HASHES).unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert whole_checkpoint(run).name == "step-00000015"
+        assert intact_checkpoint(run).name == "step-00000015"
         pretrain(CONFIG, run, logger="none")
 
 

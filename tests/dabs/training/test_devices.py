@@ -164,7 +164,7 @@ def test_without_gathering_the_number_of_processes_is_part_of_the_run(starter, t
         pretrain(config, folder, logger="none")
     whole = pretrain(config, tmp_path / "one", logger="none")
     (result,) = evaluate(folder, ("shade",), ("knn",))
-    assert result.payload["pretraining"]["config"]["processes_apart"] == 2
+    assert result.result.pretraining.config["processes_apart"] == 2
     losses = [float(read_metrics(where)[0]["loss"]) for where in (whole, folder)]
     assert losses[1] < losses[0] - 0.1, "half as many candidates are easier"
 

@@ -10,7 +10,7 @@ import torch
 
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError
-from dabs.training.memory import is_out_of_memory, memory_named
+from dabs.training.memory import explain_out_of_memory, is_out_of_memory
 from dabs.training.pretrain import pretrain
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=4, batch_size=16)
@@ -57,7 +57,7 @@ def test_memory_that_the_allocator_refuses(toy, tmp_path):
 )
 def test_which_errors_mean_it(error, wanted):
     assert is_out_of_memory(error) == wanted
-    with pytest.raises(DabsError if wanted else type(error)), memory_named(CONFIG, Path("run")):
+    with pytest.raises(DabsError if wanted else type(error)), explain_out_of_memory(CONFIG, Path("run")):
         raise error
 
 
@@ -66,13 +66,16 @@ def test_which_errors_mean_it(error, wanted):
     [(64, 1, "--accumulate 2 "), (64, 2, "--accumulate 4 "), (90, 3, "--accumulate 6 "), (15, 1, "--accumulate 3 ")],
 )
 def test_the_next_number_of_parts_divides_the_batch(size, parts, said):
-    with pytest.raises(DabsError, match=said), memory_named(replace(CONFIG, batch_size=size, accumulate=parts), Path()):
+    with (
+        pytest.raises(DabsError, match=said),
+        explain_out_of_memory(replace(CONFIG, batch_size=size, accumulate=parts), Path()),
+    ):
         raise MemoryError
 
 
 def test_of_two_examples_nothing_can_be_halved():
     two = replace(CONFIG, batch_size=2)
-    with pytest.raises(DabsError, match="--encoder small") as caught, memory_named(two, Path()):
+    with pytest.raises(DabsError, match="--encoder small") as caught, explain_out_of_memory(two, Path()):
         raise MemoryError
     assert "--accumulate" not in str(caught.value)
     assert "--batch-size" not in str(caught.value)

@@ -94,7 +94,7 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(toy, tmp_path, monkeypatch, a
             os.kill(os.getpid(), signal.SIGINT)
 
     parts = tmp_path / "parts"
-    with pytest.raises(Interrupted, match="goes on from there"):
+    with pytest.raises(Interrupted, match="resumes there"):
         pretrain(config, parts, logger="none", watch=stop)
     assert latest_checkpoint(parts) is not None
     assert not (parts / "run.json").exists()

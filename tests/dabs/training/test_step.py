@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.algorithm import Algorithm
-from dabs.check.mock import TINY, Subject, make_batch
+from dabs.check.mock import TINY, Subject, synthetic_batch
 from dabs.config import PretrainConfig, config_from_json
-from dabs.data.loader import arranged
+from dabs.data import loader as module
+from dabs.data.loader import order_for_processes
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.evaluate import evaluate
-from dabs.training import step as module
 from dabs.training.checkpoint import load_encoder
 from dabs.training.devices import Devices, launch
 from dabs.training.pretrain import Interrupted, pretrain
 from dabs.training.run_folder import load_config
-from dabs.training.step import backward, parts_of
+from dabs.training.step import OptimizerStep, adamw, parts_of
 from dabs.utils.files import write_json
 from dabs.utils.strict_json import read_json
 from tests.conftest import SPECS
@@ -45,8 +45,26 @@ def gradients(kind: str, parts: int) -> tuple[dict[str, torch.Tensor], dict[str,
     fabric = launch(Devices(devices=1, num_nodes=1), "fp32")
     objective = Subject(EachAlone).objective(SPECS[kind], config=replace(TINY, dropout=0.0))
     wrapped = fabric.setup_module(objective)
-    out = backward(fabric, wrapped, make_batch(SPECS[kind], 12, padded=True), parts)
-    return out, {n: p.grad for n, p in objective.named_parameters() if p.grad is not None}
+    found: dict[str, torch.Tensor] = {}
+    optimizer = fabric.setup_optimizers(adamw(objective.parameters(), 0.0, 0.0))
+    step = OptimizerStep(
+        lambda batch: wrapped((batch.inputs, batch.mask)),
+        optimizer,
+        clip_norm=1e9,
+        parts=parts,
+        fabric=fabric,
+        module=wrapped,
+    )
+    with pytest.MonkeyPatch.context() as patch:  # read the gradients where the optimiser would use them
+        patch.setattr(
+            type(optimizer),
+            "step",
+            lambda self: found.update(
+                {n: p.grad.clone() for n, p in objective.named_parameters() if p.grad is not None}
+            ),
+        )
+        out = step(synthetic_batch(SPECS[kind], 12, padded=True))
+    return out, found
 
 
 @pytest.mark.parametrize("kind", SPECS)
@@ -62,7 +80,7 @@ def test_the_gradients_are_those_of_the_whole_batch(kind, parts):
 
 
 def test_parts_are_all_of_the_batch_and_keep_its_length():
-    batch = make_batch(SPECS["tokens"], 12, padded=True)
+    batch = synthetic_batch(SPECS["tokens"], 12, padded=True)
     parts = list(parts_of(batch, 3))
     assert [len(part.mask) for part in parts] == [4, 4, 4]
     assert torch.equal(torch.cat([part.inputs[0] for part in parts]), batch.inputs[0])
@@ -74,7 +92,7 @@ def test_processes_share_the_parts_that_one_process_works_on(ranks, parts, size)
     index = np.arange(ranks * parts * size)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "processes", lambda: ranks)
-        found = arranged(index, parts)
+        found = order_for_processes(index, parts)
     own = found.reshape(ranks, parts, size)  # each process takes a stretch, and cuts it
     for number, part in enumerate(index.reshape(parts, ranks * size)):
         assert np.array_equal(np.concatenate(own[:, number]), part)
@@ -125,4 +143,4 @@ def test_results_state_parts_and_say_nothing_of_whole_batches(toy, tmp_path):
     for parts, stated in ((1, None), (2, 2)):
         run = pretrain(replace(CONFIG, steps=4, accumulate=parts), tmp_path / str(parts), logger="none")
         (cell,) = evaluate(run, ("shade",), ("knn",))
-        assert cell.payload["pretraining"]["config"].get("accumulate") == stated
+        assert cell.result.pretraining.config.get("accumulate") == stated

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import dabs.training.run_folder
+import dabs.utils.environment
 
 SETTINGS = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
 
@@ -21,7 +21,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git(tmp_path, "init")
     git(tmp_path, "add", "other.txt")
     git(tmp_path, "commit", "-m", "A project")
-    monkeypatch.setattr(dabs.training.run_folder, "__file__", str(tmp_path / "dabs" / "run.py"))
+    monkeypatch.setattr(dabs.utils.environment, "__file__", str(tmp_path / "dabs" / "run.py"))
     return tmp_path
 
 
@@ -34,13 +34,13 @@ def git(folder: Path, *words: str) -> str:
 def test_the_commit_of_another_project_is_not_taken(repository):
     """A virtual environment may lie in a repository that knows nothing of dabs, with changes of its own."""
     (repository / "other.txt").write_text("changed")
-    assert dabs.utils.environment._git_state() == {"git_commit": "not a git checkout", "git_dirty": False}
+    assert dabs.utils.environment.git_state() == {"git_commit": "not a git checkout", "git_dirty": False}
 
 
 def test_a_checkout_names_its_commit_and_its_changes(repository):
     git(repository, "add", "dabs")
     git(repository, "commit", "-m", "dabs itself")
     commit = git(repository, "rev-parse", "HEAD")
-    assert dabs.utils.environment._git_state() == {"git_commit": commit, "git_dirty": False}
+    assert dabs.utils.environment.git_state() == {"git_commit": commit, "git_dirty": False}
     (repository / "dabs" / "run.py").write_text("# changed")
-    assert dabs.utils.environment._git_state() == {"git_commit": commit, "git_dirty": True}
+    assert dabs.utils.environment.git_state() == {"git_commit": commit, "git_dirty": True}

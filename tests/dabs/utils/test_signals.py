@@ -71,7 +71,7 @@ def test_the_command_line_says_where_it_stopped_and_exits_with_143(toy, tmp_path
     monkeypatch.setattr(pretraining, "progress_watch", watch)
     run = ("pretrain", "shed", "toy", "--steps", "24", "--logger", "none", "--out", str(tmp_path / "run"))
     assert call(*run) == 143
-    assert "stopped at step 11 of 24; the same command goes on from there" in capsys.readouterr().err
+    assert "stopped at step 11 of 24; the same command resumes there" in capsys.readouterr().err
     assert len(read_metrics(tmp_path / "run")) == 11
 
 

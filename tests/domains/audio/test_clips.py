@@ -1,14 +1,15 @@
-"""Spectrograms equal the golden ones; heads, tails, padding, rates, channels and formats."""
+"""Clips: golden spectrograms; heads, tails, padding, rates and formats."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import soundfile
-from dabs.domains.audio.clips import SAMPLES, Level, spectrograms, windows
-from dabs.domains.sources.rows import Item
 
-PLAIN = Level(mean=0.0, std=1.0)
+from dabs.domains.audio.clips import SAMPLES, DecibelStats, make_spectrograms, read_windows
+from dabs.domains.sources.listing import Item
+
+PLAIN = DecibelStats(mean=0.0, std=1.0)
 
 
 @pytest.mark.parametrize("prefix", ["", "long_"])
@@ -18,24 +19,24 @@ def test_a_file_gives_the_golden_spectrogram(golden, tmp_path, prefix):
     soundfile.write(path, numbers[f"{prefix}waveform"], 16000, subtype="FLOAT")
     from dataclasses import replace
 
-    from dabs.domains.audio.logmel import PAPER, log_mel
+    from dabs.domains.audio.logmel import PAPER_LOG_MEL, log_mel
 
-    clips, rate = windows(str(path), both=False)
+    clips, rate = read_windows(str(path), both=False)
     assert rate == 16000
     np.testing.assert_allclose(
-        log_mel(clips, replace(PAPER, sample_rate=rate))[0], numbers[f"{prefix}log_mel_db"], atol=1e-3, rtol=0
+        log_mel(clips, replace(PAPER_LOG_MEL, sample_rate=rate))[0], numbers[f"{prefix}log_mel_db"], atol=1e-3, rtol=0
     )
-    stored = spectrograms(Item(source=str(path), group="g"), PLAIN, both=False)
+    stored = make_spectrograms(Item(source=str(path), group="g"), PLAIN, both=False)
     assert stored.shape == (1, 1, 224, 224)
-    # what is kept is rounded to float16: half a unit in the last of its eleven bits
+    # stored values are rounded to float16: half a unit in the last of its eleven bits
     np.testing.assert_allclose(stored[0, 0], numbers[f"{prefix}log_mel_db"], atol=1e-3, rtol=2**-11)
 
 
-def test_kept_values_are_within_a_twentieth_of_a_decibel(golden, tmp_path):
+def test_stored_values_are_within_a_twentieth_of_a_decibel(golden, tmp_path):
     numbers = golden("logmel")
     soundfile.write(tmp_path / "clip.wav", numbers["waveform"], 16000, subtype="FLOAT")
-    level = Level(mean=-22.924, std=12.587)
-    stored = spectrograms(Item(source=str(tmp_path / "clip.wav"), group="g"), level, both=False).astype(np.float32)
+    level = DecibelStats(mean=-22.924, std=12.587)
+    stored = make_spectrograms(Item(source=str(tmp_path / "clip.wav"), group="g"), level, both=False).astype(np.float32)
     np.testing.assert_allclose(stored[0, 0] * level.std + level.mean, numbers["log_mel_db"], atol=0.05)
 
 
@@ -46,16 +47,16 @@ def ramp(path, length, rate=16000, channels=1):
 
 
 def test_a_short_clip_is_padded_and_has_one_window(tmp_path):
-    got, _ = windows(ramp(tmp_path / "a.wav", 5000), both=True)
+    got, _ = read_windows(ramp(tmp_path / "a.wav", 5000), both=True)
     assert got.shape == (1, SAMPLES)
     np.testing.assert_allclose(got[0, :5000], np.arange(5000) / 5000, atol=1e-6)
     assert not got[0, 5000:].any()
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_a_long_clip_gives_head_and_tail_to_train_and_its_head_to_evaluate(tmp_path, both):
+def test_a_long_clip_gives_head_and_tail_for_training_and_its_head_for_evaluation(tmp_path, both):
     length = SAMPLES + 1000
-    got, _ = windows(ramp(tmp_path / "a.wav", length), both=both)
+    got, _ = read_windows(ramp(tmp_path / "a.wav", length), both=both)
     assert len(got) == 1 + both
     x = np.arange(length, dtype=np.float32) / length
     np.testing.assert_allclose(got[0], x[:SAMPLES], atol=1e-6)
@@ -64,22 +65,26 @@ def test_a_long_clip_gives_head_and_tail_to_train_and_its_head_to_evaluate(tmp_p
 
 
 def test_a_clip_of_exactly_one_window_is_not_doubled(tmp_path):
-    assert len(windows(ramp(tmp_path / "a.wav", SAMPLES), both=True)[0]) == 1
+    assert len(read_windows(ramp(tmp_path / "a.wav", SAMPLES), both=True)[0]) == 1
 
 
-def test_the_first_channel_counts(tmp_path):
-    got, _ = windows(ramp(tmp_path / "a.wav", 1000, channels=2), both=False)
+def test_the_first_channel_is_used(tmp_path):
+    got, _ = read_windows(ramp(tmp_path / "a.wav", 1000, channels=2), both=False)
     assert got.min() >= 0
 
 
 def test_the_rate_of_the_file_sets_the_bands(tmp_path):
-    """At twice the rate the same tone stands in a lower band, because nothing is resampled."""
+    """At a higher rate the same tone is in a lower band, because nothing is resampled."""
     bands = []
     for rate in (16000, 48000):
         tone = 0.3 * np.sin(2 * np.pi * 3000 * np.arange(2 * rate) / rate)
         soundfile.write(tmp_path / "a.wav", tone, rate)
         bands.append(
-            int(spectrograms(Item(source=str(tmp_path / "a.wav"), group="g"), PLAIN, both=False)[0, 0, :, 5].argmax())
+            int(
+                make_spectrograms(Item(source=str(tmp_path / "a.wav"), group="g"), PLAIN, both=False)[
+                    0, 0, :, 5
+                ].argmax()
+            )
         )
     assert bands[1] < bands[0]
 
@@ -89,8 +94,8 @@ def test_formats(tmp_path, name, decodes):
     path = tmp_path / name
     if decodes:
         soundfile.write(path, np.zeros(8000), 16000)
-        assert windows(str(path), both=False)[0].shape == (1, SAMPLES)
+        assert read_windows(str(path), both=False)[0].shape == (1, SAMPLES)
     else:
         path.write_bytes(b"\x00\x00\x00\x20ftypM4A " + bytes(100))
         with pytest.raises(soundfile.LibsndfileError):
-            windows(str(path), both=False)
+            read_windows(str(path), both=False)

@@ -1,4 +1,4 @@
-"""The synthesiser: repeatable words, and refusals that say what is missing."""
+"""The synthesiser: repeatable words, and errors that say what is missing."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 import espeakng_loader
 import numpy as np
 import pytest
-from dabs.domains.audio.espeak import SAMPLE_RATE, Word, _Library, speak, voice_names
 
+from dabs.domains.audio.espeak import SAMPLE_RATE, EspeakLibrary, Word, speak, voice_names
 from dabs.errors import DabsError
 
 WORDS = [Word(text=text, language="en-us", voice=voice) for voice in ("f3", "whisper") for text in ("seven", "wow")]
 
 
-def test_a_list_of_words_is_spoken_alike_every_time() -> None:
+def test_a_list_of_words_always_gives_the_same_samples() -> None:
     first, second = speak(WORDS), speak(WORDS)
     assert len(first) == len(WORDS)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_words_last_and_sound_as_words_do() -> None:
+def test_words_have_plausible_lengths_and_levels() -> None:
     for samples in speak(WORDS):
         assert samples.dtype == np.int16
         assert 0.1 < len(samples) / SAMPLE_RATE < 1.0
@@ -38,7 +38,7 @@ def test_a_faster_word_is_shorter_and_a_higher_one_has_a_higher_pitch() -> None:
 
 
 def _pitch(samples: np.ndarray) -> float:
-    """Hz of the strongest period between 60 and 400 Hz in the middle of the word."""
+    """Return the strongest frequency, in Hz, between 60 and 400 Hz in the middle of a word."""
     x = samples[len(samples) // 4 : len(samples) // 2].astype(float)
     correlation = np.correlate(x, x, "full")[len(x) - 1 :]
     low, high = SAMPLE_RATE // 400, SAMPLE_RATE // 60
@@ -73,4 +73,4 @@ def test_a_long_path_to_the_voice_data_is_reached_through_a_link(
     data = deep / "espeak-ng-data"
     data.symlink_to(espeakng_loader.get_data_path())
     monkeypatch.setattr(espeakng_loader, "get_data_path", lambda: str(data))
-    assert len(_Library(tmp_path).speak(WORDS[0])) > 0
+    assert len(EspeakLibrary(tmp_path).speak(WORDS[0])) > 0

@@ -1,5 +1,8 @@
-"""The lists of the natural pictures. Real samples: cifar10 (JPEG copies), cu_birds, dtd, flowers, GTSRB's training
-part, tiny-imagenet; aircraft has real lists and generated pictures, GTSRB's test part is generated."""
+"""The lists of the natural-image datasets.
+
+Real samples: cifar10 (JPEG copies), cu_birds, dtd, flowers, the training part of GTSRB, tiny-imagenet. The sample of
+aircraft has real lists and generated images; the test part of GTSRB is generated.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.images import classes as _classes
-from dabs.domains.images import picture_sets as sets
-from dabs.domains.sources.rows import Item
 
 from dabs.data.domain import BuildError
+from dabs.domains.images import class_names, picture_sets
+from dabs.domains.sources.listing import Item
 from tests.helpers.paper.layouts import picture
 
 
-def test_class_names_are_as_many_as_the_sets_have():
-    names = (_classes.CIFAR10, _classes.AIRCRAFT, _classes.BIRDS, _classes.TEXTURES, _classes.SIGNS, _classes.FLOWERS)
+def test_every_dataset_has_its_number_of_class_names():
+    names = (
+        class_names.CIFAR10,
+        class_names.AIRCRAFT,
+        class_names.BIRDS,
+        class_names.TEXTURES,
+        class_names.SIGNS,
+        class_names.FLOWERS,
+    )
     assert [len(set(n)) for n in names] == [10, 100, 200, 47, 43, 102]
-    assert list(_classes.TEXTURES) == sorted(_classes.TEXTURES)
+    assert list(class_names.TEXTURES) == sorted(class_names.TEXTURES)
 
 
-def test_cifar10(official, apart):
-    found = sets.cifar10(official("cifar10"))
-    apart(found)
+def test_cifar10(official, check_disjoint):
+    found = picture_sets.list_cifar10(official("cifar10"))
+    check_disjoint(found)
     assert {split: len(items) for split, items in found.items()} == {"train": 900, "validation": 100, "test": 500}
     assert Counter(item.label for item in found["validation"]) == dict.fromkeys(range(10), 10)
     with open(official("cifar10") / "cifar-10-batches-py/test_batch", "rb") as file:
@@ -38,25 +47,25 @@ def test_cifar10(official, apart):
         assert found["test"][place].label == batch["labels"][place]
 
 
-def test_a_batch_that_is_code_is_not_run(official, tmp_path):
+def test_a_batch_with_code_is_not_run(official, tmp_path):
     shutil.copytree(official("cifar10"), tmp_path / "cifar10", copy_function=shutil.copy)
     bad = tmp_path / "cifar10/cifar-10-batches-py/data_batch_3"
     bad.write_bytes(pickle.dumps({"data": print, "labels": []}, protocol=2))
     with pytest.raises(BuildError, match=r"asks for .*print"):
-        sets.cifar10(tmp_path / "cifar10")
+        picture_sets.list_cifar10(tmp_path / "cifar10")
     bad.write_bytes(b"\x80\x02}.")
     with pytest.raises(BuildError, match="data_batch_3 is not a batch"):
-        sets.cifar10(tmp_path / "cifar10")
+        picture_sets.list_cifar10(tmp_path / "cifar10")
 
 
-def test_aircraft_follows_the_official_lists_and_cuts_to_the_box(official, apart):
+def test_aircraft_follows_the_official_lists_and_crops_to_the_box(official, check_disjoint):
     root = official("aircraft")
-    found = sets.aircraft(root)
-    apart(found)
+    found = picture_sets.list_aircraft(root)
+    check_disjoint(found)
     assert {split: len(items) for split, items in found.items()} == {"train": 200, "validation": 100, "test": 100}
     data = root / "fgvc-aircraft-2013b/data"
     listed = dict(line.split(" ", 1) for line in (data / "images_variant_test.txt").read_text().splitlines())
-    assert {i.group: _classes.AIRCRAFT[i.label] for i in found["test"]} == listed
+    assert {i.group: class_names.AIRCRAFT[i.label] for i in found["test"]} == listed
     boxes = {
         line.split()[0]: tuple(map(int, line.split()[1:]))
         for line in (data / "images_box.txt").read_text().splitlines()
@@ -66,17 +75,17 @@ def test_aircraft_follows_the_official_lists_and_cuts_to_the_box(official, apart
     assert item.box == (left - 1, top - 1, right, bottom)  # the list counts from 1, Pillow from 0
 
 
-def test_the_complete_aircraft_lists_of_the_publisher(paper_sample, apart):
-    found = sets.aircraft(paper_sample("aircraft"))  # lists only: nothing is decoded
-    apart(found)
+def test_the_publishers_complete_aircraft_lists(paper_sample, check_disjoint):
+    found = picture_sets.list_aircraft(paper_sample("aircraft"))  # lists only: nothing is decoded
+    check_disjoint(found)
     assert [len(items) for items in found.values()] == [3334, 3333, 3333]
     assert all({i.label for i in items} == set(range(100)) for items in found.values())
 
 
-def test_cu_birds(official, apart):
+def test_cu_birds(official, check_disjoint):
     root = official("cu_birds") / "CUB_200_2011"
-    found = sets.cu_birds(official("cu_birds"))
-    apart(found)
+    found = picture_sets.list_cu_birds(official("cu_birds"))
+    check_disjoint(found)
     assert {split: len(items) for split, items in found.items()} == {"train": 20, "validation": 20, "test": 40}
     train = {
         line.split()[0] for line in (root / "train_test_split.txt").read_text().splitlines() if line.endswith(" 1")
@@ -87,29 +96,29 @@ def test_cu_birds(official, apart):
         assert item.group.startswith(f"{item.label + 1:03d}.")
 
 
-def test_dtd_numbers_classes_among_all_47(official, apart):
-    found = sets.dtd(official("dtd"))
-    apart(found)
+def test_dtd_numbers_classes_among_all_47(official, check_disjoint):
+    found = picture_sets.list_dtd(official("dtd"))
+    check_disjoint(found)
     assert [len(items) for items in found.values()] == [20, 20, 20]
     for items in found.values():
-        assert all(_classes.TEXTURES[item.label] == item.group.split("/")[0] for item in items)
+        assert all(class_names.TEXTURES[item.label] == item.group.split("/")[0] for item in items)
     listed = (official("dtd") / "dtd/labels/test1.txt").read_text().split()
     assert sorted(i.group for i in found["test"]) == sorted(listed)
 
 
-def test_dtd_keeps_its_numbers_when_a_list_lacks_classes(tmp_path, apart):
+def test_dtd_labels_do_not_change_when_a_list_lacks_classes(tmp_path, check_disjoint):
     for number, split in enumerate(("train1", "val1", "test1")):
         lines = [f"{name}/{name}_{number}.jpg" for name in (("zigzagged",) if number else ("banded", "zigzagged"))]
         path = tmp_path / f"dtd/dtd/labels/{split}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines))
-    found = sets.dtd(tmp_path / "dtd")
+    found = picture_sets.list_dtd(tmp_path / "dtd")
     assert [i.label for i in found["test"]] == [46]
 
 
-def test_traffic_signs_keep_the_frames_of_one_sign_together(official, apart):
-    found = sets.traffic_sign(official("gtsrb"))
-    apart(found)
+def test_traffic_signs_keep_the_frames_of_one_sign_together(official, check_disjoint):
+    found = picture_sets.list_traffic_sign(official("gtsrb"))
+    check_disjoint(found)
     assert len(found["train"]) + len(found["validation"]) == 645
     assert len(found["test"]) == 86
     for item in found["train"] + found["validation"]:
@@ -126,18 +135,18 @@ def test_frames_of_one_sign_in_generated_tracks(tmp_path):
                 picture(tmp_path / f"GTSRB/Final_Training/Images/{label:05d}/{track:05d}_{frame:05d}.ppm", 4, 4)
     (tmp_path / "GTSRB/Final_Test/Images").mkdir(parents=True)
     (tmp_path / "GT-final_test.csv").write_text("Filename;Width;Height;ClassId\n00001.ppm;4;4;1\n00000.ppm;4;4;0\n")
-    found = sets.traffic_sign(tmp_path)
+    found = picture_sets.list_traffic_sign(tmp_path)
     assert {i.group for i in found["validation"]}.isdisjoint({i.group for i in found["train"]})
-    assert Counter(i.label for i in found["validation"]) == {0: 6, 1: 6}  # two whole signs of twenty
+    assert Counter(i.label for i in found["validation"]) == {0: 6, 1: 6}  # two complete signs of twenty
     assert [i.group for i in found["test"]] == ["test 00000.ppm", "test 00001.ppm"]
 
 
-def test_flowers_take_the_three_official_lists(official, apart):
+def test_flowers_follow_the_three_official_lists(official, check_disjoint):
     from scipy.io import loadmat
 
     root = official("flowers") / "flowers-102"
-    found = sets.vgg_flower(official("flowers"))
-    apart(found)
+    found = picture_sets.list_vgg_flower(official("flowers"))
+    check_disjoint(found)
     assert sum(map(len, found.values())) == 204
     lists, labels = loadmat(root / "setid.mat", squeeze_me=True), loadmat(root / "imagelabels.mat", squeeze_me=True)
     for split, name in (("train", "trnid"), ("validation", "valid"), ("test", "tstid")):
@@ -154,12 +163,12 @@ def test_imagenet_reads_validation_with_and_without_class_folders(tmp_path, flat
     val = tmp_path / ("val" if flat else "validation/n01")
     val.mkdir(parents=True)
     (val / "v.JPEG").touch()
-    found = {split: [i.group for i in items] for split, items in sets.imagenet(tmp_path)}
+    found = {split: [i.group for i in items] for split, items in picture_sets.list_imagenet(tmp_path)}
     assert found == {"train": ["train/a.JPEG", "train/c.JPEG", "train/b.JPEG"], "validation": ["validation/v.JPEG"]}
 
 
-def test_imagenet_sample_is_listed_lazily_and_without_labels(official):
-    found = dict(sets.imagenet(official("imagenet")))
+def test_imagenet_is_listed_lazily_and_without_labels(official):
+    found = dict(picture_sets.list_imagenet(official("imagenet")))
     first = next(found["train"])
     assert isinstance(first, Item)
     assert first.label is None

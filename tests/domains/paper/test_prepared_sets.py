@@ -1,6 +1,6 @@
-"""Every set but the texts, prepared from its files by the command's own function: rows, hashes, splits, messages.
+"""Every dataset but the texts, prepared from its sample: rows, hashes, messages.
 
-Real samples, stand-ins and generated files are those of `layouts.py`; 32×32 where a set has it, to be quick.
+The samples are completed by `layouts.py`. For speed, images have 32×32 pixels.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper import natural_images
-from dabs.domains.sources.official import OfficialFiles
 
 from dabs.cli.data import notes_of, status_table
 from dabs.data.domain import PRETRAIN, Classes, Domain, MultiLabel
-from dabs.data.prepare import manifest_of, prepare, read_columns, units_of, verify
+from dabs.data.prepare import prepare, verify
+from dabs.data.prepared import open_prepared, units_of
 from dabs.data.split import Split
+from dabs.domains.paper import natural_images
+from dabs.domains.sources.official import OfficialFiles
 from dabs.errors import DabsError
 from dabs.evaluation.metrics import METRICS
 from dabs.registry import find_domain
@@ -64,7 +65,7 @@ def domain_of(name: str) -> Domain:
 
 @pytest.fixture(scope="module")
 def ready(official, text_files, tmp_path_factory):
-    """Prepares one dataset of a domain once for all tests of this file and gives the domain."""
+    """A function that prepares a dataset of a domain, once for all tests of this file, and returns the domain."""
     patch = pytest.MonkeyPatch()
     patch.setenv("DABS_HOME", str(tmp_path_factory.mktemp("home")))
     patch.setenv("DABS_DATA_DIR", str(official("cifar10").parent))
@@ -82,9 +83,9 @@ def ready(official, text_files, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("name", "dataset"), SETS)
-def test_rows_fit_their_specs_and_no_unit_stands_on_two_sides(ready, name, dataset):
+def test_rows_fit_their_specs_and_no_group_is_in_two_splits(ready, name, dataset):
     domain = ready(name, dataset)
-    splits = {split: read_columns(domain, dataset, split) for split in domain.datasets()[dataset]}
+    splits = {split: open_prepared(domain, dataset).columns(split) for split in domain.datasets()[dataset]}
     assert tuple(len(columns["group"]) for columns in splits.values()) == COUNTS[name, dataset]
     for columns in splits.values():
         for number, spec in enumerate(domain.specs):
@@ -95,16 +96,16 @@ def test_rows_fit_their_specs_and_no_unit_stands_on_two_sides(ready, name, datas
         assert ("label" in columns) == (dataset != PRETRAIN)
     for a, b in combinations(splits.values(), 2):
         assert not set(a["group"].tolist()) & set(b["group"].tolist())
-    batch = Split(domain, dataset, "train", labels=False).batch(np.arange(2))
+    batch = Split(open_prepared(domain, dataset), "train", labels=False).batch(np.arange(2))
     assert len(batch) == 2
 
 
 @pytest.mark.parametrize(("name", "dataset"), [p for p in SETS if p.values[1] != PRETRAIN])
-def test_labels_fit_and_pretraining_saw_no_tested_unit(ready, name, dataset):
+def test_labels_fit_and_pretraining_has_no_test_group(ready, name, dataset):
     domain = ready(name, PRETRAIN) and ready(name, dataset)
     task = domain.task(dataset)
     assert task.metric in METRICS
-    test = read_columns(domain, dataset, "test", ("label", "group"))
+    test = open_prepared(domain, dataset).columns("test", ("label", "group"))
     if isinstance(task.target, MultiLabel):
         assert test["label"].shape[1] == len(task.target)
         assert set(np.unique(test["label"])) == {0, 1}
@@ -113,8 +114,8 @@ def test_labels_fit_and_pretraining_saw_no_tested_unit(ready, name, dataset):
         assert test["label"].min() >= 0
         assert test["label"].max() < len(task.target)
         assert len(np.unique(test["label"])) > 1
-    learned = set(read_columns(domain, PRETRAIN, "train", ("group",))["group"].tolist())
-    assert not learned & set(test["group"].tolist())
+    pretrained = set(open_prepared(domain).columns("train", ("group",))["group"].tolist())
+    assert not pretrained & set(test["group"].tolist())
 
 
 @pytest.mark.parametrize(
@@ -122,10 +123,10 @@ def test_labels_fit_and_pretraining_saw_no_tested_unit(ready, name, dataset):
 )
 def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
     domain = ready(name, dataset)
-    before = manifest_of(domain, dataset)
+    before = open_prepared(domain, dataset).manifest
     assert verify(domain) == []
     prepare(domain, lambda line: None, datasets=(dataset,), force=True)
-    assert manifest_of(domain, dataset)["splits"] == before["splits"]
+    assert open_prepared(domain, dataset).manifest["splits"] == before["splits"]
 
 
 @pytest.mark.parametrize(
@@ -138,21 +139,21 @@ def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
         ("speech", "voxceleb1", "18", "153,516"),
     ],
 )
-def test_a_copy_that_is_not_whole_is_said_and_noted(ready, name, dataset, found, published):
+def test_an_incomplete_copy_is_reported_and_noted(ready, name, dataset, found, published):
     domain = ready(name, dataset)
-    (note,) = manifest_of(domain, dataset)["notes"]
-    assert note.startswith(f"of the publisher's {published} files {found} are here")
+    (note,) = open_prepared(domain, dataset).manifest["notes"]
+    assert note.startswith(f"this copy has {found} of the publisher's {published} files")
     assert notes_of(domain, (dataset,)) == [f"{name} {dataset}: {note}"]
     assert "ready, not whole" in str([column._cells for column in status_table([domain]).columns])
 
 
-def test_a_whole_copy_has_no_note(official, raw, monkeypatch):
+def test_a_complete_copy_has_no_note(official, raw, monkeypatch):
     root = official("dtd")
     monkeypatch.setenv("DABS_DATA_DIR", str(root.parent))
     monkeypatch.setitem(natural_images.COUNTS, "dtd", 60)
     domain = find_domain("natural_images", "paper32")
     prepare(domain, lambda line: None, datasets=("dtd",))
-    assert "notes" not in manifest_of(domain, "dtd")
+    assert "notes" not in open_prepared(domain, "dtd").manifest
 
 
 @pytest.mark.parametrize("suite", ["paper", "paper32"])
@@ -164,11 +165,11 @@ def test_image_domains_come_in_two_sizes(name, suite):
     assert [t.name for t in domain.tasks] == [t.name for t in find_domain(name, "paper").tasks]
 
 
-def test_the_paper_size_is_what_the_builder_gives(ready):
+def test_the_builder_gives_the_papers_size(ready):
     domain = find_domain("natural_images", "paper")
     ready("natural_images", "dtd")
     prepare(domain, lambda line: None, datasets=("dtd",))
-    x = read_columns(domain, "dtd", "test", ("input_0",))["input_0"]
+    x = open_prepared(domain, "dtd").columns("test", ("input_0",))["input_0"]
     assert x.shape == (20, 3, 224, 224)
     assert x.dtype == np.uint8
 
@@ -179,7 +180,7 @@ def test_embeddings_are_those_of_the_paper():
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_cards_say_where_data_comes_from_and_what_it_costs(name):
+def test_cards_say_where_data_comes_from_and_how_large_it_is(name):
     domain = find_domain(name, "paper")
     for card in (domain.card, *(task.card for task in domain.tasks if task.card)):
         assert all((card.title, card.licence, card.citation, card.source, card.size))
@@ -190,25 +191,25 @@ def test_cards_say_where_data_comes_from_and_what_it_costs(name):
 
 
 @pytest.mark.parametrize(("name", "dataset"), SETS)
-def test_what_is_missing_is_named_with_the_folder_and_the_way(raw: Path, monkeypatch, name, dataset):
-    """Nothing is there and nothing can be downloaded: the set, the folder, the files and the steps are said."""
+def test_missing_files_are_named_with_their_folder_and_instructions(raw: Path, monkeypatch, name, dataset):
+    """With no files and no downloads, the message has the dataset, the folder, the files and the instructions."""
     (unit,) = units_of(domain_of(name), (dataset,))
     for source in unit.sources:
         if not isinstance(source, OfficialFiles):
             continue
-        assert source.archives or source.steps, "neither a download nor steps"
-        monkeypatch.setattr(OfficialFiles, "_get", lambda *_: None)
+        assert source.archives or source.instructions, "neither a download nor instructions"
+        monkeypatch.setattr(OfficialFiles, "_download", lambda *_: None)
         with pytest.raises(DabsError) as caught:
             source.fetch(raw, lambda line: None)
         message = str(caught.value)
         assert source.name in message
         assert str(raw / source.name) in message
         assert all(pattern in message for pattern in source.expects)
-        assert source.steps.strip() in message
+        assert source.instructions.strip() in message
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_sources_that_need_a_signature_have_steps(name):
+def test_sources_that_need_registration_have_instructions(name):
     domain = find_domain(name, "paper")
     cards = {PRETRAIN: domain.card} | {t.name: t.card or domain.card for t in domain.tasks}
     for part in domain.parts:

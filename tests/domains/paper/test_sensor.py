@@ -1,4 +1,7 @@
-"""PAMAP2: gaps, stretches, windows. The sample is a stand-in (other sensors, 25 Hz) in the official layout."""
+"""PAMAP2: gaps, stretches, windows.
+
+The sample is a stand-in (other sensors, 25 Hz) in the official layout.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dabs.domains.paper import sensor
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.data.domain import PRETRAIN, BuildError, Workspace
+from dabs.domains.paper import sensor
 
 HEART = 2  # column
 
@@ -18,7 +21,7 @@ HEART = 2  # column
 def write(
     path: Path, activity: list[int], clock: np.ndarray | None = None, gaps: tuple[tuple[int, int], ...] = ()
 ) -> Path:
-    """A file whose channel c at row r holds 1000 c + r, with gaps at (row, column)."""
+    """Write a file whose channel c has the value 1000 c + r in row r, with gaps at (row, column)."""
     n = len(activity)
     table = np.arange(n)[:, None] + 1000.0 * np.arange(sensor.COLUMNS)[None]
     table[:, 0] = np.arange(n) / 100 if clock is None else clock
@@ -35,30 +38,35 @@ def write(
 
 def test_gaps_are_filled_linearly_and_the_ends_with_the_nearest(tmp_path):
     gaps = tuple((r, HEART) for r in (0, 1, 3, 4, 9))
-    (found,) = sensor.stretches(write(tmp_path / "a.dat", [1] * 10, gaps=gaps))
+    (found,) = sensor.read_stretches(write(tmp_path / "a.dat", [1] * 10, gaps=gaps))
     assert found.series.shape == (10, 52)
     assert found.series[:, 0].tolist() == [2002, 2002, 2002, 2003, 2004, 2005, 2006, 2007, 2008, 2008]
     np.testing.assert_array_equal(found.series[:, 1], 3000 + np.arange(10))
 
 
 def test_gaps_are_filled_over_the_whole_file_before_it_is_cut(tmp_path):
-    first, second = sensor.stretches(write(tmp_path / "a.dat", [1] * 5 + [4] * 5, gaps=((5, HEART), (6, HEART))))
+    first, second = sensor.read_stretches(write(tmp_path / "a.dat", [1] * 5 + [4] * 5, gaps=((5, HEART), (6, HEART))))
     assert second.series[:, 0].tolist() == [2005, 2006, 2007, 2008, 2009]
     assert (first.label, second.label) == (0, 3)
 
 
-def test_a_stretch_ends_with_its_activity_and_where_the_clock_jumps(tmp_path):
+def test_a_stretch_ends_with_its_activity_or_at_a_clock_jump(tmp_path):
     activity = [1] * 4 + [0] * 2 + [1] * 3 + [17] * 2 + [24] * 6
     clock = np.arange(len(activity)) / 100
     clock[-3:] += 60
-    found = sensor.stretches(write(tmp_path / "a.dat", activity, clock))
-    assert [(s.label, len(s.series)) for s in found] == [(0, 4), (0, 3), (10, 3), (10, 3)]  # 0 and 17 are not used
+    found = sensor.read_stretches(write(tmp_path / "a.dat", activity, clock))
+    assert [(s.label, len(s.series)) for s in found] == [
+        (0, 4),
+        (0, 3),
+        (10, 3),
+        (10, 3),
+    ]  # activities 0 and 17 are not used
 
 
 @given(length=st.integers(1, 1500), stride=st.sampled_from((32, 320)))
-def test_windows_lie_inside_and_start_at_fixed_places(length, stride):
+def test_windows_are_inside_the_series_and_start_every_stride(length, stride):
     series = np.repeat(np.arange(length, dtype=np.float32)[:, None], 52, axis=1)
-    got = sensor.windows(series, stride)
+    got = sensor.cut_windows(series, stride)
     assert got.shape == (max((length - 320) // stride + 1, 0) if length >= 320 else 0, 320, 52)
     for place, window in enumerate(got):
         np.testing.assert_array_equal(window[:, 0], place * stride + np.arange(320))
@@ -73,13 +81,13 @@ def test_eleven_activities_in_the_order_of_their_numbers():
     [
         ("1 2 3\n", "3 columns"),
         ("0 1 x\n", "not a table"),
-        (" ".join(["0", "1", "NaN", *["1"] * 51]) + "\n", "column 3 holds no"),
+        (" ".join(["0", "1", "NaN", *["1"] * 51]) + "\n", "column 3 has no"),
     ],
 )
 def test_other_files_are_refused(tmp_path, content, message):
     (tmp_path / "a.dat").write_text(content * 2)
     with pytest.raises(BuildError, match=message):
-        sensor.stretches(tmp_path / "a.dat")
+        sensor.read_stretches(tmp_path / "a.dat")
 
 
 def test_the_stand_in_gives_windows_of_every_split_by_subject(official):
@@ -92,9 +100,9 @@ def test_the_stand_in_gives_windows_of_every_split_by_subject(official):
         "test": {"subject 106"},
     }
     labels = {s: np.concatenate([b.label for b in blocks if b.split == s]) for s in groups}
-    assert np.bincount(labels["test"]).tolist() == [1] * 11  # 375 rows of each: one window without overlap
+    assert np.bincount(labels["test"]).tolist() == [1] * 11  # 375 rows of each activity give one window without overlap
     folder = official("pamap2") / "PAMAP2_Dataset/Protocol"
-    stretches = [s for n in sensor.SUBJECTS["train"] for s in sensor.stretches(folder / f"subject{n}.dat")]
+    stretches = [s for n in sensor.SUBJECTS["train"] for s in sensor.read_stretches(folder / f"subject{n}.dat")]
     assert len(labels["train"]) == sum((len(s.series) - 320) // 32 + 1 for s in stretches) == 131
     assert all(np.isfinite(b.inputs[0]).all() for b in blocks)
     pretraining = list(sensor.build(workspace, PRETRAIN))

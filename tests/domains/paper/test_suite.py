@@ -1,22 +1,22 @@
-"""What the paper suite must hold as a whole; no data is needed."""
+"""What the paper suite as a whole must satisfy; no data is needed."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from dabs.domains.sources.hub import HubTokenizer
-from dabs.domains.sources.official import OfficialFiles
 
 from dabs.cli import main
 from dabs.data.domain import PRETRAIN, Scalar
-from dabs.data.prepare import units_of
+from dabs.data.prepared import units_of
+from dabs.domains.sources.hub import HubTokenizer
+from dabs.domains.sources.official import OfficialFiles
 from dabs.evaluation.metrics import METRICS
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, total_embeddings
 from tests.helpers.places import ROOT
 
-# tasks, embeddings, batch: the tables of the paper
+# tasks, embeddings and batch size, from the paper's tables
 SEVEN = {
     "captioned_images": (2, 228, 64),
     "chest_xray": (2, 196, 64),
@@ -45,7 +45,7 @@ def test_budgets_are_the_papers(name):
     assert (domain.name, domain.steps, domain.encoder) == (name, 100_000, "paper")
 
 
-def test_every_set_of_pictures_has_a_variant_of_32_by_32():
+def test_every_image_domain_has_a_variant_of_32_by_32():
     for name in domain_names("paper32"):
         small, large = find_domain(name, "paper32"), find_domain(name, "paper")
         assert isinstance(small.specs[0], Image)
@@ -65,12 +65,12 @@ def test_cards_and_tasks_are_filled_in(name):
     for task in domain.tasks:
         assert task.metric in METRICS
         assert task.question.endswith("?")
-        assert task.apart
+        assert task.split_by
         assert (task.metric == "spearman") == isinstance(task.target, Scalar)
 
 
 @each_domain
-def test_parts_are_the_datasets_and_their_sources_are_on_the_page(name):
+def test_parts_are_the_datasets_and_their_sources_are_documented(name):
     domain, page = find_domain(name, "paper"), PAGE.read_text(encoding="utf-8")
     assert [unit.only for unit in units_of(domain)] == [PRETRAIN, *(task.name for task in domain.tasks)]
     for part in domain.parts:
@@ -79,7 +79,7 @@ def test_parts_are_the_datasets_and_their_sources_are_on_the_page(name):
             assert f"`{source.name}`" in page, source.name
             assert all(isinstance(value, str) and value for value in source.describe().values())
             if isinstance(source, OfficialFiles):
-                assert source.archives or source.steps, f"{source.name}: nothing says how to get it"
+                assert source.archives or source.instructions, f"{source.name}: neither archives nor instructions"
                 assert source.expects
             if isinstance(source, HubTokenizer):
                 tokens = domain.specs[-1]
@@ -90,14 +90,14 @@ def test_parts_are_the_datasets_and_their_sources_are_on_the_page(name):
 
 
 @each_domain
-def test_a_user_with_nothing_is_told_what_to_do_for_every_set(name, raw, monkeypatch, capsys):
+def test_a_user_without_files_is_told_what_to_do_for_every_dataset(name, raw, monkeypatch, capsys):
     def nothing(*words, **options):
         raise OSError("Network is unreachable")
 
     import requests
 
-    monkeypatch.setattr("dabs.domains.sources.download.ATTEMPTS", 1)
-    monkeypatch.setattr("dabs.domains.sources.official.check_space", lambda folder, needed: None)
+    monkeypatch.setattr("dabs.domains.sources.download.MAX_ATTEMPTS", 1)
+    monkeypatch.setattr("dabs.domains.sources.official.check_disk_space", lambda folder, needed: None)
     monkeypatch.setattr(requests, "get", nothing)
     monkeypatch.setattr("huggingface_hub.snapshot_download", nothing)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", nothing)
@@ -125,7 +125,7 @@ def test_the_grid_leaves_out_the_raw_row_of_large_inputs():
 
 
 @pytest.mark.parametrize("suite", ["paper", "paper32"])
-def test_lists_show_the_suite(suite, capsys, monkeypatch):
+def test_list_shows_the_suite(suite, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "300")
     with pytest.raises(SystemExit) as stop:
         main(["list", "--suite", suite])

@@ -1,6 +1,6 @@
-"""The whole path on every domain of the paper suite: prepare, pretrain and evaluate for a few steps, from the samples.
+"""Every domain of the paper suite: prepare, pretrain briefly, evaluate.
 
-What in the samples is real, a stand-in or generated is said in `layouts.py` and `texts.py`; no score means anything.
+`layouts.py` and `texts.py` say what is real in the samples; the scores mean nothing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.helpers.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
 from tests.helpers.paper.texts import LAYOUTS as TEXTS
 from tests.helpers.paper.texts import TOKENIZERS, lay_out_text
 
-# of domains with many tasks or many rows, those whose samples are quickly embedded; of the others, all
+# of domains with many tasks or rows, tasks that are quickly evaluated; of other domains, all tasks
 TASKS = {
     "english_text": ("wnli",),
     "multilingual_text": ("pawsx_ko",),
@@ -29,7 +29,7 @@ TASKS = {
 
 @pytest.fixture(scope="module")
 def everything(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for `--data-dir` that holds every set of the suite."""
+    """A folder for `--data-dir` that holds every dataset of the suite."""
     samples, folder = shared / "data" / "paper", tmp_path_factory.mktemp("everything")
     if not samples.is_dir():
         pytest.skip(f"no samples at {samples}")
@@ -55,7 +55,7 @@ def test_prepare_pretrain_and_evaluate(name, everything, raw, monkeypatch, tmp_p
     only = ("--tasks", "pretrain", *tasks) if tasks else ()
     call("data", "prepare", name, "--suite", "paper", *only)
     call("data", "verify", name, "--suite", "paper")
-    # sensor: the paper's own encoder, by default
+    # sensor uses its default, the paper's encoder
     size = ("--encoder", "small") if name != "sensor" else ("--precision", "fp32")
     call("pretrain", "shed", name, "--suite", "paper", *size, "--steps", "3", "--batch-size", "8", "--logger", "none")
     run = Path("runs/paper/shed") / name / "seed0"

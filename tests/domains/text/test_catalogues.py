@@ -1,4 +1,4 @@
-"""Message catalogues: what a .po file says, and where a message is used."""
+"""Message catalogues: parsing .po files, and finding where a message is used."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dabs.domains.text.catalogues import parse_po, plain, read_catalogues, used_in
 
 from dabs.data.domain import BuildError
+from dabs.domains.text.catalogues import find_usage, parse_po, read_catalogues, visible_text
 
 HEADER = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n\n'
 
@@ -40,15 +40,15 @@ def test_contexts_share_an_id_and_entries_need_no_blank_line() -> None:
     assert parse_po(off + 'msgid "On"\nmsgstr "Oui"\n') == {"Off": "Éteint", "On": "Oui"}
 
 
-def test_a_line_that_is_no_part_of_a_catalogue_is_refused() -> None:
+def test_a_line_that_cannot_be_parsed_is_refused() -> None:
     with pytest.raises(BuildError, match="line 2"):
         parse_po('msgid "a"\nmsgstr broken\n')
 
 
-def test_plain_leaves_no_names_of_values() -> None:
-    shown = plain('Delete\n  <b class="x">%(volume)s</b>&nbsp;of {{ instance }}, {$ name $} %s &lt; 5 %')
+def test_visible_text_has_no_names_of_values() -> None:
+    shown = visible_text('Delete\n  <b class="x">%(volume)s</b>&nbsp;of {{ instance }}, {$ name $} %s &lt; 5 %')
     assert shown == "Delete … of …, … … < 5 %"
-    assert plain("도메인 %s로 5 % so") == "도메인 …로 5 % so"
+    assert visible_text("도메인 %s로 5 % so") == "도메인 …로 5 % so"
 
 
 def test_parts_that_use_a_message(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_parts_that_use_a_message(tmp_path: Path) -> None:
         archive.writestr("p/nets/a.html", "{% blocktrans %}\n  Net {{ n }}\n  is up{% endblocktrans %}<b>Name</b>")
         archive.writestr("p/locale/fr/LC_MESSAGES/django.po", HEADER + 'msgid "Name"\nmsgstr "Nom"\n')
     messages = ["Delete the disk", 'Disk "x"', "Name", "disk", "Cancel", "\n  Net %(n)s\n  is up"]
-    used = used_in(wheel, messages, lambda path: path.split("/")[1] if "/locale/" not in path else None)
+    used = find_usage(wheel, messages, lambda path: path.split("/")[1] if "/locale/" not in path else None)
     assert used == {
         "Delete the disk": {"disks"},
         'Disk "x"': {"disks"},

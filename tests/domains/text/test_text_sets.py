@@ -1,4 +1,4 @@
-"""The text sets of the paper: real samples in the official layouts; token rows, labels, and splits without leakage."""
+"""The paper's text datasets: token rows, labels, splits without leakage."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from dabs.domains.paper.english_text import GLUE
-from dabs.domains.paper.multilingual_text import LANGUAGES
-from dabs.domains.sources.hub import HubFiles, load_tokenizer
-from dabs.domains.text import sentences as _sentences
-from dabs.domains.text.sentences import Sentence, carve, read_tsv, splits_of
 
-from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError
-from dabs.data.prepare import manifest_of, prepare, read_columns
+from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
+from dabs.data.prepare import prepare
+from dabs.data.prepared import open_prepared
+from dabs.domains.paper.english_text import GLUE_TASKS
+from dabs.domains.sources.hub import HubFiles, load_tokenizer
+from dabs.domains.text.languages import LANGUAGES
+from dabs.domains.text.sentences import Sentence, hold_out_sentences, read_tsv, sentence_rows, splits_of
 from dabs.errors import DabsError
 from dabs.registry import find_domain
 
@@ -24,7 +24,7 @@ WHOLE = {"cola": 1043, "sst2": 872, "mrpc": 408, "stsb": 1500, "qnli": 5463, "rt
 
 @pytest.fixture(scope="module")
 def english(text_files, tmp_path_factory):
-    """The domain with everything prepared from the samples, by a tiny tokenizer."""
+    """The domain with all datasets prepared from the samples, with a tiny tokenizer."""
     folder = text_files("wikitext", "glue", "bert-base-uncased")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DABS_HOME", str(tmp_path_factory.mktemp("english")))
@@ -37,7 +37,7 @@ def english(text_files, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def multilingual(text_files, tmp_path_factory):
-    """As `english`."""
+    """Like `english`."""
     folder = text_files("mc4", "pawsx", "xlm-roberta-base")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DABS_HOME", str(tmp_path_factory.mktemp("multilingual")))
@@ -49,9 +49,9 @@ def multilingual(text_files, tmp_path_factory):
 
 
 def check_no_leakage(domain, task: str) -> None:
-    """No group and no row of tokens on two sides, and no tested row among those that are pretrained on."""
-    pretrained = {row.tobytes() for row in read_columns(domain, PRETRAIN, TRAIN)["input_0"]}
-    splits = {split: read_columns(domain, task, split) for split in (TRAIN, VALIDATION, TEST)}
+    """Check that no group and no row is in two splits, and that no test row is in the pretraining set."""
+    pretrained = {row.tobytes() for row in open_prepared(domain).columns(TRAIN)["input_0"]}
+    splits = {split: open_prepared(domain, task).columns(split) for split in (TRAIN, VALIDATION, TEST)}
     for a, b in combinations(splits, 2):
         assert not set(splits[a]["group"].tolist()) & set(splits[b]["group"].tolist())
     rows = {split: {row.tobytes() for row in x["input_0"]} for split, x in splits.items()}
@@ -60,19 +60,21 @@ def check_no_leakage(domain, task: str) -> None:
         assert not rows[a] & rows[b], (task, a, b)
 
 
-@pytest.mark.parametrize("glue", GLUE, ids=lambda glue: glue.name)
+@pytest.mark.parametrize("glue", GLUE_TASKS, ids=lambda glue: glue.name)
 def test_glue(english, glue):
     task = english.task(glue.name)
     check_no_leakage(english, glue.name)
-    splits = manifest_of(english, glue.name)["splits"]
+    splits = open_prepared(english, glue.name).manifest["splits"]
     assert splits[f"{glue.name}/test"]["rows"] == WHOLE.get(glue.name, splits[f"{glue.name}/test"]["rows"])
-    columns = read_columns(english, glue.name, TEST)
+    columns = open_prepared(english, glue.name).columns(TEST)
     assert columns["input_0"].shape[1:] == (128,)
     assert (columns["input_0"][:, 0] == 2).all()
     separators = (columns["input_0"] == 3).sum(axis=1)
     assert (separators <= len(glue.texts)).all()
     assert np.median(separators) == len(glue.texts)
-    labels = np.concatenate([read_columns(english, glue.name, split)["label"] for split in (TRAIN, VALIDATION, TEST)])
+    labels = np.concatenate(
+        [open_prepared(english, glue.name).columns(split)["label"] for split in (TRAIN, VALIDATION, TEST)]
+    )
     if glue.metric == "spearman":
         assert labels.dtype == np.float32
         assert (labels.min(), labels.max()) == (0.0, 5.0)
@@ -85,19 +87,19 @@ def test_glue(english, glue):
 
 def test_labels_mean_what_the_hub_numbers_mean(text_files):
     root = text_files("glue") / "glue"
-    tasks = {glue.name: glue for glue in GLUE}
+    tasks = {glue.name: glue for glue in GLUE_TASKS}
     first = {name: glue.read(root, VALIDATION)[0] for name, glue in tasks.items()}
-    assert first["rte"].label == 1  # not_entailment, as the hub's parquet of the same row says
+    assert first["rte"].label == 1  # not_entailment, as in the hub's parquet of the same row
     assert first["mnli_matched"].label == 0
     assert first["qnli"].label == 0
     assert first["cola"] == Sentence(texts=("The sailors rode the breeze clear of the rocks.",), label=1)
-    assert first["mrpc"].texts[1].startswith('"The foodservice')  # quotes are text
+    assert first["mrpc"].texts[1].startswith('"The foodservice')  # quotation marks are text
 
 
 def test_the_hubs_parquet_gives_the_same_rows_as_the_official_tsv(text_files, paper_sample, tmp_path):
     tsv = text_files("glue") / "glue"
     (tmp_path / "rte").symlink_to(paper_sample("glue") / "hf_parquet" / "rte")
-    rte = next(glue for glue in GLUE if glue.name == "rte")
+    rte = next(glue for glue in GLUE_TASKS if glue.name == "rte")
     for split in (TRAIN, VALIDATION):
         assert rte.read(tmp_path, split) == rte.read(tsv, split)
 
@@ -105,7 +107,7 @@ def test_the_hubs_parquet_gives_the_same_rows_as_the_official_tsv(text_files, pa
 def test_wikitext_lines(english, text_files):
     path = text_files("wikitext") / "wikitext/wikitext-103/wiki.valid.tokens"
     lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-    columns = read_columns(english, PRETRAIN, VALIDATION)
+    columns = open_prepared(english).columns(VALIDATION)
     assert len(columns["group"]) == len(lines) == 2461
     tokenizer = load_tokenizer(text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json")
     tokenizer.enable_truncation(128)
@@ -116,25 +118,25 @@ def test_wikitext_lines(english, text_files):
         assert (columns["input_0"][i, len(wanted) :] == 0).all()
     articles = set(columns["group"].tolist())
     assert len(articles) == 60  # WikiText-2 and -103 have 60 articles in their validation split
-    assert not articles & set(read_columns(english, PRETRAIN, TRAIN)["group"].tolist())
+    assert not articles & set(open_prepared(english).columns(TRAIN)["group"].tolist())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pawsx(multilingual, language):
     name = f"pawsx_{language}"
     check_no_leakage(multilingual, name)
-    splits = {split: read_columns(multilingual, name, split) for split in (TRAIN, VALIDATION, TEST)}
-    assert 590 <= len(splits[TRAIN]["group"]) <= 600  # the dev set, which is all the sample has, repeats some pairs
+    splits = {split: open_prepared(multilingual, name).columns(split) for split in (TRAIN, VALIDATION, TEST)}
+    assert 590 <= len(splits[TRAIN]["group"]) <= 600  # the dev set, of which the sample is a part, repeats some pairs
     for x in splits.values():
         assert set(x["label"].tolist()) == {0, 1}
         assert (x["input_0"][:, 0] == 0).all()  # <s>
         assert x["input_0"].shape[1:] == (128,)
-        assert (x["input_0"][:, 5] != 1).all()  # no example is padding only
+        assert (x["input_0"][:, 5] != 1).all()  # no example is only padding
 
 
 def test_mc4_has_equal_parts_of_seven_languages(multilingual):
     for split in (TRAIN, VALIDATION):
-        group = read_columns(multilingual, PRETRAIN, split)["group"].tolist()
+        group = open_prepared(multilingual).columns(split)["group"].tolist()
         counts = Counter(group)
         assert set(counts) == {f"mc4 {split} {language}" for language in LANGUAGES}
         assert max(counts.values()) - min(counts.values()) <= 1
@@ -143,34 +145,34 @@ def test_mc4_has_equal_parts_of_seven_languages(multilingual):
 def test_padding_of_xlm_r_is_masked(multilingual):
     from dabs.data.split import Split
 
-    batch = Split(multilingual, PRETRAIN, TRAIN, labels=False).batch(np.arange(32))
+    batch = Split(open_prepared(multilingual), TRAIN, labels=False).batch(np.arange(32))
     assert (batch.mask == (batch.inputs[0] != 1)).all()
     assert batch.mask[:, 0].all()
     assert not batch.mask.all()
 
 
-def test_the_part_to_select_on_shares_no_text_with_the_rest():
+def test_held_out_sentences_share_no_text_with_the_rest():
     sentences = [
         Sentence(texts=(f"premise {i // 3}", f"hypothesis {i}"), label=i % 3) for i in range(300)
-    ]  # three hypotheses of a premise
-    train, selection = carve(sentences, "mnli")
-    assert len(selection) == 30
+    ]  # three hypotheses per premise
+    train, held_out = hold_out_sentences(sentences, "mnli")
+    assert len(held_out) == 30
     assert len(train) == 270
-    texts = [{text for s in side for text in s.texts} for side in (train, selection)]
+    texts = [{text for s in side for text in s.texts} for side in (train, held_out)]
     assert not texts[0] & texts[1]
-    assert carve(sentences[::-1], "mnli")[1] == selection[::-1]
-    assert carve(sentences, "rte")[1] != selection
+    assert hold_out_sentences(sentences[::-1], "mnli")[1] == held_out[::-1]
+    assert hold_out_sentences(sentences, "rte")[1] != held_out
 
 
-def test_linked_texts_stay_together_through_others():
+def test_texts_linked_through_others_stay_together():
     chain = [Sentence(texts=(f"q{i}", f"q{i + 1}"), label=0) for i in range(50)]
     loose = [Sentence(texts=(f"a{i}", f"b{i}"), label=1) for i in range(50)]
-    _, selection = carve(chain + loose, 0)
-    assert len(selection) == 10
-    assert all(s.label == 1 for s in selection)
+    _, held_out = hold_out_sentences(chain + loose, 0)
+    assert len(held_out) == 10
+    assert all(s.label == 1 for s in held_out)
 
 
-def test_what_is_tested_is_not_trained_on_in_either_order():
+def test_test_pairs_are_not_trained_on_in_either_order():
     test = [Sentence(texts=("A cat.", "A dog."), label=0)]
     train = [
         Sentence(texts=("a dog.", "a  cat."), label=0),
@@ -184,8 +186,8 @@ def test_a_file_of_another_layout_is_named(text_files, tmp_path):
     folder = tmp_path / "glue_data" / "RTE"
     folder.mkdir(parents=True)
     (folder / "train.tsv").write_text("a\tb\n1\t2\n")
-    rte = next(glue for glue in GLUE if glue.name == "rte")
-    with pytest.raises(BuildError, match=r"RTE/train\.tsv is not laid out as GLUE's: KeyError\('label'\)"):
+    rte = next(glue for glue in GLUE_TASKS if glue.name == "rte")
+    with pytest.raises(BuildError, match=r"RTE/train\.tsv is not laid out as in GLUE: KeyError\('label'\)"):
         rte.read(tmp_path, TRAIN)
     (folder / "train.tsv").write_text("sentence1\tsentence2\tlabel\nx\ty\tmaybe\n")
     with pytest.raises(BuildError, match=r"maybe|tuple\.index"):
@@ -198,7 +200,7 @@ def test_rows_that_are_cut_short_are_left_out(tmp_path):
     assert next(read_tsv(tmp_path / "a.tsv"))["x"] == '"one'
 
 
-def test_only_fields_that_a_csv_writer_has_quoted_are_unquoted(tmp_path):
+def test_only_fields_quoted_by_a_csv_writer_are_unquoted(tmp_path):
     fields = ['"He said ""no"" twice."', '"All of it."', '"Begins', 'a "b" c', '""', '"a "b" c"']
     (tmp_path / "a.tsv").write_text("x\ty\n" + "".join(f"{field}\t1\n" for field in fields))
     found = [row["x"] for row in read_tsv(tmp_path / "a.tsv")]
@@ -211,7 +213,7 @@ def test_the_real_files_of_mrpc_begin_with_a_byte_order_mark(paper_sample, tmp_p
     (tmp_path / "glue_data" / "MRPC").mkdir(parents=True)
     for name in ("train.tsv", "dev.tsv"):
         (tmp_path / "glue_data" / "MRPC" / name).symlink_to(official)
-    mrpc = next(glue for glue in GLUE if glue.name == "mrpc")
+    mrpc = next(glue for glue in GLUE_TASKS if glue.name == "mrpc")
     assert len(mrpc.read(tmp_path, TRAIN)) == 4076
     assert {sentence.label for sentence in mrpc.read(tmp_path, VALIDATION)} == {0, 1}
 
@@ -221,19 +223,19 @@ def test_a_lone_carriage_return_is_text(tmp_path):
     assert list(read_tsv(tmp_path / "a.tsv")) == [{"x": "one\rtwo", "y": "1"}, {"x": "three", "y": "2"}]
 
 
-def test_a_block_without_a_row_of_its_own_is_left_out(text_files, monkeypatch):
-    monkeypatch.setattr(_sentences, "BLOCK", 2)
+def test_a_block_without_new_rows_is_left_out(text_files, monkeypatch):
+    monkeypatch.setattr("dabs.domains.text.sentences.BLOCK_ROWS", 2)
     tokenizer = text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json"
     tested = [Sentence(texts=(f"the {word}",), label=0) for word in ("film", "game")]
     other = [Sentence(texts=(text,), label=0) for text in ("in a year", "of the city")]
     splits = {TEST: tested, VALIDATION: other[:1], TRAIN: tested + other[1:]}
-    found = list(_sentences.sentence_rows("t", splits, tokenizer, 8, lambda line: None))
+    found = list(sentence_rows("t", splits, tokenizer, 8, lambda line: None))
     assert [(rows.split, len(rows.group)) for rows in found] == [(TEST, 2), (VALIDATION, 1), (TRAIN, 1)]
-    with pytest.raises(BuildError, match="t: all of its train split reads as what is tested"):
-        list(_sentences.sentence_rows("t", splits | {TRAIN: tested}, tokenizer, 8, lambda line: None))
+    with pytest.raises(BuildError, match="t: every row of its train split is also in a stricter split"):
+        list(sentence_rows("t", splits | {TRAIN: tested}, tokenizer, 8, lambda line: None))
 
 
-def test_half_of_the_parts_of_a_split_is_not_the_split(raw, tmp_path, monkeypatch):
+def test_a_split_with_missing_shards_is_incomplete(raw, tmp_path, monkeypatch):
     files = HubFiles(
         name="wikitext", repo="Salesforce/wikitext", patterns=("103/train-*.parquet", "103/valid-*.parquet")
     )
@@ -281,7 +283,7 @@ def test_missing_tokenizer_says_what_to_do(raw, monkeypatch, text_files):
         prepare(domain, lambda line: None, datasets=("rte",))
 
 
-def test_a_tokenizer_of_ones_own(raw, monkeypatch, text_files):
+def test_a_local_tokenizer(raw, monkeypatch, text_files):
     folder = text_files("glue", "bert-base-uncased", "xlm-roberta-base")
     (raw / "glue").parent.mkdir(parents=True)
     (raw / "glue").symlink_to(folder / "glue")
@@ -292,7 +294,7 @@ def test_a_tokenizer_of_ones_own(raw, monkeypatch, text_files):
     monkeypatch.setenv("DABS_TOKENIZER", str(folder / "bert-base-uncased" / "tokenizer.json"))
     prepare(domain, lambda line: None, datasets=("wnli",))
     assert {"name": "bert-base-uncased", "repo": "google-bert/bert-base-uncased", "replaced": "tokenizer.json"} in (
-        manifest_of(domain, "wnli")["sources"]
+        open_prepared(domain, "wnli").manifest["sources"]
     )
     (raw / "broken.json").write_text("{}")
     monkeypatch.setenv("DABS_TOKENIZER", str(raw / "broken.json"))
@@ -302,7 +304,7 @@ def test_a_tokenizer_of_ones_own(raw, monkeypatch, text_files):
 
 def test_an_empty_split_is_refused(text_files, tmp_path):
     folder = text_files("bert-base-uncased")
-    rows = _sentences.sentence_rows(
+    rows = sentence_rows(
         "t", {TEST: [], VALIDATION: [], TRAIN: []}, folder / "bert-base-uncased" / "tokenizer.json", 8, print
     )
     with pytest.raises(BuildError, match="t: its test split is empty"):

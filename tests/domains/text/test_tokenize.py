@@ -1,4 +1,4 @@
-"""Vocabularies: the same bytes twice, padding first, nothing lost in encoding."""
+"""Vocabularies: reproducible, padding first, nothing lost in encoding."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from dabs.domains.text.tokenize import encode, train_bpe, train_wordpiece
 from tokenizers import Tokenizer
 
 from dabs.data.domain import BuildError
+from dabs.domains.text.tokenize import encode, train_bpe, train_wordpiece
 
 ENGLISH = [f"The {a} {b} isn't {c}ing the café #{i}!" for i, (a, b, c) in enumerate([
     ("quick", "fox", "jump"), ("lazy", "dog", "sleep"), ("quick", "dog", "bark"), ("slow", "foxes", "jump"),
@@ -33,11 +33,11 @@ def test_padding_is_zero_and_unknown_is_one() -> None:
 def test_pieces_of_the_alphabet_are_not_special() -> None:
     tokenizer = json.loads(train_wordpiece(ENGLISH, 120))
     assert tokenizer["added_tokens"] == []
-    ids = encode(json.dumps(tokenizer).encode(), ["##a"], 4)  # hash signs are two signs and a letter, not a piece
+    ids = encode(json.dumps(tokenizer).encode(), ["##a"], 4)  # two hash signs and a letter, not the piece "##a"
     assert (ids[0] != 0).sum() == 3
 
 
-def test_encode_cuts_and_fills_up() -> None:
+def test_encode_truncates_and_pads() -> None:
     tokenizer = train_wordpiece(ENGLISH, 120)
     ids = encode(tokenizer, ["the dog", "the " * 20, ""], 6)
     assert ids.shape == (3, 6)

@@ -1,7 +1,9 @@
-"""Datasets of the paper in their official layout, put together for tests: samples as they are, the rest generated.
+"""The paper's datasets in their official layout, made from samples.
 
-`lay_out(name, samples, folder)` makes `folder/NAME`, which `--data-dir folder` finds. What is not from the sample is
-said in each function; pixels of generated pictures are noise, clips are tones.
+The real samples are completed with generated files.
+
+`lay_out(name, samples, folder)` makes `folder/NAME`, which `--data-dir folder` finds. Each function says what is not
+from the sample. Generated images are noise, generated clips are tones.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from PIL import Image
 
 
 def link(source: Path, target: Path) -> None:
-    """A link to a sample's file or folder."""
+    """Link to a sample's file or folder."""
     target.parent.mkdir(parents=True, exist_ok=True)
     target.symlink_to(source)
 
 
 def picture(path: Path, width: int = 40, height: int = 30, seed: int = 0) -> Path:
-    """Noise, in the format that the name says."""
+    """Write an image of noise, in the format of its suffix, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(path)
@@ -30,7 +32,7 @@ def picture(path: Path, width: int = 40, height: int = 30, seed: int = 0) -> Pat
 
 
 def clip(path: Path, seconds: float = 0.2, rate: int = 16000, seed: int = 0, frequency: float = 440.0) -> Path:
-    """A tone with a little noise, 16 bit."""
+    """Write a tone with a little noise, 16 bit, and return its path."""
     import soundfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,13 +43,13 @@ def clip(path: Path, seconds: float = 0.2, rate: int = 16000, seed: int = 0, fre
 
 
 def imagenet(samples: Path, folder: Path) -> None:
-    """Real pictures of 64×64 (tiny-imagenet), 8 and 2 of each class."""
+    """Real images of 64×64 (tiny-imagenet), 8 and 2 of each class."""
     link(samples / "imagenet" / "tiny" / "train", folder / "train")
     link(samples / "imagenet" / "tiny" / "validation", folder / "val")
 
 
 def aircraft(samples: Path, folder: Path) -> None:
-    """Real lists cut to two pictures a variant and split, real boxes; the pictures are noise."""
+    """Real boxes, and real lists cut to one or two images of each variant; the images are of one colour."""
     source, data = samples / "aircraft/fgvc-aircraft-2013b/data", folder / "fgvc-aircraft-2013b/data"
     data.mkdir(parents=True)
     for name in ("variants.txt", "images_box.txt"):
@@ -69,7 +71,7 @@ def aircraft(samples: Path, folder: Path) -> None:
 
 
 def gtsrb(samples: Path, folder: Path) -> None:
-    """Real training pictures; the test set is generated, two of each class."""
+    """Real training images; the test set is generated, with two images of each class."""
     link(samples / "gtsrb/GTSRB/Final_Training", folder / "GTSRB/Final_Training")
     with open(folder / "GT-final_test.csv", "w", newline="") as file:
         table = csv.writer(file, delimiter=";")
@@ -80,9 +82,9 @@ def gtsrb(samples: Path, folder: Path) -> None:
 
 
 def flowers(samples: Path, folder: Path) -> None:
-    """Real pictures and labels under their official numbers; the lists are the official ones cut to these 204.
+    """Real images and labels under their official numbers; the lists are the official ones cut to these 204 images.
 
-    Of a class whose two pictures fall into one list, the second is moved to make train, val and test non-empty.
+    Half of the test list is moved to train and val, so that no list is empty.
     """
     from scipy.io import loadmat, savemat
 
@@ -107,7 +109,7 @@ def flowers(samples: Path, folder: Path) -> None:
 
 
 def librispeech(samples: Path, folder: Path) -> None:
-    """Real clips: one speaker for each training subset; the folder dev-clean holds clips of test-other."""
+    """Real clips: one speaker in each training subset; the folder dev-clean holds clips of test-other."""
     source, target = samples / "librispeech/LibriSpeech", folder / "LibriSpeech"
     link(source / "dev-clean", target / "dev-clean")
     subsets = ("train-clean-100", "train-clean-360", "train-other-500")
@@ -116,7 +118,7 @@ def librispeech(samples: Path, folder: Path) -> None:
 
 
 def fluent_speech(samples: Path, folder: Path) -> None:
-    """Real tables, every tenth row; the clips are tones."""
+    """Every tenth row of the real tables; the clips are tones."""
     source, target = (root / "fluent_speech_commands_dataset" for root in (samples / "fluent_speech", folder))
     (target / "data").mkdir(parents=True)
     for split in ("train", "valid", "test"):
@@ -128,8 +130,10 @@ def fluent_speech(samples: Path, folder: Path) -> None:
 
 
 def google_speech(samples: Path, folder: Path) -> None:
-    """Real clips; the lists are neither the official ones (where all of these are tested) nor the sample's, which do
-    not keep speakers apart: every fourth speaker validates, every fourth is tested."""
+    """Real clips with lists of our own: a quarter of the speakers validates, and another quarter is tested.
+
+    In the official lists all these clips are tested, and the sample's lists do not separate speakers.
+    """
     target = folder / "SpeechCommands/speech_commands_v0.02"
     clips = sorted((samples / "google_speech").glob("*/*.wav"))
     for path in clips:
@@ -143,8 +147,10 @@ def google_speech(samples: Path, folder: Path) -> None:
 
 
 def chexpert(samples: Path, folder: Path) -> None:
-    """The stand-in's films, dealt out anew by patient: in the sample some stand in train.csv and in valid.csv. Every
-    fourth film gets each of five findings too, so that all of them occur in all splits, as AUROC needs."""
+    """The sample's stand-in films, split again by patient, because some patients are in both of its tables.
+
+    Each of the five findings is added to every fourth film, so that all of them occur in all splits, as AUROC requires.
+    """
     source, target = (root / "CheXpert-v1.0-small" for root in (samples / "chexpert", folder))
     rows, number = [], {"train": 0, "valid": 0}
     for name in ("train", "valid"):
@@ -170,7 +176,7 @@ def chexpert(samples: Path, folder: Path) -> None:
 
 
 def xray8(samples: Path, folder: Path) -> None:
-    """Real pictures of 64×64 and their real rows, without the official test list."""
+    """Real images of 64×64 and their real rows, without the official test list."""
     link(samples / "xray8/images", folder / "images")
     link(samples / "xray8/metadata.csv", folder / "Data_Entry_2017_v2020.csv")
 
@@ -190,7 +196,7 @@ AS_THEY_ARE = ("cifar10", "cu_birds", "dtd", "pamap2", "audiomnist", "voxceleb1"
 
 
 def lay_out(name: str, samples: Path, folder: Path) -> Path:
-    """`folder/name` in the official layout, from the sample `samples/name`; made once."""
+    """Make `folder/name` in the official layout from the sample `samples/name`, unless it exists; return it."""
     target = folder / name
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback for the download tests: range requests, and faults on demand."""
+"""A local HTTP server with range requests, and with faults on demand."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from typing import Any
 
 @dataclass
 class Served:
-    """What a server serves and how it misbehaves.
+    """What a server serves, how it misbehaves, and what was requested. Dictionaries are by path.
 
     Attributes:
-        files: path -> content.
-        cut_after: path -> bytes after which the connection is cut, one entry a request; none left: the whole file.
-        status: path -> answers before the file is served.
-        ranges: whether range requests are heeded.
-        refuse: paths whose range requests are answered by 416.
-        encoding: path -> a Content-Encoding that is claimed.
-        hold: while set, answers stop after their first half until `released`.
-        seen: path -> the Range header of every request, "" where there was none.
-        at_once: the most answers that were open at one time.
+        files: the content of each file.
+        cut_after: bytes after which the connection is cut, one entry per request; then the whole file is sent.
+        status: statuses of the first responses, before the file is sent.
+        ranges: whether range requests are honoured.
+        refuse: paths whose range requests are answered with 416.
+        encoding: the Content-Encoding to claim.
+        hold: while set, responses stop halfway.
+        halfway: set by the server when a response has stopped halfway.
+        released: ends the responses that have stopped.
+        seen: the Range header of every request, "" if it had none.
+        at_once: the maximum number of concurrent responses.
+        open: the current number of responses.
+        lock: guards `open`.
+        url: the server's address.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -43,64 +48,69 @@ class Served:
 
 
 def serve(served: Served) -> ThreadingHTTPServer:
-    """A running server; `served.url` is where. Shut it down at the end."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *words: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            wanted = self.headers.get("Range", "")
-            served.seen[path].append(wanted)
-            if served.status[path]:
-                self.send_error(served.status[path].pop(0))
-                return
-            if path not in served.files:
-                self.send_error(404)
-                return
-            with served.lock:
-                served.open += 1
-                served.at_once = max(served.at_once, served.open)
-            try:
-                self.answer(path, wanted)
-            finally:
-                with served.lock:
-                    served.open -= 1
-
-        def answer(self, path: str, wanted: str) -> None:
-            content = served.files[path]
-            if wanted and path in served.refuse:
-                self.send_error(416)
-                return
-            tag = f'"{hashlib.md5(content).hexdigest()}"'
-            start = 0
-            if wanted and served.ranges and self.headers.get("If-Range") == tag:
-                start = int(wanted.removeprefix("bytes=").rstrip("-"))
-                if start >= len(content):
-                    self.send_error(416)
-                    return
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            self.send_header("Content-Length", str(len(content) - start))
-            self.send_header("ETag", tag)
-            if path in served.encoding:
-                self.send_header("Content-Encoding", served.encoding[path])
-            self.end_headers()
-            body = content[start:]
-            if served.hold.is_set():
-                self.wfile.write(body[: len(body) // 2])
-                self.wfile.flush()
-                served.halfway.set()
-                served.released.wait(20)
-                return  # the connection ends in the middle
-            if served.cut_after[path]:
-                body = body[: served.cut_after[path].pop(0)]
-            self.wfile.write(body)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    """Start a server and set `served.url`; the caller shuts it down."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (FaultyHandler,), {"served": served}))
     server.daemon_threads = True
     served.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     return server
+
+
+class FaultyHandler(BaseHTTPRequestHandler):
+    """Answers requests as `served` says."""
+
+    served: Served
+
+    def log_message(self, *words: object) -> None:
+        """Log nothing."""
+
+    def do_GET(self) -> None:
+        """Note the request, and send a status or the file."""
+        served, path, wanted = self.served, self.path.partition("?")[0], self.headers.get("Range", "")
+        served.seen[path].append(wanted)
+        if served.status[path]:
+            self.send_error(served.status[path].pop(0))
+            return
+        if path not in served.files:
+            self.send_error(404)
+            return
+        with served.lock:
+            served.open += 1
+            served.at_once = max(served.at_once, served.open)
+        try:
+            self.send_file(path, wanted)
+        finally:
+            with served.lock:
+                served.open -= 1
+
+    def send_file(self, path: str, wanted: str) -> None:
+        """Send a file, or the rest of it from the `wanted` range on, with the faults that are set."""
+        served, content = self.served, self.served.files[path]
+        if wanted and path in served.refuse:
+            self.send_error(416)
+            return
+        tag = f'"{hashlib.md5(content).hexdigest()}"'
+        start = 0
+        if wanted and served.ranges and self.headers.get("If-Range") == tag:
+            start = int(wanted.removeprefix("bytes=").rstrip("-"))
+            if start >= len(content):
+                self.send_error(416)
+                return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("ETag", tag)
+        if path in served.encoding:
+            self.send_header("Content-Encoding", served.encoding[path])
+        self.end_headers()
+        body = content[start:]
+        if served.hold.is_set():
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            served.halfway.set()
+            served.released.wait(20)
+            return  # the connection ends halfway
+        if served.cut_after[path]:
+            body = body[: served.cut_after[path].pop(0)]
+        self.wfile.write(body)

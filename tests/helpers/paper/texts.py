@@ -1,4 +1,4 @@
-"""Text sets of the paper in their official layout, and tiny tokenizers in place of the hub's, for tests."""
+"""The paper's text datasets in their official layout, and tiny tokenizers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import gzip
 import json
 from pathlib import Path
 
+from dabs.domains.text.languages import LANGUAGES
 from tests.helpers.paper.layouts import link
-
-LANGUAGES = ("en", "fr", "es", "de", "zh", "ja", "ko")
 
 
 def wikitext(samples: Path, folder: Path) -> None:
-    """Real lines of WikiText-2: its test file as train, its validation file; WikiText-103 has the same articles."""
+    """Real lines of WikiText-2: its test file as train, and its validation file, which WikiText-103 has too."""
     link(samples / "wikitext" / "wikitext-2", folder / "wikitext-103")
 
 
 def glue(samples: Path, folder: Path) -> None:
-    """Real: all of CoLA, MRPC, STS-B, RTE, WNLI; parts of QNLI, QQP, MNLI, and for speed of SST-2's train."""
+    """Real files: all of CoLA, MRPC, STS-B, RTE and WNLI; parts of QNLI, QQP, MNLI and, for speed, SST-2's train."""
     for task in (samples / "glue" / "glue_data").iterdir():
         for file in task.glob("*.tsv"):
             target = folder / "glue_data" / task.name / file.name
@@ -30,12 +29,12 @@ def glue(samples: Path, folder: Path) -> None:
 
 
 def mc4(samples: Path, folder: Path) -> None:
-    """Real C4 in English; Wikipedia and Tatoeba sentences stand in for the other languages."""
+    """Real C4 in English; sentences from Wikipedia and Tatoeba stand in for the other languages."""
     link(samples / "mc4" / "multilingual", folder / "multilingual")
 
 
 def pawsx(samples: Path, folder: Path) -> None:
-    """Real rows, all of them of the official dev set: 600 as train, 150 as dev, 150 as test."""
+    """Real rows, all from the official dev set: 600 as train, 150 as dev, 150 as test."""
     for language in LANGUAGES:
         source, target = samples / "pawsx/x-final" / language, folder / "x-final" / language
         name = "train.tsv" if language == "en" else "translated_train.tsv"
@@ -49,7 +48,7 @@ LAYOUTS = {"wikitext": wikitext, "glue": glue, "mc4": mc4, "pawsx": pawsx}
 
 
 def tiny_bert(samples: Path, folder: Path) -> None:
-    """A WordPiece vocabulary of 3,000 pieces learned from 400 KB of WikiText, with BERT's special tokens and rules."""
+    """Train a WordPiece vocabulary of 3,000 pieces on 400 KB of WikiText, with BERT's special tokens and rules."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
@@ -67,7 +66,7 @@ def tiny_bert(samples: Path, folder: Path) -> None:
 
 
 def tiny_xlm_r(samples: Path, folder: Path) -> None:
-    """A Unigram vocabulary of 4,000 pieces learned from the seven languages, with XLM-R's special tokens and rules."""
+    """Train a Unigram vocabulary of 4,000 pieces on the seven languages, with XLM-R's special tokens and rules."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.Unigram())
@@ -93,7 +92,7 @@ TOKENIZERS = {"bert-base-uncased": tiny_bert, "xlm-roberta-base": tiny_xlm_r}
 
 
 def lay_out_text(name: str, samples: Path, folder: Path) -> Path:
-    """`folder/name`: a text set in its official layout, or a tiny tokenizer under its hub name; made once."""
+    """Make `folder/name`, a text dataset or a tiny tokenizer named like the hub's, unless it exists; return it."""
     target = folder / name
     if not target.exists():
         (LAYOUTS | TOKENIZERS)[name](samples, target)

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.cli.reproduce import ReproduceOptions, ask_for_trust, choose_results, reproduce
-from dabs.leaderboard.cli.submit import command_lines, submit
-from dabs.leaderboard.submit.doc_tables import update_pages
-from dabs.leaderboard.submit.rules import Rules
-from dabs.leaderboard.submit.verify import find_problems
 
 from dabs.cli import main
 from dabs.cli.pretrain import parse
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
+from dabs.leaderboard.cli.reproduce import ReproduceOptions, ask_for_trust, choose_results, reproduce
+from dabs.leaderboard.cli.submit import command_lines, submit
+from dabs.leaderboard.submit.doc_tables import update_pages
+from dabs.leaderboard.submit.rules import Rules
+from dabs.leaderboard.submit.verify import find_problems
 from dabs.results.files import load_results, npz_bytes, read_predictions
 from dabs.results.submission import load_submission
 from dabs.utils.files import sha256_file, write_json

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores, weights
 from scipy import stats
 
 from dabs.errors import DabsError
 from dabs.evaluation.metrics import METRICS
+from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores, weights
 
 
 def data(metric: str, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,17 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dabs.leaderboard.compare.contestants import contestants_of
-from dabs.leaderboard.compare.formats import FORMATS, latex_escaped, show
-from dabs.leaderboard.compare.model import Comparison
-from dabs.leaderboard.compare.pairwise import compare
 from rich.console import Console
 from scipy import stats
 
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.metrics import METRICS
-from dabs.results.files import write_result
-from tests.helpers.made_results import alter, make, make_payload, submit
+from dabs.leaderboard.compare.contestants import contestants_of
+from dabs.leaderboard.compare.formats import FORMATS, latex_escaped, show
+from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare.pairwise import compare
+from tests.helpers.made_results import alter, make, make_payload, submit, write_payload
 
 TASKS = {
     ("sensor", "exercise"): "accuracy",
@@ -61,7 +60,7 @@ def write(tmp_path: Path) -> Writer:
                 payload = _payload(algorithm, domain, task, metric, seed, arrays)
                 for path, value in fields.items():
                     payload = alter(payload, path.replace("__", "."), value)
-                write_result(tmp_path / algorithm / domain / f"seed{seed}", payload, arrays)
+                write_payload(tmp_path / algorithm / domain / f"seed{seed}", payload, arrays)
         return tmp_path / algorithm
 
     return writer
@@ -69,7 +68,6 @@ def write(tmp_path: Path) -> Writer:
 
 def _payload(algorithm: str, domain: str, task: str, metric: str, seed: int, arrays: Any) -> dict[str, Any]:
     payload = make_payload(algorithm=algorithm, domain=domain, task=task, seed=seed)
-    del payload["predictions"]
     known = METRICS[metric]
     chance = 0.0 if metric in ("spearman", "matthews") else 0.5
     payload["metric"] = {"name": metric, "direction": "higher", "low": known.low, "high": known.high, "chance": chance}

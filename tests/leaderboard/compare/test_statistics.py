@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
 from dabs.leaderboard.compare.statistics import (
     Spread,
     holm,
@@ -19,9 +23,6 @@ from dabs.leaderboard.compare.statistics import (
     trimmed_means,
     unit_draws,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
 COUNTS = st.integers(0, 300)
 SCORES = st.lists(st.floats(-1, 1, allow_nan=False), min_size=2, max_size=6)

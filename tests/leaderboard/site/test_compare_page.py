@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dabs.leaderboard.cli.compare import main as compare_command
 from dabs.leaderboard.compare.contestants import contestant
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.build import build_site
-
 from dabs.results.entries import Placed, load_rows, rows_of
 from dabs.results.files import load_placed
 from tests.helpers.browsing import Visit

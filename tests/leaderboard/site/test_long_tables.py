@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dabs.leaderboard.site.build import build_site
 from dabs.leaderboard.site.long_tables import MAX_ROWS
-
 from dabs.results.entries import rows_of
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.helpers.made_results import make

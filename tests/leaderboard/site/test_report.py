@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dabs.leaderboard.site.report import build_report
 
 from dabs.errors import RequestError
+from dabs.leaderboard.site.report import build_report
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.helpers.made_results import altered, make, make_suite
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dabs.errors import RequestError
 from dabs.leaderboard.cli.leaderboard import main as board
 from dabs.leaderboard.site.boards import MAX_DRAWN
 from dabs.leaderboard.site.build import build_site
-
-from dabs.errors import RequestError
 from dabs.registry import domain_names, find_domain
 from dabs.results.entries import Entry, Placed, load_rows, rows_of
 from dabs.results.files import load_results

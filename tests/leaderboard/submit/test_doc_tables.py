@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.submit.doc_tables import MAX_SUBMISSIONS, TREE_FOLDERS, file_tree, keep_best_submissions
 
+from dabs.leaderboard.submit.doc_tables import MAX_SUBMISSIONS, TREE_FOLDERS, file_tree, keep_best_submissions
 from tests.helpers.made_results import make
 from tests.helpers.places import ROOT
 

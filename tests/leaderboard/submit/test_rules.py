@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from dabs.leaderboard.submit.rules import Rules, find_broken_rules
 
+from dabs.leaderboard.submit.rules import Rules, find_broken_rules
 from dabs.results.schema import Result
 from tests.helpers.made_results import altered, make
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from dabs.leaderboard.submit.rules import find_clashes
 from dabs.leaderboard.submit.verify import KnownRows, check_row, find_duplicates, settings_of
-
 from dabs.results.schema import Result
 from tests.helpers.made_results import altered, make
 from tests.leaderboard.submit.test_rules import CELLS, RULES, whole

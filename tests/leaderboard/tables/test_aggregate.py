@@ -7,11 +7,11 @@ import math
 from typing import Any
 
 import pytest
-from dabs.leaderboard.tables.aggregate import build_table, ordered, protocols_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.errors import RequestError
+from dabs.leaderboard.tables.aggregate import build_table, ordered, protocols_of
 from dabs.results.schema import Result
 from tests.helpers.made_results import alter, altered, make, make_payload, make_suite
 

@@ -6,16 +6,15 @@ import io
 import json
 
 import pytest
-from dabs.leaderboard.site.report import build_report
-from dabs.leaderboard.tables.aggregate import build_table
-from dabs.leaderboard.tables.published import FILE, published_of
 from rich.console import Console
 
 from dabs.cli import main
 from dabs.errors import DabsError
+from dabs.leaderboard.site.report import build_report
+from dabs.leaderboard.tables.aggregate import build_table
+from dabs.leaderboard.tables.published import FILE, published_of
 from dabs.registry import find_domain
-from dabs.results.files import write_result
-from tests.helpers.made_results import alter, altered, make, make_payload
+from tests.helpers.made_results import alter, altered, make, make_payload, write_payload
 
 PAPER = {"domain": "natural_images", "task": "cifar10"}
 
@@ -101,7 +100,7 @@ def test_the_command_line_shows_them_with_and_without_results(tmp_path, monkeypa
     lite = make_payload()
     lite.pop("predictions")
     for number, payload in enumerate((paper, lite)):
-        write_result(tmp_path / "runs" / str(number), payload, {"prediction": np.zeros(2), "label": np.zeros(2)})
+        write_payload(tmp_path / "runs" / str(number), payload, {"prediction": np.zeros(2), "label": np.zeros(2)})
     assert call("leaderboard", "show", "--suite", "paper") == 0
     out = capsys.readouterr().out
     assert "paper suite, linear probe" in out

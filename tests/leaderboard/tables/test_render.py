@@ -6,11 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
-from dabs.leaderboard.tables.aggregate import build_table
-from dabs.leaderboard.tables.render import best, markdown_domains, markdown_tasks, show, update_between_markers
 from rich.console import Console
 
 from dabs.errors import DabsError
+from dabs.leaderboard.tables.aggregate import build_table
+from dabs.leaderboard.tables.render import best, markdown_domains, markdown_tasks, show, update_between_markers
 from tests.helpers.made_results import make, make_suite
 
 

@@ -1,4 +1,4 @@
-"""Names of the classes of the picture sets, in the order of their labels."""
+"""Class names of the image datasets, in the order of their labels."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ TEXTURES = _names(
     "spiralled; sprinkled; stained; stratified; striped; studded; swirly; veined; waffled; woven; wrinkled; zigzagged"
 )
 
-# the 43 classes of GTSRB, after the legend of the benchmark
+# the 43 classes of GTSRB, as in the benchmark's legend
 SIGNS = _names(
     "limit 20; limit 30; limit 50; limit 60; limit 70; limit 80; end of limit 80; limit 100; limit 120; no passing; "
     "no passing for lorries; right of way at the next crossing; priority road; give way; stop; no vehicles; no "
@@ -78,7 +78,7 @@ SIGNS = _names(
     "left; keep right; keep left; roundabout; end of no passing; end of no passing for lorries"
 )
 
-# imagelabels.mat of Oxford 102 Flowers; names as torchvision lists them
+# imagelabels.mat of Oxford 102 Flowers; the names are torchvision's
 FLOWERS = _names(
     "pink primrose; hard-leaved pocket orchid; canterbury bells; sweet pea; english marigold; tiger lily; moon "
     "orchid; bird of paradise; monkshood; globe thistle; snapdragon; colt's foot; king protea; spear thistle; yellow "
