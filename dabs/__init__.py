@@ -1,3 +1,7 @@
-"""DABS: a domain-agnostic benchmark for self-supervised learning. The engine; it names no domain and no algorithm."""
+"""DABS: a domain-agnostic benchmark for self-supervised learning."""
+
+from dabs.utils.moved import keep_old_paths
 
 __version__ = "0.1.0"
+
+keep_old_paths()

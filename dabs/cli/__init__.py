@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from typing import Any
 
 from dabs import __version__
 from dabs.errors import DabsError, first_line, unknown
@@ -67,8 +68,12 @@ def dispatch(arguments: list[str]) -> int:
     verb, *rest = arguments
     if verb not in VERBS:
         raise unknown("verb", verb, list(VERBS), of="dabs")
-    module = importlib.import_module(VERBS[verb][0])
-    return int(module.main(rest) or 0)
+    return int(verb_module(verb).main(rest) or 0)
+
+
+def verb_module(verb: str) -> Any:
+    """Import the module behind a verb. `dabs run` ends with the table and report of `dabs leaderboard`."""
+    return importlib.import_module(VERBS[verb][0])
 
 
 def main(arguments: list[str] | None = None) -> None:

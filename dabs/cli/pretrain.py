@@ -191,12 +191,13 @@ def _replayed(arguments: list[str]) -> tuple[PretrainConfig, Where, Devices]:
 @contextmanager
 def progress_watch(title: str) -> Iterator[Watch]:
     """A progress bar on the terminal as a `Watch`: step, loss, examples per second, time left."""
-    from dabs.cli.terminal import training_fields, training_progress
+    from dabs.cli.terminal import shown, training_progress
 
     with training_progress() as progress:
-        task = progress.add_task(title, total=None, loss="", speed="")
+        task = progress.add_task(title, total=None, shown="")
 
         def watch(step: int, steps: int, loss: float, speed: float) -> None:
-            progress.update(task, total=steps, completed=step, **training_fields(loss, speed))
+            line = shown(loss=loss, examples_per_second=speed)
+            progress.update(task, total=steps, completed=step, shown=line)
 
         yield watch

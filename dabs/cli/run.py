@@ -11,13 +11,14 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from dabs.cli.terminal import table_console, training_progress, warn_unless_clean
+from dabs.cli import verb_module
+from dabs.cli.terminal import shown, table_console, training_progress, warn_unless_clean
 from dabs.config import EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
 from dabs.grid.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
-from dabs.launch import Executor, Job, Launching, Outcome, executor_of, run_graph
+from dabs.launch import Executor, Job, Launching, Outcome, Progress, executor_of, run_graph
 from dabs.launch.options import jobs_of
 from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import Tokens
@@ -105,8 +106,6 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     Returns:
         What failed: the cell's name -> the reason. A cell that fails does not stop the others.
     """
-    from dabs.leaderboard.cli.leaderboard import build, show
-
     console = console or table_console()
     cells = plan(options)
     for cell in cells:
@@ -128,8 +127,9 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
         suite = options.suite
-        show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
-        where = build([options.out], options.report or options.out / "report.html", tasks, suite)
+        board = verb_module("leaderboard")
+        board.show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
+        where = board.build([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
         console.print(f"{minutes:.1f} minutes; report: {where.resolve()}", highlight=False, soft_wrap=True)
     return failed
@@ -172,7 +172,7 @@ class _Display:
         self.progress = training_progress(console)
         self.bars: dict[str, Any] = {}
         self.prepared = time.perf_counter()  # when the last data was there
-        self.all = self.progress.add_task("[bold]tasks", total=tasks, loss="", speed="")
+        self.all = self.progress.add_task("[bold]tasks", total=tasks, shown="")
 
     def ended(self, task: Job, outcome: Outcome) -> None:
         """Say how a task ended."""
@@ -196,9 +196,10 @@ class _Display:
     def look(self) -> None:
         """Show what the tasks have said."""
         while self.messages is not None and not self.messages.empty():
-            name, step, steps, shown = self.messages.get()
+            found: Progress = self.messages.get()
+            name, text = found.name, shown(found.text, **found.numbers)
             if name not in self.bars:
-                self.bars[name] = self.progress.add_task(name, total=None, loss="", speed="")
+                self.bars[name] = self.progress.add_task(name, total=None, shown="")
                 if not self.progress.console.is_terminal:  # no bar is seen there
                     self.progress.console.print(f"begun {name}", highlight=False, markup=False)
-            self.progress.update(self.bars[name], completed=step, total=steps or None, **shown)
+            self.progress.update(self.bars[name], completed=found.step, total=found.steps or None, shown=text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -46,8 +45,7 @@ def training_progress(console: Console | None = None) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[loss]}"),
-        TextColumn("{task.fields[speed]}"),
+        TextColumn("{task.fields[shown]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -93,6 +91,9 @@ class DataScreen:
         self.shown.update(self.files[name], completed=done, total=total or None, visible=not total or done < total)
 
 
-def training_fields(loss: float, speed: float) -> dict[str, Any]:
+FORMATS = {"loss": "loss {:.3f}", "examples_per_second": "{:,.0f} examples/s"}
+
+
+def shown(text: str = "", **numbers: float) -> str:
     """What `training_progress` shows beside the bar."""
-    return {"loss": f"loss {loss:.3f}", "speed": f"{speed:,.0f} examples/s"}
+    return "  ".join(filter(None, (text, *(FORMATS[name].format(value) for name, value in numbers.items()))))

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dabs.cli.terminal import training_fields
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError
 from dabs.evaluation.evaluate import write_results
 from dabs.evaluation.raw_input import RAW
-from dabs.launch.task import Job, tell
+from dabs.launch.job import Job, report
 from dabs.training.run_folder import Watch, check_folder, default_folder
 from dabs.utils.files import sole_use
 
@@ -138,7 +137,7 @@ def prepare_domain(name: str, suite: str) -> str:
 
     begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
     try:
-        prepare(domain, lambda line: tell(f"data of {name}", 0, 0, {"loss": line, "speed": ""}))
+        prepare(domain, lambda line: report(f"data of {name}", line))
     except DabsError:
         if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
             raise
@@ -177,7 +176,7 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     prepare_domain(cell.config.domain, cell.config.suite)
 
     def say(line: str) -> None:
-        tell(cell.name, 0, 0, {"loss": line, "speed": ""})
+        report(cell.name, line)
 
     with sole_writer(cell.folder, (only,) if only else cell.tasks):  # another launcher may have done them meanwhile
         store = fetched(cell)
@@ -205,7 +204,7 @@ def _watch(cell: Cell, store: Store | None) -> Watch:
     def update(step: int, steps: int, loss: float, speed: float) -> None:
         """A `Watch`: tell the launcher, and send a checkpoint that is new."""
         nonlocal sent
-        tell(cell.name, step, steps, training_fields(loss, speed))
+        report(cell.name, step=step, steps=steps, loss=loss, examples_per_second=speed)
         newest = latest_checkpoint(cell.folder)
         if store is not None and newest != sent:
             sent = newest

@@ -5,7 +5,7 @@ run again; every task writes a log of its own.
 """
 
 from dabs.launch.graph import Executor, Watcher, run_graph
+from dabs.launch.job import Job, Outcome, Progress, report
 from dabs.launch.options import Launching, executor_of
-from dabs.launch.task import Job, Outcome, tell
 
-__all__ = ["Executor", "Job", "Launching", "Outcome", "Watcher", "executor_of", "run_graph", "tell"]
+__all__ = ["Executor", "Job", "Launching", "Outcome", "Progress", "Watcher", "executor_of", "report", "run_graph"]

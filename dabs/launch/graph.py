@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from dabs.errors import first_line
-from dabs.launch.task import Job, Outcome
+from dabs.launch.job import Job, Outcome
 
 PAUSE = 0.1  # seconds between looks at what is running
 

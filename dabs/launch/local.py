@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from dabs.launch.task import Job, Outcome, perform, send_to
+from dabs.launch.job import Job, Outcome, perform, send_to
 from dabs.utils.signals import Interrupted
 
 GRACE = 30.0  # seconds that a worker has to save after its launcher died

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from dabs.errors import DabsError, RequestError
-from dabs.launch.task import Job, Outcome, perform
+from dabs.launch.job import Job, Outcome, perform
 
 
 class RayExecutor:

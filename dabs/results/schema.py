@@ -64,11 +64,13 @@ Json = Annotated[JsonValue, AfterValidator(_complete)]
 Config = dict[Name, Json]
 
 
-class _Part(BaseModel):
+class StrictRecord(BaseModel):
+    """A frozen record that refuses unknown fields and values of another type."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class MetricRecord(_Part):
+class MetricRecord(StrictRecord):
     """What the score is: its name, bounds, and what guessing gets."""
 
     name: MetricName
@@ -84,7 +86,7 @@ class MetricRecord(_Part):
         return self
 
 
-class Interval(_Part):
+class Interval(StrictRecord):
     """Uncertainty of the score from the choice of test examples. A percentile bootstrap may leave the score outside."""
 
     level: Annotated[float, Field(gt=0, lt=1)]
@@ -100,7 +102,7 @@ class Interval(_Part):
         return self
 
 
-class Counts(_Part):
+class Counts(StrictRecord):
     """Examples in each split."""
 
     train: Annotated[int, Field(ge=1)]
@@ -108,7 +110,7 @@ class Counts(_Part):
     test: Annotated[int, Field(ge=1)]
 
 
-class SplitHashes(_Part):
+class SplitHashes(StrictRecord):
     """One hash a split."""
 
     train: Sha256
@@ -116,7 +118,7 @@ class SplitHashes(_Part):
     test: Sha256
 
 
-class Data(_Part):
+class Data(StrictRecord):
     """Which data the task was made of. `sha256` covers the rows, `split_sha256` which group stands in which split."""
 
     origin: DataOrigin
@@ -125,7 +127,7 @@ class Data(_Part):
     sources: tuple[dict[Name, Text], ...]
 
 
-class Pretraining(_Part):
+class Pretraining(StrictRecord):
     """How the encoder was made. Without pretraining: steps and final loss 0, an empty curve, the word none as hash."""
 
     config: Config
@@ -150,20 +152,20 @@ class Pretraining(_Part):
         return self
 
 
-class EvaluationRecord(_Part):
+class EvaluationRecord(StrictRecord):
     """Settings of the protocol; equal for all algorithms that share a table."""
 
     config: Config
 
 
-class EncoderRecord(_Part):
+class EncoderRecord(StrictRecord):
     """Configuration and size of the encoder."""
 
     config: Config
     parameters: Count
 
 
-class Environment(_Part):
+class Environment(StrictRecord):
     """Where it was computed and with what."""
 
     python: Text
@@ -178,21 +180,21 @@ class Environment(_Part):
     git_dirty: bool
 
 
-class Predictions(_Part):
+class Predictions(StrictRecord):
     """The file of test predictions that lies beside the result."""
 
     file: FileName
     sha256: Sha256
 
 
-class Timings(_Part):
+class Timings(StrictRecord):
     """When the evaluation started and what each of its steps took."""
 
     started: Moment
     seconds: dict[Name, Amount]
 
 
-class Result(_Part):
+class Result(StrictRecord):
     """One score with all that is needed to trust it and to make it again."""
 
     schema_version: Literal[1]

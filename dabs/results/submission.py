@@ -28,9 +28,9 @@ from dabs.results.schema import (
     Name,
     Result,
     Sha256,
+    StrictRecord,
     Text,
     Word,
-    _Part,
 )
 from dabs.utils.files import is_hidden, replacing_alone, sha256_file, short, text_of, write_json
 from dabs.utils.strict_json import as_object, strict_json
@@ -56,7 +56,7 @@ def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
 Values = Annotated[tuple[Json, ...], Field(min_length=1, max_length=1000), AfterValidator(_some)]
 
 
-class Tuning(_Part):
+class Tuning(StrictRecord):
     """What was tried to choose the options of each domain."""
 
     grid: Annotated[dict[Name, Values], Field(min_length=1, description="option -> the values that were allowed")]
@@ -64,7 +64,7 @@ class Tuning(_Part):
     selected_by: Annotated[Text, Field(description="what decided; scores of the validation splits only")]
 
 
-class AlgorithmSource(_Part):
+class AlgorithmSource(StrictRecord):
     """The algorithm's source as it was run."""
 
     reference: Annotated[Text, Field(description="how the runs named it: a registered name or path/to/file.py:Class")]
@@ -72,7 +72,7 @@ class AlgorithmSource(_Part):
     sha256: Sha256
 
 
-class Run(_Part):
+class Run(StrictRecord):
     """One pretraining run: its options, its weights and the two commands that repeat it."""
 
     domain: Word
@@ -85,7 +85,7 @@ class Run(_Part):
     ]
 
 
-class Submission(_Part):
+class Submission(StrictRecord):
     """What `dabs submit` writes and `dabs leaderboard verify` reads."""
 
     submission_version: Literal[1]

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from lightning_fabric import Fabric
+from typing import TYPE_CHECKING, Any
 
 from dabs.config import PretrainConfig, config_from_json
 from dabs.errors import DabsError
 from dabs.utils.files import short, sole_use, write_json
 from dabs.utils.strict_json import read_object
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 RUN_FORMAT = 1
 

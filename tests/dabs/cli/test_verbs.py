@@ -122,7 +122,7 @@ def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, m
     from concurrent.futures import Future
 
     from dabs.cli import run as grid
-    from dabs.launch.task import perform
+    from dabs.launch.job import perform
 
     class Inline:
         shared_fate = True

@@ -12,7 +12,7 @@ import pytest
 
 from dabs.errors import DabsError, RequestError
 from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
-from dabs.launch.task import perform
+from dabs.launch.job import perform
 from dabs.utils.files import sole_use
 from tests.helpers import launched as work
 from tests.helpers.places import ROOT

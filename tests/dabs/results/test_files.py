@@ -44,7 +44,7 @@ def test_an_invalid_result_leaves_nothing_on_disk(tmp_path: Path) -> None:
     for field, value in (("score", 1.2), ("score", float("nan")), ("task", "../up")):
         with pytest.raises(ValidationError, match=rf"{field}|predictions|file"):
             write_payload(tmp_path / "out", alter(make_payload(), field, value), PREDICTIONS)
-    other = make(predictions=predictions_record("exercise", "linear", {"label": np.arange(4)}).model_dump())
+    other = make().model_copy(update={"predictions": predictions_record("exercise", "linear", {"label": np.arange(4)})})
     with pytest.raises(DabsError, match="not written: its predictions are not those"):
         write_result(tmp_path / "out", other, PREDICTIONS)
     with pytest.raises(DabsError, match="names"):

@@ -1,4 +1,4 @@
-"""One task, and how it is performed in whatever process it lands: with a log, and its failure as text."""
+"""One job, and how it is performed in any process: with a log, and its failure as text."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import Any, TextIO
 
 from dabs.errors import DabsError, first_line
 
-QUIET = 30.0  # seconds between the lines that `tell` writes into a log
+QUIET = 30.0  # seconds between the lines that `report` writes into a log
 CARRIED = ("DABS_HOME", "DABS_DATA_DIR", "DABS_TOKENIZER")  # where data lies: a cluster's processes must know it too
-_send: Callable[[tuple[Any, ...]], None] | None = None  # to a display in another process, where there is one
-_told = 0.0
+_send: Callable[[Progress], None] | None = None  # to a display in another process, if there is one
+_reported = 0.0  # when the log last got a line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,23 +100,29 @@ def _leads_to(stream: TextIO, number: int) -> bool:
         return False
 
 
-def send_to(send: Callable[[tuple[Any, ...]], None]) -> None:
-    """From now on `tell` hands what it is told to a display."""
+def send_to(send: Callable[[Progress], None]) -> None:
+    """From now on, `report` sends progress to a display in another process."""
     global _send
     _send = send
 
 
-def tell(name: str, step: int, steps: int, shown: dict[str, Any]) -> None:
-    """Say how far a task is: to the display, or now and then in the log.
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is."""
 
-    Args:
-        name: of the cell.
-        step: out of `steps`; 0 of 0 where there are none.
-        shown: what the display shows beside the bar: "loss" and "speed".
-    """
-    global _told
+    name: str  # of what is in progress
+    text: str = ""  # what it is doing
+    step: int = 0
+    steps: int = 0  # 0 where there are none
+    numbers: dict[str, float] = field(default_factory=dict)  # by name, e.g. a loss
+
+
+def report(name: str, text: str = "", step: int = 0, steps: int = 0, **numbers: float) -> None:
+    """Report how far a job is: to the display, or every `QUIET` seconds to the log. See `Progress`."""
+    global _reported
     if _send is not None:
-        _send((name, step, steps, shown))
-    elif time.monotonic() - _told > QUIET:
-        _told = time.monotonic()
-        print(f"{time.strftime('%T')} {name} {step}/{steps} {shown['loss']} {shown['speed']}", flush=True)
+        _send(Progress(name=name, text=text, step=step, steps=steps, numbers=numbers))
+    elif time.monotonic() - _reported > QUIET:
+        _reported = time.monotonic()
+        words = [name, *([f"{step}/{steps}"] if steps else []), text, *(f"{k} {v:,.4g}" for k, v in numbers.items())]
+        print(time.strftime("%T"), *filter(None, words), flush=True)
