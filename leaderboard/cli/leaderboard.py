@@ -90,12 +90,12 @@ def show(
         tasks: all tasks of each domain; by default those that have results.
         suite: only results of this suite; by default of all suites.
     """
-    from dabs.leaderboard.tables.published import published_of, show_published
+    from dabs.leaderboard.tables.published import load_published, show_published
     from dabs.leaderboard.tables.render import show as show_table
 
     console = console or table_console()
     results = _load_results(roots, suite, console)
-    published = published_of(suite or (results[0].suite if results else ""))
+    published = load_published(suite or (results[0].suite if results else ""))
     if results or not published:
         show_table(results, protocol=protocol, tasks=tasks, console=console)
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dabs.errors import RequestError, unknown
-from dabs.leaderboard.tables.aggregate import ordered
+from dabs.leaderboard.tables.aggregate import order_algorithms
 from dabs.leaderboard.tables.compatibility import refuse_repeated_seed
 from dabs.results.entries import Placed, load_rows
 from dabs.results.schema import Result
@@ -99,7 +99,7 @@ def _load_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: b
         raise RequestError(
             f"{root} has no results for the protocol {protocol!r} (it has some for: {others or 'none'})."
         )
-    known = ordered(groups)
+    known = order_algorithms(groups)
     for name in wanted:
         if name not in groups:
             raise unknown("algorithm", name, list(known), of=str(root))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, Tasks, build_table, ordered, protocols_of, tasks_of
+from dabs.leaderboard.tables.aggregate import (
+    FLOORS,
+    Table,
+    Tasks,
+    build_table,
+    order_algorithms,
+    protocols_of,
+    tasks_of,
+)
 from dabs.results.entries import Entry
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS
@@ -71,4 +79,4 @@ def select_drawn_rows(table: Table, domain: str | None = None) -> Table:
     tasks = {domain: table.tasks[domain]} if domain else table.tasks
     keys = ((name, d, task) for name in kept for d, names in tasks.items() for task in names)
     cells = {key: table.cells[key] for key in keys if key in table.cells}
-    return replace(table, algorithms=ordered(kept), tasks=tasks, cells=cells)
+    return replace(table, algorithms=order_algorithms(kept), tasks=tasks, cells=cells)

@@ -19,7 +19,7 @@ from dabs.leaderboard.compare.model import Comparison
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.boards import Board
 from dabs.leaderboard.site.views import overall_rows
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
+from dabs.leaderboard.tables.aggregate import FLOORS, Table, order_algorithms
 from dabs.results.entries import Entry
 
 MAX_TESTED = 20  # rows that are tested against each other by default
@@ -53,7 +53,7 @@ def compare_best_rows(
             ):
                 tested.append(row)
         if len(tested) > 1:
-            order = ordered(row.name for row in tested)
+            order = order_algorithms(row.name for row in tested)
             comparisons[protocol] = compare_contestants(sorted(tested, key=lambda row: order.index(row.name)))
     return comparisons
 

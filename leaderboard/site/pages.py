@@ -12,8 +12,8 @@ from dabs.data.domain import Domain, target_of
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
-from dabs.leaderboard.tables.render import best, legend, mark
+from dabs.leaderboard.tables.aggregate import FLOORS, Table, order_algorithms
+from dabs.leaderboard.tables.render import best_positions, legend, mark
 from dabs.results.entries import Entry
 from dabs.specs import inputs_of
 
@@ -138,7 +138,7 @@ def _domain_values(boards: Sequence[Board], domain: str) -> dict[str, Any]:
 def _domain_board(board: Board, domain: str) -> dict[str, Any]:
     """Return what a domain's page shows of one ruleset."""
     drawn = {table.protocol: select_drawn_rows(table, domain) for table in board.tables}
-    styles = plots.assign_styles(ordered({name for table in drawn.values() for name in table.algorithms}))
+    styles = plots.assign_styles(order_algorithms({name for table in drawn.values() for name in table.algorithms}))
     by_protocol = {
         table.protocol: {
             "rows": TableRows(
@@ -165,11 +165,11 @@ def _domain_rows(table: Table, domain: str) -> list[dict[str, Any]]:
     """Return one row per algorithm, the best first: the domain's mean and one cell per task."""
     names = table.algorithms
     means = [table.domain_mean(name, domain) for name in names]
-    top = best(means)
+    top = best_positions(means)
     columns = []
     for task in table.tasks[domain]:
         cells = [table.cell(name, domain, task) for name in names]
-        winners = best([cell.mean if cell else None for cell in cells])
+        winners = best_positions([cell.mean if cell else None for cell in cells])
         columns.append([(task, cell, i in winners) for i, cell in enumerate(cells)])
     rows = [
         {
@@ -201,7 +201,7 @@ def _task_values(boards: Sequence[Board], domain: str, task: str) -> dict[str, A
 def _task_board(board: Board, domain: str, task: str) -> dict[str, Any]:
     """Return what a task's page shows of one ruleset."""
     drawn = [replace(select_drawn_rows(table, domain), tasks={domain: (task,)}) for table in board.tables]
-    styles = plots.assign_styles(ordered({name for table in drawn for name in table.algorithms}))
+    styles = plots.assign_styles(order_algorithms({name for table in drawn for name in table.algorithms}))
     figures = []
     for table in drawn:
         plot = plots.layout_dot_plot(table, domain, styles)
@@ -225,7 +225,7 @@ def _task_rows(board: Board, domain: str, task: str) -> list[dict[str, Any]]:
     columns = []
     for table in board.tables:
         cells = [table.cell(name, domain, task) for name in names]
-        winners = best([cell.mean if cell else None for cell in cells])
+        winners = best_positions([cell.mean if cell else None for cell in cells])
         columns.append([(table.protocol, cell, i in winners) for i, cell in enumerate(cells)])
     rows: list[dict[str, Any]] = [
         {"algorithm": name, "cells": [column[i] for column in columns]} for i, name in enumerate(names)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dabs.leaderboard.tables.aggregate import FLOORS, CellMean, Table
-from dabs.leaderboard.tables.render import mark, points, seeds_of
+from dabs.leaderboard.tables.render import mark, points
 
 LEFT, RIGHT = 12, 328  # ends of a dot plot's axis; the plot itself is 340 wide
 LANE_HEAD, LANE_ROW, LANE_GAP = 20, 13, 12
@@ -136,7 +136,7 @@ def _layout_lane(
     dots = []
     for i, cell in enumerate(cells):
         low, high = cell.interval
-        words = f"{cell.algorithm}: {points(cell.mean)} ({points(low)} to {points(high)}), {seeds_of([cell])}"
+        words = f"{cell.algorithm}: {points(cell.mean)} ({points(low)} to {points(high)}), {describe_seeds([cell])}"
         dots.append(
             Dot(
                 style=styles[cell.algorithm],

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from dabs.errors import RequestError
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.templating import read_asset, template_environment
-from dabs.leaderboard.tables.aggregate import Tasks, build_table, ordered, protocols_of
-from dabs.leaderboard.tables.published import published_of
+from dabs.leaderboard.tables.aggregate import Tasks, build_table, order_algorithms, protocols_of
+from dabs.leaderboard.tables.published import load_published
 from dabs.leaderboard.tables.render import legend
 from dabs.results.schema import Result
 from dabs.utils.files import replacing_alone
@@ -35,7 +35,7 @@ def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = Non
     if not results:
         raise RequestError("there are no results to report. Make some with `dabs run`.")
     tables = [build_table(results, protocol, tasks) for protocol in protocols_of(results)]
-    styles = plots.assign_styles(ordered({result.algorithm for result in results}))
+    styles = plots.assign_styles(order_algorithms({result.algorithm for result in results}))
     html = _render(
         suite=results[0].suite,
         facts=views.header_facts(results, tables[0]),
@@ -43,7 +43,7 @@ def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = Non
         styles=list(styles.values()),
         legend=legend(tables[0]),
         curves=views.learning_curves(results, styles),
-        published=published_of(results[0].suite),
+        published=load_published(results[0].suite),
         data=views.data_rows(results, tables[0]),
         runs=views.pretraining_runs(results),
         environments=views.count_environments(results),

@@ -10,8 +10,8 @@ from typing import Any
 
 from dabs.config import protocol_name
 from dabs.leaderboard.site import plots
-from dabs.leaderboard.tables.aggregate import Table, ordered
-from dabs.leaderboard.tables.render import best, mark, seeds_of
+from dabs.leaderboard.tables.aggregate import Table, order_algorithms
+from dabs.leaderboard.tables.render import best_positions, describe_seeds, mark
 from dabs.results.schema import Result
 
 
@@ -44,7 +44,7 @@ def overall_view(table: Table) -> dict[str, Any]:
         "algorithms": table.algorithms,
         "domains": [(domain, mark(table, domain)) for domain in table.tasks],
         "headline": overall_rows(table),
-        "seeds": seeds_of(table.cells.values()),
+        "seeds": describe_seeds(table.cells.values()),
         "compare": "none" in table.algorithms,
     }
 
@@ -52,7 +52,7 @@ def overall_view(table: Table) -> dict[str, Any]:
 def overall_rows(table: Table) -> list[dict[str, Any]]:
     """Return one row per algorithm, the best first: overall score, domain means, and wins over the random encoder."""
     means = {a: [table.overall(a), *(table.domain_mean(a, domain) for domain in table.tasks)] for a in table.algorithms}
-    columns = [best(column) for column in zip(*means.values(), strict=True)]
+    columns = [best_positions(column) for column in zip(*means.values(), strict=True)]
     rows: list[dict[str, Any]] = []
     for i, (algorithm, values) in enumerate(means.items()):
         wins = table.beats(algorithm) if algorithm != "none" and "none" in means else None
@@ -78,7 +78,7 @@ def rows_by_task(table: Table) -> list[dict[str, Any]]:
     for domain, names in table.tasks.items():
         for task in names:
             cells = [table.cell(algorithm, domain, task) for algorithm in table.algorithms]
-            winners = best([cell.mean if cell else None for cell in cells])
+            winners = best_positions([cell.mean if cell else None for cell in cells])
             rows.append(
                 {
                     "domain": domain,
@@ -106,7 +106,7 @@ def learning_curves(results: Sequence[Result], styles: dict[str, plots.MarkerSty
         found[run.domain][run.algorithm][run.seed] = run.pretraining.curve
     domains = []
     for domain, by_algorithm in sorted(found.items()):
-        drawn = [plots.layout_curve_panel(by_algorithm[a], domain, styles[a]) for a in ordered(by_algorithm)]
+        drawn = [plots.layout_curve_panel(by_algorithm[a], domain, styles[a]) for a in order_algorithms(by_algorithm)]
         panels = [panel for panel in drawn if panel]
         if panels:
             domains.append({"domain": domain, "panels": panels})

@@ -193,14 +193,14 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     return Table(
         suite=chosen[0].suite,
         protocol=protocol,
-        algorithms=ordered({result.algorithm for result in results}),
+        algorithms=order_algorithms({result.algorithm for result in results}),
         tasks=known,
         cells={key: _make_cell(group) for key, group in groups.items()},
         info={(r.domain, r.task): _info(r) for r in results},
     )
 
 
-def ordered(algorithms: Iterable[str]) -> tuple[str, ...]:
+def order_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:
     """Return algorithms in the order of a table: the floors first, then alphabetically."""
     return tuple(sorted(algorithms, key=lambda name: (FLOORS.index(name) if name in FLOORS else len(FLOORS), name)))
 

@@ -89,7 +89,7 @@ class Published(_Strict):
         raise ValueError(f"{row.label} names the source {row.source!r}, which is not listed")
 
 
-def published_of(suite: str, path: Path = FILE) -> Published | None:
+def load_published(suite: str, path: Path = FILE) -> Published | None:
     """Return the numbers published on a suite; None when there are none.
 
     Raises:

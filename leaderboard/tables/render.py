@@ -27,7 +27,7 @@ def points(value: float | None) -> str:
     return EMPTY if value is None else f"{100 * value:.1f}"
 
 
-def best(values: Iterable[float | None]) -> set[int]:
+def best_positions(values: Iterable[float | None]) -> set[int]:
     """Return the positions of the largest values, several when they look equal after rounding."""
     rounded = [None if value is None else round(100 * value, 1) for value in values]
     known = [value for value in rounded if value is not None]
@@ -48,7 +48,7 @@ def legend(table: Table) -> str:
     return ", ".join(words for origin, words in _LEGEND.items() if origin in seen)
 
 
-def seeds_of(cells: Iterable[CellMean | None]) -> str:
+def describe_seeds(cells: Iterable[CellMean | None]) -> str:
     """Return how many seeds the cells have: `3 seeds`, or `1 to 3 seeds` where they differ."""
     counts = sorted({len(cell.seeds) for cell in cells if cell})
     if not counts:
@@ -143,7 +143,7 @@ def update_between_markers(path: Path, name: str, text: str) -> bool:
 
 def _note(table: Table) -> str:
     signs = legend(table)
-    words = f"Score × 100, mean over pretraining seeds ({seeds_of(table.cells.values())}), {table.suite} suite, "
+    words = f"Score × 100, mean over pretraining seeds ({describe_seeds(table.cells.values())}), {table.suite} suite, "
     return f"{words}{protocol_name(table.protocol)}; {EMPTY} means a missing task.{f' {signs}.' if signs else ''}"
 
 
@@ -162,7 +162,7 @@ def _with_interval(cell: CellMean | None) -> str:
 
 
 def _add_row(rich: RichTable, first: str, values: list[float | None], texts: list[str], *, style: str = "") -> None:
-    winners = best(values)
+    winners = best_positions(values)
     cells = [Text(text, style="bold" if i in winners else "") for i, text in enumerate(texts)]
     rich.add_row(Text(first), *cells, style=style or None)
 
@@ -180,6 +180,6 @@ def _markdown_head(names: list[str]) -> str:
 
 
 def _markdown_row(first: str, values: list[float | None], texts: list[str], *, plain: bool = True) -> str:
-    winners = best(values)
+    winners = best_positions(values)
     cells = [f"**{text}**" if i in winners else text for i, text in enumerate(texts)]
     return f"| {plain_markdown(first) if plain else first} | {' | '.join(cells)} |"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.errors import RequestError
-from dabs.leaderboard.tables.aggregate import build_table, ordered, protocols_of
+from dabs.leaderboard.tables.aggregate import build_table, order_algorithms, protocols_of
 from dabs.results.schema import Result
 from tests.helpers.made_results import alter, altered, make, make_payload, make_suite
 
@@ -137,7 +137,7 @@ def test_a_missing_task_is_not_won() -> None:
 
 
 def test_the_floors_come_first() -> None:
-    assert ordered({"shed", "raw", "emix", "none"}) == ("none", "raw", "emix", "shed")
+    assert order_algorithms({"shed", "raw", "emix", "none"}) == ("none", "raw", "emix", "shed")
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))

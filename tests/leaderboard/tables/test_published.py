@@ -12,7 +12,7 @@ from dabs.cli import main
 from dabs.errors import DabsError
 from dabs.leaderboard.site.report import build_report
 from dabs.leaderboard.tables.aggregate import build_table
-from dabs.leaderboard.tables.published import FILE, published_of
+from dabs.leaderboard.tables.published import FILE, load_published
 from dabs.registry import find_domain
 from tests.helpers.made_results import alter, altered, make, make_payload, write_payload
 
@@ -20,7 +20,7 @@ PAPER = {"domain": "natural_images", "task": "cifar10"}
 
 
 def test_every_row_names_a_task_of_the_suite_and_its_source():
-    published = published_of("paper")
+    published = load_published("paper")
     assert len(published.rows) == 20
     assert published.algorithms == ("none", "emix", "shed")
     assert {row.domain for row in published.rows} == {
@@ -35,8 +35,8 @@ def test_every_row_names_a_task_of_the_suite_and_its_source():
 
 
 def test_other_suites_have_none():
-    assert published_of("lite") is None
-    assert published_of("paper32") is None  # other inputs than the paper's
+    assert load_published("lite") is None
+    assert load_published("paper32") is None  # other inputs than the paper's
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_wrong_file_is_refused(tmp_path, path, value, said):
     part[path[-1]] = value
     (tmp_path / "published.json").write_text(json.dumps(whole))
     with pytest.raises(DabsError, match=said):
-        published_of("paper", tmp_path / "published.json")
+        load_published("paper", tmp_path / "published.json")
 
 
 def test_the_report_shows_them_separately_with_a_link(tmp_path):
@@ -116,5 +116,5 @@ def test_the_given_console_is_used():
     from dabs.leaderboard.tables.published import show_published
 
     buffer = io.StringIO()
-    show_published(published_of("paper"), Console(file=buffer, width=200))
+    show_published(load_published("paper"), Console(file=buffer, width=200))
     assert "88.69" in buffer.getvalue()

@@ -10,7 +10,13 @@ from rich.console import Console
 
 from dabs.errors import DabsError
 from dabs.leaderboard.tables.aggregate import build_table
-from dabs.leaderboard.tables.render import best, markdown_domains, markdown_tasks, show, update_between_markers
+from dabs.leaderboard.tables.render import (
+    best_positions,
+    markdown_domains,
+    markdown_tasks,
+    show,
+    update_between_markers,
+)
 from tests.helpers.made_results import make, make_suite
 
 
@@ -42,8 +48,8 @@ def test_names_never_act_as_markup() -> None:
 
 
 def test_equal_looking_values_share_the_best() -> None:
-    assert best([0.50001, None, 0.50002, 0.4]) == {0, 2}
-    assert best([None]) == set()
+    assert best_positions([0.50001, None, 0.50002, 0.4]) == {0, 2}
+    assert best_positions([None]) == set()
 
 
 def test_markdown_by_domain() -> None:
