@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dabs.leaderboard.tables.aggregate import FLOORS, CellMean, Table
-from dabs.leaderboard.tables.render import mark, points
+from dabs.leaderboard.tables.render import describe_seeds, mark, points
 
 LEFT, RIGHT = 12, 328  # ends of a dot plot's axis; the plot itself is 340 wide
 LANE_HEAD, LANE_ROW, LANE_GAP = 20, 13, 12
