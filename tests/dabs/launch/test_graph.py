@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dabs.errors import DabsError, RequestError
-from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
+from dabs.launch import Executor, Launching, Outcome, Job, executor_of, run_graph
 from dabs.launch.job import perform
 from dabs.utils.files import sole_use
 from tests.helpers import launched as work
@@ -25,21 +25,21 @@ class Watched:
         self.order: list[str] = []
         self.losses: list[str] = []
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
+    def ended(self, task: Job, outcome: Outcome) -> None:
         self.order.append(task.name)
 
-    def lost(self, task: Task, reason: str) -> None:
+    def lost(self, task: Job, reason: str) -> None:
         self.losses.append(task.name)
 
     def look(self) -> None: ...
 
 
-def task(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Task:
+def task(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Job:
     log = folder / "logs" / f"{name}.log"
-    return Task(name=name, function=function, arguments=(str(folder), name, *more), log=log, after=after)
+    return Job(name=name, function=function, arguments=(str(folder), name, *more), log=log, after=after)
 
 
-def graph(folder: Path) -> list[Task]:
+def graph(folder: Path) -> list[Job]:
     """Two that fail or die for good, one that dies once, and those that need them."""
     return [
         task(folder, "last", after=("first", "dies-once")),
