@@ -1,3 +1,6 @@
-"""DABS: a domain-agnostic benchmark for self-supervised learning. The engine; it names no domain and no algorithm."""
+"""DABS, a domain-agnostic benchmark for self-supervised learning.
+
+The engine in this folder names no domain and no algorithm.
+"""
 
 __version__ = "0.1.0"

@@ -23,7 +23,7 @@ from dabs.leaderboard.tables.aggregate import FLOORS, protocols_of
 from dabs.results.files import SUFFIX, read_result, result_files
 from dabs.results.schema import Result
 from dabs.results.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
-from dabs.source_scan import MOST_SOURCE, scan
+from dabs.source_scan import MAX_SOURCE_BYTES, scan
 from dabs.utils.files import text_of
 
 RAW_SOURCE = Path("dabs") / "evaluation" / "raw_input.py"  # of the row that is no algorithm
@@ -141,7 +141,7 @@ def of_submission(folder: Path, rules: Rules, known: Known) -> tuple[list[str], 
     """What is wrong with one submission beside the rows before it, and its results (none when it cannot be read)."""
     try:
         submission, results = load_submission(folder)
-        source = text_of(folder / SOURCE, MOST_SOURCE, "Make the submission again with `dabs submit`.")
+        source = text_of(folder / SOURCE, MAX_SOURCE_BYTES, "Make the submission again with `dabs submit`.")
     except DabsError as error:
         return [str(error)], []
     tuning = submission.tuning if isinstance(submission.tuning, Tuning) else None
