@@ -3,4 +3,8 @@
 The engine in this folder names no domain and no algorithm.
 """
 
+from dabs.utils.moved import keep_old_paths
+
 __version__ = "0.1.0"
+
+keep_old_paths()

@@ -206,3 +206,8 @@ def open_prepared(domain: Domain, dataset: str = PRETRAIN) -> Prepared:
     """
     unit = units_of(domain, (dataset,))[0]
     return Prepared(domain=domain, dataset=dataset, unit=unit, manifest=read_manifest(unit))
+
+
+def read_columns(domain: Domain, dataset: str, split: str, only: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+    """Open a prepared dataset and return columns of one split; see `Prepared.columns`."""
+    return open_prepared(domain, dataset).columns(split, only)

@@ -81,11 +81,14 @@ def evaluate_raw(
     check_protocols(protocols)
     readable = tuple(protocol for protocol in protocols if protocol in PROBES)
 
+    def features(data: Prepared) -> dict[str, np.ndarray]:
+        return raw_features(data.domain, data.dataset)
+
     def tune(data: Prepared, task: Task) -> ProbeResult:
         raise RequestError(f"the raw input of {task.name} has no encoder to fine-tune")
 
     origin = origin_of_raw_input(domain)
-    yield from _each(domain, chosen_tasks(domain, tasks), readable, origin, raw_features, tune, tell)
+    yield from _each(domain, chosen_tasks(domain, tasks), readable, origin, features, tune, tell)
 
 
 def _each(

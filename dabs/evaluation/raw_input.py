@@ -1,7 +1,7 @@
-"""The raw input as features: what a probe achieves without any encoder.
+"""The raw-input row: what a probe gets without any encoder.
 
-Each input is reduced separately to at most 256 principal components, fitted on the training split. Tokens become the
-counts of each id, which ignore their order.
+Each input is reduced on its own to at most 256 principal components fitted on the training split; tokens count as how
+often each id occurs, which knows no order.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from dabs.data.domain import SPLITS, TRAIN
-from dabs.data.prepared import Prepared
+from dabs.dataset import SPLITS, TRAIN, Domain
+from dabs.prepared import read_columns
 from dabs.specs import Spec, Tokens
 
-RAW = "raw"  # the entry's name in tables and folders
+RAW = "raw"  # the row's name in tables and folders
 COMPONENTS = 256
 
 
-def raw_features(data: Prepared) -> dict[str, np.ndarray]:
-    """Return features (n, at most 256 per input) of each split of a task's dataset."""
-    columns = {split: data.columns(split) for split in SPLITS}
+def raw_features(domain: Domain, dataset: str) -> dict[str, np.ndarray]:
+    """Features (n, at most 256 an input) of each split of a task's dataset."""
+    columns = {split: read_columns(domain, dataset, split) for split in SPLITS}
     parts: dict[str, list[np.ndarray]] = {split: [] for split in columns}
-    for i, spec in enumerate(data.domain.specs):
+    for i, spec in enumerate(domain.specs):
         flat = {split: _flat(c[f"input_{i}"], spec) for split, c in columns.items()}
         reduce = _reduction(flat[TRAIN]).fit(flat[TRAIN])
         for split, x in flat.items():
@@ -31,7 +31,7 @@ def raw_features(data: Prepared) -> dict[str, np.ndarray]:
 
 
 def _flat(x: np.ndarray, spec: Spec) -> Any:
-    """Return (n, values) float32; for tokens a sparse (n, vocabulary) matrix of counts."""
+    """(n, values) float32; for tokens a sparse (n, vocabulary) matrix of counts."""
     if not isinstance(spec, Tokens):
         return x.reshape(len(x), -1).astype(np.float32)
     from scipy.sparse import csr_matrix
