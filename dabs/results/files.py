@@ -15,7 +15,7 @@ from dabs.errors import DabsError
 from dabs.results.predictions import MOST_BYTES, npz_bytes, read_npz
 from dabs.results.schema import SCHEMA_VERSION, Predictions, Result
 from dabs.utils.files import is_hidden, remove_leftovers, replacing, sha256_file, short, text_of, write_json
-from dabs.utils.strict_json import as_object, strict_json
+from dabs.utils.strict_json import parse_json, require_object
 
 SUFFIX = ".result.json"
 RESULT_BYTES = 5_000_000
@@ -131,7 +131,7 @@ def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _validated(path: Path, text: str, way_out: str) -> Result:
-    version = as_object(path, strict_json(path, text, way_out), way_out).get("schema_version")
+    version = require_object(path, parse_json(path, text, way_out), way_out).get("schema_version")
     if type(version) is not int or version != SCHEMA_VERSION:
         raise DabsError(
             f"{path}: schema_version is {short(version)}, this dabs reads {SCHEMA_VERSION}. "

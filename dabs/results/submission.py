@@ -33,7 +33,7 @@ from dabs.results.schema import (
     Word,
 )
 from dabs.utils.files import is_hidden, replacing_alone, sha256_file, short, text_of, write_json
-from dabs.utils.strict_json import as_object, strict_json
+from dabs.utils.strict_json import parse_json, require_object
 
 SUBMISSION_VERSION = 1
 FILE = "submission.json"
@@ -130,7 +130,7 @@ def read_submission(folder: Path) -> Submission:
     """
     path, way_out = folder / FILE, "Make it again with `dabs submit`."
     text = text_of(path, RESULT_BYTES, way_out)
-    version = as_object(path, strict_json(path, text, way_out), way_out).get("submission_version")
+    version = require_object(path, parse_json(path, text, way_out), way_out).get("submission_version")
     if version != SUBMISSION_VERSION or type(version) is not int:
         raise DabsError(
             f"{path}: submission_version is {short(version)}, this dabs reads {SUBMISSION_VERSION}. "

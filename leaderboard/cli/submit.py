@@ -16,7 +16,7 @@ from rich.console import Console
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.utils.files import text_of
-from dabs.utils.strict_json import strict_json
+from dabs.utils.strict_json import parse_json
 
 if TYPE_CHECKING:
     from dabs.leaderboard.submit.consistency import RunFolder
@@ -124,7 +124,7 @@ def declared(options: SubmitOptions) -> Tuning | None:
         return None
     way_out = "docs/submitting.md shows such a file."
     text = text_of(options.tuning, RESULT_BYTES, way_out)
-    strict_json(options.tuning, text, way_out)
+    parse_json(options.tuning, text, way_out)
     try:
         return Tuning.model_validate_json(text)
     except ValidationError as error:

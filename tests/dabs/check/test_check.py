@@ -346,8 +346,9 @@ def test_the_scan_finds(text, what):
 @pytest.mark.parametrize("module", sorted({*modules(), *MOVED} - {"dabs", *CONTRACT}))
 def test_the_scan_finds_every_module_outside_the_contract(module):
     parent, _, name = module.rpartition(".")
-    for line in (f"import {module}", f"import {module} as m", f"from {parent} import {name}", f"from {module} import x"):
-        assert f"imports {module}" in scan(line)[-1].what
+    from_parent = f"from {parent} import {name}"
+    for text in (f"import {module}", f"import {module} as m", from_parent, f"from {module} import x"):
+        assert f"imports {module}" in scan(text)[-1].what
     assert f"uses {module}" in scan(f"import dabs.specs\n{module}.x(1)")[-1].what
 
 

@@ -120,9 +120,9 @@ def test_what_another_process_prepared_meanwhile_is_taken(toy, monkeypatch):
 
 
 def test_what_a_killed_preparation_left_is_removed(toy):
-    from dabs.utils.files import _temporary
+    from dabs.utils.files import temporary_path
 
-    left, other = _temporary(folder_of(toy)), _temporary(folder_of(toy).with_name("toy2"))
+    left, other = temporary_path(folder_of(toy)), temporary_path(folder_of(toy).with_name("toy2"))
     for folder in (left, other):
         (folder / "shade").mkdir(parents=True)
         (folder / "shade" / "train.arrow").write_bytes(b"half")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dabs.errors import DabsError, RequestError
-from dabs.launch import Executor, Launching, Outcome, Job, executor_of, run_graph
+from dabs.launch import Executor, Job, Launching, Outcome, executor_of, run_graph
 from dabs.launch.job import perform
 from dabs.utils.files import sole_use
 from tests.helpers import launched as work
