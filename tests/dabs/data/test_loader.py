@@ -17,7 +17,7 @@ from dabs.config import PretrainConfig
 from dabs.data.domain import TRAIN
 from dabs.data.loader import Loader, read, read_ahead
 from dabs.data.prepared import open_prepared
-from dabs.data.split import Split, decoded
+from dabs.data.split import Split, decode
 from dabs.specs import Batch, Image
 
 CPU = torch.device("cpu")
@@ -58,7 +58,7 @@ def test_a_row_that_is_not_there_is_refused(domain, row):
 def test_decoded_pixels_are_what_division_gives():
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     spec = Image(height=16, width=16, channels=1, patch=4)
-    assert torch.equal(decoded(Batch(inputs=(pixels,)), (spec,)).inputs[0], pixels.float() / 255)
+    assert torch.equal(decode(Batch(inputs=(pixels,)), (spec,)).inputs[0], pixels.float() / 255)
     assert pixels[0, 0, 0, 1] == 1
 
 

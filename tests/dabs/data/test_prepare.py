@@ -54,7 +54,7 @@ def test_verify_names_the_split_that_changed(toy):
 def test_verify_holds_one_batch_at_a_time(home):
     import pyarrow as pa
 
-    from dabs.data.arrow import SplitWriter, hashes_of
+    from dabs.data.arrow import SplitWriter, compute_hashes
     from dabs.data.domain import Rows
 
     writer = SplitWriter(home / "large.arrow")
@@ -68,7 +68,7 @@ def test_verify_holds_one_batch_at_a_time(home):
 
         update = splitfile.update_hashes
         patch.setattr(splitfile, "update_hashes", lambda *a: (peak.append(len(a[3])), update(*a)))
-        assert hashes_of(home / "large.arrow") == expected
+        assert compute_hashes(home / "large.arrow") == expected
     assert peak == [4096] * 8
     assert pa.total_allocated_bytes() == before
 
