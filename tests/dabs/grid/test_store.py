@@ -118,7 +118,7 @@ def test_names_that_lead_elsewhere_are_refused(toy, tmp_path, s3):
     store = Store(f"{s3}/{tmp_path.name}", tmp_path / "out")
     folder = f"{store.base}/{KEY}"
     store.files.pipe_file(f"{folder}/checkpoints/LATEST", b"../../../../../../escape")
-    with pytest.raises(DabsError, match="no checkpoint"):
+    with pytest.raises(DabsError, match="not a checkpoint"):
         store.fetch(store.root / KEY)
     store.files.pipe_file(f"{folder}/checkpoints/LATEST", b"step-00000001")
     store.files.pipe_file(f"{folder}/checkpoints/step-00000001/../../../../../../escape", b"1")
