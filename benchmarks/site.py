@@ -24,9 +24,9 @@ from rich.table import Table
 
 from dabs.leaderboard.site.build import build_site
 from dabs.registry import domain_names, find_domain
-from dabs.results.entries import Entry, Placed, rows_of
+from dabs.results.entries import Entry, Placed, entries_of
 from dabs.results.files import load_results
-from dabs.results.submission import Submission, renamed, write_submission
+from dabs.results.submission import Submission, rename_result, write_submission
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -35,7 +35,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 def submissions(count: int) -> list[Entry]:
     """The floors, and `count` rows whose scores lie around ShED's."""
     results = load_results(ROOT / "leaderboard" / "results")
-    floors = [row for row in rows_of(results) if row.name in ("none", "raw")]
+    floors = [row for row in entries_of(results) if row.name in ("none", "raw")]
     shed = [result for result in results if result.algorithm == "shed"]
     generator = np.random.default_rng(0)
     rows = []
@@ -46,7 +46,7 @@ def submissions(count: int) -> list[Entry]:
             score = float(np.clip(result.score + shift + generator.normal(0, 0.01), 0.0, 1.0))
             ends = {"low": score - 0.02, "high": score + 0.02}
             changed = {"score": score, "interval": result.interval.model_copy(update=ends)}
-            placed.append(Placed(result=renamed(result.model_copy(update=changed), f"Submission {i}")))
+            placed.append(Placed(result=rename_result(result.model_copy(update=changed), f"Submission {i}")))
         rows.append(Entry(name=f"Submission {i}", placed=tuple(placed), folder=Path(f"s{i}")))
     return [*floors, *rows]
 

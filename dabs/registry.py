@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 from dabs.config import SUITES
 from dabs.errors import DabsError, RequestError, unknown
 from dabs.source_scan import MAX_SOURCE_BYTES, algorithm_classes
-from dabs.utils.files import text_of
+from dabs.utils.files import read_text
 
 if TYPE_CHECKING:
     from dabs.algorithm import Algorithm
@@ -141,7 +141,7 @@ def read_algorithm(reference: str) -> tuple[str, str]:
         place = _file_of(target)
     if not Path(place).is_file():
         raise RequestError(f"there is no algorithm file {place}. Give ALGORITHM as a name or as path/to/file.py:Class.")
-    text = text_of(Path(place), MAX_SOURCE_BYTES, "An algorithm is one short file of Python.")
+    text = read_text(Path(place), MAX_SOURCE_BYTES, "An algorithm is one short file of Python.")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
     name = _select({name: name for name in algorithm_classes(text)}, wanted, place)
     return name, text

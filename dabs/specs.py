@@ -104,7 +104,7 @@ def total_embeddings(specs: Specs) -> int:
     return sum(spec.embeddings for spec in specs)
 
 
-def inputs_of(specs: Specs) -> str:
+def describe_inputs(specs: Specs) -> str:
     """Return a short description of specs, such as `Image 32×32×3, patch 4 (64)`, with N in parentheses."""
     words = []
     for spec in specs:

@@ -17,9 +17,9 @@ from dabs.config import EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
-from dabs.grid.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
-from dabs.launch import Executor, Job, Launching, Outcome, Progress, executor_of, run_graph
-from dabs.launch.options import jobs_of
+from dabs.grid.cells import Cell, check_cell, fetch_cell, is_done, plan_jobs, prepare_domain
+from dabs.launch import Executor, Job, LaunchOptions, Outcome, Progress, executor_of, run_graph
+from dabs.launch.options import count_parallel_cells
 from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import Tokens
 from dabs.utils.environment import environment
@@ -43,7 +43,7 @@ class GridOptions:
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a common disk
     report: Path | None = None  # the HTML report; default OUT/report.html
-    launching: Launching = field(default_factory=Launching)
+    launching: LaunchOptions = field(default_factory=LaunchOptions)
 
 
 def main(arguments: list[str]) -> int:
@@ -109,8 +109,8 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     console = console or table_console()
     cells = plan(options)
     for cell in cells:
-        fetched(cell, results_only=True)
-        check(cell)
+        fetch_cell(cell, results_only=True)
+        check_cell(cell)
     todo = [cell for cell in cells if not is_done(cell)]
     raw = sum(cell.label == RAW for cell in todo)
     about = f"; {raw} are `raw`, the inputs without an encoder, to compare with" if raw else ""
@@ -122,7 +122,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     if not failed and todo == cells:  # a resumed or incomplete grid says nothing of the whole
         _write_timing(options, cells, spent)
     for cell in todo:
-        fetched(cell, results_only=True)
+        fetch_cell(cell, results_only=True)
     if any((options.out / options.suite).rglob("*.result.json")):
         # of a grid over all domains, one that gave nothing leaves the overall mean empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
@@ -139,7 +139,7 @@ def _perform(options: GridOptions, todo: list[Cell], console: Console) -> tuple[
     """Launch the tasks of some cells and list what failed, with its log; gives that, and the seconds spent."""
     begun = time.perf_counter()
     where = options.launching
-    tasks = {task.name: task for task in graph_of(todo, spread=where.launcher != "local")}
+    tasks = {task.name: task for task in plan_jobs(todo, spread=where.launcher != "local")}
     executor = executor_of(where, options.out.absolute() / "logs" / where.launcher)
     display = _Display(console, len(tasks), executor)
     try:
@@ -158,7 +158,7 @@ def _write_timing(options: GridOptions, cells: list[Cell], spent: dict[str, floa
     """Keep the minutes of a grid that was run in one go."""
     machine = {k: v for k, v in environment().items() if k in ("processor", "cores", "device", "python", "platform")}
     where = options.launching
-    jobs = {"jobs": jobs_of(where)} if where.launcher == "local" else {"launcher": where.launcher}
+    jobs = {"jobs": count_parallel_cells(where)} if where.launcher == "local" else {"launcher": where.launcher}
     minutes = {name: round(seconds / 60, 2) for name, seconds in spent.items()}
     value = {"cells": len(cells), **jobs, "seeds": options.seeds, "protocols": list(options.protocol)}
     write_json(options.out / options.suite / "timing.json", {**value, "minutes": minutes, "machine": machine})

@@ -58,7 +58,7 @@ class Scalar:
 Target = Classes | MultiLabel | Scalar
 
 
-def target_of(target: Target) -> str:
+def describe_target(target: Target) -> str:
     """Return a short description of a target, such as `7 classes`."""
     if isinstance(target, Classes):
         return f"{len(target)} classes"
@@ -109,7 +109,7 @@ class ProgressReporter(Protocol):
         ...
 
 
-def drawn(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
+def progress_callback(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
     """Return the function that shows the progress of a download; it does nothing if `say` cannot show progress."""
     return say.progress if isinstance(say, ProgressReporter) else lambda name, done, total: None
 

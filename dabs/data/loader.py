@@ -62,7 +62,7 @@ def step_indices(
         yield order[place * size : (place + 1) * size]
 
 
-def read(
+def read_batches(
     split: Split, indices: Iterable[np.ndarray], device: torch.device, part: slice = slice(None)
 ) -> Iterator[Batch]:
     """Yield batches of a split on a device, in the types that models take.
@@ -113,7 +113,7 @@ class Loader:
         check_batch_size(config, len(split))
         steps = step_indices(len(split), config.batch_size, config.steps, config.seed, start=start)
         indices = (order_for_processes(index, config.accumulate) for index in steps)
-        self.batches = read(split, indices, device, slice(rank() * size, (rank() + 1) * size))
+        self.batches = read_batches(split, indices, device, slice(rank() * size, (rank() + 1) * size))
         self.waited = 0.0
 
     def __iter__(self) -> Iterator[Batch]:

@@ -49,7 +49,7 @@ class Cell:
         return self.config.algorithm == RAW
 
 
-def fetched(cell: Cell, *, results_only: bool = False) -> Store | None:
+def fetch_cell(cell: Cell, *, results_only: bool = False) -> Store | None:
     """Fetch what the shared store has of a cell, and return the store; None if the cell has no store."""
     if not cell.store:
         return None
@@ -60,7 +60,7 @@ def fetched(cell: Cell, *, results_only: bool = False) -> Store | None:
     return store
 
 
-def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
+def missing_results(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return the results that a cell lacks, as the tasks that lack the same protocols, by those protocols.
 
     The protocols of a task stay together so that they share its features.
@@ -74,7 +74,7 @@ def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
     return groups
 
 
-def check(cell: Cell) -> None:
+def check_cell(cell: Cell) -> None:
     """Make sure that a cell's folder is free or contains this very run.
 
     Raises:
@@ -93,10 +93,10 @@ def check(cell: Cell) -> None:
 
 def is_done(cell: Cell) -> bool:
     """Return whether a cell has all its results."""
-    return not missing(cell)
+    return not missing_results(cell)
 
 
-def graph_of(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
+def plan_jobs(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
     """Return the jobs of some cells: the data of each domain, then the run of each cell, then its evaluation.
 
     Args:
@@ -117,7 +117,7 @@ def graph_of(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
         if not cell.is_raw:
             jobs.append(Job(name=cell.name, function=pretrain_cell, arguments=(cell,), log=log, after=first))
             first = (cell.name,)
-        for task in sorted({task for group in missing(cell).values() for task in group}, key=cell.tasks.index):
+        for task in sorted({task for group in missing_results(cell).values() for task in group}, key=cell.tasks.index):
             name = f"{cell.name} {task}"
             log = _log(cell.out, name)
             jobs.append(Job(name=name, function=evaluate_cell, arguments=(cell, task), log=log, after=first))
@@ -166,7 +166,7 @@ def pretrain_cell(cell: Cell) -> str:
     begun = time.perf_counter()
     prepare_domain(cell.config.domain, cell.config.suite)  # a node may have a disk of its own
     with sole_use(cell.folder, wait=True):
-        store = fetched(cell)
+        store = fetch_cell(cell)
         pretrain(cell.config, cell.folder, watch=_watch(cell, store))
         if store is not None:
             store.send(cell.folder)
@@ -186,9 +186,9 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
         report(cell.name, line)
 
     with sole_writer(cell.folder, (only,) if only else cell.tasks):
-        store = fetched(cell)
+        store = fetch_cell(cell)
         # asked again, because another launcher may have written results meanwhile
-        for protocols, lacking in missing(cell).items():
+        for protocols, lacking in missing_results(cell).items():
             tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))
             if not tasks:
                 continue

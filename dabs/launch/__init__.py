@@ -6,6 +6,6 @@ is run again, and every job has its own log.
 
 from dabs.launch.graph import Executor, Watcher, run_graph
 from dabs.launch.job import Job, Outcome, Progress, report
-from dabs.launch.options import Launching, executor_of
+from dabs.launch.options import LaunchOptions, executor_of
 
-__all__ = ["Executor", "Job", "Launching", "Outcome", "Progress", "Watcher", "executor_of", "report", "run_graph"]
+__all__ = ["Executor", "Job", "LaunchOptions", "Outcome", "Progress", "Watcher", "executor_of", "report", "run_graph"]

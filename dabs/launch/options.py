@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launching:
+class LaunchOptions:
     """Where the cells of a grid run."""
 
     launcher: Literal["local", "ray", "slurm"] = "local"  # processes of this machine, a Ray cluster, or Slurm jobs
@@ -34,14 +34,14 @@ class Launching:
                 raise RequestError(f"--sbatch takes name=value, not {option!r}.")
 
 
-def jobs_of(options: Launching) -> int:
+def count_parallel_cells(options: LaunchOptions) -> int:
     """Return how many cells run at a time on this machine."""
     import torch
 
     return options.jobs or (1 if torch.cuda.is_available() else min(os.cpu_count() or 1, 4))
 
 
-def executor_of(options: Launching, folder: Path) -> Executor:
+def executor_of(options: LaunchOptions, folder: Path) -> Executor:
     """Return the executor that the options select.
 
     Args:
@@ -55,7 +55,7 @@ def executor_of(options: Launching, folder: Path) -> Executor:
     if options.launcher == "ray":
         from dabs.launch.ray import RayExecutor
 
-        return RayExecutor(options.address, jobs_of(options), options.cpus, options.gpus)
+        return RayExecutor(options.address, count_parallel_cells(options), options.cpus, options.gpus)
     if options.launcher == "slurm":
         from dabs.launch.slurm import SlurmExecutor
 
@@ -64,4 +64,4 @@ def executor_of(options: Launching, folder: Path) -> Executor:
         return SlurmExecutor(folder, cluster, options.cpus, options.gpus, options.minutes, given)
     from dabs.launch.local import LocalExecutor
 
-    return LocalExecutor(jobs_of(options))
+    return LocalExecutor(count_parallel_cells(options))

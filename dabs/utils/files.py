@@ -167,7 +167,7 @@ def sole_use(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def replacing_alone(path: Path, *, over: bool = True) -> Iterator[Path]:
+def replacing_with_lock(path: Path, *, over: bool = True) -> Iterator[Path]:
     """Take the lock on `path`, remove what killed processes left of it, and replace it as `replacing` does."""
     with sole_use(path, wait=True):
         remove_leftovers(path)
@@ -187,7 +187,7 @@ def write_json(path: Path, value: Any) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def text_of(path: Path, max_bytes: int, way_out: str) -> str:
+def read_text(path: Path, max_bytes: int, way_out: str) -> str:
     """Return the text of a plain file. At most `max_bytes` are read, whatever size the file claims to have.
 
     Args:

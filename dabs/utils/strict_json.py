@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dabs.errors import DabsError
-from dabs.utils.files import short, text_of
+from dabs.utils.files import read_text, short
 
 MAX_JSON_BYTES = 50_000_000
 MAX_JSON_DEPTH = 50  # nested levels of lists and objects
@@ -23,7 +23,7 @@ def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
     Raises:
         DabsError: the file is missing, unreadable, larger than `max_bytes` or not strict JSON.
     """
-    return parse_json(path, text_of(path, max_bytes, REMAKE), REMAKE)
+    return parse_json(path, read_text(path, max_bytes, REMAKE), REMAKE)
 
 
 def read_object(path: Path, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:

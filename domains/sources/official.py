@@ -20,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from dabs.data.domain import drawn
+from dabs.data.domain import progress_callback
 from dabs.domains.sources.download import Progress, Stopped, check_space, check_sum, download
 from dabs.domains.sources.unpack import UNPACKING, unpack
 from dabs.errors import DabsError
@@ -156,7 +156,7 @@ class OfficialFiles:
             shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
         check_space(root, sum(archive.needs(root) for archive in todo))
         say(f"fetching {self.name}: {', '.join(archive.file for archive in todo)}")
-        stop, progress = threading.Event(), drawn(say)
+        stop, progress = threading.Event(), progress_callback(say)
         with ThreadPoolExecutor(TOGETHER, thread_name_prefix="fetch") as pool:
             futures = [pool.submit(_get_archive, archive, root, progress, stop) for archive in todo]
             try:

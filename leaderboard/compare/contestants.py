@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dabs.errors import RequestError, unknown
 from dabs.leaderboard.tables.aggregate import ordered
-from dabs.results.entries import Placed, load_rows
+from dabs.results.entries import Placed, load_entries
 from dabs.results.schema import Result
 
 Key = tuple[str, str]  # domain, task
@@ -94,7 +94,7 @@ def _split(word: str) -> tuple[Path, str]:
 
 
 def _of_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: bool) -> list[Contestant]:
-    rows = load_rows(root)
+    rows = load_entries(root)
     mine = {row.name: [one for one in row.placed if one.result.protocol == protocol] for row in rows}
     groups = {name: placed for name, placed in mine.items() if placed}
     if not groups:

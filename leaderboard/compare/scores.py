@@ -16,7 +16,7 @@ from dabs.leaderboard.compare.contestants import Contestant, Key
 from dabs.leaderboard.compare.statistics import Seeds, Spread, spread_of, steadied
 from dabs.leaderboard.tables.compatibility import has_encoder
 from dabs.results.entries import Placed
-from dabs.results.predictions import misfit
+from dabs.results.predictions import find_mismatch
 
 SAME = 1e-5  # how far a score may stand from the one its predictions give (they are weighed in float32)
 
@@ -93,7 +93,7 @@ def _read(cell: tuple[Placed, ...]) -> list[dict[str, np.ndarray]] | None:
 
 def _check_score(placed: Placed, array: Mapping[str, np.ndarray]) -> None:
     result = placed.result
-    wrong = misfit(result, array)
+    wrong = find_mismatch(result, array)
     if wrong:
         raise DabsError(f"{placed.path}: {wrong}. Make the result again with `dabs eval`.")
     ones = np.ones((len(array["label"]), 1), dtype=np.float32)

@@ -22,8 +22,8 @@ from dabs.leaderboard.site.compare_data import TESTED, compare_scripts, comparis
 from dabs.leaderboard.site.long_tables import rest_script
 from dabs.leaderboard.site.templating import asset, pages
 from dabs.leaderboard.tables.aggregate import Tasks
-from dabs.results.entries import Entry, refuse_twins, slugs
-from dabs.utils.files import replacing_alone
+from dabs.results.entries import Entry, refuse_duplicate_names, slugs
+from dabs.utils.files import replacing_with_lock
 
 MARKER = "site.json"
 ASSETS = ("style.css", "site.js", "compare.js")
@@ -52,13 +52,13 @@ def build_site(
     """
     if not rows:
         raise RequestError("there are no results to make a site of. Make some with `dabs run`.")
-    refuse_twins(rows)
+    refuse_duplicate_names(rows)
     rows = sorted(rows, key=lambda row: row.name)
     out = out.resolve()
     _refuse_foreign(out)
     boards = boards_of(rows, tasks)
     names = slugs(row.name for row in rows)
-    with replacing_alone(out) as folder:
+    with replacing_with_lock(out) as folder:
         for path, template, context, tables in site_pages.every_page(rows, boards, {d.name: d for d in domains}, names):
             links = Links(root="../" * path.count("/"), slugs=names)
             script, rest = rest_script(tables, links), ""

@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from dabs.config import PROTOCOLS, protocol_name
-from dabs.data.domain import Domain, target_of
+from dabs.data.domain import Domain, describe_target
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, drawn
 from dabs.leaderboard.site.long_tables import SHOWN, TableRows
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, ordered
 from dabs.leaderboard.tables.render import best, legend, mark
 from dabs.results.entries import Entry
-from dabs.specs import inputs_of
+from dabs.specs import describe_inputs
 
 Page = tuple[str, str, dict[str, Any], list[TableRows]]  # path, template, values, tables that may be long
 TITLES = {"fixed": "One setting for all domains", "tuned": "Tuned within a declared grid and budget"}
@@ -246,6 +246,6 @@ def _card(domain: Domain) -> dict[str, Any]:
     """A domain's card and those of its tasks, in words."""
     return {
         "domain": domain,
-        "inputs": inputs_of(domain.specs),
-        "tasks": {task.name: (task, target_of(task.target)) for task in domain.tasks},
+        "inputs": describe_inputs(domain.specs),
+        "tasks": {task.name: (task, describe_target(task.target)) for task in domain.tasks},
     }

@@ -20,11 +20,11 @@ from dabs.leaderboard.submit.consistency import Labels, Seen, prediction_differe
 from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, stale_pages
 from dabs.leaderboard.submit.rules import REQUIRED, Rules, broken_rules, clashes, options_of
 from dabs.leaderboard.tables.aggregate import FLOORS, protocols_of
-from dabs.results.files import SUFFIX, read_result, result_files
+from dabs.results.files import RESULT_SUFFIX, read_result, result_files
 from dabs.results.schema import Result
-from dabs.results.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
+from dabs.results.submission import SOURCE_FILE, Submission, Tuning, load_submission, submission_folders
 from dabs.source_scan import MAX_SOURCE_BYTES, scan
-from dabs.utils.files import text_of
+from dabs.utils.files import read_text
 
 RAW_SOURCE = Path("dabs") / "evaluation" / "raw_input.py"  # of the row that is no algorithm
 Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results
@@ -71,7 +71,7 @@ def committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str]]:
             found.append(str(error))
             continue
         parts = (result.suite, result.algorithm, result.domain, f"seed{result.seed}")
-        wanted = folder.joinpath(*parts, "results", f"{result.task}.{result.protocol}{SUFFIX}")
+        wanted = folder.joinpath(*parts, "results", f"{result.task}.{result.protocol}{RESULT_SUFFIX}")
         if path != wanted:
             found.append(f"{path} is a result that belongs in {wanted}")
         if result.environment.git_dirty:
@@ -141,12 +141,12 @@ def of_submission(folder: Path, rules: Rules, known: Known) -> tuple[list[str], 
     """What is wrong with one submission beside the rows before it, and its results (none when it cannot be read)."""
     try:
         submission, results = load_submission(folder)
-        source = text_of(folder / SOURCE, MAX_SOURCE_BYTES, "Make the submission again with `dabs submit`.")
+        source = read_text(folder / SOURCE_FILE, MAX_SOURCE_BYTES, "Make the submission again with `dabs submit`.")
     except DabsError as error:
         return [str(error)], []
     tuning = submission.tuning if isinstance(submission.tuning, Tuning) else None
     others = list((known.firsts if submission.ruleset == "fixed" else known.floors).values())
-    wrong = [f"{SOURCE} line {use.line}: {use.what}" for use in scan(source)]
+    wrong = [f"{SOURCE_FILE} line {use.line}: {use.what}" for use in scan(source)]
     wrong += taken(submission.name, results, known.settings)
     wrong += broken_rules(results, rules, tuning)
     wrong += clashes(results, others, rules.tasks)
@@ -190,7 +190,7 @@ def _contradictions(submission: Submission, results: Sequence[Result]) -> list[s
         if run is not None:
             facts["runs.options"] = (str(run.options), str(options_of(result)))
             facts["runs.weights_sha256"] = (run.weights_sha256, result.pretraining.weights_sha256)
-        cell = f"{place}/{result.task}.{result.protocol}{SUFFIX}"
+        cell = f"{place}/{result.task}.{result.protocol}{RESULT_SUFFIX}"
         found += [
             f"{name} of submission.json is not that of {cell}" for name, (said, is_) in facts.items() if said != is_
         ]
@@ -207,6 +207,6 @@ def _edited(folder: Path, results: Sequence[Result], labels: Labels, seen: Seen)
     if 0 < len(included) < len(places):
         found.append(f"{folder}: predictions of {len(included)} of {len(places)} results are included: all or none")
     for place, result in included:
-        path = place / f"{result.task}.{result.protocol}{SUFFIX}"
+        path = place / f"{result.task}.{result.protocol}{RESULT_SUFFIX}"
         found += prediction_differences(path, result, labels, seen)
     return found

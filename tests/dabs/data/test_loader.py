@@ -15,7 +15,7 @@ from dabs.bench.synthetic import made_up_domain
 from dabs.check.mock import KINDS
 from dabs.config import PretrainConfig
 from dabs.data.domain import TRAIN
-from dabs.data.loader import Loader, read, read_ahead
+from dabs.data.loader import Loader, read_ahead, read_batches
 from dabs.data.prepared import open_prepared
 from dabs.data.split import Split, decode
 from dabs.specs import Batch, Image
@@ -64,7 +64,7 @@ def test_decoded_pixels_are_what_division_gives():
 
 def test_reading_a_split_gives_its_batches_in_order(domain):
     split = Split(open_prepared(domain), TRAIN, labels=False)
-    both = zip(read(split, split.in_order(4000), CPU), split.batches(4000), strict=True)
+    both = zip(read_batches(split, split.in_order(4000), CPU), split.batches(4000), strict=True)
     assert [torch.equal(one.inputs[-1], other.inputs[-1]) for one, other in both] == [True] * 3
 
 

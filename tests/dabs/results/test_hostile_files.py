@@ -19,7 +19,7 @@ import pytest
 from dabs.data.prepare import verify
 from dabs.data.prepared import open_prepared
 from dabs.errors import DabsError
-from dabs.results.files import RESULT_BYTES, read_result
+from dabs.results.files import MAX_RESULT_BYTES, read_result
 from dabs.results.submission import load_submission, read_submission
 from dabs.training.log import curve
 from dabs.training.run_folder import load_config, load_run
@@ -92,7 +92,7 @@ def test_a_string_of_100_mb_is_refused_without_being_read(tmp_path: Path) -> Non
         handle.seek(100_000_000)
         handle.write('"}')
     begun = time.perf_counter()
-    assert f"at most {RESULT_BYTES:,}" in refusal(lambda: read_result(path), path)
+    assert f"at most {MAX_RESULT_BYTES:,}" in refusal(lambda: read_result(path), path)
     assert time.perf_counter() - begun < 1
 
 
@@ -186,7 +186,7 @@ def test_files_of_a_submission_are_its_own_plain_ones(tmp_path: Path) -> None:
     refusal(lambda: load_submission(folder), result)
     result.unlink()
     with open(result, "wb") as handle:
-        os.truncate(handle.fileno(), RESULT_BYTES + 1)
+        os.truncate(handle.fileno(), MAX_RESULT_BYTES + 1)
     refusal(lambda: load_submission(folder), result, "too large")
     result.write_bytes(content)
     load_submission(folder)
