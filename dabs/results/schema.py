@@ -121,7 +121,7 @@ class SplitHashes(StrictRecord):
 
 
 class Data(StrictRecord):
-    """The data of the task. `sha256` covers the rows; `split_sha256` covers their groups, and so how they were split."""
+    """The data of the task. `sha256` covers the rows, `split_sha256` their groups, and so how they were split."""
 
     origin: DataOrigin
     sha256: SplitHashes
