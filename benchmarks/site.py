@@ -27,9 +27,9 @@ from rich.table import Table
 from dabs.data.domain import Domain
 from dabs.leaderboard.site.build import build_site
 from dabs.registry import domain_names, find_domain
-from dabs.results.entries import Entry, Placed, rows_of
+from dabs.results.entries import Entry, Placed, entries_of
 from dabs.results.files import load_results
-from dabs.results.submission import Submission, renamed, write_submission
+from dabs.results.submission import Submission, rename_result, write_submission
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -42,7 +42,7 @@ COLUMNS = (
 def make_rows(count: int) -> list[Entry]:
     """Return the floors and `count` submissions whose scores are close to ShED's."""
     results = load_results(ROOT / "leaderboard" / "results")
-    floors = [row for row in rows_of(results) if row.name in ("none", "raw")]
+    floors = [row for row in entries_of(results) if row.name in ("none", "raw")]
     shed = [result for result in results if result.algorithm == "shed"]
     generator = np.random.default_rng(0)
     rows = []
@@ -53,7 +53,7 @@ def make_rows(count: int) -> list[Entry]:
             score = float(np.clip(result.score + shift + generator.normal(0, 0.01), 0.0, 1.0))
             ends = {"low": score - 0.02, "high": score + 0.02}
             changed = {"score": score, "interval": result.interval.model_copy(update=ends)}
-            placed.append(Placed(result=renamed(result.model_copy(update=changed), f"Submission {i}")))
+            placed.append(Placed(result=rename_result(result.model_copy(update=changed), f"Submission {i}")))
         rows.append(Entry(name=f"Submission {i}", placed=tuple(placed), folder=Path(f"s{i}")))
     return [*floors, *rows]
 

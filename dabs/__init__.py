@@ -1,4 +1,7 @@
-"""DABS: a domain-agnostic benchmark for self-supervised learning."""
+"""DABS, a domain-agnostic benchmark for self-supervised learning.
+
+The engine in this folder names no domain and no algorithm.
+"""
 
 from dabs.utils.moved import keep_old_paths
 

@@ -1,4 +1,4 @@
-"""`python -m dabs` is `dabs`."""
+"""Run the command line: `python -m dabs` is the same as `dabs`."""
 
 from dabs.cli import main
 

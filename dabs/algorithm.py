@@ -1,4 +1,4 @@
-"""The base class of a pretraining objective: what every algorithm is, and all it may know."""
+"""The base class of pretraining algorithms, which defines what they may know."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
 
 
 class Algorithm(nn.Module):
-    """A self-supervised objective on top of the one encoder.
+    """A self-supervised objective on top of the encoder that all algorithms share.
 
     A subclass is one class in one file. Its `__init__(self, encoder, *, ...)` takes hyper-parameters as keyword-only
-    arguments with defaults: they are the command line's options, the saved configuration and the documentation. It may
-    build its own modules (heads, a teacher) as attributes, but must not keep the encoder as one.
+    arguments with types and defaults. They become the options of the command line and are saved with each run.
 
-    It never sees labels, domain names, files or splits. Optimiser, schedule, precision, devices, checkpoints and
-    logging are not its business.
+    An algorithm may create modules of its own (heads, a teacher) as attributes, but must not keep the encoder as one.
+    It never sees labels, domain names, files or splits. The engine handles the optimiser, the schedule, precision,
+    devices, checkpoints and logging.
     """
 
-    #: False for an algorithm that learns nothing (the random encoder): no step is taken.
+    #: False for an algorithm that does not learn (the random encoder): it takes no training steps.
     trains = True
-    #: Whether `loss` treats the parts of a batch on several processes as one, with the functions of `dabs.distributed`;
-    #: else each process draws and takes its loss by itself, and their gradients are averaged.
+    #: Whether `loss` uses the functions of `dabs.distributed` to treat a batch on several processes as one. If not,
+    #: each process draws its own random numbers and computes its own loss, and the gradients are averaged.
     gathers = False
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
 
     def loss(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
-        """The objective on one batch.
+        """Return the objective on one batch.
 
         Args:
             encoder: maps inputs to embeddings and embeddings to tokens; see `dabs.encoder.Encoder`.
             batch: inputs and padding mask, without labels.
 
         Returns:
-            A scalar tensor under "loss"; every other scalar entry is logged.
+            The scalar tensor to minimise, under "loss". Other scalar entries are logged.
         """
         raise NotImplementedError
 
     def after_step(self, step: int) -> None:
-        """Called after each optimiser step (to move a moving-average teacher, say)."""
+        """Run after each optimiser step, for example to update a moving-average teacher. Steps count from 0."""
 
 
 def hyper_parameters(algorithm: type[Algorithm]) -> dict[str, inspect.Parameter]:
-    """The keyword-only arguments of an algorithm's constructor.
+    """Return the keyword-only arguments of an algorithm's constructor, by name.
 
     Raises:
-        RequestError: one has no default or no type, so that it cannot be an option.
+        RequestError: an argument has no type or default, or its default is None, so it cannot be an option.
     """
     found = {}
     for name, parameter in inspect.signature(algorithm.__init__).parameters.items():
@@ -69,10 +69,10 @@ def hyper_parameters(algorithm: type[Algorithm]) -> dict[str, inspect.Parameter]
 
 
 def source_of(algorithm: type[Algorithm]) -> str:
-    """The text of the file that defines an algorithm, as it was loaded.
+    """Return the text of the file that defines an algorithm, as it was loaded.
 
     Raises:
-        DabsError: it cannot be read.
+        DabsError: the file cannot be read.
     """
     try:
         return inspect.getsource(inspect.getmodule(algorithm) or algorithm)
@@ -81,5 +81,5 @@ def source_of(algorithm: type[Algorithm]) -> str:
 
 
 def defaults(algorithm: type[Algorithm]) -> dict[str, Any]:
-    """The default value of every hyper-parameter."""
+    """Return the default value of each hyper-parameter, by name."""
     return {name: parameter.default for name, parameter in hyper_parameters(algorithm).items()}

@@ -1,4 +1,7 @@
-"""What a run is: its data, its encoder, its training, and how it is read. No torch is needed here."""
+"""The configuration of a run: its data, encoder, training and protocols.
+
+Importing this module does not load torch.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +13,31 @@ from dabs.errors import RequestError
 from dabs.utils.files import short
 
 Suite = Literal["lite", "paper", "paper32"]
-"""lite: data of a laptop's size; paper: the datasets of the paper; paper32: its image sets at 32×32, patch 4."""
+"""lite: small enough for a laptop; paper: the datasets of the paper; paper32: its image datasets at 32×32, patch 4."""
 SUITES: tuple[str, ...] = get_args(Suite)
 
 EncoderSize = Literal["auto", "small", "paper", "large"]
 Precision = Literal["auto", "fp32", "bf16"]
-Protocol = Literal["linear", "knn", "finetune"]  # how an encoder is read
+Protocol = Literal["linear", "knn", "finetune"]  # how an encoder is evaluated
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
-STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}
+STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}  # peak learning rate for each encoder size
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What defines a run beside its algorithm and domain: equal values on one machine give equal numbers."""
+    """Settings that define a run besides its algorithm and domain; equal values on one machine give equal numbers."""
 
-    suite: Suite = "lite"  # which data
-    encoder: EncoderSize = "auto"  # its sizes; auto: small in lite, paper in paper
-    seed: int = 0  # of the initial weights, the order of examples and every draw
-    steps: int = 0  # optimiser steps; 0 takes the domain's standard budget
-    batch_size: int = 0  # examples a step; 0 takes the domain's standard budget
-    accumulate: int = 1  # compute a batch in so many parts, in less memory; negatives then come from a part
-    lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0 takes the encoder's (small 3e-3, others 1e-4)
-    weight_decay: float = 1e-4  # of AdamW, on all parameters
-    precision: Precision = "auto"  # auto: bf16 autocast where the machine has it and it is faster
-    compile: bool = False  # torch.compile of the encoder's blocks; on a CPU it pays only in long runs of a small one
+    suite: Suite = "lite"  # which datasets to use
+    encoder: EncoderSize = "auto"  # size of the encoder; auto: small in lite, paper in paper
+    seed: int = 0  # for the initial weights, the order of examples and all random draws
+    steps: int = 0  # optimiser steps; 0: the domain's standard budget
+    batch_size: int = 0  # examples per step; 0: the domain's standard budget
+    accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
+    lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0: the encoder's standard (small 3e-3, others 1e-4)
+    weight_decay: float = 1e-4  # AdamW's weight decay, on all parameters
+    precision: Precision = "auto"  # auto: bf16 autocast if the machine supports it and it is faster
+    compile: bool = False  # torch.compile the encoder's blocks; on a CPU this pays only in long runs of a small encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,7 @@ class PretrainConfig(Training):
             if not getattr(self, name) >= low:
                 raise RequestError(f"{name} must be at least {low}, not {getattr(self, name)}")
         if self.batch_size == 1:
-            raise RequestError("batch_size must be at least 2: contrastive objectives need another example")
+            raise RequestError("batch_size must be at least 2: contrastive objectives need a second example")
         hints = get_type_hints(PretrainConfig)
         for name in ("suite", "encoder", "precision"):
             if getattr(self, name) not in get_args(hints[name]):
@@ -60,11 +63,15 @@ class PretrainConfig(Training):
 
 
 def config_from_json(values: Any, where: Path) -> PretrainConfig:
-    """A configuration from plain values.
+    """Return a configuration from parsed JSON.
+
+    Args:
+        values: the parsed JSON.
+        where: the file that it comes from, for messages.
 
     Raises:
-        RequestError: they are no object, or a key is unknown, missing, of another type or not allowed; the message
-            names the file.
+        RequestError: the values are not an object, or a key is unknown or missing, or its value is of the wrong type or
+            not allowed.
     """
     if not isinstance(values, dict):
         raise RequestError(f"{where}: the configuration must be an object, not {short(values)}.")
@@ -86,9 +93,9 @@ def config_from_json(values: Any, where: Path) -> PretrainConfig:
         raise RequestError(f"{where}: {error}.") from error
 
 
-_NAMES = {"linear": "linear probe", "knn": "k-nearest neighbours", "finetune": "fine-tuning"}
+_PROTOCOL_NAMES = {"linear": "linear probe", "knn": "k-nearest neighbours", "finetune": "fine-tuning"}
 
 
 def protocol_name(protocol: str) -> str:
-    """A protocol in words."""
-    return _NAMES[protocol]
+    """Return the name of a protocol in words."""
+    return _PROTOCOL_NAMES[protocol]

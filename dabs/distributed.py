@@ -1,11 +1,12 @@
-"""One batch on several processes: drawn, and contrasted, as if one process held it.
+"""Treat a batch that several processes share as if one process held it.
 
-A run on R processes splits each batch of G examples into R parts of B. Every process seeds its generators alike, draws
-the random numbers of all G examples and keeps those of its own part; what an objective compares across examples is
-gathered. Each process then computes the loss of the whole batch, and the mean of their gradients is its gradient: R
-processes give the numbers of one. On one process every function here is the identity.
+A run on R processes splits each batch of G examples into R parts of B. Every process seeds its generators identically,
+draws the random numbers for all G examples and keeps those for its own part. What an objective compares across examples
+is gathered from all processes. Each process thus computes the loss of the whole batch, and the mean of their gradients
+is the gradient of that loss: R processes compute the same numbers as one. On one process, every function here is the
+identity.
 
-Inside `apart()` each process is on its own: it draws its own numbers, and its part is all it sees of a batch.
+Inside `independent_processes()` each process draws its own random numbers and treats its part as the whole batch.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ _independent = False
 
 
 def processes() -> int:
-    """R, over how many processes a batch is spread."""
+    """Return R, the number of processes that share a batch."""
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
 def rank() -> int:
-    """Which of the R processes this is, from 0."""
+    """Return which of the R processes this is, counting from 0."""
     return distributed.get_rank() if processes() > 1 else 0
 
 
 @contextmanager
 def independent_processes(wanted: bool = True) -> Iterator[None]:
-    """While open (and `wanted`), each process takes its part of a batch for the whole."""
+    """Let each process treat its part of a batch as the whole while the block runs, if `wanted`."""
     global _independent
     before, _independent = _independent, wanted
     try:
@@ -41,24 +42,24 @@ def independent_processes(wanted: bool = True) -> Iterator[None]:
         _independent = before
 
 
-def together() -> bool:
-    """Whether there are several processes that treat their parts as one batch."""
+def share_batch() -> bool:
+    """Return whether there are several processes that treat their parts as one batch."""
     return processes() > 1 and not _independent
 
 
 def whole_batch(size: int) -> int:
-    """G, the examples of the whole batch, where `size` is B, those of this process's part."""
-    return size * processes() if together() else size
+    """Return G, the size of the whole batch, where `size` is B, the size of this process's part."""
+    return size * processes() if share_batch() else size
 
 
 def own_examples(x_G: Tensor) -> Tensor:
-    """(G, ...) -> (B, ...): the rows of this process's part."""
-    return x_G.chunk(processes())[rank()] if together() else x_G
+    """Return this process's rows of the whole batch, (G, ...) -> (B, ...)."""
+    return x_G.chunk(processes())[rank()] if share_batch() else x_G
 
 
 def gather_examples(x_B: Tensor) -> Tensor:
-    """(B, ...) -> (G, ...): the rows of all processes, in order of rank; gradients find the way back."""
-    if not together():
+    """Return the rows of all processes in order of rank, (B, ...) -> (G, ...); gradients flow back to each process."""
+    if not share_batch():
         return x_B
     from torch.distributed.nn.functional import all_gather
 
@@ -66,8 +67,8 @@ def gather_examples(x_B: Tensor) -> Tensor:
 
 
 def dropout(x_B: Tensor, p: float, training: bool) -> Tensor:
-    """`F.dropout` with this process's rows of the mask that one process would draw for the whole batch."""
-    if not together() or not training or p == 0:
+    """Apply `F.dropout` with this process's rows of the mask that one process would draw for the whole batch."""
+    if not share_batch() or not training or p == 0:
         return F.dropout(x_B, p, training)
     ones_G = x_B.new_ones(whole_batch(len(x_B)), *x_B.shape[1:])
     return x_B * own_examples(F.dropout(ones_G, p))

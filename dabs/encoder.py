@@ -1,10 +1,10 @@
-"""The one Transformer: specs -> embeddings -> tokens -> features.
+"""The Transformer that all algorithms share, from inputs to features.
 
     inputs --embed--> (B, N, D) --encode--> (B, 1+N, D) --pool--> (B, D) --project--> (B, projection)
 
 The architecture is that of the DABS paper (Tamkin et al., NeurIPS 2021): pre-norm blocks, learned positions, a [CLS]
-token, mean pooling over all positions. One difference: padded tokens are masked out of attention and pooling, where the
-reference attends to them; without padding the two agree.
+token, and mean pooling over all positions. There is one difference: padding is masked out of attention and pooling,
+whereas the reference attends to it. Without padding the two agree.
 
 Shapes: B batch, N embeddings, S = 1+N positions with [CLS] first, D width, H heads, K head width, P values in a patch.
 """
@@ -23,7 +23,7 @@ from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, total_embeddin
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """The sizes of the encoder; the inputs' specs are given apart."""
+    """The sizes of the encoder; the specs of its inputs are passed separately."""
 
     width: int = 128  # D
     depth: int = 4  # blocks
@@ -35,16 +35,16 @@ class EncoderConfig:
 
 
 PRESETS = {
-    # sized for two cores: a few passes over small data, where dropout costs a quarter of a step and gains nothing
+    # sized for two cores; in a few passes over small data, dropout takes a quarter of a step and improves nothing
     "small": EncoderConfig(width=128, depth=3, heads=4, head_width=32, mlp=256, dropout=0.0),
     "paper": EncoderConfig(width=256, depth=12, heads=8, head_width=64, mlp=512),
-    # the sizes of BERT-base and ViT-B; beyond one small device, hence FSDP
+    # the sizes of BERT-base and ViT-B; too large for one small device, hence FSDP
     "large": EncoderConfig(width=768, depth=12, heads=12, head_width=64, mlp=3072),
 }
 
 
 def image_patches(x_BCHW: Tensor, patch: int) -> Tensor:
-    """Cut images into square patches, (B, N, P): rows of patches first, each flattened as (row, column, channel)."""
+    """Cut images into square patches, (B, N, P), row by row, each flattened as (row, column, channel)."""
     b, c, h, w = x_BCHW.shape
     x = x_BCHW.reshape(b, c, h // patch, patch, w // patch, patch)
     return x.permute(0, 2, 4, 3, 5, 1).reshape(b, (h // patch) * (w // patch), patch * patch * c)
@@ -74,22 +74,22 @@ class PatchEmbedding(nn.Module):
 
 
 def embedding_of(spec: Spec, width: int) -> nn.Module:
-    """The module that turns one input into embeddings of the given width."""
+    """Return the module that turns one input into embeddings of the given width."""
     return nn.Embedding(spec.vocabulary, width) if isinstance(spec, Tokens) else PatchEmbedding(spec, width)
 
 
 def attend(q_BHSK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask_B11S: Tensor | None) -> Tensor:
-    """Softmax attention, (B, H, S, K).
+    """Return the result of softmax attention, (B, H, S, K).
 
-    PyTorch's fused kernel, except where bf16 is trained on a CPU: its backward pass there is several times slower than
-    that of the plain products (`benchmarks/training_step.py`).
+    This uses PyTorch's fused kernel, except when training in bf16 on a CPU, where the kernel's backward pass is several
+    times slower than that of plain matrix products (`benchmarks/training_step.py`).
     """
     plain = q_BHSK.device.type == "cpu" and q_BHSK.dtype == torch.bfloat16 and q_BHSK.requires_grad
     if not plain:
         return F.scaled_dot_product_attention(q_BHSK, k_BHSK, v_BHSK, attn_mask=mask_B11S)
     dots_BHSS = (q_BHSK * q_BHSK.shape[-1] ** -0.5) @ k_BHSK.transpose(-1, -2)
     if mask_B11S is not None:
-        # added: unlike filling, that needs nothing on the way back
+        # the mask is added because adding, unlike filling, needs nothing in the backward pass
         dots_BHSS = dots_BHSS + torch.zeros_like(mask_B11S, dtype=dots_BHSS.dtype).masked_fill(~mask_B11S, -torch.inf)
     weight_BHSS: Tensor = dots_BHSS.softmax(dim=-1).to(v_BHSK.dtype)
     return weight_BHSS @ v_BHSK
@@ -107,7 +107,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(inner, config.width)
 
     def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
-        """(B, S, D) -> (B, S, D); positions where the mask is false are not attended to."""
+        """(B, S, D) -> (B, S, D). Positions where the mask is false are not attended to."""
         b, s, _ = x_BSD.shape
         q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, S, K)
         y_BHSK = attend(q, k, v, mask_B11S)
@@ -139,7 +139,7 @@ class Encoder(nn.Module):
 
     Args:
         config: its sizes.
-        specs: the inputs; their embeddings are concatenated in this order.
+        specs: of the inputs, whose embeddings are concatenated in this order.
     """
 
     def __init__(self, config: EncoderConfig, specs: Specs) -> None:
@@ -154,23 +154,23 @@ class Encoder(nn.Module):
 
     @property
     def width(self) -> int:
-        """D."""
+        """D, the width of embeddings, tokens and features."""
         return self.config.width
 
     def embed(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Inputs to embeddings without positions, (B, N, D)."""
+        """Return the embeddings of inputs, without positions, (B, N, D)."""
         return torch.cat([embed(x) for embed, x in zip(self.embeddings, inputs, strict=True)], dim=1)
 
     def encode(self, x_BND: Tensor, mask_BN: Tensor | None = None, index_BN: Tensor | None = None) -> Tensor:
-        """Embeddings to tokens.
+        """Return the tokens of embeddings.
 
         Args:
-            x_BND: the first N embeddings (trailing padding may be cut), or a subset when `index_BN` is given.
-            mask_BN: true where an embedding is real; None when all are.
-            index_BN: for a subset, which of the N positions each embedding comes from, int64.
+            x_BND: the first N embeddings (trailing padding may be cut off), or a subset if `index_BN` is given.
+            mask_BN: true where an embedding is real, false where it is padding; None if all are real.
+            index_BN: for a subset, the position that each embedding comes from, int64.
 
         Returns:
-            (B, 1+N, D), [CLS] first.
+            Tokens, (B, 1+N, D), [CLS] first.
         """
         positions = self.positions[1 : 1 + x_BND.shape[1]] if index_BN is None else self.positions[1 + index_BN]
         cls_B1D = (self.cls + self.positions[0]).expand(len(x_BND), 1, -1)
@@ -183,22 +183,22 @@ class Encoder(nn.Module):
 
     @staticmethod
     def pool(tokens_BSD: Tensor, mask_BN: Tensor | None = None) -> Tensor:
-        """Tokens to features: the mean over [CLS] and all real positions, (B, D)."""
+        """Return the features of tokens, (B, D): the mean over [CLS] and all real positions."""
         if mask_BN is None:
             return tokens_BSD.mean(dim=1)
         weight_BS1 = F.pad(mask_BN, (1, 0), value=True)[:, :, None].to(tokens_BSD.dtype)
         return (tokens_BSD * weight_BS1).sum(dim=1) / weight_BS1.sum(dim=1)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Inputs to features, (B, D)."""
+        """Return the features of a batch, (B, D)."""
         return self.pool(self.encode(self.embed(batch.inputs), batch.mask), batch.mask)
 
 
 def compile_blocks(encoder: Encoder, mode: str = "default") -> None:
-    """Have torch.compile translate each block when it is first called; all blocks share one translation.
+    """Let torch.compile compile each block on its first call; all blocks share the compiled code.
 
-    What an objective does around the blocks stays as it is: drawing and comparing examples is a small share of a step,
-    and PyTorch 2.11 fails to translate e-Mix's partners and SimCLR's logits for a CPU.
+    The rest of an objective is not compiled: drawing and comparing examples takes a small share of a step, and PyTorch
+    2.11 fails to compile e-Mix's partners and SimCLR's logits for a CPU.
     """
     for block in encoder.blocks:
         block.compile(mode=mode)

@@ -1,40 +1,41 @@
-"""The one exception a user is meant to read: a paragraph that says what is wrong, where, and the way out."""
+"""Errors for the user to read: what is wrong, where, and what to do about it."""
 
 import difflib
 
-_STEERING = (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_SPELLED = {code: f"\\u{code:04x}" for code in _STEERING if chr(code) not in "\n\t"}
+# characters that control a terminal or the direction of text
+_CONTROL = (*range(32), *range(127, 160), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_ESCAPES = {code: f"\\u{code:04x}" for code in _CONTROL if chr(code) not in "\n\t"}
 
 
 class DabsError(Exception):
-    """A problem the user can act on. The command line prints its text without a traceback and exits with `code`.
+    """A problem that the user can solve. The command line prints the message, without a traceback, and exits.
 
-    Names and values in it may come from a stranger's file, so characters that steer a terminal are spelled out.
+    Names and values in the message may come from a stranger's file, so characters that control a terminal are escaped.
 
     Args:
         message: one paragraph that names the file, the value and the way out.
-        code: process exit code: 1 for a failure while working, 2 for a wrong request.
+        code: the exit code of the process: 1 for a failure while working, 2 for a wrong request.
     """
 
     def __init__(self, message: str, *, code: int = 1) -> None:
-        super().__init__(message.encode("utf-8", "backslashreplace").decode().translate(_SPELLED))
+        super().__init__(message.encode("utf-8", "backslashreplace").decode().translate(_ESCAPES))
         self.code = code
 
 
 class RequestError(DabsError):
-    """The request itself is wrong: an unknown name, a value that is not allowed (exit code 2)."""
+    """The request itself is wrong, such as an unknown name or a value that is not allowed (exit code 2)."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code=2)
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or the name of its type when it has none."""
+    """Return the first line of an error's message, or the name of its type if it has no message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:
-    """The error for a name that is not known: suggests the nearest and lists what there is."""
+    """Return the error for an unknown name, which suggests the most similar known name and lists them all."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     place = f" in {of}" if of else ""

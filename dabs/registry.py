@@ -1,7 +1,8 @@
-"""How a domain or an algorithm is found: by name in its package, by entry point, or as `path/to/file.py:Class`.
+"""Find domains and algorithms by name, entry point or `path/to/file.py:Class`.
 
-File name = registry name = command-line word. A file dropped into `algorithms/` or `domains/` is found without editing
-a list; an installed package offers its own through the entry-point groups `dabs.algorithms` and `dabs.domains`.
+The name of a file is also its name in the registry and on the command line. A file dropped into `algorithms/` or
+`domains/` is found without editing a list. An installed package offers its own through the entry-point groups
+`dabs.algorithms` and `dabs.domains`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dabs.config import SUITES
 from dabs.errors import DabsError, RequestError, unknown
-from dabs.source_scan import MOST_SOURCE, written_algorithms
-from dabs.utils.files import text_of
+from dabs.source_scan import MAX_SOURCE_BYTES, algorithm_classes
+from dabs.utils.files import read_text
 
 if TYPE_CHECKING:
     from dabs.algorithm import Algorithm
@@ -31,7 +32,7 @@ _PACKAGES = {"lite": "dabs.domains", "paper": "dabs.domains.paper", "paper32": "
 
 
 def _modules(package: str) -> dict[str, str]:
-    """Registry name -> module path (`package.file`, or an entry point's module), refusing two with one name."""
+    """Return the module of each registered name (`package.file`, or that of an entry point); refuse duplicate names."""
     where = importlib.import_module(package)
     kind = package.split(".")[1]
     files = [m.name for m in pkgutil.iter_modules(where.__path__) if not (m.name.startswith("_") or m.ispkg)]
@@ -46,20 +47,20 @@ def _modules(package: str) -> dict[str, str]:
 
 
 def algorithm_names() -> list[str]:
-    """The registered algorithms, by name."""
+    """Return the names of the registered algorithms."""
     return list(_modules("dabs.algorithms"))
 
 
 def domain_names(suite: str = "lite") -> list[str]:
-    """The domains that a suite has, by name.
+    """Return the names of the domains of a suite.
 
     Raises:
-        RequestError: no such suite.
+        RequestError: there is no such suite.
     """
     modules = _domain_modules(suite)
     if list(_PACKAGES.values()).count(_PACKAGES[suite]) == 1:
         return list(modules)
-    return [name for name, target in modules.items() if _offered(target, suite)]
+    return [name for name, target in modules.items() if _domains_in(target, suite)]
 
 
 def _domain_modules(suite: str) -> dict[str, str]:
@@ -68,8 +69,8 @@ def _domain_modules(suite: str) -> dict[str, str]:
     return _modules(_PACKAGES[suite])
 
 
-def _offered(target: str, suite: str) -> list[Domain]:
-    """The domains of a suite in a module; a file may hold the same domain for several suites."""
+def _domains_in(target: str, suite: str) -> list[Domain]:
+    """Return the domains of a suite in a module; a file may hold the same domain for several suites."""
     from dabs.data.domain import Domain
 
     module = importlib.import_module(target.partition(":")[0])
@@ -77,14 +78,14 @@ def _offered(target: str, suite: str) -> list[Domain]:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Run a stranger's algorithm file as a module: for `check`, `pretrain`, `run` and `reproduce --trust` alone."""
+    """Run a stranger's algorithm file as a module. Only `check`, `pretrain`, `run` and `reproduce --trust` do this."""
     if not path.is_file():
         raise RequestError(f"there is no algorithm file {path}. Give ALGORITHM as a name or as path/to/file.py:Class.")
     spec = importlib.util.spec_from_file_location(f"dabs_file_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise RequestError(f"{path} is not a Python file. Give ALGORITHM as path/to/file.py:Class.")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickling look a class's module up there
+    sys.modules[spec.name] = module  # dataclasses and pickle look up the module of a class there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -100,11 +101,11 @@ def _algorithms_of(module: ModuleType) -> dict[str, type[Algorithm]]:
 
 
 def find_algorithm(reference: str) -> type[Algorithm]:
-    """The algorithm class behind a name or `path/to/file.py:Class`.
+    """Return the algorithm class of a name or `path/to/file.py:Class`.
 
     Raises:
-        RequestError: no such name, file or class.
-        DabsError: the file raises while it is loaded.
+        RequestError: there is no such name, file or class.
+        DabsError: loading the file raises.
     """
     if ":" in reference or reference.endswith(".py"):
         path, _, wanted = reference.partition(":")
@@ -117,17 +118,17 @@ def find_algorithm(reference: str) -> type[Algorithm]:
         target, _, wanted = modules[reference].partition(":")
         classes = _algorithms_of(importlib.import_module(target))
         place = target
-    return _picked(classes, wanted, place)
+    return _select(classes, wanted, place)
 
 
 def read_algorithm(reference: str) -> tuple[str, str]:
-    """The class behind a name or `path/to/file.py:Class` and the text of its file, of which nothing is run.
+    """Read the source of a name or `path/to/file.py:Class` without running any of it.
 
     Returns:
-        The class's name, and the source as `dabs.algorithm.source_of` gives it once it is loaded.
+        The name of the class, and the source as `dabs.algorithm.source_of` returns it once the file is loaded.
 
     Raises:
-        RequestError: no such name, file or class.
+        RequestError: there is no such name, file or class.
         DabsError: the file cannot be read.
     """
     if ":" in reference or reference.endswith(".py"):
@@ -140,14 +141,14 @@ def read_algorithm(reference: str) -> tuple[str, str]:
         place = _file_of(target)
     if not Path(place).is_file():
         raise RequestError(f"there is no algorithm file {place}. Give ALGORITHM as a name or as path/to/file.py:Class.")
-    text = text_of(Path(place), MOST_SOURCE, "An algorithm is one short file of Python.")
+    text = read_text(Path(place), MAX_SOURCE_BYTES, "An algorithm is one short file of Python.")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
-    kind = _picked({name: name for name in written_algorithms(text)}, wanted, place)
-    return kind, text
+    name = _select({name: name for name in algorithm_classes(text)}, wanted, place)
+    return name, text
 
 
 def _file_of(module: str) -> str:
-    """The file of a module, found without importing the packages that it lies in."""
+    """Return the file of a module, without importing the packages that contain it."""
     parts, path, place = module.split("."), None, ""
     for end in range(1, len(parts) + 1):
         name = ".".join(parts[:end])
@@ -159,8 +160,8 @@ def _file_of(module: str) -> str:
     return place
 
 
-def _picked(classes: Mapping[str, T], wanted: str, place: str) -> T:
-    """The class that is wanted, or the only one."""
+def _select(classes: Mapping[str, T], wanted: str, place: str) -> T:
+    """Return the wanted class, or the only one if none is named."""
     if wanted and wanted not in classes:
         raise unknown("algorithm class", wanted, list(classes), of=place)
     if not wanted and len(classes) != 1:
@@ -170,23 +171,24 @@ def _picked(classes: Mapping[str, T], wanted: str, place: str) -> T:
 
 
 def algorithm_label(reference: str) -> str:
-    """The word that names an algorithm in tables and folders: the registry name, or the class of a stranger's file."""
+    """Return what tables and folders call an algorithm: its registry name, or the class name of a stranger's file."""
     path, _, wanted = reference.partition(":")
     return (wanted or Path(path).stem) if path.endswith(".py") else reference
 
 
 def find_domain(name: str, suite: str = "lite") -> Domain:
-    """The domain called `name` in a suite.
+    """Return the domain called `name` in a suite.
 
     Raises:
-        RequestError: no such domain or suite.
+        RequestError: there is no such domain or suite.
+        DabsError: the file of the domain offers several of that suite, or none.
     """
     modules = _domain_modules(suite)
     if name not in modules:
         raise unknown("domain", name, list(modules))
-    offered = _offered(modules[name], suite)
-    if not offered and name not in domain_names(suite):
+    found = _domains_in(modules[name], suite)
+    if not found and name not in domain_names(suite):
         raise unknown("domain", name, domain_names(suite), of=f"the suite {suite}")
-    if len(offered) != 1:
-        raise DabsError(f"{modules[name]} must offer one Domain of the suite {suite!r}; it offers {len(offered)}.")
-    return offered[0]
+    if len(found) != 1:
+        raise DabsError(f"{modules[name]} must offer one Domain of the suite {suite!r}; it offers {len(found)}.")
+    return found[0]

@@ -1,7 +1,7 @@
-"""What an algorithm's source may use: a scan of its text, without running it and without torch.
+"""Scan the source of an algorithm for what it may not use, without running it.
 
-It finds what is written plainly, and is no sandbox: code that wants to hide what it does can. That is why a
-submission's source is published beside its numbers, and why the names below are few.
+The scan finds what is written plainly. It is not a sandbox: code that wants to hide what it does can do so. That is why
+the source of a submission is published beside its numbers, and why only a few names are allowed below.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-#: Packages an algorithm may import. Nothing here opens files by itself or knows a domain.
+#: What an algorithm may import. Nothing here opens files by itself or knows a domain.
 ALLOWED = (
     "__future__",
     "abc",
@@ -43,61 +43,59 @@ ALLOWED = (
     "dabs.errors",
 )
 #: Parts of allowed packages, and built-in functions, that reach files, the network, other code or labels.
+#: Whatever of dabs is not in `ALLOWED` is refused without being listed here.
 REFUSED = (
     *("torch.hub", "torch.load", "torch.save", "torch.from_file", "torch.jit", "torch.package", "torch.serialization"),
     *("torch.utils.data", "torch.utils.model_zoo", "torch.utils.cpp_extension", "torch.distributed", "torch.ops"),
     *("torch.classes", "torch.library", "torch.multiprocessing", "torch.Tensor.set_", "torch.UntypedStorage"),
     *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "numpy.memmap", "numpy.lib", "numpy.save"),
     *("numpy.savez", "numpy.ctypeslib", "numpy.f2py", "scipy.io", "scipy.datasets"),
-    *(
-        "dabs.training.checkpoint.load_encoder",
-        "dabs.training.checkpoint.save_encoder",
-        "operator.attrgetter",
-        "operator.methodcaller",
-    ),
+    *("operator.attrgetter", "operator.methodcaller"),
     *("open", "exec", "eval", "compile", "__import__", "globals", "locals", "input", "breakpoint", "vars"),
     *("__builtins__", "__loader__", "__spec__"),
 )
-#: Attributes that lead out of the objects an algorithm is given, and modules that others have imported.
+#: Attributes that lead out of the objects an algorithm is given, and modules that other modules have imported.
 HIDDEN = (
     *("__subclasses__", "__globals__", "__builtins__", "__loader__", "__spec__", "__code__", "f_back", "tb_frame"),
     *("__dict__", "__getattribute__", "__import__", "sys", "_sys", "os", "_os", "builtins", "inspect", "importlib"),
     *("subprocess", "pathlib", "shutil", "pickle", "ctypes", "socket", "torch", "np"),
 )
+ROOTS = {name.split(".")[0] for name in ALLOWED}
+MAX_SOURCE_BYTES = 1_000_000
+MAX_MEANINGS = 100  # of one name; assignments are followed no further than that
 
-
-MOST_SOURCE = 1_000_000  # bytes of an algorithm's file
+Names = dict[str, set[str]]  # what each name in the source may stand for, such as np -> numpy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Use:
+class Violation:
     """Something in the source that an algorithm may not use."""
 
     line: int
-    what: str
+    what: str  # continues the sentence "the source ..."
 
 
-def scan(text: str) -> list[Use]:
-    """Every use of something refused, in the order of lines; a syntax error is one too."""
+def scan(text: str) -> list[Violation]:
+    """Return the first use of something refused on each line, in order; a syntax error counts as one."""
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        return [Use(line=error.lineno or 1, what=f"is not Python: {error.msg}")]
+        return [Violation(line=error.lineno or 1, what=f"is not Python: {error.msg}")]
     except (ValueError, RecursionError, MemoryError) as error:  # null bytes, or expressions nested too deeply
-        return [Use(line=1, what=f"is not Python: {str(error) or type(error).__name__}")]
+        return [Violation(line=1, what=f"is not Python: {str(error) or type(error).__name__}")]
     names: Names = {}
     modules: set[str] = set()
     found = [*_imports(tree, names, modules)]
     _rebindings(tree, names)
-    found += [*_uses(tree, names), *_as_values(tree, names, modules)]
-    first: dict[int, Use] = {}
-    for use in found:
-        first.setdefault(use.line, use)
+    found += [*_uses(tree, names), *_modules_and_getattr(tree, names, modules)]
+    first: dict[int, Violation] = {}
+    for violation in found:
+        first.setdefault(violation.line, violation)
     return [first[line] for line in sorted(first)]
 
 
-def written_algorithms(text: str) -> list[str]:
-    """The classes of a source that derive from `Algorithm`, by its name or another of the file's own, as written."""
+def algorithm_classes(text: str) -> list[str]:
+    """Return the names of the classes in a source that derive from `Algorithm` or from another such class in it."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -112,11 +110,8 @@ def written_algorithms(text: str) -> list[str]:
     return found
 
 
-Names = dict[str, set[str]]  # what a name in the source may stand for, e.g. np -> numpy
-
-
-def _imports(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
-    """Imports that are not allowed; the names that imports bind are added to `names`, those of modules to `modules`."""
+def _imports(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Violation]:
+    """Yield imports that are not allowed; add what imports bind to `names`, and names of modules to `modules`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             wanted = {alias.name for alias in node.names}
@@ -133,13 +128,13 @@ def _imports(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
             names.setdefault(name, set()).add(full)
         for full in sorted(wanted):
             if full.endswith(".*"):
-                yield Use(line=node.lineno, what=f"imports everything of {full[:-2]}; name what it needs")
+                yield Violation(line=node.lineno, what=f"imports everything of {full[:-2]}; name what it needs")
             elif not _within(full, ALLOWED) or _refused(full) or set(full.split(".")[1:]) & set(HIDDEN):
-                yield Use(line=node.lineno, what=f"imports {full}")
+                yield Violation(line=node.lineno, what=f"imports {full}")
 
 
 def _rebindings(tree: ast.AST, names: Names) -> None:
-    """Add to `names` what plain assignments of imported names and their parts bind, e.g. `u = torch.utils`."""
+    """Add to `names` what plain assignments of imported names and their parts bind, such as `u = torch.utils`."""
     known = -1
     while known < (known := sum(map(len, names.values()))):
         for node in ast.walk(tree):
@@ -147,24 +142,24 @@ def _rebindings(tree: ast.AST, names: Names) -> None:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 full = {name for name in _dotted(node.value, names) if name.split(".")[0] in ROOTS}
                 for target in targets:
-                    if full and isinstance(target, ast.Name) and len(names.get(target.id, ())) < MOST:
+                    if full and isinstance(target, ast.Name) and len(names.get(target.id, ())) < MAX_MEANINGS:
                         names.setdefault(target.id, {target.id}).update(full)
 
 
-def _uses(tree: ast.AST, names: Names) -> Iterator[Use]:
-    """What is refused under its dotted name, or as an attribute of anything."""
+def _uses(tree: ast.AST, names: Names) -> Iterator[Violation]:
+    """Yield what is refused under its dotted name, or as an attribute of any object."""
     for node in ast.walk(tree):
         refused = sorted(full for full in _dotted(node, names) if _refused(full))
         if refused:
-            yield Use(line=_line(node), what=f"uses {refused[0]}")
+            yield Violation(line=_line(node), what=f"uses {refused[0]}")
         elif isinstance(node, ast.Attribute) and node.attr in HIDDEN:
-            yield Use(line=node.lineno, what=f"uses {node.attr}")
+            yield Violation(line=node.lineno, what=f"uses {node.attr}")
 
 
-def _as_values(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
-    """Modules that are used without a dot behind them, and `getattr` where a scan cannot say what it gets."""
-    plain: set[int] = set()  # names with a dot behind them, and getattr where it is called
-    for node in ast.walk(tree):  # from the outside inwards
+def _modules_and_getattr(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Violation]:
+    """Yield modules that no dot follows, and uses of `getattr` where the scan cannot tell what it returns."""
+    plain: set[int] = set()  # the ids of names that a dot follows, and of `getattr` where it is called
+    for node in ast.walk(tree):  # outer nodes come first
         if isinstance(node, ast.Attribute):
             plain.add(id(node.value))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
@@ -172,20 +167,17 @@ def _as_values(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Use]:
             name = node.args[1].value if len(node.args) > 1 and isinstance(node.args[1], ast.Constant) else None
             imported = any(full.split(".")[0] in ROOTS for full in _dotted(node.args[0], names)) if node.args else True
             if imported or not isinstance(name, str) or name in HIDDEN:
-                yield Use(line=node.lineno, what="uses getattr on a module or with a name that is not plain; use a dot")
+                what = "uses getattr on a module or with a name that is not plain; use a dot"
+                yield Violation(line=node.lineno, what=what)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in plain:
             if node.id in modules:
-                yield Use(line=node.lineno, what=f"uses the module {node.id} as a value; put a dot behind it")
+                yield Violation(line=node.lineno, what=f"uses the module {node.id} as a value; put a dot behind it")
             elif node.id == "getattr":
-                yield Use(line=node.lineno, what="uses getattr as a value")
-
-
-ROOTS = {name.split(".")[0] for name in ALLOWED}
-MOST = 100  # things that one name may stand for; beyond them, following it ends
+                yield Violation(line=node.lineno, what="uses getattr as a value")
 
 
 def _refused(full: str) -> bool:
-    """Whether a dotted name is refused: by name, or as a part of dabs that is not offered or only imported there."""
+    """Return whether a dotted name is refused: it is listed, or a part of dabs that is not offered to algorithms."""
     if _within(full, REFUSED):
         return True
     parts = full.split(".")
@@ -193,12 +185,12 @@ def _refused(full: str) -> bool:
         return False
     if not _within(full, ALLOWED):
         return not any(allowed.startswith(f"{full}.") for allowed in ALLOWED)
-    return len(parts) > 2 and parts[2] not in _defined(parts[1])
+    return len(parts) > 2 and parts[2] not in _defined_in(parts[1])
 
 
 @lru_cache
-def _defined(module: str) -> frozenset[str]:
-    """The names that a file of dabs defines itself; what it imports is not among them."""
+def _defined_in(module: str) -> frozenset[str]:
+    """Return the names that a file of dabs defines itself, without those that it imports."""
     path = Path(__file__).with_name(f"{module}.py")
     found: set[str] = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -211,12 +203,12 @@ def _defined(module: str) -> frozenset[str]:
 
 
 def _within(name: str, words: tuple[str, ...]) -> bool:
-    """Whether a dotted name is one of some others or a part of one."""
+    """Return whether a dotted name is one of `words` or a part of one."""
     return any(name == word or name.startswith(f"{word}.") for word in words)
 
 
 def _dotted(node: ast.AST, names: Names) -> set[str]:
-    """`np.load` as numpy.load; nothing for what is no plain chain of names."""
+    """Return the meanings of a dotted name, such as numpy.load for `np.load`; none for any other expression."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

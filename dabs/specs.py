@@ -1,7 +1,9 @@
-"""What an input looks like: tokens, a series or an image, or any tuple of them; and the batch made of them.
+"""The specs of inputs (tokens, series, images) and the batch made of such inputs.
 
-A spec says how raw values become N embeddings and nothing about where they come from. The encoder and the algorithms
-see only specs, which is what makes them domain-agnostic. In shapes: B batch, N embeddings, P values in a patch.
+A spec says how raw values become N embeddings, but not where they come from. The encoder and the algorithms see only
+specs, which makes them domain-agnostic. An example has one input or several, each with its own spec.
+
+Shapes: B batch, N embeddings, P values in a patch.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """Token ids, int64 (B, length); the id `pad` marks padding, which is masked out everywhere."""
+    """Token ids, int64 (B, length). The id `pad` marks padding, which is masked out everywhere."""
 
     length: int
     vocabulary: int
@@ -26,7 +28,7 @@ class Tokens:
 
     @property
     def embeddings(self) -> int:
-        """N: one embedding a token."""
+        """N, one embedding per token."""
         return self.length
 
     @property
@@ -37,7 +39,7 @@ class Tokens:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A multichannel time series, float (B, steps, channels); a segment of consecutive steps is one embedding."""
+    """A multichannel time series, float (B, steps, channels). A segment of consecutive steps is one embedding."""
 
     steps: int
     channels: int
@@ -49,12 +51,12 @@ class Series:
 
     @property
     def embeddings(self) -> int:
-        """N: one embedding a segment."""
+        """N, one embedding per segment."""
         return self.steps // self.segment
 
     @property
     def patch_size(self) -> int:
-        """P: values in one segment, flattened as (step, channel)."""
+        """P, the number of values in a segment, flattened as (step, channel)."""
         return self.segment * self.channels
 
     @property
@@ -65,7 +67,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """An image or a spectrogram, float (B, channels, height, width); a square patch is one embedding."""
+    """An image or a spectrogram, float (B, channels, height, width). A square patch is one embedding."""
 
     height: int
     width: int
@@ -78,12 +80,12 @@ class Image:
 
     @property
     def embeddings(self) -> int:
-        """N: one embedding a patch, rows first."""
+        """N, one embedding per patch, row by row."""
         return (self.height // self.patch) * (self.width // self.patch)
 
     @property
     def patch_size(self) -> int:
-        """P: values in one patch, flattened as (row, column, channel)."""
+        """P, the number of values in a patch, flattened as (row, column, channel)."""
         return self.patch * self.patch * self.channels
 
     @property
@@ -98,12 +100,12 @@ _KINDS: dict[str, type[Spec]] = {"tokens": Tokens, "series": Series, "image": Im
 
 
 def total_embeddings(specs: Specs) -> int:
-    """N over all inputs of an example, in the order of the specs."""
+    """Return N over all inputs of an example."""
     return sum(spec.embeddings for spec in specs)
 
 
-def inputs_of(specs: Specs) -> str:
-    """Specs in a few words, e.g. `Image 32x32x3, patch 4 (64)`."""
+def describe_inputs(specs: Specs) -> str:
+    """Return a short description of specs, such as `Image 32×32×3, patch 4 (64)`, with N in parentheses."""
     words = []
     for spec in specs:
         if isinstance(spec, Tokens):
@@ -116,15 +118,15 @@ def inputs_of(specs: Specs) -> str:
 
 
 def specs_to_json(specs: Specs) -> list[dict[str, Any]]:
-    """Specs as plain JSON values, one object a spec with its `kind`."""
+    """Return specs as JSON values, one object per spec with its `kind`."""
     return [{"kind": type(spec).__name__.lower(), **asdict(spec)} for spec in specs]
 
 
 def specs_from_json(values: Any) -> Specs:
-    """The inverse of `specs_to_json`.
+    """Return specs from parsed JSON, as `specs_to_json` wrote it.
 
     Raises:
-        RequestError: they are no list of objects, or an unknown kind, field or size.
+        RequestError: the values are not a list of objects, or a kind or field is unknown, or a size is not valid.
     """
     if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
         raise RequestError(f"the input specs must be a list of objects, not {short(values)}")
@@ -149,10 +151,10 @@ class Batch:
     """A batch of examples.
 
     Attributes:
-        inputs: one tensor a spec: Tokens int64 (B, length; fewer where the rest is padding in every example),
-            Series float (B, steps, channels), Image float (B, channels, height, width).
-        mask: bool (B, N), true where an embedding is real, false where it is padding; None when nothing is padded.
-        label: targets, only for evaluation; always None while an algorithm learns.
+        inputs: one tensor per spec: Tokens int64 (B, length, or less if the rest is padding in every example), Series
+            float (B, steps, channels), Image float (B, channels, height, width).
+        mask: bool (B, N), true where an embedding is real, false where it is padding; None if nothing is padded.
+        label: the targets, in evaluation only; None while an algorithm learns.
     """
 
     inputs: tuple[Tensor, ...]
@@ -163,7 +165,7 @@ class Batch:
         return len(self.inputs[0])
 
     def to(self, device: Any) -> Batch:
-        """The same batch on another device (asynchronously where the memory is pinned)."""
+        """Return the batch on another device, copied asynchronously if its memory is pinned."""
 
         def move(x: Tensor | None) -> Tensor | None:
             return None if x is None else x.to(device, non_blocking=True)

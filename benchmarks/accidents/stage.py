@@ -243,9 +243,9 @@ def canonical(path: Path, environment: bool) -> bytes:
     if path.name in ("run.json", "submission.json"):
         value = json.loads(content)
     elif path.name.endswith(".result.json"):
-        from dabs.results.files import repeatable
+        from dabs.results.files import reproducible_part
 
-        value = repeatable(json.loads(content))
+        value = reproducible_part(json.loads(content))
     else:
         return content
     return json.dumps({k: v for k, v in value.items() if k not in dropped}, sort_keys=True).encode()

@@ -12,7 +12,7 @@ from dabs.bench.synthetic import synthetic_domain
 from dabs.bench.timing import Times, alternate
 from dabs.data.arrow import MappedColumn
 from dabs.data.domain import PRETRAIN, TRAIN, Domain
-from dabs.data.loader import read
+from dabs.data.loader import read_batches
 from dabs.data.prepared import folder_of, open_prepared
 from dabs.data.split import Split
 from dabs.encoder import Encoder, EncoderConfig
@@ -31,7 +31,7 @@ def read_seconds(domain: Domain, size: int, device: str) -> float:
     """Return the seconds to read one batch of pretraining rows onto a device, with nothing read ahead."""
     split = Split(open_prepared(domain), TRAIN, labels=False)
     index = np.random.default_rng(0).integers(0, len(split), size)
-    return alternate({"read": lambda: list(read(split, [index], torch.device(device)))}, 5)["read"].median
+    return alternate({"read": lambda: list(read_batches(split, [index], torch.device(device)))}, 5)["read"].median
 
 
 def reading_rates(domain: Domain, rounds: int, size: int = 256) -> tuple[int, float, float]:

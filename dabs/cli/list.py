@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dabs.config import Suite
-from dabs.data.domain import target_of
+from dabs.data.domain import describe_target
 from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
-from dabs.specs import inputs_of
+from dabs.specs import describe_inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,9 @@ def domain_table(suite: str) -> Table:
         domain = find_domain(name, suite)
         card = domain.card
         about = f"{card.source}\n[dim]{card.citation}[/dim]" + (f"\n{card.notes}" if card.notes else "")
-        table.add_row(name, inputs_of(domain.specs), f"{card.title} ({card.origin})", card.licence, card.size, about)
+        table.add_row(
+            name, describe_inputs(domain.specs), f"{card.title} ({card.origin})", card.licence, card.size, about
+        )
     return table
 
 
@@ -56,7 +58,7 @@ def task_table(suite: str) -> Table:
         table.add_column(column, overflow="fold")
     for name in domain_names(suite):
         for task in find_domain(name, suite).tasks:
-            table.add_row(name, task.name, task.question, target_of(task.target), task.metric, task.split_by)
+            table.add_row(name, task.name, task.question, describe_target(task.target), task.metric, task.split_by)
     return table
 
 

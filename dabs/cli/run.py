@@ -17,9 +17,9 @@ from dabs.config import EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
-from dabs.grid.cells import Cell, check, fetched, graph_of, is_done, prepare_domain
-from dabs.launch import Executor, Job, Launching, Outcome, Progress, executor_of, run_graph
-from dabs.launch.options import jobs_of
+from dabs.grid.cells import Cell, check_cell, fetch_cell, is_done, plan_jobs, prepare_domain
+from dabs.launch import Executor, Job, LaunchOptions, Outcome, Progress, executor_of, run_graph
+from dabs.launch.options import count_parallel_cells
 from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
 from dabs.specs import Tokens
 from dabs.utils.environment import environment
@@ -43,7 +43,7 @@ class GridOptions:
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a shared disk
     report: Path | None = None  # the HTML report; if not given: OUT/report.html
-    launching: Launching = field(default_factory=Launching)
+    launching: LaunchOptions = field(default_factory=LaunchOptions)
 
 
 def main(arguments: list[str]) -> int:
@@ -110,8 +110,8 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     console = console or table_console()
     cells = plan(options)
     for cell in cells:
-        fetched(cell, results_only=True)
-        check(cell)
+        fetch_cell(cell, results_only=True)
+        check_cell(cell)
     todo = [cell for cell in cells if not is_done(cell)]
     raw = sum(cell.label == RAW for cell in todo)
     note = f"; {raw} are `raw`: probes of the inputs themselves, for comparison" if raw else ""
@@ -123,7 +123,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     if not failed and todo == cells:  # the time of a resumed or incomplete grid is not that of the whole grid
         _write_timing(options, cells, spent)
     for cell in todo:
-        fetched(cell, results_only=True)
+        fetch_cell(cell, results_only=True)
     if any((options.out / options.suite).rglob("*.result.json")):
         # in a grid over all domains, a domain without results leaves the mean over domains empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
@@ -140,7 +140,7 @@ def _run_jobs(options: GridOptions, todo: list[Cell], console: Console) -> tuple
     """Run the jobs of some cells, print those that failed, and return their reasons and the seconds spent."""
     begun = time.perf_counter()
     launching = options.launching
-    jobs = {job.name: job for job in graph_of(todo, spread=launching.launcher != "local")}
+    jobs = {job.name: job for job in plan_jobs(todo, spread=launching.launcher != "local")}
     executor = executor_of(launching, options.out.absolute() / "logs" / launching.launcher)
     display = _GridDisplay(console, len(jobs), executor)
     try:
@@ -158,8 +158,8 @@ def _run_jobs(options: GridOptions, todo: list[Cell], console: Console) -> tuple
 def _write_timing(options: GridOptions, cells: list[Cell], spent: dict[str, float]) -> None:
     """Record the minutes of a grid that was run in one go."""
     machine = {k: v for k, v in environment().items() if k in ("processor", "cores", "device", "python", "platform")}
-    launching = options.launching
-    jobs = {"jobs": jobs_of(launching)} if launching.launcher == "local" else {"launcher": launching.launcher}
+    launching, launcher = options.launching, options.launching.launcher
+    jobs = {"jobs": count_parallel_cells(launching)} if launcher == "local" else {"launcher": launcher}
     minutes = {name: round(seconds / 60, 2) for name, seconds in spent.items()}
     value = {"cells": len(cells), **jobs, "seeds": options.seeds, "protocols": list(options.protocol)}
     write_json(options.out / options.suite / "timing.json", {**value, "minutes": minutes, "machine": machine})

@@ -1,1 +1,1 @@
-"""Data: what a domain is, and its rows from preparation to batches."""
+"""Data: the definition of a domain, and its rows from preparation to batches."""

@@ -1,4 +1,4 @@
-"""One split as an Arrow file: written in blocks, hashed row by row, and its columns as arrays."""
+"""The Arrow file of a split: written in blocks, hashed by row, read as arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SplitWriter:
-    """Appends blocks of rows to one Arrow file and hashes what it writes."""
+    """Writer that appends blocks of rows to one Arrow file and hashes them."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ class SplitWriter:
         self.data, self.groups = hashlib.sha256(), hashlib.sha256()
 
     def write(self, rows: Rows) -> None:
-        """Append a block."""
+        """Append a block of rows."""
         import datasets
         import pyarrow as pa
 
@@ -37,7 +37,7 @@ class SplitWriter:
         arrays = {name: _arrow_array(x) for name, x in columns.items()}
         table = pa.table(arrays | {"group": pa.array(rows.group, pa.string())})
         if self.writer is None:
-            # the `datasets` feature types go into the schema's metadata, so that Dataset.from_file knows them
+            # the schema's metadata holds the feature types of `datasets`, so that Dataset.from_file knows them
             features = datasets.Features.from_arrow_schema(table.schema)
             self.schema = features.arrow_schema
             self.writer = pa.ipc.new_stream(self.path, self.schema)
@@ -46,28 +46,28 @@ class SplitWriter:
         self.rows += len(rows.group)
 
     def close(self) -> dict[str, Any]:
-        """Finish the file; gives the number of rows, the hash of the data and the hash of the groups."""
+        """Finish the file and return the number of rows, the hash of the data and the hash of the groups."""
         if self.writer is not None:
             self.writer.close()
         return {"rows": self.rows, "sha256": self.data.hexdigest(), "split_sha256": self.groups.hexdigest()}
 
 
-def hashes_of(path: Path) -> dict[str, Any]:
-    """What `SplitWriter.close` gave when the file was written, computed from the file as it is now.
+def compute_hashes(path: Path) -> dict[str, Any]:
+    """Compute what `SplitWriter.close` returned from the file as it is now.
 
-    It is read a batch at a time, because a split may be larger than memory.
+    The file is read in batches, because a split may be larger than memory.
 
     Raises:
-        OSError, ValueError: the file cannot be read; pyarrow's own errors are among them.
+        OSError, ValueError: the file cannot be read. pyarrow's errors are subclasses of these.
     """
     import pyarrow as pa
 
     data, groups, rows = hashlib.sha256(), hashlib.sha256(), 0
     with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as batches:
         for batch in batches:
-            batch.validate(full=True)  # offsets of strings that point elsewhere would be followed
+            batch.validate(full=True)  # string offsets that point outside the file would be followed
             table = pa.Table.from_batches([batch])
-            columns = {name: array_of(table.column(name)) for name in table.column_names}
+            columns = {name: column_values(table.column(name)) for name in table.column_names}
             group = columns.pop("group").tolist()
             update_hashes(data, groups, columns, group)
             rows += len(group)
@@ -82,14 +82,14 @@ def _arrow_array(x: np.ndarray) -> pa.Array:
 
 
 def update_hashes(data: Any, groups: Any, columns: dict[str, np.ndarray], group: list[str]) -> None:
-    """Row by row, so that the hash does not depend on how the rows were blocked."""
+    """Hash rows one after the other, so that the hashes do not depend on how the rows were split into blocks."""
     raw = [np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8) for x in columns.values()]
     data.update(np.concatenate(raw, axis=1).tobytes())
     groups.update("".join(f"{g}\n" for g in group).encode())
 
 
-def array_of(column: pa.ChunkedArray) -> np.ndarray:
-    """A column in its stored type: (n,), (n, values) for fixed-size lists, strings for the group."""
+def column_values(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column in its stored type: (n,), (n, values) for fixed-size lists, strings for the group."""
     import pyarrow as pa
 
     whole = column.combine_chunks()
@@ -100,8 +100,8 @@ def array_of(column: pa.ChunkedArray) -> np.ndarray:
     return np.asarray(whole.to_numpy(zero_copy_only=False))
 
 
-class HeldColumn:
-    """A column in memory.
+class MemoryColumn:
+    """A column of a split that is held in memory.
 
     Args:
         values: (n, ...) numbers.
@@ -111,18 +111,18 @@ class HeldColumn:
         self.values = values
 
     def rows(self, index: np.ndarray, *, pin: bool = False) -> torch.Tensor:
-        """Copies of the rows at `index`, int64 (B,), in their stored type, in pinned memory if asked."""
+        """Return copies of the rows at `index`, int64 (B,), in their stored type; in pinned memory if `pin`."""
         import torch
 
-        return _taken(torch.from_numpy(self.values), torch.from_numpy(index), pin)
+        return _copy_entries(torch.from_numpy(self.values), torch.from_numpy(index), pin)
 
 
 class MappedColumn:
-    """A column of a split's file that stays on disk; the pages of a row are read when it is asked for.
+    """A column of a split that stays on disk; the pages of a row are read when the row is requested.
 
     Args:
-        path: the file.
-        name: a column of numbers, or of lists of them of one length.
+        path: the split's file.
+        name: of a column of numbers, or of lists of numbers of equal length.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -138,32 +138,33 @@ class MappedColumn:
             self.dtype = torch.from_numpy(np.empty(0, values[0].type.to_pandas_dtype())).dtype
             self.shape = (chunks[0].type.list_size,) if listed else ()
             self.row_bytes = self.dtype.itemsize * math.prod(self.shape)
-            self.first_rows = np.cumsum([0] + [len(chunk) for chunk in chunks])  # of each chunk; last: of the column
+            # the first row of each chunk, then the number of all rows
+            self.first_rows = np.cumsum([0] + [len(chunk) for chunk in chunks])
             starts = [x.buffers()[1].address - begin + x.offset * self.dtype.itemsize for x in values]
             self.first_bytes = np.array(starts)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that nobody may write: a map to write in would need memory
+            warnings.simplefilter("ignore", UserWarning)  # "not writable"; a writable map would need memory
             content = torch.from_numpy(np.memmap(path, np.uint8, mode="r"))
-        # entry i is what a row that starts at byte i would hold: taking entries copies those rows and nothing else
+        # entry i is the row that would start at byte i, so copying entries reads those rows and nothing else
         self.windows = content.as_strided((len(content) - self.row_bytes + 1, self.row_bytes), (1, 1))
 
     def rows(self, index: np.ndarray, *, pin: bool = False) -> torch.Tensor:
-        """Copies of the rows at `index`, int64 (B,), in their stored type, in pinned memory if asked."""
+        """Return copies of the rows at `index`, int64 (B,), in their stored type; in pinned memory if `pin`."""
         import torch
 
         chunk = np.searchsorted(self.first_rows, index, side="right") - 1
         starts = self.first_bytes[chunk] + (index - self.first_rows[chunk]) * self.row_bytes
-        found = _taken(self.windows, torch.from_numpy(starts), pin)
+        found = _copy_entries(self.windows, torch.from_numpy(starts), pin)
         return found.view(self.dtype).reshape(len(index), *self.shape)
 
 
-def _taken(source: torch.Tensor, places: torch.Tensor, pin: bool) -> torch.Tensor:
-    """Entries of a tensor, copied once."""
+def _copy_entries(source: torch.Tensor, places: torch.Tensor, pin: bool) -> torch.Tensor:
+    """Return the entries of a tensor at `places`, copied once."""
     import torch
 
     shape = (len(places), *source.shape[1:])
     if pin:
-        out = torch.empty(shape, dtype=source.dtype, pin_memory=True)  # pinned memory is kept and used again
-    else:  # numpy asks for huge pages: touching fresh small ones takes three times as long as copying pictures
+        out = torch.empty(shape, dtype=source.dtype, pin_memory=True)  # PyTorch caches pinned memory
+    else:  # numpy requests huge pages; touching new small pages takes three times as long as copying images
         out = torch.from_numpy(np.empty(shape, source.numpy().dtype))
     return torch.index_select(source, 0, places, out=out)

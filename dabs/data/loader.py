@@ -1,4 +1,7 @@
-"""The batches of a run in their fixed order: which examples each step takes depends on (seed, step) alone."""
+"""The batches of a run, read in a fixed order.
+
+Which examples a step takes depends only on the seed and the step.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,17 @@ import numpy as np
 import torch
 
 from dabs.config import PretrainConfig
-from dabs.data.split import Split, decoded
+from dabs.data.split import Split, decode
 from dabs.distributed import processes, rank
 from dabs.errors import RequestError
 from dabs.specs import Batch
 
 T = TypeVar("T")
-AHEAD = 4  # batches that are read while a GPU computes
+READ_AHEAD = 4  # batches that are read while a GPU computes
 
 
 def check_batch_size(config: PretrainConfig, rows: int) -> None:
-    """Refuse a batch that is larger than the data, or that the processes cannot share evenly."""
+    """Raise a RequestError if a batch is larger than the data or cannot be shared evenly by the processes."""
     if rows < config.batch_size:
         raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
     if config.batch_size % processes():
@@ -38,12 +41,14 @@ def check_batch_size(config: PretrainConfig, rows: int) -> None:
 def step_indices(
     rows: int, size: int, steps: int, seed: int, *, start: int = 0, seed_by_step: bool = False
 ) -> Iterator[np.ndarray]:
-    """Yield the example indices of each step, int64 (size,); an epoch is a permutation without its last partial batch.
+    """Yield the indices of the examples of each step, int64 (size,).
+
+    An epoch is a permutation of all examples without the incomplete batch at its end.
 
     Args:
-        rows: how many examples there are, at least `size`.
+        rows: the number of examples, at least `size`.
         size: examples per step.
-        steps: where to stop.
+        steps: the step to stop before.
         seed: of the permutations.
         start: the first step.
         seed_by_step: seed each epoch with its first step instead of its number, as fine-tuning always has.
@@ -57,22 +62,28 @@ def step_indices(
         yield order[place * size : (place + 1) * size]
 
 
-def read(
+def read_batches(
     split: Split, indices: Iterable[np.ndarray], device: torch.device, part: slice = slice(None)
 ) -> Iterator[Batch]:
-    """Batches of a split on a device, as models take them; see `Split.stored` for `indices` and `part`.
+    """Yield batches of a split on a device, in the types that models take.
 
-    For a GPU a thread copies the next few batches into pinned memory in their stored types, and the GPU makes floats
-    of them: a picture then crosses the bus as one byte a value.
+    For a GPU, a thread copies the next few batches into pinned memory in their stored types, and the GPU converts them
+    to floats: an image thus crosses the bus with one byte per value.
+
+    Args:
+        split: what to read.
+        indices: of the examples of each batch.
+        device: where the batches go.
+        part: the rows of each batch to keep; see `Split.stored`.
     """
     gpu = device.type == "cuda"
     stored = (split.stored(index, part, pin=gpu) for index in indices)
     for batch in read_ahead(stored) if gpu else stored:
-        yield decoded(batch.to(device), split.specs)
+        yield decode(batch.to(device), split.specs)
 
 
-def read_ahead(items: Iterator[T], count: int = AHEAD) -> Iterator[T]:
-    """The same items in order; a thread makes up to `count` of them while the last one is used."""
+def read_ahead(items: Iterator[T], count: int = READ_AHEAD) -> Iterator[T]:
+    """Yield the items in order, while a thread computes up to `count` further ones."""
     end = object()
     pool = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")
     waiting = deque(pool.submit(next, items, end) for _ in range(count))
@@ -85,16 +96,16 @@ def read_ahead(items: Iterator[T], count: int = AHEAD) -> Iterator[T]:
 
 
 class Loader:
-    """The batches of a run from step `start` on, of which each process reads its part.
+    """The batches of a run from step `start` on, of which each process reads its own part.
 
     Args:
-        split: what is trained on.
+        split: what to train on.
         config: of the run.
         start: the first step.
-        device: where the batches are wanted.
+        device: where the batches go.
 
     Attributes:
-        waited: seconds that the one who asks for batches has waited for them.
+        waited: seconds that the caller has waited for batches.
     """
 
     def __init__(self, split: Split, config: PretrainConfig, start: int, device: torch.device) -> None:
@@ -102,7 +113,7 @@ class Loader:
         check_batch_size(config, len(split))
         steps = step_indices(len(split), config.batch_size, config.steps, config.seed, start=start)
         indices = (order_for_processes(index, config.accumulate) for index in steps)
-        self.batches = read(split, indices, device, slice(rank() * size, (rank() + 1) * size))
+        self.batches = read_batches(split, indices, device, slice(rank() * size, (rank() + 1) * size))
         self.waited = 0.0
 
     def __iter__(self) -> Iterator[Batch]:
@@ -114,9 +125,9 @@ class Loader:
 
 
 def order_for_processes(index_G: np.ndarray, parts: int) -> np.ndarray:
-    """The examples of a whole batch in an order that makes R processes work on the parts that one would.
+    """Reorder the examples of a whole batch so that R processes accumulate over the same parts as one process would.
 
-    Each process takes G / R examples in a row, and N parts of those in turn: its k-th part becomes its share of the
-    k-th part of the whole batch.
+    Each process takes G / R consecutive examples and computes them in `parts` parts. In the returned order, the k-th
+    parts of all processes together are the k-th part of the whole batch.
     """
     return index_G.reshape(parts, processes(), -1).swapaxes(0, 1).reshape(-1)

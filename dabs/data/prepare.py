@@ -1,6 +1,6 @@
-"""Preparing data: fetch, build, write one Arrow file per split, and verify it.
+"""Prepare data: fetch it, build it, write one Arrow file per split, and verify it.
 
-The manifest is written last, so its presence means that the rest is complete. `dabs.data.prepared` reads what is here.
+The manifest is written last, so its presence means that the rest is complete. `dabs.data.prepared` reads prepared data.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from dabs import __version__
-from dabs.data.arrow import SplitWriter, hashes_of
+from dabs.data.arrow import SplitWriter, compute_hashes
 from dabs.data.domain import Domain, Rows, Workspace
-from dabs.data.prepared import FORMAT, Unit, folder_of, is_there, read_manifest, units_of
+from dabs.data.prepared import FORMAT, Unit, folder_of, is_unit_prepared, read_manifest, units_of
 from dabs.errors import DabsError, RequestError
 from dabs.specs import specs_to_json
 from dabs.utils.files import data_home, remove_leftovers, replacing, sha256_file, sole_use, write_json
@@ -22,16 +22,22 @@ from dabs.utils.files import data_home, remove_leftovers, replacing, sha256_file
 def prepare(
     domain: Domain, say: Callable[[str], None] = print, *, force: bool = False, datasets: Iterable[str] = ()
 ) -> None:
-    """Fetch, build and write the data of some datasets of a domain (or all), unless it is there.
+    """Fetch, build and write datasets of a domain that are not prepared yet.
 
-    Waits while another process prepares data of the domain, and then takes what that left.
+    This waits while another process prepares data of the domain, and then uses what that process wrote.
+
+    Args:
+        domain: whose data to prepare.
+        say: prints one line of progress.
+        force: whether to prepare again what is prepared.
+        datasets: the datasets of a domain of parts; all if empty.
 
     Raises:
-        DabsError: some could not be prepared; the others are, and the message says what each of the some lacks.
+        DabsError: some datasets could not be prepared. The message says why for each; the others are prepared.
     """
     units = units_of(domain, datasets)
-    if not force and all(is_there(unit) for unit in units):
-        return  # without the lock, which a disk that is only read could not hold
+    if not force and all(is_unit_prepared(unit) for unit in units):
+        return  # without taking the lock, which is impossible on a read-only disk
     with sole_use(folder_of(domain), wait=True):
         _prepare_each(units, say, force=force)
 
@@ -39,7 +45,7 @@ def prepare(
 def _prepare_each(units: list[Unit], say: Callable[[str], None], *, force: bool) -> None:
     reasons = []
     for unit in units:
-        if not force and is_there(unit):
+        if not force and is_unit_prepared(unit):
             continue
         try:
             _prepare(unit, say)
@@ -54,8 +60,11 @@ def _prepare_each(units: list[Unit], say: Callable[[str], None], *, force: bool)
 
 
 def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
-    """The folder is built under a temporary name and renamed when the manifest is written, so that an interrupted
-    preparation is never taken for a whole one; what a killed one left is removed, since the caller is alone here."""
+    """Prepare one unit; the caller must hold the lock on the domain's folder.
+
+    The folder is built under a temporary name and renamed when it is complete, so that an interrupted preparation is
+    never mistaken for a complete one. What killed processes left is removed.
+    """
     domain = unit.domain
     sources = {s.name: s.fetch(data_home() / "sources", say) for s in unit.sources}
     workspace = Workspace(sources=sources, say=say)
@@ -91,19 +100,22 @@ def _write_splits(unit: Unit, folder: Path, blocks: Iterator[Rows]) -> dict[str,
             writers[key] = SplitWriter(folder / unit.splits[key])
         writers[key].write(rows)
     if set(writers) != set(unit.splits):
-        raise DabsError(f"{unit.name}: its builder wrote {sorted(writers)}, its tasks need {sorted(unit.splits)}.")
+        raise DabsError(f"{unit.name}: its builder wrote {sorted(writers)}, but its tasks need {sorted(unit.splits)}.")
     return {key: writer.close() for key, writer in sorted(writers.items())}
 
 
 def verify(domain: Domain) -> list[str]:
-    """Re-read every split and kept file and compare with the manifest; gives one line for each that differs.
+    """Read every split and kept file again and compare it with the manifest. Parts that are not prepared are skipped.
+
+    Returns:
+        One line for each file that differs.
 
     Raises:
-        DabsError: nothing is prepared. Parts that are not are passed over.
+        DabsError: nothing of the domain is prepared.
     """
     units = units_of(domain)
-    there = [unit for unit in units if is_there(unit)]
-    return [line for unit in there or units[:1] for line in _verify(unit)]
+    prepared = [unit for unit in units if is_unit_prepared(unit)]
+    return [line for unit in prepared or units[:1] for line in _verify(unit)]
 
 
 def _verify(unit: Unit) -> list[str]:
@@ -115,7 +127,7 @@ def _verify(unit: Unit) -> list[str]:
     for key, expected in manifest["splits"].items():
         place = f"{unit.domain.name}/{key}"
         try:
-            found = hashes_of(unit.folder / unit.splits[key])
+            found = compute_hashes(unit.folder / unit.splits[key])
         except (OSError, ValueError) as error:
             wrong.append(f"{place}: cannot be read ({error})")
             continue

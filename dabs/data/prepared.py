@@ -1,6 +1,6 @@
-"""Prepared data on disk, read and validated once: its manifest and its splits.
+"""Read prepared data: its manifest, which is validated once, and its splits.
 
-$DABS_HOME/lite/sensor/manifest.json                what is here, with hashes; it is written last
+$DABS_HOME/lite/sensor/manifest.json                what is prepared, with hashes; it is written last
 $DABS_HOME/lite/sensor/exercise/train.arrow         columns input_0.., label, group (`datasets` can read it)
 $DABS_HOME/paper/speech/librispeech/manifest.json   in a domain of parts, each dataset has its own manifest
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dabs.data.arrow import array_of
+from dabs.data.arrow import column_values
 from dabs.data.domain import PRETRAIN, Domain, Rows, Source, Workspace
 from dabs.errors import DabsError, unknown
 from dabs.utils.files import data_home, short
@@ -24,13 +24,13 @@ FORMAT = 1
 
 
 def folder_of(domain: Domain) -> Path:
-    """Where a domain's prepared data lives."""
+    """Return the folder of a domain's prepared data."""
     return data_home() / domain.suite / domain.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """What is prepared in one go and has one manifest: a whole domain, or one part of it."""
+    """What is prepared together and has one manifest: a whole domain, or one part of it."""
 
     domain: Domain
     folder: Path  # under the domain's folder, or that folder itself
@@ -42,22 +42,22 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The name for messages: the domain, and the dataset of a part."""
         return f"{self.domain.name} {self.only}".strip()
 
     @property
     def command(self) -> str:
-        """What prepares it."""
+        """The command that prepares it."""
         only = f" --tasks {self.only}" if self.only else ""
         return f"dabs data prepare {self.domain.name} --suite {self.domain.suite}{only}"
 
 
 def units_of(domain: Domain, datasets: Iterable[str] = ()) -> list[Unit]:
-    """What must be prepared for some datasets of a domain, or for all.
+    """Return the units to prepare for some datasets of a domain, or for all if none is named.
 
     Raises:
-        RequestError: the domain has no such dataset, or its datasets are not prepared one by one.
-        DabsError: the domain's parts are not its datasets.
+        RequestError: the domain has no such dataset.
+        DabsError: the domain has neither a builder nor parts, or its parts are not its datasets.
     """
     names, root = tuple(datasets), folder_of(domain)
     known = domain.datasets()
@@ -91,7 +91,7 @@ def read_manifest(unit: Unit) -> dict[str, Any]:
     """Read and validate the manifest of a unit.
 
     Raises:
-        DabsError: the data is not prepared, or another version of the domain prepared it.
+        DabsError: the data is not prepared, was prepared by another version, or the manifest is damaged.
     """
     path = unit.folder / "manifest.json"
     way_out = f"Run `{unit.command}`."
@@ -108,7 +108,7 @@ def read_manifest(unit: Unit) -> dict[str, Any]:
 
 
 def _check_entries(path: Path, unit: Unit, manifest: dict[str, Any]) -> None:
-    """Refuse a manifest that lacks what its readers use, or says it in other types."""
+    """Raise a DabsError if a manifest lacks an entry that its readers use, or an entry has the wrong type."""
     kinds = {"splits": dict, "files": dict, "sources": list}
     wrong = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
     if not wrong:
@@ -124,7 +124,7 @@ def _check_entries(path: Path, unit: Unit, manifest: dict[str, Any]) -> None:
         raise DabsError(f"{path} is damaged: {wrong[0]} is not as it was written. Run `{unit.command} --force`.")
 
 
-def is_there(unit: Unit) -> bool:
+def is_unit_prepared(unit: Unit) -> bool:
     """Return whether a unit is prepared, in the version that this code reads."""
     try:
         read_manifest(unit)
@@ -134,22 +134,22 @@ def is_there(unit: Unit) -> bool:
 
 
 def is_prepared(domain: Domain, datasets: Iterable[str] = ()) -> bool:
-    """Whether the data of some datasets (or all) is there, in the version this code reads."""
-    return all(is_there(unit) for unit in units_of(domain, datasets))
+    """Return whether some datasets (or all) are prepared, in the version that this code reads."""
+    return all(is_unit_prepared(unit) for unit in units_of(domain, datasets))
 
 
 def tasks_not_prepared(domain: Domain) -> list[str]:
-    """The tasks of a domain whose data is not there."""
+    """Return the names of the tasks of a domain whose data is not prepared."""
     return [task.name for task in domain.tasks if not is_prepared(domain, (task.name,))]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitEntry:
-    """What a manifest records of one split."""
+    """What a manifest records about one split."""
 
     rows: int
     sha256: str  # of all rows
-    split_sha256: str  # of which group is in which split
+    split_sha256: str  # of the groups of all rows, which shows how the data was split
 
 
 @dataclass(frozen=True)
@@ -162,19 +162,19 @@ class Prepared:
     manifest: dict[str, Any]
 
     def entry(self, split: str) -> SplitEntry:
-        """What the manifest records of a split."""
+        """Return what the manifest records about a split."""
         found = self.manifest["splits"][f"{self.dataset}/{split}"]
         return SplitEntry(**{name: found[name] for name in ("rows", "sha256", "split_sha256")})
 
     def path(self, split: str) -> Path:
-        """The Arrow file of a split."""
+        """Return the Arrow file of a split."""
         return self.unit.folder / self.unit.splits[f"{self.dataset}/{split}"]
 
     def columns(self, split: str, only: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
         """Return columns of a split (`only` these, or all) in their stored types, inputs shaped by their specs.
 
         Raises:
-            DabsError: the file is missing, damaged, or not what the manifest says.
+            DabsError: the file is missing, damaged, or not as the manifest says.
         """
         import pyarrow as pa
 
@@ -186,14 +186,14 @@ class Prepared:
             table.validate(full=True)  # string offsets that point outside the file would be followed
             if table.num_rows != rows:
                 raise ValueError(f"it has {table.num_rows:,} rows, its manifest says {rows:,}")
-            columns = {name: array_of(table.column(name)) for name in table.column_names}
+            columns = {name: column_values(table.column(name)) for name in table.column_names}
             shapes = {f"input_{i}": spec.shape for i, spec in enumerate(self.domain.specs)}
             return {name: x.reshape(-1, *shapes[name]) if name in shapes else x for name, x in columns.items()}
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
             raise DabsError(f"{path} cannot be read ({error}). Run `{self.unit.command} --force`.") from error
 
     def labels(self, split: str) -> np.ndarray:
-        """The labels of a split of a task, in their stored type."""
+        """Return the labels of a split of a task, in their stored type."""
         return self.columns(split, ("label",))["label"]
 
 

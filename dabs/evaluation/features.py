@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dabs.data.loader import read
+from dabs.data.loader import read_batches
 from dabs.data.split import READ_BATCH, Split
 from dabs.encoder import Encoder
 from dabs.training.precision import autocast
@@ -26,7 +26,7 @@ def features_of(encoder: Encoder, split: Split, precision: str = "fp32") -> np.n
     device = next(encoder.parameters()).device
     size = CPU_BATCH if precision == "bf16" and device.type == "cpu" else READ_BATCH
     order = _reading_order(split, precision)
-    batches = read(split, (order[start : start + size] for start in range(0, len(order), size)), device)
+    batches = read_batches(split, (order[start : start + size] for start in range(0, len(order), size)), device)
     with autocast(device, precision):
         found = torch.cat([encoder(batch).float() for batch in batches])
     features = np.empty(found.shape, np.float32)

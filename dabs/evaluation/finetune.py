@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from dabs.data.domain import SPLITS, TEST, TRAIN, VALIDATION, Classes, MultiLabel, Scalar, Target, Task
-from dabs.data.loader import read, step_indices
+from dabs.data.loader import read_batches, step_indices
 from dabs.data.prepared import Prepared
 from dabs.data.split import READ_BATCH, Split
 from dabs.encoder import Encoder
@@ -66,7 +66,7 @@ def predict(model: FineTuneModel, split: Split, target: Target) -> np.ndarray:
     """Predict a whole split, in the form that `dabs.evaluation.metrics` takes."""
     model.eval()
     device = next(model.parameters()).device
-    batches = read(split, split.in_order(READ_BATCH), device)
+    batches = read_batches(split, split.in_order(READ_BATCH), device)
     out = torch.cat([model(batch) for batch in batches]).cpu().double().numpy()
     if isinstance(target, Classes):
         return np.asarray(out.argmax(axis=1))
@@ -115,6 +115,6 @@ def _tune(
 
     take_step = OptimizerStep(loss_of, adamw(model.parameters(), rate, recipe.weight_decay), clip_norm=recipe.clip_norm)
     indices = step_indices(len(train), size, steps, seed, seed_by_step=True)
-    for step, batch in enumerate(read(train, indices, next(model.parameters()).device)):
+    for step, batch in enumerate(read_batches(train, indices, next(model.parameters()).device)):
         take_step(batch, learning_rate(step, steps, rate))
     return model

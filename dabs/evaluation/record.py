@@ -21,7 +21,7 @@ from dabs.evaluation.finetune import Recipe
 from dabs.evaluation.metrics import bootstrap_interval, chance, metric_of
 from dabs.evaluation.probes import MAX_ITERATIONS, NEIGHBOURS, STRENGTHS, ProbeResult
 from dabs.evaluation.raw_input import COMPONENTS, RAW
-from dabs.results.files import explained, predictions_record
+from dabs.results.files import explain, predictions_record
 from dabs.results.schema import (
     Counts,
     Data,
@@ -89,7 +89,7 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
             environment=Environment(**environment(), precision=config.precision),
         )
     except ValidationError as error:
-        raise DabsError(f"{run} cannot be evaluated: {explained(error)} Delete {run} and pretrain again.") from error
+        raise DabsError(f"{run} cannot be evaluated: {explain(error)} Delete {run} and pretrain again.") from error
 
 
 def origin_of_raw_input(domain: Domain) -> Origin:
@@ -190,7 +190,7 @@ def build_result(
         )
     except ValidationError as error:
         raise DabsError(
-            f"the result of {domain.name}/{task.name} ({protocol}) cannot be recorded: {explained(error)}"
+            f"the result of {domain.name}/{task.name} ({protocol}) cannot be recorded: {explain(error)}"
         ) from error
     return EvaluatedTask(result=result, predictions=predictions)
 

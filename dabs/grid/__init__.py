@@ -1,1 +1,1 @@
-"""The grid: its cells as tasks, and the store that machines share."""
+"""The grid of all runs: its cells as jobs, and the store that machines share."""

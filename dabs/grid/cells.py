@@ -1,4 +1,7 @@
-"""The cells of the grid as tasks: prepare the data, pretrain, evaluate, skipping what is done."""
+"""The cells of the grid as jobs: prepare data, pretrain, evaluate.
+
+What is done already is skipped. Importing this module does not load torch, so that a launcher starts quickly.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError
-from dabs.evaluation.evaluate import write_results
 from dabs.evaluation.raw_input import RAW
 from dabs.launch.job import Job, report
 from dabs.training.run_folder import Watch, check_folder, default_folder
@@ -22,33 +24,33 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A run of the grid and how it is read; the raw-input row is a cell whose algorithm is `RAW`."""
+    """One run of the grid and its evaluation. The raw-input baseline is a cell whose algorithm is `RAW`."""
 
     config: PretrainConfig  # not yet resolved
-    label: str  # the algorithm's word in tables and folders
+    label: str  # what tables and folders call the algorithm
     protocols: tuple[str, ...]
     tasks: tuple[str, ...]
     out: Path
-    store: str = ""  # URL of a shared store; empty: none
+    store: str = ""  # URL of a shared store; empty if there is none
 
     @property
     def name(self) -> str:
-        """For the display."""
+        """The name for messages and logs."""
         return f"{self.label} {self.config.domain} seed {self.config.seed}"
 
     @property
     def folder(self) -> Path:
-        """The run's folder."""
+        """The folder of the run."""
         return default_folder(self.config, self.label, self.out)
 
     @property
     def is_raw(self) -> bool:
-        """Whether there is no encoder to train."""
+        """Whether this is the raw-input baseline, which has no encoder to train."""
         return self.config.algorithm == RAW
 
 
-def fetched(cell: Cell, *, results_only: bool = False) -> Store | None:
-    """The cell's shared store, if it has one, after what the store has of the cell was fetched."""
+def fetch_cell(cell: Cell, *, results_only: bool = False) -> Store | None:
+    """Fetch what the shared store has of a cell, and return the store; None if the cell has no store."""
     if not cell.store:
         return None
     from dabs.grid.store import Store
@@ -58,8 +60,11 @@ def fetched(cell: Cell, *, results_only: bool = False) -> Store | None:
     return store
 
 
-def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """Protocols -> the tasks that lack just these results; protocols of a task stay together to share its features."""
+def missing_results(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Return the results that a cell lacks, as the tasks that lack the same protocols, by those protocols.
+
+    The protocols of a task stay together so that they share its features.
+    """
     results = cell.folder / "results"
     groups: dict[tuple[str, ...], tuple[str, ...]] = {}
     for task in cell.tasks:
@@ -69,11 +74,11 @@ def missing(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
     return groups
 
 
-def check(cell: Cell) -> None:
-    """Refuse a cell whose folder holds another run: other steps, options, algorithm source or data.
+def check_cell(cell: Cell) -> None:
+    """Make sure that a cell's folder is free or contains this very run.
 
     Raises:
-        DabsError: it does; the message says what differs.
+        DabsError: it contains a run with other steps, options, algorithm source or data; the message says what differs.
     """
     from dabs.data.domain import PRETRAIN
     from dabs.data.prepared import is_prepared, open_prepared
@@ -87,36 +92,36 @@ def check(cell: Cell) -> None:
 
 
 def is_done(cell: Cell) -> bool:
-    """Whether every result of the cell is there."""
-    return not missing(cell)
+    """Return whether a cell has all its results."""
+    return not missing_results(cell)
 
 
-def graph_of(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
-    """The tasks of some cells: each domain's data, then each cell's run, then its evaluation.
+def plan_jobs(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
+    """Return the jobs of some cells: the data of each domain, then the run of each cell, then its evaluation.
 
     Args:
         cells: those that are not done.
-        spread: make a cell's run and each of its evaluations a task of its own, for a cluster; else a cell is one task,
-            which shares what the evaluations have in common.
+        spread: whether a cell's run and its evaluation on each task are separate jobs, for a cluster. If not, a cell is
+            one job, in which the evaluations share what they have in common.
     """
-    tasks = []
+    jobs = []
     for domain, suite, out in sorted({(cell.config.domain, cell.config.suite, cell.out) for cell in cells}):
         data = f"data of {domain}"
-        tasks.append(Job(name=data, function=prepare_domain, arguments=(domain, suite), log=_log(out, data)))
+        jobs.append(Job(name=data, function=prepare_domain, arguments=(domain, suite), log=_log(out, data)))
     for cell in cells:
         first = (f"data of {cell.config.domain}",)
         log = _log(cell.out, cell.name)
         if not spread:
-            tasks.append(Job(name=cell.name, function=run_cell, arguments=(cell,), log=log, after=first))
+            jobs.append(Job(name=cell.name, function=run_cell, arguments=(cell,), log=log, after=first))
             continue
         if not cell.is_raw:
-            tasks.append(Job(name=cell.name, function=pretrain_cell, arguments=(cell,), log=log, after=first))
+            jobs.append(Job(name=cell.name, function=pretrain_cell, arguments=(cell,), log=log, after=first))
             first = (cell.name,)
-        for task in sorted({task for group in missing(cell).values() for task in group}, key=cell.tasks.index):
+        for task in sorted({task for group in missing_results(cell).values() for task in group}, key=cell.tasks.index):
             name = f"{cell.name} {task}"
             log = _log(cell.out, name)
-            tasks.append(Job(name=name, function=evaluate_cell, arguments=(cell, task), log=log, after=first))
-    return tasks
+            jobs.append(Job(name=name, function=evaluate_cell, arguments=(cell, task), log=log, after=first))
+    return jobs
 
 
 def _log(out: Path, name: str) -> Path:
@@ -124,7 +129,9 @@ def _log(out: Path, name: str) -> Path:
 
 
 def prepare_domain(name: str, suite: str) -> str:
-    """Prepare a domain; gives a line for the display. Of a domain of parts, what can be is enough to go on.
+    """Prepare the data of a domain and return a line for the display.
+
+    A domain of parts can be used without those of its tasks that could not be prepared.
 
     Raises:
         DabsError: the domain, its pretraining set or all of its tasks could not be prepared.
@@ -147,19 +154,19 @@ def prepare_domain(name: str, suite: str) -> str:
 
 
 def run_cell(cell: Cell) -> str:
-    """Pretrain and evaluate one cell; gives a line for the display."""
+    """Pretrain and evaluate one cell, and return a line for the display."""
     done = [pretrain_cell(cell)] if not cell.is_raw else []
     return ", ".join([*done, evaluate_cell(cell)])
 
 
 def pretrain_cell(cell: Cell) -> str:
-    """Pretrain one cell, or wait while another launcher does; gives a line for the display."""
+    """Pretrain one cell, or wait while another launcher does, and return a line for the display."""
     from dabs.training.pretrain import pretrain
 
     begun = time.perf_counter()
     prepare_domain(cell.config.domain, cell.config.suite)  # a node may have a disk of its own
     with sole_use(cell.folder, wait=True):
-        store = fetched(cell)
+        store = fetch_cell(cell)
         pretrain(cell.config, cell.folder, watch=_watch(cell, store))
         if store is not None:
             store.send(cell.folder)
@@ -167,9 +174,9 @@ def pretrain_cell(cell: Cell) -> str:
 
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:
-    """Evaluate one cell on the tasks that lack results, or `only` on one of them; gives a line for the display."""
+    """Evaluate one cell on the tasks that lack results (or `only` on one), and return a line for the display."""
     from dabs.data.prepared import is_prepared
-    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer
+    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer, write_results
     from dabs.registry import find_domain
 
     begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)
@@ -178,9 +185,10 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     def say(line: str) -> None:
         report(cell.name, line)
 
-    with sole_writer(cell.folder, (only,) if only else cell.tasks):  # another launcher may have done them meanwhile
-        store = fetched(cell)
-        for protocols, lacking in missing(cell).items():
+    with sole_writer(cell.folder, (only,) if only else cell.tasks):
+        store = fetch_cell(cell)
+        # asked again, because another launcher may have written results meanwhile
+        for protocols, lacking in missing_results(cell).items():
             tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))
             if not tasks:
                 continue
@@ -196,13 +204,13 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
 
 
 def _watch(cell: Cell, store: Store | None) -> Watch:
-    """Tells how far the run is, and sends each new checkpoint to the store, which another machine can go on from."""
+    """Return a `Watch` that reports progress and sends each new checkpoint to the store, where others can resume."""
     from dabs.training.checkpoint import latest_checkpoint
 
     sent = latest_checkpoint(cell.folder)
 
     def update(step: int, steps: int, loss: float, speed: float) -> None:
-        """A `Watch`: tell the launcher, and send a checkpoint that is new."""
+        """Report to the launcher, and send the newest checkpoint if it has not been sent."""
         nonlocal sent
         report(cell.name, step=step, steps=steps, loss=loss, examples_per_second=speed)
         newest = latest_checkpoint(cell.folder)

@@ -1,10 +1,12 @@
-"""A shared store of runs and results: a folder at any fsspec URL (s3://bucket/dabs, file:///mnt/dabs) that mirrors OUT.
+"""A store of runs and results that several machines share.
 
-URL/lite/shed/sensor/seed0/   what the run's folder holds, by the same names
-    checkpoints/LATEST        names the newest checkpoint that is there whole
+The store is a folder at any fsspec URL (s3://bucket/dabs, file:///mnt/dabs) that mirrors the local folder of runs.
 
-Machines need no common disk: each fetches what it lacks before it works on a run, and sends what it made. As on disk,
-the file whose presence means that the rest is whole goes last.
+URL/lite/shed/sensor/seed0/   the files of the run's folder, under the same names
+    checkpoints/LATEST        the name of the newest complete checkpoint
+
+Machines need no shared disk: each fetches what it lacks before it works on a run, and sends what it has made. As on
+disk, the file whose presence means that the rest is complete is sent last.
 """
 
 from __future__ import annotations
@@ -22,14 +24,14 @@ LATEST = "LATEST"
 
 
 class Store:
-    """Runs at a URL.
+    """A store of runs at a URL.
 
     Args:
         url: of the folder that mirrors `root`.
         root: the local folder of runs.
 
     Raises:
-        RequestError: no such kind of URL, or its package is not installed.
+        RequestError: the kind of URL is unknown, or its package is not installed.
     """
 
     def __init__(self, url: str, root: Path) -> None:
@@ -46,32 +48,32 @@ class Store:
         return f"{self.base}/{path.absolute().relative_to(self.root).as_posix()}"
 
     @contextmanager
-    def _reached(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         try:
             yield
         except DabsError:
             raise
-        except Exception as error:  # each kind of store has errors of its own
+        except Exception as error:  # each kind of store has its own errors
             reason = f"{type(error).__name__}: {error}"
             raise DabsError(
-                f"the store {self.url} cannot be used ({reason}). Check the URL and your rights."
+                f"the store {self.url} cannot be used ({reason}). Check the URL and your access rights."
             ) from error
 
     def send(self, run: Path) -> None:
-        """Send a run's files: run.json after all others, and when it is there the checkpoints are dropped."""
-        with self._reached():
-            names = [path for path in run.rglob("*") if path.is_file() and _belongs(path.relative_to(run))]
-            for path in sorted(names, key=_order):
+        """Send a run's files, run.json last; delete the checkpoints in the store if the run is complete."""
+        with self._explain_errors():
+            paths = [path for path in run.rglob("*") if path.is_file() and _is_sent(path.relative_to(run))]
+            for path in sorted(paths, key=_order):
                 self.files.put_file(str(path), self._place(path))
             if (run / "run.json").exists() and self.files.exists(self._place(run / "checkpoints")):
                 self.files.rm(self._place(run / "checkpoints"), recursive=True)
 
     def send_checkpoint(self, run: Path) -> None:
-        """Send the newest checkpoint with the log up to it; one that is older is dropped after it."""
+        """Send the newest checkpoint and the log up to it, then delete the checkpoint that it replaces."""
         checkpoint = latest_checkpoint(run)
         if checkpoint is None:
             return
-        with self._reached():
+        with self._explain_errors():
             for path in [run / "config.json", run / "metrics.csv", *sorted(checkpoint.iterdir())]:
                 self.files.put_file(str(path), self._place(path))
             before = self._latest(run)
@@ -83,12 +85,14 @@ class Store:
         place = self._place(run / "checkpoints" / LATEST)
         name = self.files.cat_file(place, end=100).decode() if self.files.exists(place) else None
         if name is not None and not re.fullmatch(r"step-\d+", name):
-            raise DabsError(f"{self.url} is damaged: {place} names {name!r}, which is no checkpoint. Remove it there.")
+            raise DabsError(
+                f"{self.url} is damaged: {place} names {name!r}, which is not a checkpoint. Remove it there."
+            )
         return name
 
     def fetch(self, run: Path, *, results_only: bool = False) -> None:
-        """Fetch what the store has of a run and this machine lacks: files, and a checkpoint that is newer."""
-        with self._reached():
+        """Fetch the files of a run that this machine lacks, and the store's checkpoint if it is newer."""
+        with self._explain_errors():
             self.files.invalidate_cache()
             if not results_only:
                 self._fetch_checkpoint(run)
@@ -96,7 +100,7 @@ class Store:
             found = [run / name.removeprefix(folder).strip("/") for name in self._names(folder)]
             for path in sorted(found, key=_order):
                 inside = path.relative_to(run)
-                wanted = inside.parts[0] in ("results", "config.json") if results_only else _belongs(inside)
+                wanted = inside.parts[0] in ("results", "config.json") if results_only else _is_sent(inside)
                 if wanted and not path.exists():
                     self._get(path)
 
@@ -108,14 +112,14 @@ class Store:
         self._names(self._place(target))
         with replacing(target) as folder:
             self.files.get(self._place(target), str(folder), recursive=True)
-        self._get(run / "metrics.csv")  # the log that belongs to it
+        self._get(run / "metrics.csv")  # the log up to that checkpoint
 
     def _names(self, folder: str) -> list[str]:
-        """The files below a folder of the store; keys of a bucket may be any text, also one that leads elsewhere."""
+        """Return the files below a folder of the store; a bucket may hold any key, even a path that leads elsewhere."""
         names = [str(name) for name in self.files.find(folder)]
         for name in names:
             if ".." in name.split("/"):
-                raise DabsError(f"{self.url} holds {name!r}, which would lie outside of {folder}. Remove it there.")
+                raise DabsError(f"{self.url} contains {name!r}, which would be outside {folder}. Remove it there.")
         return names
 
     def _get(self, path: Path) -> None:
@@ -123,16 +127,16 @@ class Store:
             self.files.get_file(self._place(path), str(temporary))
 
     def runs(self) -> list[Path]:
-        """Where the runs of the store lie, or would lie, on this machine."""
-        with self._reached():
+        """Return the local folders of all runs in the store, fetched or not."""
+        with self._explain_errors():
             self.files.invalidate_cache()
             names = self.files.glob(f"{self.base}/*/*/*/*")
         inside = [name for name in sorted(names) if ".." not in name.split("/")]
         return [self.root / name.removeprefix(self.base).strip("/") for name in inside]
 
 
-def _belongs(inside: Path) -> bool:
-    """Whether a file of a run's folder is sent by itself: not those of checkpoints, nor temporary ones and locks."""
+def _is_sent(inside: Path) -> bool:
+    """Return whether a file of a run's folder is stored as it is, unlike checkpoints, temporary files and locks."""
     return inside.parts[0] != "checkpoints" and not any(part.startswith(".") for part in inside.parts)
 
 

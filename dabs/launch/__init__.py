@@ -1,11 +1,11 @@
-"""Running a graph of tasks: on worker processes of this machine, on a Ray cluster, or as Slurm jobs.
+"""Run a graph of jobs: in processes of this machine, on Ray, or on Slurm.
 
-Nothing here knows what the tasks do. A task that fails stops only those that need it; one whose process or node dies is
-run again; every task writes a log of its own.
+Nothing here knows what the jobs do. A job that fails stops only the jobs that need it, a job whose process or node dies
+is run again, and every job has its own log.
 """
 
 from dabs.launch.graph import Executor, Watcher, run_graph
 from dabs.launch.job import Job, Outcome, Progress, report
-from dabs.launch.options import Launching, executor_of
+from dabs.launch.options import LaunchOptions, executor_of
 
-__all__ = ["Executor", "Job", "Launching", "Outcome", "Progress", "Watcher", "executor_of", "report", "run_graph"]
+__all__ = ["Executor", "Job", "LaunchOptions", "Outcome", "Progress", "Watcher", "executor_of", "report", "run_graph"]

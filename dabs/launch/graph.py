@@ -1,4 +1,8 @@
-"""The order of tasks: each as soon as those it needs are done; what is lost again; what fails without the others."""
+"""Run jobs in the order of their dependencies.
+
+Each job starts as soon as the jobs it needs have succeeded. A lost job is run again; a failed one does not stop the
+others.
+"""
 
 from __future__ import annotations
 
@@ -10,76 +14,82 @@ from typing import Protocol
 from dabs.errors import first_line
 from dabs.launch.job import Job, Outcome
 
-PAUSE = 0.1  # seconds between looks at what is running
+POLL_SECONDS = 0.1  # between looks at the running jobs
 
 
 class Handle(Protocol):
-    """A task on its way; a `concurrent.futures.Future` is one."""
+    """A submitted job; a `concurrent.futures.Future` is one."""
 
     def done(self) -> bool:
-        """Whether it has ended."""
+        """Return whether the job has ended."""
 
     def result(self) -> Outcome:
-        """How; raises when its process or node was lost."""
+        """Return how the job ended; raise if its process or node was lost."""
 
 
 class Executor(Protocol):
-    """Where tasks run."""
+    """The place where jobs run."""
 
-    #: Whether the death of one task's process takes along those of others.
+    #: Whether the other running jobs are lost too when the process of one dies.
     shared_fate: bool
 
-    def submit(self, task: Job) -> Handle:
-        """Start a task, or queue it."""
+    def submit(self, job: Job) -> Handle:
+        """Start a job, or queue it."""
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Stop, and leave no process behind."""
 
 
 class Watcher(Protocol):
-    """Whoever shows what goes on."""
+    """A display of the jobs, which `run_graph` calls."""
 
-    def ended(self, task: Job, outcome: Outcome) -> None:
-        """A task has succeeded or failed for good."""
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        """Show that a job has succeeded, or failed for good."""
 
-    def lost(self, task: Job, reason: str) -> None:
-        """A task's process or node was lost, and it is run again."""
+    def lost(self, job: Job, reason: str) -> None:
+        """Show that the process or node of a job was lost and that the job is run again."""
 
     def look(self) -> None:
-        """Called again and again while tasks run."""
+        """Show progress; called repeatedly while jobs run."""
 
 
-def run_graph(tasks: Iterable[Job], executor: Executor, watcher: Watcher, *, retries: int = 2) -> dict[str, Outcome]:
-    """Run all tasks, those that fail included once and those that are lost up to `retries` times more.
+def run_graph(jobs: Iterable[Job], executor: Executor, watcher: Watcher, *, retries: int = 2) -> dict[str, Outcome]:
+    """Run jobs in the order of their dependencies.
+
+    Args:
+        jobs: with unique names.
+        executor: where they run.
+        watcher: what shows them.
+        retries: how often a lost job is run again. A job that fails is not.
 
     Returns:
-        The outcome of each task that ran or could not run because one it needs failed.
+        The outcome of each job, by name. A job that could not run because a job it needs failed has failed too.
     """
-    return _Graph(tasks, executor, watcher, retries).run()
+    return _Graph(jobs, executor, watcher, retries).run()
 
 
 class _Graph:
-    def __init__(self, tasks: Iterable[Job], executor: Executor, watcher: Watcher, retries: int) -> None:
-        self.waiting = {task.name: task for task in tasks}
+    def __init__(self, jobs: Iterable[Job], executor: Executor, watcher: Watcher, retries: int) -> None:
+        self.waiting = {job.name: job for job in jobs}
         self.executor, self.watcher, self.retries = executor, watcher, retries
         self.running: list[tuple[Job, Handle]] = []
         self.outcomes: dict[str, Outcome] = {}
         self.losses: Counter[str] = Counter()
-        self.alone = False  # whether a single task was running
-        self.suspects: list[Job] = []  # were running when a process died that several share: each goes on alone
+        self.alone = False  # whether only one job was running
+        self.suspects: list[Job] = []  # jobs that shared the fate of a process that died; each is run again alone
 
     def run(self) -> dict[str, Outcome]:
-        """Submit, look and finish until nothing is left; gives every task's outcome."""
+        """Submit jobs and collect their outcomes until none is left."""
         while self.waiting or self.running or self.suspects:
             self._submit()
             self.watcher.look()
             ended = [pair for pair in self.running if pair[1].done()]
             self.alone = len(self.running) == 1
-            for task, handle in ended:
-                self.running.remove((task, handle))
-                self._finish(task, handle)
+            for job, handle in ended:
+                self.running.remove((job, handle))
+                self._finish(job, handle)
             if not ended:
-                time.sleep(PAUSE)
+                time.sleep(POLL_SECONDS)
         self.watcher.look()
         return self.outcomes
 
@@ -88,35 +98,35 @@ class _Graph:
             if not self.running:
                 self._start(self.suspects.pop(0))
             return
-        for task in list(self.waiting.values()):
-            needed = [self.outcomes.get(name) for name in task.after if name not in self.waiting]
+        for job in list(self.waiting.values()):
+            needed = [self.outcomes.get(name) for name in job.after if name not in self.waiting]
             if any(outcome is not None and not outcome.ok for outcome in needed):
-                del self.waiting[task.name]
-                self._end(task, Outcome(False, f"it needs {', '.join(task.after)}", ran=False))
-            elif all(name in self.outcomes for name in task.after):
-                del self.waiting[task.name]
-                self._start(task)
+                del self.waiting[job.name]
+                self._end(job, Outcome(False, f"it needs {', '.join(job.after)}", ran=False))
+            elif all(name in self.outcomes for name in job.after):
+                del self.waiting[job.name]
+                self._start(job)
 
-    def _start(self, task: Job) -> None:
-        self.running.append((task, self.executor.submit(task)))
+    def _start(self, job: Job) -> None:
+        self.running.append((job, self.executor.submit(job)))
 
-    def _finish(self, task: Job, handle: Handle) -> None:
+    def _finish(self, job: Job, handle: Handle) -> None:
         try:
-            self._end(task, handle.result())
-        except Exception as error:  # not of the task's own making: those are outcomes
-            # where several shared a process's fate, it is not known whose fault it was
-            self.losses[task.name] += self.alone or not self.executor.shared_fate
+            self._end(job, handle.result())
+        except Exception as error:  # the process was lost; an error of the job itself would be an outcome
+            # if several jobs shared the fate of a process, any of them may have killed it
+            self.losses[job.name] += self.alone or not self.executor.shared_fate
             reason = first_line(error)
-            if self.losses[task.name] > self.retries:
-                text = f"its process was lost {self.losses[task.name]} times (out of memory?): {reason}"
-                self._end(task, Outcome(False, text))
+            if self.losses[job.name] > self.retries:
+                text = f"its process was lost {self.losses[job.name]} times (out of memory?): {reason}"
+                self._end(job, Outcome(False, text))
                 return
-            self.watcher.lost(task, reason)
+            self.watcher.lost(job, reason)
             if self.executor.shared_fate:
-                self.suspects.append(task)
+                self.suspects.append(job)
             else:
-                self.waiting[task.name] = task
+                self.waiting[job.name] = job
 
-    def _end(self, task: Job, outcome: Outcome) -> None:
-        self.outcomes[task.name] = outcome
-        self.watcher.ended(task, outcome)
+    def _end(self, job: Job, outcome: Outcome) -> None:
+        self.outcomes[job.name] = outcome
+        self.watcher.ended(job, outcome)

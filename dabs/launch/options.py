@@ -1,4 +1,4 @@
-"""The options of a launcher, and the executor they ask for."""
+"""The options of a launcher, and the executor they select."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launching:
+class LaunchOptions:
     """Where the cells of a grid run."""
 
     launcher: Literal["local", "ray", "slurm"] = "local"  # processes of this machine, a Ray cluster, or Slurm jobs
-    address: str = ""  # of a Ray cluster (empty: one on this machine); for slurm "local" runs jobs as processes here
-    jobs: int = 0  # cells at a time on this machine; 0: one a core up to four without a GPU, else one
-    cpus: int = 1  # cores of a cell on Ray or Slurm
-    gpus: int = 0  # GPUs of a cell on Ray or Slurm
-    minutes: int = 240  # after which Slurm stops a job; it is queued again and goes on
-    sbatch: tuple[str, ...] = ()  # further options of sbatch, as partition=gpu account=me
-    retries: int = 2  # times that a cell is run again whose process or node was lost
+    address: str = ""  # of the Ray cluster (empty: start one here); for slurm, "local" runs jobs as processes here
+    jobs: int = 0  # cells at a time on this machine; 0: one with a GPU, otherwise one per core, at most four
+    cpus: int = 1  # cores per cell on Ray or Slurm
+    gpus: int = 0  # GPUs per cell on Ray or Slurm
+    minutes: int = 240  # time limit of a Slurm job; a job that reaches it is queued again and resumes
+    sbatch: tuple[str, ...] = ()  # more options for sbatch, such as partition=gpu account=me
+    retries: int = 2  # how often a cell is run again if its process or node is lost
 
     def __post_init__(self) -> None:
         if min(self.jobs, self.gpus, self.retries) < 0 or min(self.cpus, self.minutes) < 1:
@@ -34,28 +34,28 @@ class Launching:
                 raise RequestError(f"--sbatch takes name=value, not {option!r}.")
 
 
-def jobs_of(options: Launching) -> int:
-    """How many cells run at a time on this machine."""
+def count_parallel_cells(options: LaunchOptions) -> int:
+    """Return how many cells run at a time on this machine."""
     import torch
 
     return options.jobs or (1 if torch.cuda.is_available() else min(os.cpu_count() or 1, 4))
 
 
-def executor_of(options: Launching, folder: Path) -> Executor:
-    """The executor that the options ask for.
+def executor_of(options: LaunchOptions, folder: Path) -> Executor:
+    """Return the executor that the options select.
 
     Args:
-        options: where.
-        folder: for the files of submitit.
+        options: of the launcher.
+        folder: where submitit keeps its files.
 
     Raises:
-        RequestError: an optional package is not there.
-        DabsError: no cluster answers.
+        RequestError: an optional package is not installed.
+        DabsError: no cluster can be reached.
     """
     if options.launcher == "ray":
         from dabs.launch.ray import RayExecutor
 
-        return RayExecutor(options.address, jobs_of(options), options.cpus, options.gpus)
+        return RayExecutor(options.address, count_parallel_cells(options), options.cpus, options.gpus)
     if options.launcher == "slurm":
         from dabs.launch.slurm import SlurmExecutor
 
@@ -64,4 +64,4 @@ def executor_of(options: Launching, folder: Path) -> Executor:
         return SlurmExecutor(folder, cluster, options.cpus, options.gpus, options.minutes, given)
     from dabs.launch.local import LocalExecutor
 
-    return LocalExecutor(jobs_of(options))
+    return LocalExecutor(count_parallel_cells(options))

@@ -1,4 +1,4 @@
-"""Tasks on a Ray cluster: one that is there, or one started on this machine."""
+"""Run jobs on a Ray cluster: a running one, or one started on this machine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from dabs.launch.job import Job, Outcome, perform
 
 
 class RayExecutor:
-    """Ray places each task where its cores and GPUs are free; tasks of a node that dies are lost, and run again.
+    """Executor that places each job on a node with enough free cores and GPUs.
+
+    If a node dies, its jobs are lost and run again.
 
     Args:
-        address: of a running cluster ("auto" for the one of this machine); empty starts one here.
-        jobs: tasks at a time on a cluster that is started here.
-        cpus: cores a task takes.
-        gpus: GPUs a task takes.
+        address: of a running cluster ("auto" for the one on this machine); empty starts one here.
+        jobs: how many jobs run at a time on a cluster that is started here.
+        cpus: cores per job.
+        gpus: GPUs per job.
     """
 
     shared_fate = False
@@ -29,18 +31,18 @@ class RayExecutor:
         self.ray: Any = ray
         here = {} if address else {"num_cpus": jobs * cpus}
         try:
-            # tasks write logs of their own; usage statistics would be sent over the network
+            # jobs write their own logs; the dashboard would send usage statistics over the network
             ray.init(address or "local", log_to_driver=False, logging_level="error", include_dashboard=False, **here)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise DabsError(f"no Ray cluster answers at {address or 'this machine'}: {error}") from error
-        # `run_graph` runs lost tasks again
+        # no retries here, because `run_graph` runs lost jobs again
         self.remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(perform)
 
-    def submit(self, task: Job) -> Future[Outcome]:
-        """Queue a task."""
-        future: Future[Outcome] = self.remote.remote(task).future()
+    def submit(self, job: Job) -> Future[Outcome]:
+        """Queue a job."""
+        future: Future[Outcome] = self.remote.remote(job).future()
         return future
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Disconnect from the cluster; stop it if it was started here."""
         self.ray.shutdown()

@@ -1,4 +1,4 @@
-"""Tasks as Slurm jobs, through submitit."""
+"""Run each job as a Slurm job, through submitit."""
 
 from __future__ import annotations
 
@@ -9,44 +9,50 @@ from dabs.errors import DabsError, RequestError
 from dabs.launch.job import Job, Outcome, perform
 
 
-class Resumed:
-    """`perform` as submitit calls it: a job that Slurm stops for its time, or for another, is queued again."""
+class RequeuedPerform:
+    """`perform` for submitit, which queues it again if Slurm stops it at its time limit or preempts it."""
 
-    def __call__(self, task: Job) -> Outcome:
-        """Perform the task."""
-        return perform(task)
+    def __call__(self, job: Job) -> Outcome:
+        """Perform the job."""
+        return perform(job)
 
-    def checkpoint(self, task: Job) -> Any:
-        """What submitit queues instead: the same, as a run goes on from its own checkpoint."""
+    def checkpoint(self, job: Job) -> Any:
+        """Return what submitit queues again: the same call, because a run resumes from its own checkpoint."""
         import submitit
 
-        return submitit.helpers.DelayedSubmission(self, task)
+        return submitit.helpers.DelayedSubmission(self, job)
 
 
-class _Job:
-    """A submitted job as a `Handle`."""
+class SlurmHandle:
+    """A submitted Slurm job as a `Handle`.
+
+    Args:
+        job: of submitit.
+    """
 
     def __init__(self, job: Any) -> None:
         self.job = job
 
     def done(self) -> bool:
+        """Return whether the job has ended."""
         return bool(self.job.done())
 
     def result(self) -> Outcome:
+        """Return how the job ended; raise if it was lost."""
         outcome: Outcome = self.job.result()
         return outcome
 
 
 class SlurmExecutor:
-    """Each task is a job with one process; Slurm's own output is kept in a folder.
+    """Executor that submits each job as a Slurm job with one process.
 
     Args:
-        folder: for submitit's files; on a disk that the nodes share.
+        folder: for submitit's files and Slurm's output; on a disk that the nodes share.
         cluster: "slurm", or "local" to run jobs as processes of this machine.
-        cpus: cores a job takes.
-        gpus: GPUs a job takes.
-        minutes: after which Slurm stops a job (which is then queued again).
-        parameters: further options of sbatch, by their long names: partition, account, qos and so on.
+        cpus: cores per job.
+        gpus: GPUs per job.
+        minutes: after which Slurm stops a job, which is then queued again.
+        parameters: more options for sbatch, by their long names: partition, account, qos and so on.
     """
 
     shared_fate = False
@@ -69,13 +75,13 @@ class SlurmExecutor:
             self.executor.update_parameters(slurm_additional_parameters=parameters)
         self.jobs: list[Any] = []
 
-    def submit(self, task: Job) -> _Job:
+    def submit(self, job: Job) -> SlurmHandle:
         """Submit a job."""
-        self.jobs.append(self.executor.submit(Resumed(), task))
-        return _Job(self.jobs[-1])
+        self.jobs.append(self.executor.submit(RequeuedPerform(), job))
+        return SlurmHandle(self.jobs[-1])
 
     def close(self) -> None:
-        """Cancel what has not ended."""
+        """Cancel the jobs that have not ended."""
         for job in self.jobs:
             if not job.done():
                 job.cancel()

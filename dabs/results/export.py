@@ -1,7 +1,7 @@
-"""Results for other tools: Every Eval Ever records (schema 0.3), a CSV file, and a pandas frame.
+"""Export results as Every Eval Ever records (schema 0.3), CSV or a pandas frame.
 
-Every Eval Ever (https://github.com/evaleval/every_eval_ever) is a shared schema for evaluation results. One record
-holds one model: here one pretraining run, an algorithm's encoder of one domain and seed, with its tasks and protocols.
+Every Eval Ever (https://github.com/evaleval/every_eval_ever) is a shared schema for evaluation results. Each record
+describes one model: here the encoder of one pretraining run, with its results on all tasks and protocols.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ COLUMNS = (
 
 
 def rows(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """A flat row a result, with the keys `COLUMNS`; `low` and `high` are the ends of its interval."""
+    """Return a flat row per result with the keys `COLUMNS`; `low` and `high` are the ends of its interval."""
     return [dict(zip(COLUMNS, _values(result), strict=True)) for result in results]
 
 
@@ -52,33 +52,33 @@ def _values(r: Result) -> tuple[Any, ...]:
 
 
 def frame(results: Sequence[Result]) -> pandas.DataFrame:
-    """A pandas frame of `rows`, a result a row."""
+    """Return `rows` as a pandas frame, one row per result."""
     import pandas
 
     return pandas.DataFrame(rows(results), columns=list(COLUMNS))
 
 
 def write_csv(results: Sequence[Result], out: Path) -> Path:
-    """Write `rows` as a CSV file; a text that a spreadsheet would take for a formula gets a quote before it."""
+    """Write `rows` as a CSV file. A quote precedes text that a spreadsheet would take for a formula."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows(results):
-        writer.writerow({key: _harmless(value) for key, value in row.items()})
+        writer.writerow({key: _escape_formula(value) for key, value in row.items()})
     with replacing(out) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
     return out
 
 
-def _harmless(value: Any) -> Any:
+def _escape_formula(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
 
 def write_records(results: Sequence[Result], out: Path) -> list[Path]:
-    """Write Every Eval Ever records as `out/SUITE/DEVELOPER/MODEL/UUID.json`, as its collection lays them out.
+    """Write Every Eval Ever records as `out/BENCHMARK/DEVELOPER/MODEL/UUID.json`, the layout of its collection.
 
     Returns:
-        The files. The same results give the same files.
+        The files. The same results are written to the same files.
     """
     paths = []
     for record in records(results):
@@ -92,10 +92,10 @@ def write_records(results: Sequence[Result], out: Path) -> list[Path]:
 
 
 def records(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """One record a pretraining run, valid under schema 0.3.
+    """Return one record per pretraining run, valid under schema 0.3.
 
     Raises:
-        DabsError: no results.
+        DabsError: there are no results.
     """
     if not results:
         raise DabsError("there are no results to export. Make some with `dabs run`, or name another folder.")
@@ -109,7 +109,7 @@ def records(results: Sequence[Result]) -> list[dict[str, Any]]:
 def _record(found: Sequence[Result]) -> dict[str, Any]:
     first = found[0]
     benchmark = f"dabs-{first.suite}"
-    model = _word(f"{first.algorithm}-{first.domain}-seed{first.seed}")
+    model = _path_safe(f"{first.algorithm}-{first.domain}-seed{first.seed}")
     latest = max(_epoch(result.timings.started) for result in found)
     return {
         "schema_version": EEE_VERSION,
@@ -198,14 +198,14 @@ def _evaluation(result: Result) -> dict[str, Any]:
 
 
 def _texts(values: dict[str, Any]) -> dict[str, str]:
-    """The schema's free fields hold text only; other values are written as JSON."""
+    """Return values as text, those that are not text as JSON: the free fields of the schema take nothing else."""
     return {
         key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in values.items()
     }
 
 
-def _word(text: str) -> str:
-    """A name that may stand in a path: letters, digits, dot, dash and underscore; others become their code point."""
+def _path_safe(text: str) -> str:
+    """Return a name for use in a path: all but letters, digits, dots, dashes and underscores become code points."""
     return re.sub(r"[^A-Za-z0-9._-]", lambda found: f"_{ord(found[0]):x}_", text)[:120]
 
 

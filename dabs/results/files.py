@@ -1,4 +1,7 @@
-"""Result files on disk: `FOLDER/TASK.PROTOCOL.result.json` with its predictions beside it, validated on every read."""
+"""Read and write result files, which are validated on every read.
+
+A result is `FOLDER/TASK.PROTOCOL.result.json`, with its predictions beside it.
+"""
 
 from __future__ import annotations
 
@@ -12,99 +15,104 @@ import numpy as np
 from pydantic import ValidationError
 
 from dabs.errors import DabsError
-from dabs.results.predictions import MOST_BYTES, npz_bytes, read_npz
+from dabs.results.predictions import MAX_PREDICTIONS_BYTES, npz_bytes, read_npz
 from dabs.results.schema import SCHEMA_VERSION, Predictions, Result
-from dabs.utils.files import is_hidden, remove_leftovers, replacing, sha256_file, short, text_of, write_json
-from dabs.utils.strict_json import as_object, strict_json
+from dabs.utils.files import is_hidden, read_text, remove_leftovers, replacing, sha256_file, short, write_json
+from dabs.utils.strict_json import parse_json, require_object
 
-SUFFIX = ".result.json"
-RESULT_BYTES = 5_000_000
-_REMAKE = "Make the result again with `dabs eval`, or remove the file."
+RESULT_SUFFIX = ".result.json"
+MAX_RESULT_BYTES = 5_000_000
+_WAY_OUT = "Make the result again with `dabs eval`, or remove the file."
 
 
 def predictions_record(task: str, protocol: str, predictions: Mapping[str, np.ndarray]) -> Predictions:
-    """The name and hash of the file that a result's predictions are written to.
+    """Return the name and hash of the file that a result's predictions are written to.
 
     Args:
-        task, protocol: of the result.
+        task: of the result.
+        protocol: of the result.
         predictions: arrays by name, one row per test example.
 
     Raises:
-        DabsError: an array that would need pickle.
+        DabsError: an array would need pickle.
     """
     content = npz_bytes(predictions)
     return Predictions(file=f"{task}.{protocol}.predictions.npz", sha256=hashlib.sha256(content).hexdigest())
 
 
 def write_result(folder: Path, result: Result, predictions: Mapping[str, np.ndarray]) -> Path:
-    """Write a result and its predictions; return the path of the result file.
+    """Write a result and its predictions, and return the path of the result file.
 
-    Nothing is written when anything is wrong. The predictions are written first, so that a result file always has
-    them. One process at a time may write a result; what killed processes left of it is removed.
+    Nothing is written if anything is wrong. The predictions are written first, so that every result file has its
+    predictions. Only one process at a time may write a result; what killed processes left of it is removed.
 
     Args:
-        folder: created when it is missing; files of the same task and protocol are replaced.
-        result: its `predictions` are those that `predictions_record` returned.
+        folder: created if it does not exist; files of the same task and protocol are replaced.
+        result: its `predictions` is what `predictions_record` returned.
         predictions: arrays by name, one row per test example.
 
     Raises:
-        DabsError: predictions other than the result names, an array that would need pickle, or a folder that cannot
+        DabsError: the predictions are not those that the result names, an array would need pickle, or the folder cannot
             be written.
     """
-    path = folder / f"{result.task}.{result.protocol}{SUFFIX}"
+    path = folder / f"{result.task}.{result.protocol}{RESULT_SUFFIX}"
     content = npz_bytes(predictions)
     if result.predictions != predictions_record(result.task, result.protocol, predictions):
         raise DabsError(f"{path} was not written: its predictions are not those that the result names.")
     file = folder / result.predictions.file
     for place in (path, file):
         remove_leftovers(place)
-    path.unlink(missing_ok=True)  # an old result never stands beside new predictions
+    path.unlink(missing_ok=True)  # so that an old result is never beside new predictions
     with replacing(file) as temporary:
         temporary.write_bytes(content)
     write_json(path, result.model_dump(mode="json"))
     return path
 
 
-def repeatable(value: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a result file the same command gives again on the same CPU: all but its timings and peak memory."""
+def reproducible_part(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a result the same command reproduces on the same CPU: all but its timings and peak memory."""
     cost = ("wall_seconds", "peak_memory_bytes")
     pretraining = {name: x for name, x in value["pretraining"].items() if name not in cost}
     return {name: x for name, x in value.items() if name != "timings"} | {"pretraining": pretraining}
 
 
 def read_result(path: Path, check_predictions: bool = False) -> Result:
-    """Read and validate one result file; with `check_predictions` also that its predictions are there and unchanged.
+    """Read and validate a result file.
+
+    Args:
+        path: the file.
+        check_predictions: whether to check also that its predictions exist and are unchanged.
 
     Raises:
-        DabsError: missing, over 5 MB, not JSON, of another schema version, or a field that breaks the schema.
+        DabsError: the file is missing, larger than 5 MB, not JSON, of another schema version or breaks the schema.
     """
-    result = _validated(path, text_of(path, RESULT_BYTES, _REMAKE), _REMAKE)
+    result = _validate(path, read_text(path, MAX_RESULT_BYTES, _WAY_OUT))
     if check_predictions:
-        _checked_predictions(path, result)
+        _check_predictions(path, result)
     return result
 
 
 def read_predictions(path: Path) -> dict[str, np.ndarray]:
-    """The test predictions that belong to the result file `path`, arrays by name, after checking their hash.
+    """Return the test predictions of the result file `path`, arrays by name, after checking their hash.
 
     Raises:
-        DabsError: the result is invalid, or its predictions are missing, changed, or need pickle.
+        DabsError: the result is invalid, or its predictions are missing, changed or need pickle.
     """
-    file = _checked_predictions(path, read_result(path))
-    return read_npz(file, _REMAKE)
+    file = _check_predictions(path, read_result(path))
+    return read_npz(file, _WAY_OUT)
 
 
 def load_results(*roots: Path) -> list[Result]:
-    """Every result file at or below `roots`, in the order suite, domain, task, protocol, algorithm, seed.
+    """Return all results at or below `roots`, sorted by suite, domain, task, protocol, algorithm and seed.
 
     Raises:
-        DabsError: a root that is not there, an invalid file, or two files for one cell; the message names them.
+        DabsError: a root does not exist, a file is invalid, or two files are results of the same cell.
     """
     return [result for _, result in load_placed(*roots)]
 
 
 def load_placed(*roots: Path) -> list[tuple[Path, Result]]:
-    """`load_results` with the file of each result."""
+    """Return what `load_results` returns, with the file of each result."""
     found: dict[tuple[Any, ...], tuple[Path, Result]] = {}
     for path in result_files(roots):
         result = read_result(path)
@@ -119,56 +127,57 @@ def load_placed(*roots: Path) -> list[tuple[Path, Result]]:
 
 
 def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
-    """Each file once, even when one root lies in another."""
+    """Yield the result files at or below `roots`, each once, even if one root contains another."""
     seen: set[Path] = set()
     for root in roots:
         if not root.exists():
             raise DabsError(f"there is no file or folder {root} to read results from.")
-        for path in [root] if root.is_file() else sorted(root.rglob(f"*{SUFFIX}")):
+        for path in [root] if root.is_file() else sorted(root.rglob(f"*{RESULT_SUFFIX}")):
             if path.resolve() not in seen and not is_hidden(path, root):
                 seen.add(path.resolve())
                 yield path
 
 
-def _validated(path: Path, text: str, way_out: str) -> Result:
-    version = as_object(path, strict_json(path, text, way_out), way_out).get("schema_version")
+def _validate(path: Path, text: str) -> Result:
+    version = require_object(path, parse_json(path, text, _WAY_OUT), _WAY_OUT).get("schema_version")
     if type(version) is not int or version != SCHEMA_VERSION:
         raise DabsError(
             f"{path}: schema_version is {short(version)}, this dabs reads {SCHEMA_VERSION}. "
-            "Use the dabs that wrote it, or make the result again."
+            "Use the version that wrote it, or make the result again."
         )
     try:
         return Result.model_validate_json(text)
     except ValidationError as error:
-        raise DabsError(f"{path}: {explained(error)} {way_out}") from error
+        raise DabsError(f"{path}: {explain(error)} {_WAY_OUT}") from error
 
 
-def explained(error: ValidationError) -> str:
-    """The first complaint as a sentence with field and value, and how many more there are."""
+def explain(error: ValidationError) -> str:
+    """Return the first problem as a sentence with the field and its value, and the number of other problems."""
     first, *others = error.errors(include_url=False)
     field = ".".join(
         name if (name := str(part)).isprintable() and len(name) <= 80 else short(name) for part in first["loc"]
     )
     message = first["msg"].removeprefix("Value error, ")
     value = f" (found {short(first['input'])})" if first["type"] != "missing" else ""
-    more = f" More such problems: {len(others)}." if others else ""
-    return f"{field or 'the whole'}: {message[:1].lower()}{message[1:]}{value}.{more}"
+    more = f" Other problems: {len(others)}." if others else ""
+    return f"{field or 'the whole record'}: {message[:1].lower()}{message[1:]}{value}.{more}"
 
 
-def _checked_predictions(path: Path, result: Result) -> Path:
+def _check_predictions(path: Path, result: Result) -> Path:
+    """Return the file of a result's predictions after checking its hash."""
     file = path.parent / result.predictions.file
     try:
         about = file.stat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
-            raise DabsError(f"{file} is no plain file or has more than {MOST_BYTES:,} bytes. {_REMAKE}")
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_PREDICTIONS_BYTES:
+            raise DabsError(f"{file} is not a plain file or has more than {MAX_PREDICTIONS_BYTES:,} bytes. {_WAY_OUT}")
         found = sha256_file(file)
     except OSError as error:
         raise DabsError(
-            f"cannot read {file}, the predictions of {path}: {error.strerror or error}. {_REMAKE}"
+            f"cannot read {file}, the predictions of {path}: {error.strerror or error}. {_WAY_OUT}"
         ) from error
     if found != result.predictions.sha256:
         raise DabsError(
             f"{file} has the sha256 {found}, but {path} says predictions.sha256 is {result.predictions.sha256}: "
-            f"one of the two was changed. {_REMAKE}"
+            f"one of the two was changed. {_WAY_OUT}"
         )
     return file

@@ -1,6 +1,7 @@
-"""Test predictions on disk, and what they must be: plain numbers, as many as the result says, of its metric's shape.
+"""Read, write and check files of test predictions.
 
-Predictions may come from anyone, so nothing of them is unpickled and no more memory is taken than their bytes fill.
+Predictions may come from anyone, so nothing is unpickled and reading takes no more memory than their bytes fill. They
+must be plain numbers, as many as the result says and of the shape that its metric takes.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from dabs.errors import DabsError
 from dabs.results.schema import Result
 from dabs.utils.files import short
 
-MOST_BYTES = 500_000_000  # of a file of predictions, packed and unpacked
-MOST_EXAMPLES = 500_000
-MOST_CLASSES = 10_000
-NUMBERS = "biuf"  # kinds of numpy types
+MAX_PREDICTIONS_BYTES = 500_000_000  # of a file of predictions, both packed and unpacked
+MAX_EXAMPLES = 500_000
+MAX_CLASSES = 10_000
+NUMBER_KINDS = "biuf"  # numpy's kinds of plain numbers
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest moment a zip member can carry
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -30,10 +31,10 @@ _HEADERS = {
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """An .npz file whose bytes depend on names and values only: sorted, uncompressed, without a clock.
+    """Return an .npz file whose bytes depend only on names and values: sorted, uncompressed, without times.
 
     Raises:
-        DabsError: an array that would need pickle.
+        DabsError: an array would need pickle.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -52,39 +53,44 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def read_npz(path: Path, way_out: str, most: int = MOST_BYTES) -> dict[str, np.ndarray]:
-    """The arrays of numbers in an .npz file, by name; the file may be anything.
+def read_npz(path: Path, way_out: str, max_bytes: int = MAX_PREDICTIONS_BYTES) -> dict[str, np.ndarray]:
+    """Return the arrays of numbers in an .npz file, by name. The file may contain anything.
+
+    Args:
+        path: the file.
+        way_out: what the user can do, the last sentence of the error's message.
+        max_bytes: the largest allowed size, unpacked.
 
     Raises:
-        DabsError: damaged, over `most` bytes when unpacked, or holding anything but arrays of plain numbers.
+        DabsError: the file is damaged, too large, or contains anything but arrays of plain numbers.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-            size = sum(member.file_size for member in members)  # reading a member never gives more than this
-            if size > most:
-                raise ValueError(f"unpacked it would have {size:,} bytes, the most is {most:,}")
+            size = sum(member.file_size for member in members)  # reading a member never returns more than this
+            if size > max_bytes:
+                raise ValueError(f"unpacked it would have {size:,} bytes; at most {max_bytes:,} are allowed")
             names = [member.filename.removesuffix(".npy") for member in members]
             if len(set(names)) < len(names):
-                raise ValueError("two of its arrays have one name")
+                raise ValueError("two of its arrays have the same name")
             found = {}
             for name, member in zip(names, members, strict=True):
                 with archive.open(member) as raw:
-                    found[name] = _array(raw, member.file_size)
+                    found[name] = _read_array(raw, member.file_size)
             return found
     except Exception as error:  # zipfile and numpy raise nearly anything on damaged bytes
         reason = str(error) or type(error).__name__
         raise DabsError(f"{path} cannot be read as arrays ({_one_line(reason)}). {way_out}") from error
 
 
-def _array(raw: IO[bytes], size: int) -> np.ndarray:
-    """One .npy member; what its header promises is compared with `size` before memory is taken for it."""
+def _read_array(raw: IO[bytes], size: int) -> np.ndarray:
+    """Read one .npy member, comparing what its header claims with `size` before taking memory for it."""
     version = np.lib.format.read_magic(raw)
     if version not in _HEADERS:
-        raise ValueError(f"arrays of format {version} are not read")
+        raise ValueError(f"arrays of format {version} are not supported")
     shape, fortran, kind = _HEADERS[version](raw)
-    if kind.kind not in NUMBERS or kind.fields is not None or kind.subdtype is not None:
-        raise ValueError(f"an array of type {kind} is not one of plain numbers; nothing is unpickled")
+    if kind.kind not in NUMBER_KINDS or kind.fields is not None or kind.subdtype is not None:
+        raise ValueError(f"an array of type {kind} does not contain plain numbers; nothing is unpickled")
     wanted = math.prod(shape) * kind.itemsize
     if min(shape, default=0) < 0 or wanted > size:
         raise ValueError(f"an array of shape {shape} needs {wanted:,} bytes; its member has {size:,}")
@@ -98,24 +104,24 @@ def _one_line(text: str) -> str:
     return short(text)[1:-1]
 
 
-def misfit(result: Result, arrays: Mapping[str, np.ndarray]) -> str:
-    """Why arrays cannot be the predictions of a result; empty when they can."""
+def find_mismatch(result: Result, arrays: Mapping[str, np.ndarray]) -> str:
+    """Return why arrays cannot be the predictions of a result; an empty string if they can."""
     if set(arrays) != {"label", "prediction"} or any(x.ndim == 0 for x in arrays.values()):
-        return f"its predictions hold {sorted(arrays)}, not as many predictions as labels"
+        return f"its predictions contain {sorted(arrays)}, not as many predictions as labels"
     prediction, label = arrays["prediction"], arrays["label"]
     if len(label) != len(prediction):
-        return f"its predictions hold {len(prediction)} predictions and {len(label)} labels"
+        return f"its predictions contain {len(prediction)} predictions and {len(label)} labels"
     if len(label) != result.counts.test:
-        return f"counts.test is {result.counts.test}, there are {len(label)} predictions"
-    if len(label) > MOST_EXAMPLES:
-        return f"its predictions are of {len(label):,} examples, the most is {MOST_EXAMPLES:,}"
+        return f"counts.test is {result.counts.test}, but there are {len(label)} predictions"
+    if len(label) > MAX_EXAMPLES:
+        return f"its predictions are for {len(label):,} examples; at most {MAX_EXAMPLES:,} are allowed"
     if not (np.isfinite(prediction).all() and np.isfinite(label).all()):
-        return "its predictions hold NaN or infinity"
+        return "its predictions contain NaN or infinity"
     wanted = 2 if result.metric.name == "auroc" else 1
     if prediction.shape != label.shape or label.ndim != wanted:
         shapes = f"{prediction.shape} and {label.shape}"
         return f"its predictions and labels have the shapes {shapes}; {result.metric.name} takes {wanted} dimensions"
     classes = result.metric.name in ("accuracy", "matthews")
-    if classes and any(x.dtype.kind not in "biu" or x.min() < 0 or x.max() >= MOST_CLASSES for x in arrays.values()):
-        return f"its predictions or labels are not classes from 0 to {MOST_CLASSES - 1:,}"
+    if classes and any(x.dtype.kind not in "biu" or x.min() < 0 or x.max() >= MAX_CLASSES for x in arrays.values()):
+        return f"its predictions or labels are not classes from 0 to {MAX_CLASSES - 1:,}"
     return ""

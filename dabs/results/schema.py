@@ -1,7 +1,9 @@
-"""The schema of a result file: one algorithm x suite x domain x task x protocol x pretraining seed.
+"""The schema of a result file.
 
-Scores, losses and seconds are plain numbers; sizes are bytes; hashes are sha256 in lower-case hex. Nothing is null.
-`python -m dabs.results.schema` rewrites `result.schema.json`, the same schema for readers in other languages.
+A result belongs to one algorithm, suite, domain, task, protocol and pretraining seed. Scores, losses and seconds are
+plain numbers, sizes are bytes, and hashes are sha256 in lower-case hex. Nothing is null.
+
+`python -m dabs.results.schema` writes the same schema to `result.schema.json`, for readers in other languages.
 """
 
 from __future__ import annotations
@@ -20,34 +22,34 @@ from dabs.utils.files import write_json
 
 SCHEMA_VERSION = 1
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
-CURVE_POINTS = 64
-ROUNDING = 1e-9  # how far a score may stand outside its bounds
+MAX_CURVE_POINTS = 64
+SCORE_TOLERANCE = 1e-9  # how far a score may be outside its bounds, through rounding
 
 
-def _printable(text: str) -> str:
+def _check_text(text: str) -> str:
     if not text.isprintable() or text != text.strip():
-        raise ValueError("should be printable text without spaces around it")
+        raise ValueError("should be printable text without spaces at its ends")
     return text
 
 
-def _complete(value: JsonValue) -> JsonValue:
-    """Refuse null, NaN and infinity at any depth, which `JsonValue` alone would let through."""
+def _refuse_null_and_nan(value: JsonValue) -> JsonValue:
+    """Refuse null, NaN and infinity at any depth, which `JsonValue` alone would accept."""
     if value is None:
-        raise ValueError("should hold no null")
+        raise ValueError("should not contain null")
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("should hold finite numbers only")
+        raise ValueError("should contain finite numbers only")
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _complete(item)
+        _refuse_null_and_nan(item)
     return value
 
 
-def _moment(text: str) -> str:
+def _check_moment(text: str) -> str:
     datetime.fromisoformat(text)
     return text
 
 
-Text = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_printable)]
-Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_printable)]
+Text = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_check_text)]
+Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_check_text)]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=80)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*\.npz$", max_length=200)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -55,23 +57,23 @@ Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64}|not a git ch
 Moment = Annotated[
     str,
     Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|\+00:00)$", description="ISO 8601, UTC"),
-    AfterValidator(_moment),
+    AfterValidator(_check_moment),
 ]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
-Json = Annotated[JsonValue, AfterValidator(_complete)]
+Json = Annotated[JsonValue, AfterValidator(_refuse_null_and_nan)]
 Config = dict[Name, Json]
 
 
 class StrictRecord(BaseModel):
-    """A frozen record that refuses unknown fields and values of another type."""
+    """A frozen record that refuses unknown fields and values of the wrong type."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class MetricRecord(StrictRecord):
-    """What the score is: its name, bounds, and what guessing gets."""
+    """The metric: its name, its bounds, and the score of guessing."""
 
     name: MetricName
     direction: Literal["higher"]
@@ -87,7 +89,7 @@ class MetricRecord(StrictRecord):
 
 
 class Interval(StrictRecord):
-    """Uncertainty of the score from the choice of test examples. A percentile bootstrap may leave the score outside."""
+    """The uncertainty of the score from the choice of test examples. The score may be outside a percentile interval."""
 
     level: Annotated[float, Field(gt=0, lt=1)]
     low: Number
@@ -103,7 +105,7 @@ class Interval(StrictRecord):
 
 
 class Counts(StrictRecord):
-    """Examples in each split."""
+    """The number of examples in each split."""
 
     train: Annotated[int, Field(ge=1)]
     validation: Annotated[int, Field(ge=1)]
@@ -111,7 +113,7 @@ class Counts(StrictRecord):
 
 
 class SplitHashes(StrictRecord):
-    """One hash a split."""
+    """One hash per split."""
 
     train: Sha256
     validation: Sha256
@@ -119,7 +121,7 @@ class SplitHashes(StrictRecord):
 
 
 class Data(StrictRecord):
-    """Which data the task was made of. `sha256` covers the rows, `split_sha256` which group stands in which split."""
+    """The data of the task. `sha256` covers the rows, `split_sha256` their groups, and so how they were split."""
 
     origin: DataOrigin
     sha256: SplitHashes
@@ -128,7 +130,7 @@ class Data(StrictRecord):
 
 
 class Pretraining(StrictRecord):
-    """How the encoder was made. Without pretraining: steps and final loss 0, an empty curve, the word none as hash."""
+    """How the encoder was made. Without pretraining: steps and final loss 0, an empty curve, and "none" as hashes."""
 
     config: Config
     steps: Count
@@ -139,34 +141,35 @@ class Pretraining(StrictRecord):
     data_sha256: Sha256 | Literal["none"]
     weights_sha256: Sha256 | Literal["none"]
     curve: Annotated[
-        tuple[tuple[Count, Number], ...], Field(max_length=CURVE_POINTS, description="(step, loss), steps ascending")
+        tuple[tuple[Count, Number], ...],
+        Field(max_length=MAX_CURVE_POINTS, description="(step, loss), steps ascending"),
     ]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         steps = [step for step, _ in self.curve]
         if any(a >= b for a, b in pairwise(steps)) or (steps and steps[-1] > self.steps):
-            raise ValueError("should have a curve whose steps ascend and end by `steps`")
+            raise ValueError("should have a curve whose steps ascend and do not exceed `steps`")
         if self.steps == 0 and (self.curve or self.examples_seen):
             raise ValueError("should have no curve and no examples seen when steps is 0")
         return self
 
 
 class EvaluationRecord(StrictRecord):
-    """Settings of the protocol; equal for all algorithms that share a table."""
+    """The settings of the protocol, equal for all algorithms that share a table."""
 
     config: Config
 
 
 class EncoderRecord(StrictRecord):
-    """Configuration and size of the encoder."""
+    """The configuration and size of the encoder."""
 
     config: Config
     parameters: Count
 
 
 class Environment(StrictRecord):
-    """Where it was computed and with what."""
+    """The machine and the software that the result was computed with."""
 
     python: Text
     platform: Text
@@ -181,21 +184,21 @@ class Environment(StrictRecord):
 
 
 class Predictions(StrictRecord):
-    """The file of test predictions that lies beside the result."""
+    """The file of test predictions beside the result."""
 
     file: FileName
     sha256: Sha256
 
 
 class Timings(StrictRecord):
-    """When the evaluation started and what each of its steps took."""
+    """When the evaluation started, and how long each of its steps took."""
 
     started: Moment
     seconds: dict[Name, Amount]
 
 
 class Result(StrictRecord):
-    """One score with all that is needed to trust it and to make it again."""
+    """One score, with everything needed to trust and reproduce it."""
 
     schema_version: Literal[1]
     suite: Word
@@ -222,13 +225,13 @@ class Result(StrictRecord):
     @model_validator(mode="after")
     def _within_bounds(self) -> Self:
         for name, value in (("score", self.score), ("validation_score", self.validation_score)):
-            if not self.metric.low - ROUNDING <= value <= self.metric.high + ROUNDING:
+            if not self.metric.low - SCORE_TOLERANCE <= value <= self.metric.high + SCORE_TOLERANCE:
                 raise ValueError(f"should have {name} (here {value}) between metric.low and metric.high")
         return self
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema (2020-12) of a result file."""
+    """Return the JSON schema (2020-12) of a result file."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Result.model_json_schema()}
 
 

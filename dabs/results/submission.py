@@ -1,10 +1,10 @@
-"""A submission: one algorithm's results over the whole benchmark, with its source and what is needed to repeat it.
+"""A submission: one algorithm's results, its source and what repeats them.
 
 NAME/submission.json                            this model, with the hash of every other file
 NAME/algorithm.py                               the source that was run
 NAME/results/DOMAIN/seedN/TASK.PROTOCOL.result.json     as `dabs eval` wrote them; predictions beside them if included
 
-`python -m dabs.results.submission` rewrites `submission.schema.json`, the same schema for other languages.
+`python -m dabs.results.submission` writes the same schema to `submission.schema.json`, for other languages.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dabs.errors import DabsError
-from dabs.results.files import RESULT_BYTES, SUFFIX, explained, read_result
-from dabs.results.predictions import MOST_BYTES
+from dabs.results.files import MAX_RESULT_BYTES, RESULT_SUFFIX, explain, read_result
+from dabs.results.predictions import MAX_PREDICTIONS_BYTES
 from dabs.results.schema import (
     Commit,
     Config,
@@ -32,12 +32,12 @@ from dabs.results.schema import (
     Text,
     Word,
 )
-from dabs.utils.files import is_hidden, replacing_alone, sha256_file, short, text_of, write_json
-from dabs.utils.strict_json import as_object, strict_json
+from dabs.utils.files import is_hidden, read_text, replacing_with_lock, sha256_file, short, write_json
+from dabs.utils.strict_json import parse_json, require_object
 
 SUBMISSION_VERSION = 1
-FILE = "submission.json"
-SOURCE = "algorithm.py"
+SUBMISSION_FILE = "submission.json"
+SOURCE_FILE = "algorithm.py"
 SCHEMA_FILE = Path(__file__).with_name("submission.schema.json")
 Ruleset = Literal["fixed", "tuned"]
 RULESETS: tuple[Ruleset, ...] = get_args(Ruleset)
@@ -47,21 +47,21 @@ RelativePath = Annotated[str, Field(pattern=rf"^(algorithm\.py|{_FILE_NAME})$", 
 Url = Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9][^\s<>\"'`\\]*$", max_length=400)]
 
 
-def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def _refuse_duplicates(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if len({repr(value) for value in values}) < len(values):
-        raise ValueError("should name no value twice")
+        raise ValueError("should not contain duplicate values")
     return values
 
 
-Values = Annotated[tuple[Json, ...], Field(min_length=1, max_length=1000), AfterValidator(_some)]
+Values = Annotated[tuple[Json, ...], Field(min_length=1, max_length=1000), AfterValidator(_refuse_duplicates)]
 
 
 class Tuning(StrictRecord):
-    """What was tried to choose the options of each domain."""
+    """What was tried in order to choose the options of each domain."""
 
-    grid: Annotated[dict[Name, Values], Field(min_length=1, description="option -> the values that were allowed")]
-    budget: Annotated[int, Field(ge=1, description="pretraining runs tried in each domain, seeds counted")]
-    selected_by: Annotated[Text, Field(description="what decided; scores of the validation splits only")]
+    grid: Annotated[dict[Name, Values], Field(min_length=1, description="the allowed values of each option")]
+    budget: Annotated[int, Field(ge=1, description="pretraining runs tried in each domain, counting seeds")]
+    selected_by: Annotated[Text, Field(description="what decided: scores of validation splits only")]
 
 
 class AlgorithmSource(StrictRecord):
@@ -73,7 +73,7 @@ class AlgorithmSource(StrictRecord):
 
 
 class Run(StrictRecord):
-    """One pretraining run: its options, its weights and the two commands that repeat it."""
+    """One pretraining run: its options, the hash of its weights and the two commands that repeat it."""
 
     domain: Word
     seed: Count
@@ -106,11 +106,11 @@ class Submission(StrictRecord):
     def _consistent(self) -> Self:
         if (self.ruleset == "tuned") != isinstance(self.tuning, Tuning):
             raise ValueError("should declare `tuning` exactly when the ruleset is tuned")
-        if SOURCE not in self.files or self.files[SOURCE] != self.algorithm.sha256:
-            raise ValueError(f"should list {SOURCE} among `files` with the hash `algorithm.sha256`")
+        if SOURCE_FILE not in self.files or self.files[SOURCE_FILE] != self.algorithm.sha256:
+            raise ValueError(f"should list {SOURCE_FILE} among `files` with the hash `algorithm.sha256`")
         places = [(run.domain, run.seed) for run in self.runs]
         if len(set(places)) < len(places):
-            raise ValueError("should hold one run a domain and seed")
+            raise ValueError("should contain one run per domain and seed")
         for name, digest in self.predictions.items():
             if not name.endswith(".npz") or self.files.get(name, digest) != digest:
                 raise ValueError(f"should have equal hashes for {name} in `files` and `predictions`")
@@ -118,93 +118,98 @@ class Submission(StrictRecord):
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON schema (2020-12) of `submission.json`."""
+    """Return the JSON schema (2020-12) of `submission.json`."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Submission.model_json_schema()}
 
 
 def read_submission(folder: Path) -> Submission:
-    """The validated `submission.json` of a folder; the files beside it are checked by `damages`.
+    """Read and validate the `submission.json` of a folder; `find_damage` checks the files beside it.
 
     Raises:
-        DabsError: it is missing, damaged, of another version or breaks the schema; the message names the field.
+        DabsError: the file is missing, damaged, of another version or breaks the schema.
     """
-    path, way_out = folder / FILE, "Make it again with `dabs submit`."
-    text = text_of(path, RESULT_BYTES, way_out)
-    version = as_object(path, strict_json(path, text, way_out), way_out).get("submission_version")
+    path, way_out = folder / SUBMISSION_FILE, "Make it again with `dabs submit`."
+    text = read_text(path, MAX_RESULT_BYTES, way_out)
+    version = require_object(path, parse_json(path, text, way_out), way_out).get("submission_version")
     if version != SUBMISSION_VERSION or type(version) is not int:
         raise DabsError(
             f"{path}: submission_version is {short(version)}, this dabs reads {SUBMISSION_VERSION}. "
-            "Use the dabs that wrote it."
+            "Use the version that wrote it."
         )
     try:
         found = Submission.model_validate_json(text)
     except ValidationError as error:
-        raise DabsError(f"{path}: {explained(error)} {way_out}") from error
+        raise DabsError(f"{path}: {explain(error)} {way_out}") from error
     if found.name != folder.resolve().name:
         raise DabsError(f"{path}: its name is {found.name!r}, but its folder is called {folder.resolve().name!r}.")
     return found
 
 
-def damages(folder: Path, submission: Submission) -> list[str]:
-    """A text for each file that is missing, changed, or not listed in `submission.json`."""
+def find_damage(folder: Path, submission: Submission) -> list[str]:
+    """Return a sentence for each file that is missing, too large, changed, or not listed in `submission.json`."""
     found = []
     for name, digest in submission.files.items():
         path = folder / name
-        most = MOST_BYTES if name.endswith(".npz") else RESULT_BYTES
+        limit = MAX_PREDICTIONS_BYTES if name.endswith(".npz") else MAX_RESULT_BYTES
         if path.is_symlink() or not path.is_file():
             found.append(f"{path} is missing")
-        elif path.stat().st_size > most:
-            found.append(f"{path} is too large: a file of its kind has at most {most:,} bytes")
+        elif path.stat().st_size > limit:
+            found.append(f"{path} is too large: a file of its kind has at most {limit:,} bytes")
         elif sha256_file(path) != digest:
-            found.append(f"{path} was changed: its sha256 is not the one in {FILE}")
-    listed = {folder / FILE, *(folder / name for name in submission.files)}
+            found.append(f"{path} was changed: its sha256 is not the one in {SUBMISSION_FILE}")
+    listed = {folder / SUBMISSION_FILE, *(folder / name for name in submission.files)}
     there = {path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
-    return found + [f"{path} is not listed in {FILE}" for path in sorted(there - listed)]
+    return found + [f"{path} is not listed in {SUBMISSION_FILE}" for path in sorted(there - listed)]
 
 
 def result_paths(folder: Path, submission: Submission) -> list[Path]:
-    """The result files of a submission, sorted."""
-    return sorted(folder / name for name in submission.files if name.endswith(SUFFIX))
+    """Return the result files of a submission, sorted."""
+    return sorted(folder / name for name in submission.files if name.endswith(RESULT_SUFFIX))
 
 
 def load_submission(folder: Path) -> tuple[Submission, list[Result]]:
-    """A submission and its results, which carry the submission's name instead of the class's.
+    """Read a submission and its results, which are renamed after the submission.
 
     Raises:
-        DabsError: something in the folder is invalid, missing, changed or not listed.
+        DabsError: a file in the folder is invalid, missing, changed or not listed.
     """
     submission = read_submission(folder)
-    wrong = damages(folder, submission)
+    wrong = find_damage(folder, submission)
     if wrong:
         raise DabsError(f"{'; '.join(wrong)}. Make the submission again with `dabs submit`.")
     results = [read_result(path) for path in result_paths(folder, submission)]
-    return submission, [renamed(result, submission.name) for result in results]
+    return submission, [rename_result(result, submission.name) for result in results]
 
 
-def renamed(result: Result, name: str) -> Result:
-    """The same result under the name of its submission: two strangers may both call a class `Mine`."""
+def rename_result(result: Result, name: str) -> Result:
+    """Return a result under the name of its submission; the classes of two strangers may have the same name."""
     return result.model_copy(update={"algorithm": name})
 
 
 def submission_folders(root: Path) -> list[Path]:
-    """The folders below `root` that hold a submission, sorted by name; none when there is no such folder."""
-    return sorted(path.parent for path in root.glob(f"*/{FILE}") if not is_hidden(path, root))
+    """Return the folders in `root` that contain a submission, sorted by name; none if `root` does not exist."""
+    return sorted(path.parent for path in root.glob(f"*/{SUBMISSION_FILE}") if not is_hidden(path, root))
 
 
 def write_submission(folder: Path, submission: Submission, files: Mapping[str, bytes]) -> None:
-    """Write a submission's folder whole or not at all; `files` are the contents of `submission.files`.
+    """Write the folder of a submission completely or not at all.
+
+    Args:
+        folder: must not exist.
+        submission: what to write to `submission.json`.
+        files: the content of each file in `submission.files`.
 
     Raises:
-        DabsError: the folder is there already or cannot be written.
+        DabsError: the folder exists already or cannot be written.
     """
     if folder.exists():
         raise DabsError(f"{folder} is there already. Take another --name, or remove it.")
-    with replacing_alone(folder, over=False) as temporary:  # of two at once, one is too late
+    with replacing_with_lock(folder, over=False) as temporary:  # if two processes write it at once, one fails
         temporary.mkdir(parents=True)
         for name, content in files.items():
             (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             (temporary / name).write_bytes(content)
-        write_json(temporary / FILE, submission.model_dump(mode="json"))
+        write_json(temporary / SUBMISSION_FILE, submission.model_dump(mode="json"))
 
 
 if __name__ == "__main__":

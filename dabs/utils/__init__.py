@@ -1,1 +1,1 @@
-"""What every part may use: files, strict JSON, signals, the environment."""
+"""Helpers for every part: files, strict JSON, signals, the environment."""

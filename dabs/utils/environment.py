@@ -1,4 +1,4 @@
-"""Versions, hardware and the state of the checkout: what a number was computed with."""
+"""The environment of a run: versions, hardware and the state of the checkout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from dabs import __version__
 
-NO_CHECKOUT = "not a git checkout"  # stands for the commit where there is none
+NO_CHECKOUT = "not a git checkout"  # recorded as the commit if there is none
 PACKAGES = (
     "torch",
     "torchvision",
@@ -29,7 +29,7 @@ PACKAGES = (
 
 @lru_cache(maxsize=1)
 def environment() -> dict[str, Any]:
-    """Versions, hardware and the git state of this package: what a reader needs to trust or repeat a number."""
+    """Return versions, hardware and the git state of this package: what it takes to trust or repeat a number."""
     import torch
 
     cuda = torch.cuda.is_available()
@@ -46,7 +46,7 @@ def environment() -> dict[str, Any]:
 
 
 def processor_name() -> str:
-    """What the system calls the processor."""
+    """Return the name of the processor, as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -56,9 +56,9 @@ def processor_name() -> str:
 
 
 def git_state() -> dict[str, Any]:
-    """The commit of the checkout that holds this very file; an installed copy has none, wherever it lies."""
+    """Return the commit of the checkout that contains this file; an installed copy has none, wherever it is."""
 
-    def _git(*arguments: str) -> str | None:
+    def git(*arguments: str) -> str | None:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -66,15 +66,15 @@ def git_state() -> dict[str, Any]:
             return None
         return result.stdout.strip() if result.returncode == 0 else None
 
-    # a virtual environment may lie in another project's repository, whose commit says nothing about this code
-    ours = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
-    commit = _git("rev-parse", "HEAD") if ours else None
-    dirty = commit is not None and bool(_git("status", "--porcelain", "-uno"))
+    # a virtual environment may be inside another project's repository, whose commit says nothing about this code
+    ours = git("ls-files", "--error-unmatch", Path(__file__).name) is not None
+    commit = git("rev-parse", "HEAD") if ours else None
+    dirty = commit is not None and bool(git("status", "--porcelain", "-uno"))
     return {"git_commit": commit or NO_CHECKOUT, "git_dirty": dirty}
 
 
 def peak_memory(device: str) -> int:
-    """Bytes: of the GPU where one is used, else the process's largest resident size so far."""
+    """Return the peak memory in bytes: of the GPU on "cuda", else the largest resident size of this process."""
     import torch
 
     if device == "cuda":

@@ -1,4 +1,8 @@
-"""Where things live on disk, and writing that leaves either the old file or the whole new one."""
+"""Folders on disk, locks, and writing that cannot leave half a file.
+
+A file or folder is written under a temporary name and renamed when it is complete, so its own name always refers to the
+old version or the whole new one.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from dabs.errors import DabsError
 
 
 def data_home() -> Path:
-    """`$DABS_HOME`, or the user's cache folder for dabs: downloaded sources and prepared data."""
+    """Return the folder of downloaded sources and prepared data: `$DABS_HOME`, or dabs in the user's cache folder."""
     from platformdirs import user_cache_path
 
     given = os.environ.get("DABS_HOME")
@@ -26,50 +30,51 @@ def data_home() -> Path:
 
 
 def raw_home() -> Path:
-    """`$DABS_DATA_DIR`, or `raw` in `data_home()`: a folder a dataset, each in the layout its publisher gives it."""
+    """Return the folder of raw datasets in their publishers' layouts: `$DABS_DATA_DIR`, or `raw` in `data_home()`."""
     given = os.environ.get("DABS_DATA_DIR")
     return Path(given).expanduser() if given else data_home() / "raw"
 
 
-def _temporary(path: Path) -> Path:
+def temporary_path(path: Path) -> Path:
+    """Return a new hidden name beside `path`, which `remove_leftovers(path)` recognises."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
 
 
 @contextmanager
 def replacing(path: Path, *, over: bool = True) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well and is removed when it does not.
+    """Yield a temporary path that is renamed to `path` when the block succeeds and removed when it fails.
 
     Args:
         path: a file or a folder.
-        over: whether a folder that is there already is replaced.
+        over: whether to replace a folder that exists.
 
     Raises:
-        DabsError: the folder cannot be written, or the block cannot read a file elsewhere; it says which.
+        DabsError: `path` cannot be written, or the block cannot read another file; the message says which.
     """
-    temporary, before = _temporary(path), _temporary(path)
+    temporary, before = temporary_path(path), temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        _on_disk(temporary)
+        _flush_to_disk(temporary)
         if over and temporary.is_dir() and path.is_dir():
-            os.replace(path, before)  # a folder that is removed where it lies would for a while be half of one
+            os.replace(path, before)  # removing the folder in place would leave half of it there for a while
         os.replace(temporary, path)
-        with suppress(OSError):  # it has its name; a folder that may not be read cannot be waited for
-            _on_disk(path.parent, deep=False)
+        with suppress(OSError):  # the new file is in place; a folder that may not be read cannot be flushed
+            _flush_to_disk(path.parent, deep=False)
     except OSError as error:
-        if _of_another_file(error, path, temporary):
+        if _concerns_another_file(error, path, temporary):
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            raise DabsError(f"while {path} was made, a file could not be read: {what}.") from error
+            raise DabsError(f"while {path} was being written, a file could not be read: {what}.") from error
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise DabsError(f"{path} is there already; another process made it meanwhile.") from error
+            raise DabsError(f"{path} is there already: another process has just written it.") from error
         raise DabsError(f"cannot write {path}: {error}. Free the space, or choose another folder.") from error
     finally:
         _remove(temporary)
         _remove(before)
 
 
-def _on_disk(path: Path, *, deep: bool = True) -> None:
-    """Wait until a file, or a folder with (if `deep`) all that is in it, has reached the disk."""
+def _flush_to_disk(path: Path, *, deep: bool = True) -> None:
+    """Wait until a file or folder is on the disk, with everything in the folder if `deep`."""
     inside = path.rglob("*") if deep and path.is_dir() else ()
     for found in (*inside, path):
         number = os.open(found, os.O_RDONLY)
@@ -80,15 +85,18 @@ def _on_disk(path: Path, *, deep: bool = True) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a folder so that at no moment half of it lies under its name."""
-    aside = _temporary(path)
+    """Remove a folder so that its name never refers to half of it."""
+    aside = temporary_path(path)
     with suppress(OSError):
         os.replace(path, aside)
         _remove(aside)
 
 
-def _of_another_file(error: OSError, path: Path, temporary: Path) -> bool:
-    """Whether an error names a file that is not being written; pyarrow says only in words that one is not there."""
+def _concerns_another_file(error: OSError, path: Path, temporary: Path) -> bool:
+    """Return whether an error is about a file other than the one being written.
+
+    pyarrow names a missing file only in its message.
+    """
     if isinstance(error.filename, str):
         named = Path(error.filename)
         return temporary not in (named, *named.parents) and named not in (path, *path.parents)
@@ -96,16 +104,19 @@ def _of_another_file(error: OSError, path: Path, temporary: Path) -> bool:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what `replacing(path)` left when its process was killed; only for who holds `path` for himself."""
+    """Remove what killed processes left of `replacing(path)`; the caller must hold the lock on `path`."""
     for left in path.parent.glob(f".{path.name}.????????.tmp"):
         _remove(left)
 
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` for who holds `path` for himself; what killed processes left goes first."""
+    """Yield a temporary folder beside `path`, which is removed at the end; the caller must hold the lock on `path`.
+
+    What killed processes left of such folders is removed first.
+    """
     remove_leftovers(path)
-    temporary = _temporary(path)
+    temporary = temporary_path(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -117,26 +128,30 @@ def _remove(temporary: Path) -> None:
     if temporary.is_dir():
         shutil.rmtree(temporary, ignore_errors=True)
     else:
-        with suppress(OSError):  # not there, or in a folder that is none; an error on the way here says more
+        with suppress(OSError):  # it may not exist, and an earlier error says more than one from here would
             temporary.unlink()
 
 
 @contextmanager
 def sole_use(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Keep other processes, also those of other machines, from working on a file or folder at the same time.
+    """Hold the lock on a file or folder, so that no other process on this or another machine works on it meanwhile.
 
-    The lock is a file beside `path` that the operating system lets go when the process ends, however it ends. A process
-    that holds it may take it again.
+    The lock is a file beside `path`. The operating system releases it when the process ends, however it ends. A process
+    that holds the lock may take it again.
+
+    Args:
+        path: the file or folder, which need not exist.
+        wait: whether to wait while another process holds the lock.
 
     Raises:
-        DabsError: another process holds it and `wait` is false, or the folder cannot be written.
+        DabsError: another process holds the lock and `wait` is false, or the folder cannot be written.
     """
     from filelock import FileLock, Timeout
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         place = path.with_name(f".{path.name}.lock").absolute()
-        place.touch()  # fails at once where nothing can be written, which the lock would take for a busy moment
+        place.touch()  # fails at once if the folder is not writable; the lock would keep retrying
         lock = FileLock(place, is_singleton=True)
         lock.acquire(timeout=-1 if wait else 0)
     except Timeout as error:
@@ -152,8 +167,8 @@ def sole_use(path: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def replacing_alone(path: Path, *, over: bool = True) -> Iterator[Path]:
-    """`replacing` for a path that no lock guards yet: one process at a time, which removes what killed ones left."""
+def replacing_with_lock(path: Path, *, over: bool = True) -> Iterator[Path]:
+    """Take the lock on `path`, remove what killed processes left of it, and replace it as `replacing` does."""
     with sole_use(path, wait=True):
         remove_leftovers(path)
         with replacing(path, over=over) as temporary:
@@ -161,52 +176,57 @@ def replacing_alone(path: Path, *, over: bool = True) -> Iterator[Path]:
 
 
 def is_hidden(path: Path, root: Path) -> bool:
-    """Whether a path lies, below `root`, in what is not whole yet or never will be: temporary files and folders."""
+    """Return whether a path is, or is inside, a temporary file or folder below `root`, whose name starts with a dot."""
     return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as sorted, indented JSON, atomically; NaN and infinity are refused."""
+    """Write `value` atomically as sorted, indented JSON. NaN and infinity raise a ValueError."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def text_of(path: Path, most: int, way_out: str) -> str:
-    """The text of a plain file of at most `most` bytes. Not more is read, whatever the file says of its size.
+def read_text(path: Path, max_bytes: int, way_out: str) -> str:
+    """Return the text of a plain file. At most `max_bytes` are read, whatever size the file claims to have.
+
+    Args:
+        path: the file.
+        max_bytes: its largest allowed size.
+        way_out: what the user can do, the last sentence of the error's message.
 
     Raises:
-        DabsError: missing, unreadable, no plain file, too large or not UTF-8; the message ends with `way_out`.
+        DabsError: the file is missing, unreadable, not a plain file, too large or not UTF-8.
     """
     try:
-        with open(path, "rb", opener=_without_waiting) as handle:
+        with open(path, "rb", opener=_open_without_waiting) as handle:
             if not stat.S_ISREG(os.fstat(handle.fileno()).st_mode):
                 raise DabsError(f"{path} is not a plain file. {way_out}")
-            content = handle.read(most + 1)
+            content = handle.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise DabsError(f"there is no file {path}.") from error
     except OSError as error:
         raise DabsError(f"cannot read {path}: {error.strerror or error}.") from error
-    if len(content) > most:
-        raise DabsError(f"{path} is too large: a file of its kind has at most {most:,} bytes. {way_out}")
+    if len(content) > max_bytes:
+        raise DabsError(f"{path} is too large: a file of its kind has at most {max_bytes:,} bytes. {way_out}")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DabsError(f"{path} is not UTF-8 text (byte {error.start:,} is {error.reason}). {way_out}") from error
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """A named pipe would else keep the reader waiting for a writer."""
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file without blocking; opening a named pipe would otherwise wait for a writer."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def short(value: Any) -> str:
-    """A value as an error shows it: on one line, of at most 80 characters, without what would steer a terminal."""
+    """Return a value as error messages show it: on one line of at most 80 characters, without control characters."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def sha256_file(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the SHA-256 of a file's bytes in hex."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Import paths of version 0.1 that still work and warn; CHANGELOG.md lists them."""
+"""Keep import paths of version 0.1 working, with a warning; see CHANGELOG.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOVED = {
 
 
 class _MovedModules(MetaPathFinder, Loader):
-    """Finds a moved module under its old name: a module that takes every attribute from the new one."""
+    """Finder of moved modules under their old names; such a module takes every attribute from the new one."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -40,6 +40,6 @@ class _MovedModules(MetaPathFinder, Loader):
 
 
 def keep_old_paths() -> None:
-    """Let the paths of `MOVED` be imported; calling it again changes nothing."""
+    """Let the old paths in `MOVED` be imported. Calling this again changes nothing."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(_MovedModules())

@@ -1,6 +1,6 @@
-"""What Ctrl-C and a scheduler's SIGTERM do: a run saves before it ends, every other command ends in order.
+"""Handle Ctrl-C and SIGTERM: a run saves its state first, other commands clean up.
 
-Exit codes are 128 + the signal's number, as shells count: 130 after Ctrl-C, 143 after SIGTERM.
+The exit code is 128 plus the signal's number, as in shells: 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended the work; while a run trains, between two steps and after its state was saved.
+    """A signal ended the work. A run that was training has saved its state after a complete step.
 
     Args:
         message: how far the work is.
-        number: of the signal.
+        number: the signal.
     """
 
     def __init__(self, message: str, number: int = signal.SIGINT) -> None:
@@ -26,16 +26,17 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopFlag:
-    """Which signal asks a run to stop; 0 while none does."""
+    """The signal that asked a run to stop, or 0."""
 
     number = 0
 
 
 @contextmanager
 def stop_flag() -> Iterator[StopFlag]:
-    """Set by the first Ctrl-C or SIGTERM instead of breaking into a step; a second Ctrl-C breaks in.
+    """Yield a flag that the first Ctrl-C or SIGTERM sets instead of interrupting a step.
 
-    A second SIGTERM does not: those who send it once may send it to a whole group of processes again.
+    A second Ctrl-C interrupts. A second SIGTERM does not, because a scheduler may send SIGTERM to the process and again
+    to its whole group.
     """
     flag = StopFlag()
     if threading.current_thread() is not threading.main_thread():
@@ -59,19 +60,19 @@ def stop_flag() -> Iterator[StopFlag]:
 
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM raises `Interrupted`, so that temporary files and locks go, and is passed on to worker processes."""
+    """Let SIGTERM terminate worker processes and raise `Interrupted`, so that temporary files and locks are removed."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(signal.SIGTERM)
 
     def end(number: int, frame: Any) -> None:
-        """Tell the workers, then leave."""
+        """Terminate the workers, then raise."""
         import multiprocessing
 
         for worker in multiprocessing.active_children():
             worker.terminate()
-        raise Interrupted("stopped by SIGTERM; the same command goes on from what is done", number)
+        raise Interrupted("stopped by SIGTERM; the same command resumes from what is done", number)
 
     signal.signal(signal.SIGTERM, end)
     try:

@@ -1,4 +1,4 @@
-"""JSON read strictly: what readers of JSON disagree on is refused."""
+"""Read JSON strictly, refusing what JSON readers disagree on."""
 
 from __future__ import annotations
 
@@ -9,53 +9,58 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dabs.errors import DabsError
-from dabs.utils.files import short, text_of
+from dabs.utils.files import read_text, short
 
-MOST_JSON = 50_000_000  # bytes
-DEEPEST = 50  # levels of lists and objects in each other
-LONGEST = 18  # digits of a whole number, so that it fits into 64 bits
+MAX_JSON_BYTES = 50_000_000
+MAX_JSON_DEPTH = 50  # nested levels of lists and objects
+MAX_DIGITS = 18  # of an integer, so that it fits into 64 bits
+REMAKE = "It may be damaged: remove it and make it again."
 
 
-def read_json(path: Path, most: int = MOST_JSON) -> Any:
-    """Read a JSON file, strictly: what `strict_json` refuses is refused, and so is a file of over `most` bytes.
+def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Read a JSON file strictly, as `parse_json` does.
 
     Raises:
-        DabsError: missing, unreadable, too large or not JSON; the message names the file.
+        DabsError: the file is missing, unreadable, larger than `max_bytes` or not strict JSON.
     """
-    way_out = "It may be damaged: remove it and make it again."
-    return strict_json(path, text_of(path, most, way_out), way_out)
+    return parse_json(path, read_text(path, max_bytes, REMAKE), REMAKE)
 
 
-def read_object(path: Path, most: int = MOST_JSON) -> dict[str, Any]:
-    """`read_json` of a file that must hold an object."""
-    return as_object(path, read_json(path, most), "It may be damaged: remove it and make it again.")
+def read_object(path: Path, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+    """Read a JSON file that must contain an object; see `read_json`."""
+    return require_object(path, read_json(path, max_bytes), REMAKE)
 
 
-def as_object(path: Path, value: Any, way_out: str) -> dict[str, Any]:
-    """`value`, what `path` holds, when it is an object.
+def require_object(path: Path, value: Any, way_out: str) -> dict[str, Any]:
+    """Return `value`, the parsed content of `path`, if it is an object.
 
     Raises:
-        DabsError: it is not.
+        DabsError: it is not an object.
     """
     if not isinstance(value, dict):
-        raise DabsError(f"{path} holds {short(value)}, not an object. {way_out}")
+        raise DabsError(f"{path} contains {short(value)}, not an object. {way_out}")
     return value
 
 
-def strict_json(path: Path, text: str, way_out: str) -> Any:
-    """The value of `text`, the content of `path`.
+def parse_json(path: Path, text: str, way_out: str) -> Any:
+    """Return the value of JSON text.
+
+    Args:
+        path: the file that the text comes from, for messages.
+        text: the text.
+        way_out: what the user can do, the last sentence of the error's message.
 
     Raises:
-        DabsError: it is not JSON, or holds what readers of JSON disagree on: NaN, infinity, numbers that are too large
-            for 64 bits, half a character, a key that stands twice, or more than `DEEPEST` levels.
+        DabsError: the text is not JSON, or contains what JSON readers disagree on: NaN, infinity, numbers too large for
+            64 bits, half of a surrogate pair, duplicate keys, or more than `MAX_JSON_DEPTH` levels.
     """
     try:
         value = json.loads(
             text,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_not_too_long,
-            object_pairs_hook=_no_duplicates,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
+            object_pairs_hook=_build_object,
         )
         _check_depth_and_text(value)
     except RecursionError as error:
@@ -65,41 +70,41 @@ def strict_json(path: Path, text: str, way_out: str) -> Any:
     return value
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"it holds {name}")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it contains {name}")
 
 
-def _finite(text: str) -> float:
+def _parse_float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise ValueError(f"it holds {short(text)}, which is too large for a number")
+        raise ValueError(f"it contains {short(text)}, which is too large for a number")
     return value
 
 
-def _not_too_long(text: str) -> int:
+def _parse_int(text: str) -> int:
     digits = len(text.lstrip("-"))
-    if digits > LONGEST:
-        raise ValueError(f"it holds a number of {digits:,} digits")
+    if digits > MAX_DIGITS:
+        raise ValueError(f"it contains a number of {digits:,} digits")
     return int(text)
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         key, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {short(key)} stands twice")
+        raise ValueError(f"duplicate key {short(key)}")
     return value
 
 
 def _check_depth_and_text(value: Any) -> None:
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_JSON_DEPTH):
         for text in (one for one in level if isinstance(one, str) and not one.isascii()):
-            text.encode()  # raises a ValueError where a character is half of a pair
+            text.encode()  # raises a ValueError if the text contains half of a surrogate pair
         lists = [one for one in level if isinstance(one, list)]
         objects = [one for one in level if isinstance(one, dict)]
         level = [item for one in lists for item in one]
         level += [item for one in objects for pair in one.items() for item in pair]
         if not level:
             return
-    raise ValueError(f"it has more than {DEEPEST} levels")
+    raise ValueError(f"it has more than {MAX_JSON_DEPTH} levels")

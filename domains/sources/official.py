@@ -20,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from dabs.data.domain import drawn
+from dabs.data.domain import progress_callback
 from dabs.domains.sources.download import ProgressCallback, Stopped, check_disk_space, download, verify_checksum
 from dabs.domains.sources.unpack import TEMPORARY_PREFIX, unpack
 from dabs.errors import DabsError
@@ -158,7 +158,7 @@ class OfficialFiles:
             shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
         check_disk_space(root, sum(archive.bytes_needed(root) for archive in archives))
         say(f"fetching {self.name}: {', '.join(archive.file_name for archive in archives)}")
-        stop, progress = threading.Event(), drawn(say)
+        stop, progress = threading.Event(), progress_callback(say)
         with ThreadPoolExecutor(PARALLEL_DOWNLOADS, thread_name_prefix="fetch") as pool:
             futures = [pool.submit(_fetch_archive, archive, root, progress, stop) for archive in archives]
             try:

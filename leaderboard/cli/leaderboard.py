@@ -116,9 +116,9 @@ def build_site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     from dabs.config import SUITES
     from dabs.leaderboard.site.build import build_site as build
     from dabs.registry import domain_names, find_domain
-    from dabs.results.entries import load_rows
+    from dabs.results.entries import load_entries
 
-    rows = [row.of_suite(suite) for row in load_rows(*roots)]
+    rows = [row.of_suite(suite) for row in load_entries(*roots)]
     rows = [row for row in rows if row.placed]
     seen = {(result.domain, result.suite) for row in rows for result in row.results}
     known = set(domain_names())

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
-from dabs.utils.files import text_of
-from dabs.utils.strict_json import strict_json
+from dabs.utils.files import read_text
+from dabs.utils.strict_json import parse_json
 
 if TYPE_CHECKING:
     from dabs.leaderboard.submit.consistency import RunFolder
@@ -82,7 +82,7 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
     from dabs.leaderboard.cli.suite_rules import read_labels
     from dabs.leaderboard.submit.consistency import find_disagreements, find_runs
     from dabs.leaderboard.submit.rules import find_broken_rules
-    from dabs.results.submission import renamed, write_submission
+    from dabs.results.submission import rename_result, write_submission
 
     tuning = read_tuning(options)
     if options.out.joinpath(options.name).exists():
@@ -93,7 +93,7 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
     wrong = _scan_source(source)
     wrong += find_disagreements(runs, source, lambda domain, task: read_labels(options.suite, domain, task))
     wrong += find_broken_rules(results, rules, tuning)
-    wrong += _compare_with_committed(options, [renamed(r, options.name) for r in results], rules)
+    wrong += _compare_with_committed(options, [rename_result(r, options.name) for r in results], rules)
     if wrong:
         lines = "\n".join(f"  - {line}" for line in wrong)
         raise DabsError(f"these runs are not a submission yet:\n{lines}")
@@ -112,7 +112,7 @@ def read_tuning(options: SubmitOptions) -> Tuning | None:
     """
     from pydantic import ValidationError
 
-    from dabs.results.files import RESULT_BYTES, explained
+    from dabs.results.files import MAX_RESULT_BYTES, explain
     from dabs.results.submission import Tuning
 
     if (options.ruleset == "tuned") != (options.tuning is not None):
@@ -123,12 +123,12 @@ def read_tuning(options: SubmitOptions) -> Tuning | None:
     if options.tuning is None:
         return None
     way_out = "docs/submitting.md shows such a file."
-    text = text_of(options.tuning, RESULT_BYTES, way_out)
-    strict_json(options.tuning, text, way_out)
+    text = read_text(options.tuning, MAX_RESULT_BYTES, way_out)
+    parse_json(options.tuning, text, way_out)
     try:
         return Tuning.model_validate_json(text)
     except ValidationError as error:
-        raise RequestError(f"{options.tuning}: {explained(error)} {way_out}") from error
+        raise RequestError(f"{options.tuning}: {explain(error)} {way_out}") from error
 
 
 def _read_source(options: SubmitOptions, run: RunFolder) -> tuple[str, str]:
@@ -175,10 +175,10 @@ def compose(
     """
     from pydantic import ValidationError
 
-    from dabs.results.files import explained
-    from dabs.results.submission import SOURCE, Submission
+    from dabs.results.files import explain
+    from dabs.results.submission import SOURCE_FILE, Submission
 
-    files, predictions = {SOURCE: source.encode()}, dict[str, str]()
+    files, predictions = {SOURCE_FILE: source.encode()}, dict[str, str]()
     for run in runs:
         place = f"results/{run.config.domain}/seed{run.config.seed}"
         for path, result in run.results.items():
@@ -209,7 +209,7 @@ def compose(
     try:
         return Submission.model_validate(value), files
     except ValidationError as error:
-        raise RequestError(f"the submission cannot be written: {explained(error)}") from error
+        raise RequestError(f"the submission cannot be written: {explain(error)}") from error
 
 
 def _run_record(run: RunFolder, kind: str) -> dict[str, Any]:

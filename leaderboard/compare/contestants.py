@@ -10,7 +10,7 @@ from pathlib import Path
 from dabs.errors import RequestError, unknown
 from dabs.leaderboard.tables.aggregate import order_algorithms
 from dabs.leaderboard.tables.compatibility import refuse_repeated_seed
-from dabs.results.entries import Placed, load_rows
+from dabs.results.entries import Placed, load_entries
 from dabs.results.schema import Result
 
 TaskKey = tuple[str, str]  # domain, task
@@ -91,7 +91,7 @@ def _split_source(word: str) -> tuple[Path, str]:
 
 
 def _load_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: bool) -> list[Contestant]:
-    entries = load_rows(root)
+    entries = load_entries(root)
     by_name = {entry.name: [one for one in entry.placed if one.result.protocol == protocol] for entry in entries}
     groups = {name: placed for name, placed in by_name.items() if placed}
     if not groups:

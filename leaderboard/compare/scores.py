@@ -21,7 +21,7 @@ from dabs.leaderboard.compare.statistics import (
 )
 from dabs.leaderboard.tables.compatibility import has_encoder
 from dabs.results.entries import Placed
-from dabs.results.predictions import misfit
+from dabs.results.predictions import find_mismatch
 
 SCORE_TOLERANCE = 1e-5  # between a stated score and the one from its predictions, which is computed in float32
 
@@ -104,7 +104,7 @@ def _read_predictions(cell: tuple[Placed, ...]) -> list[dict[str, np.ndarray]] |
 
 def _check_score(placed: Placed, array: Mapping[str, np.ndarray]) -> None:
     result = placed.result
-    wrong = misfit(result, array)
+    wrong = find_mismatch(result, array)
     if wrong:
         raise DabsError(f"{placed.path}: {wrong}. Make the result again with `dabs eval`.")
     ones = np.ones((len(array["label"]), 1), dtype=np.float32)

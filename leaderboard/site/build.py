@@ -30,8 +30,8 @@ from dabs.leaderboard.site.long_tables import render_rest_script
 from dabs.leaderboard.site.pages import Page, build_pages
 from dabs.leaderboard.site.templating import read_asset, template_environment
 from dabs.leaderboard.tables.aggregate import Tasks
-from dabs.results.entries import Entry, refuse_twins, slugs
-from dabs.utils.files import replacing_alone
+from dabs.results.entries import Entry, refuse_duplicate_names, slugs
+from dabs.utils.files import replacing_with_lock
 
 MARKER = "site.json"
 ASSETS = ("style.css", "site.js", "compare.js")
@@ -61,13 +61,13 @@ def build_site(
     """
     if not rows:
         raise RequestError("there are no results to make a site of. Make some with `dabs run`.")
-    refuse_twins(rows)
+    refuse_duplicate_names(rows)
     rows = sorted(rows, key=lambda row: row.name)
     out = out.resolve()
     _refuse_other_folder(out)
     boards = build_boards(rows, tasks)
     names = slugs(row.name for row in rows)
-    with replacing_alone(out) as folder:
+    with replacing_with_lock(out) as folder:
         for page in build_pages(rows, boards, {domain.name: domain for domain in domains}, names):
             _write_page(folder, page, names)
         for path, value in _json_files(rows, boards, names):

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dabs.config import PROTOCOLS, protocol_name
-from dabs.data.domain import Domain, target_of
+from dabs.data.domain import Domain, describe_target
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows
 from dabs.leaderboard.tables.aggregate import FLOORS, Table, order_algorithms
 from dabs.leaderboard.tables.render import best_positions, legend, mark
 from dabs.results.entries import Entry
-from dabs.specs import inputs_of
+from dabs.specs import describe_inputs
 
 RULESET_TITLES = {"fixed": "One setting for all domains", "tuned": "Tuned within a declared grid and budget"}
 
@@ -271,6 +271,6 @@ def _card_values(domain: Domain) -> dict[str, Any]:
     """Return a domain's card and those of its tasks."""
     return {
         "domain": domain,
-        "inputs": inputs_of(domain.specs),
-        "tasks": {task.name: (task, target_of(task.target)) for task in domain.tasks},
+        "inputs": describe_inputs(domain.specs),
+        "tasks": {task.name: (task, describe_target(task.target)) for task in domain.tasks},
     }

@@ -17,7 +17,7 @@ from dabs.leaderboard.tables.aggregate import Tasks, build_table, order_algorith
 from dabs.leaderboard.tables.published import load_published
 from dabs.leaderboard.tables.render import legend
 from dabs.results.schema import Result
-from dabs.utils.files import replacing_alone
+from dabs.utils.files import replacing_with_lock
 
 
 def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = None) -> Path:
@@ -48,7 +48,7 @@ def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = Non
         runs=views.pretraining_runs(results),
         environments=views.count_environments(results),
     )
-    with replacing_alone(out) as temporary:
+    with replacing_with_lock(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return out
 

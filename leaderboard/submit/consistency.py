@@ -20,8 +20,8 @@ import numpy as np
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.metrics import bootstrap_interval, metric_of
-from dabs.results.files import SUFFIX, read_predictions, read_result
-from dabs.results.predictions import misfit
+from dabs.results.files import RESULT_SUFFIX, read_predictions, read_result
+from dabs.results.predictions import find_mismatch
 from dabs.results.schema import Result
 from dabs.training.run_folder import load_run, recorded_config
 from dabs.utils.files import is_hidden, sha256_file
@@ -76,7 +76,7 @@ def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
 
 def _read_run(folder: Path) -> RunFolder:
     config, provenance = load_run(folder)
-    paths = sorted((folder / "results").glob(f"*{SUFFIX}"))
+    paths = sorted((folder / "results").glob(f"*{RESULT_SUFFIX}"))
     results = {path: read_result(path) for path in paths}
     return RunFolder(folder=folder, config=config, provenance=provenance, results=results)
 
@@ -138,7 +138,7 @@ def _check_result(path: Path, result: Result, run: RunFolder) -> list[str]:
         "algorithm_sha256": run.provenance["algorithm_sha256"],
         "domain": run.config.domain,
         "seed": run.config.seed,
-        "file name": f"{result.task}.{result.protocol}{SUFFIX}",
+        "file name": f"{result.task}.{result.protocol}{RESULT_SUFFIX}",
         "pretraining.config": json.loads(json.dumps(recorded_config(run.config, run.provenance))),
         "environment.git_commit": environment["git_commit"],
         "environment.dabs_version": environment["dabs_version"],
@@ -176,7 +176,7 @@ def check_predictions(path: Path, result: Result, labels: LabelReader, seen: See
 
 def check_score(path: Path, result: Result, arrays: dict[str, np.ndarray]) -> list[str]:
     """Return one line for each number of a result that does not follow from its predictions."""
-    wrong = misfit(result, arrays)
+    wrong = find_mismatch(result, arrays)
     if wrong:
         return [f"{path}: {wrong}"]
     prediction, label = arrays["prediction"], arrays["label"]

@@ -20,11 +20,11 @@ from dabs.leaderboard.submit.consistency import LabelReader, SeenLabels, check_p
 from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, find_stale_pages
 from dabs.leaderboard.submit.rules import REQUIRED, Rules, find_broken_rules, find_clashes, options_of
 from dabs.leaderboard.tables.aggregate import FLOORS, protocols_of
-from dabs.results.files import SUFFIX, read_result, result_files
+from dabs.results.files import RESULT_SUFFIX, read_result, result_files
 from dabs.results.schema import Result
-from dabs.results.submission import SOURCE, Submission, Tuning, load_submission, submission_folders
-from dabs.source_scan import MOST_SOURCE, scan
-from dabs.utils.files import text_of
+from dabs.results.submission import SOURCE_FILE, Submission, Tuning, load_submission, submission_folders
+from dabs.source_scan import MAX_SOURCE_BYTES, scan
+from dabs.utils.files import read_text
 
 RAW_SOURCE = Path("dabs") / "evaluation" / "raw_input.py"  # the source of the row `raw`, which is not an algorithm
 RowResults = Mapping[str, Sequence[Result]]  # a row's name -> its results
@@ -75,7 +75,7 @@ def read_committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str
             found.append(str(error))
             continue
         parts = (result.suite, result.algorithm, result.domain, f"seed{result.seed}")
-        wanted = folder.joinpath(*parts, "results", f"{result.task}.{result.protocol}{SUFFIX}")
+        wanted = folder.joinpath(*parts, "results", f"{result.task}.{result.protocol}{RESULT_SUFFIX}")
         if path != wanted:
             found.append(f"{path} is a result that belongs in {wanted}")
         if result.environment.git_dirty:
@@ -145,12 +145,12 @@ def check_submission(folder: Path, rules: Rules, known: KnownRows) -> tuple[list
     """Return what is wrong with a submission, given the rows before it, and its results ([] if it is unreadable)."""
     try:
         submission, results = load_submission(folder)
-        source = text_of(folder / SOURCE, MOST_SOURCE, "Make the submission again with `dabs submit`.")
+        source = read_text(folder / SOURCE_FILE, MAX_SOURCE_BYTES, "Make the submission again with `dabs submit`.")
     except DabsError as error:
         return [str(error)], []
     tuning = submission.tuning if isinstance(submission.tuning, Tuning) else None
     others = list((known.firsts if submission.ruleset == "fixed" else known.floors).values())
-    wrong = [f"{SOURCE} line {use.line}: {use.what}" for use in scan(source)]
+    wrong = [f"{SOURCE_FILE} line {use.line}: {use.what}" for use in scan(source)]
     wrong += find_duplicates(submission.name, results, known.settings)
     wrong += find_broken_rules(results, rules, tuning)
     wrong += find_clashes(results, others, rules.tasks)
@@ -194,7 +194,7 @@ def _find_contradictions(submission: Submission, results: Sequence[Result]) -> l
         if run is not None:
             facts["runs.options"] = (str(run.options), str(options_of(result)))
             facts["runs.weights_sha256"] = (run.weights_sha256, result.pretraining.weights_sha256)
-        cell = f"{place}/{result.task}.{result.protocol}{SUFFIX}"
+        cell = f"{place}/{result.task}.{result.protocol}{RESULT_SUFFIX}"
         found += [
             f"{name} in submission.json is not that of {cell}"
             for name, (stated, actual) in facts.items()
@@ -213,6 +213,6 @@ def _find_edits(folder: Path, results: Sequence[Result], labels: LabelReader, se
     if 0 < len(included) < len(places):
         found.append(f"{folder}: predictions of {len(included)} of {len(places)} results are included: all or none")
     for place, result in included:
-        path = place / f"{result.task}.{result.protocol}{SUFFIX}"
+        path = place / f"{result.task}.{result.protocol}{RESULT_SUFFIX}"
         found += check_predictions(path, result, labels, seen)
     return found

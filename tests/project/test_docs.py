@@ -13,7 +13,7 @@ import pytest
 
 from dabs.config import PretrainConfig
 from dabs.evaluation.evaluate import evaluate
-from dabs.results.entries import load_rows
+from dabs.results.entries import load_entries
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
 from tests.helpers.places import ROOT
@@ -52,7 +52,7 @@ def test_the_first_command_of_the_site_page_finds_its_folders():
     page = (ROOT / "docs" / "site.md").read_text(encoding="utf-8")
     command = re.search(r"dabs leaderboard build --results (.*?) --out site/", page)
     assert command
-    assert load_rows(*(ROOT / folder for folder in command[1].split()))
+    assert load_entries(*(ROOT / folder for folder in command[1].split()))
 
 
 def test_the_readme_is_short_and_its_tree_names_folders():

@@ -11,7 +11,9 @@ import pytest
 from dabs.check.suite import Finding, all_checks, run_checks
 from dabs.registry import find_algorithm
 from dabs.source_scan import scan
+from dabs.utils.moved import MOVED
 from tests.helpers.places import ROOT
+from tests.project.test_layout import CONTRACT, modules
 
 HEAD = """
 import math
@@ -308,11 +310,16 @@ def test_an_algorithm_that_cannot_be_built_is_not_checked_further(tmp_path):
         ("from torch import *", "imports everything of torch"),
         ("from . import neighbour", "imports ..neighbour"),
         ("import dabs.data.prepare", "imports dabs.data.prepare"),
-        ("from dabs import encoder\nencoder.load_encoder(1)", "uses dabs.training.checkpoint.load_encoder"),
+        ("from dabs import encoder\nencoder.load_encoder(1)", "uses dabs.encoder.load_encoder"),
+        ("from dabs.encoder import load_encoder", "imports dabs.encoder.load_encoder"),
+        ("from dabs.training.checkpoint import load_encoder", "imports dabs.training.checkpoint.load_encoder"),
         ("open('x')", "uses open"),
         ("(lambda: 0).__globals__", "uses __globals__"),
         ("def", "is not Python"),
-        ("import dabs.specs\ndabs.prepared.read_columns(1)", "uses dabs.data.prepared.open_prepared"),
+        ("import dabs.specs\ndabs.data.prepared.open_prepared(1)", "uses dabs.data.prepared.open_prepared"),
+        ("from dabs import specs\nspecs.short(1)", "uses dabs.specs.short"),
+        ("from dabs.distributed import rank", "imports dabs.distributed.rank"),
+        ("import dabs", "imports dabs"),
         ("import dabs.encoder as e\ne.torch.load(1)", "uses dabs.encoder.torch.load"),
         ("from dabs.encoder import torch", "imports dabs.encoder.torch"),
         ("from dabs.algorithm import inspect as i", "imports dabs.algorithm.inspect"),
@@ -334,6 +341,15 @@ def test_an_algorithm_that_cannot_be_built_is_not_checked_further(tmp_path):
 )
 def test_the_scan_finds(text, what):
     assert what in scan(text)[-1].what
+
+
+@pytest.mark.parametrize("module", sorted({*modules(), *MOVED} - {"dabs", *CONTRACT}))
+def test_the_scan_finds_every_module_outside_the_contract(module):
+    parent, _, name = module.rpartition(".")
+    from_parent = f"from {parent} import {name}"
+    for text in (f"import {module}", f"import {module} as m", from_parent, f"from {module} import x"):
+        assert f"imports {module}" in scan(text)[-1].what
+    assert f"uses {module}" in scan(f"import dabs.specs\n{module}.x(1)")[-1].what
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from dabs.bench.synthetic import synthetic_domain
 from dabs.check.mock import KINDS
 from dabs.config import PretrainConfig
 from dabs.data.domain import TRAIN
-from dabs.data.loader import Loader, read, read_ahead
+from dabs.data.loader import Loader, read_ahead, read_batches
 from dabs.data.prepared import open_prepared
-from dabs.data.split import Split, decoded
+from dabs.data.split import Split, decode
 from dabs.specs import Batch, Image
 
 CPU = torch.device("cpu")
@@ -58,13 +58,13 @@ def test_a_row_that_is_not_there_is_refused(domain, row):
 def test_decoded_pixels_are_what_division_gives():
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     spec = Image(height=16, width=16, channels=1, patch=4)
-    assert torch.equal(decoded(Batch(inputs=(pixels,)), (spec,)).inputs[0], pixels.float() / 255)
+    assert torch.equal(decode(Batch(inputs=(pixels,)), (spec,)).inputs[0], pixels.float() / 255)
     assert pixels[0, 0, 0, 1] == 1
 
 
 def test_reading_a_split_gives_its_batches_in_order(domain):
     split = Split(open_prepared(domain), TRAIN, labels=False)
-    both = zip(read(split, split.in_order(4000), CPU), split.batches(4000), strict=True)
+    both = zip(read_batches(split, split.in_order(4000), CPU), split.batches(4000), strict=True)
     assert [torch.equal(one.inputs[-1], other.inputs[-1]) for one, other in both] == [True] * 3
 
 

@@ -196,7 +196,7 @@ def test_the_grid_goes_on_with_what_is_there(parted):
     raw, none = plan(options)
     for cell in (raw, none):
         cells.run_cell(cell)
-        assert cells.missing(cell) == {("knn",): ("length",)}
+        assert cells.missing_results(cell) == {("knn",): ("length",)}
     names = {p.name for p in Path("runs/paper32/none").rglob("*.result.json")}
     assert names == {"shade.knn.result.json", "findings.knn.result.json"}
 

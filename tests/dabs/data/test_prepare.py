@@ -54,7 +54,7 @@ def test_verify_names_the_split_that_changed(toy):
 def test_verify_holds_one_batch_at_a_time(home):
     import pyarrow as pa
 
-    from dabs.data.arrow import SplitWriter, hashes_of
+    from dabs.data.arrow import SplitWriter, compute_hashes
     from dabs.data.domain import Rows
 
     writer = SplitWriter(home / "large.arrow")
@@ -68,7 +68,7 @@ def test_verify_holds_one_batch_at_a_time(home):
 
         update = splitfile.update_hashes
         patch.setattr(splitfile, "update_hashes", lambda *a: (peak.append(len(a[3])), update(*a)))
-        assert hashes_of(home / "large.arrow") == expected
+        assert compute_hashes(home / "large.arrow") == expected
     assert peak == [4096] * 8
     assert pa.total_allocated_bytes() == before
 
@@ -120,9 +120,9 @@ def test_what_another_process_prepared_meanwhile_is_taken(toy, monkeypatch):
 
 
 def test_what_a_killed_preparation_left_is_removed(toy):
-    from dabs.utils.files import _temporary
+    from dabs.utils.files import temporary_path
 
-    left, other = _temporary(folder_of(toy)), _temporary(folder_of(toy).with_name("toy2"))
+    left, other = temporary_path(folder_of(toy)), temporary_path(folder_of(toy).with_name("toy2"))
     for folder in (left, other):
         (folder / "shade").mkdir(parents=True)
         (folder / "shade" / "train.arrow").write_bytes(b"half")

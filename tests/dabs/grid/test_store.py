@@ -13,7 +13,7 @@ import pytest
 
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
-from dabs.grid.cells import Cell, evaluate_cell, fetched, is_done, pretrain_cell
+from dabs.grid.cells import Cell, evaluate_cell, fetch_cell, is_done, pretrain_cell
 from dabs.grid.store import Store
 from dabs.training.checkpoint import latest_checkpoint
 from dabs.training.log import read_metrics
@@ -66,7 +66,7 @@ def test_a_cell_moves_between_machines_that_share_only_the_store(toy, tmp_path, 
     assert read_provenance(second.folder) is not None
     evaluate_cell(third, "length")
     assert not is_done(first)
-    fetched(first, results_only=True)
+    fetch_cell(first, results_only=True)
     assert is_done(first)
     stamp = (second.folder / "run.json").stat().st_mtime_ns
     assert evaluate_cell(third), "nothing is left to do"
@@ -100,7 +100,7 @@ def test_only_results_are_fetched_for_a_table(toy, tmp_path, url):
     pretrain_cell(cell)
     evaluate_cell(cell)
     other = replace(cell, out=tmp_path / "table")
-    fetched(other, results_only=True)
+    fetch_cell(other, results_only=True)
     assert is_done(other)
     assert sorted(path.name for path in other.folder.iterdir()) == ["config.json", "results"]
 
@@ -118,7 +118,7 @@ def test_names_that_lead_elsewhere_are_refused(toy, tmp_path, s3):
     store = Store(f"{s3}/{tmp_path.name}", tmp_path / "out")
     folder = f"{store.base}/{KEY}"
     store.files.pipe_file(f"{folder}/checkpoints/LATEST", b"../../../../../../escape")
-    with pytest.raises(DabsError, match="no checkpoint"):
+    with pytest.raises(DabsError, match="not a checkpoint"):
         store.fetch(store.root / KEY)
     store.files.pipe_file(f"{folder}/checkpoints/LATEST", b"step-00000001")
     store.files.pipe_file(f"{folder}/checkpoints/step-00000001/../../../../../../escape", b"1")

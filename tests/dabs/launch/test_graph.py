@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dabs.errors import DabsError, RequestError
-from dabs.launch import Executor, Launching, Outcome, Task, executor_of, run_graph
+from dabs.launch import Executor, Job, LaunchOptions, Outcome, executor_of, run_graph
 from dabs.launch.job import perform
 from dabs.utils.files import sole_use
 from tests.helpers import launched as work
@@ -25,21 +25,21 @@ class Watched:
         self.order: list[str] = []
         self.losses: list[str] = []
 
-    def ended(self, task: Task, outcome: Outcome) -> None:
+    def ended(self, task: Job, outcome: Outcome) -> None:
         self.order.append(task.name)
 
-    def lost(self, task: Task, reason: str) -> None:
+    def lost(self, task: Job, reason: str) -> None:
         self.losses.append(task.name)
 
     def look(self) -> None: ...
 
 
-def task(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Task:
+def task(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Job:
     log = folder / "logs" / f"{name}.log"
-    return Task(name=name, function=function, arguments=(str(folder), name, *more), log=log, after=after)
+    return Job(name=name, function=function, arguments=(str(folder), name, *more), log=log, after=after)
 
 
-def graph(folder: Path) -> list[Task]:
+def graph(folder: Path) -> list[Job]:
     """Two that fail or die for good, one that dies once, and those that need them."""
     return [
         task(folder, "last", after=("first", "dies-once")),
@@ -66,7 +66,7 @@ def executor(request, tmp_path, importable) -> Iterator[Executor]:
     if request.param != "local":
         pytest.importorskip({"ray": "ray", "slurm": "submitit"}[request.param])
     address = "local" if request.param == "slurm" else ""
-    found = executor_of(Launching(launcher=request.param, address=address, jobs=2), tmp_path / "executor")
+    found = executor_of(LaunchOptions(launcher=request.param, address=address, jobs=2), tmp_path / "executor")
     yield found
     found.close()
 
@@ -115,7 +115,7 @@ def test_a_task_runs_where_it_was_made_and_prints_into_its_log(tmp_path, monkeyp
 
 def test_a_log_handler_that_an_earlier_task_made_writes_into_the_log_of_the_current_one(tmp_path):
     tasks = [task(tmp_path, name, work.log) for name in ("first", "second")]
-    made = executor_of(Launching(jobs=1), tmp_path)
+    made = executor_of(LaunchOptions(jobs=1), tmp_path)
     try:
         outcomes = run_graph(tasks, made, Watched(), retries=0)
     finally:
@@ -132,7 +132,7 @@ def test_a_log_handler_that_an_earlier_task_made_writes_into_the_log_of_the_curr
 )
 def test_options_that_make_no_sense_are_refused(options):
     with pytest.raises(RequestError):
-        Launching(**options)
+        LaunchOptions(**options)
 
 
 HOLD = "import sys, time; from pathlib import Path; from dabs.utils.files import sole_use\n" + (

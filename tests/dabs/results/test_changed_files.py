@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dabs.errors import DabsError
 from dabs.results.files import read_result
-from dabs.results.submission import FILE, load_submission, read_submission
+from dabs.results.submission import SUBMISSION_FILE, load_submission, read_submission
 from dabs.training.run_folder import load_config, load_run
 from tests.helpers.made_results import digest, make, make_payload, submit
 
@@ -123,7 +123,7 @@ SUBMISSION: dict[str, Any] = {}
 @QUICK
 @given(data=st.data())
 def test_the_submission_reader(submission: Path, data: st.DataObject) -> None:
-    path = submission / FILE
+    path = submission / SUBMISSION_FILE
     valid = SUBMISSION or json.loads(path.read_text())
     SUBMISSION.update(valid)
     path.write_bytes(data.draw(mutated(valid) | RAW))
@@ -154,5 +154,5 @@ def test_the_valid_documents_are_taken(tmp_path: Path, submission: Path) -> None
     assert read_result(tmp_path / "x.result.json").score == RESULT["score"]
     assert load_run(tmp_path)[1] == PROVENANCE
     if SUBMISSION:
-        (submission / FILE).write_text(json.dumps(SUBMISSION))
+        (submission / SUBMISSION_FILE).write_text(json.dumps(SUBMISSION))
     assert load_submission(submission)[0].name == "mine"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import dabs.results
 from dabs.errors import DabsError, RequestError
 from dabs.leaderboard.cli.leaderboard import main as board
-from dabs.results.entries import Entry, load_rows, refuse_twins, slugs
+from dabs.results.entries import Entry, load_entries, refuse_duplicate_names, slugs
 from dabs.utils.files import sha256_file
 from tests.helpers.browsing import HOSTILE
 from tests.helpers.made_results import TUNED, make, submit, write
@@ -29,13 +29,13 @@ def edit(folder: Path, **changes: Any) -> None:
 def test_a_submission_is_a_row_of_its_own_name(tmp_path: Path) -> None:
     write(tmp_path / "results" / "shed", [make(), make(seed=1)])
     submit(tmp_path / "submissions" / "Ours", [make(score=0.9)], authors=("A. One", "B. Two"), **TUNED)
-    ours, shed = load_rows(tmp_path)
+    ours, shed = load_entries(tmp_path)
     assert (ours.name, ours.ruleset, ours.authors) == ("Ours", "tuned", "A. One, B. Two")
     assert ours.link == ours.url == "https://example.org/x"
     assert [(result.algorithm, result.score) for result in ours.results] == [("Ours", 0.9)]
     assert [one.path.name for one in ours.placed if one.path] == ["exercise.linear.result.json"]
     assert (shed.name, shed.ruleset, shed.folder, len(shed.results)) == ("shed", "fixed", None, 2)
-    assert load_rows(tmp_path / "results", tmp_path / "submissions") == [ours, shed]
+    assert load_entries(tmp_path / "results", tmp_path / "submissions") == [ours, shed]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_submission_is_a_row_of_its_own_name(tmp_path: Path) -> None:
 def test_an_impossible_submission_is_refused_by_file_and_field(tmp_path: Path, change: dict, word: str) -> None:
     edit(submit(tmp_path / "ours", [make()]), **change)
     with pytest.raises(DabsError, match=rf"submission\.json: {word}"):
-        load_rows(tmp_path)
+        load_entries(tmp_path)
 
 
 def test_what_verify_refuses_is_no_row(tmp_path: Path) -> None:
@@ -61,11 +61,11 @@ def test_what_verify_refuses_is_no_row(tmp_path: Path) -> None:
     text = path.read_text()
     path.write_text(text.replace('"score":0.71', '"score":0.72'))
     with pytest.raises(DabsError, match="was changed"):
-        load_rows(tmp_path)
+        load_entries(tmp_path)
     path.write_text(text)
     write(folder, [make(task="side")])
     with pytest.raises(DabsError, match="not listed"):
-        load_rows(tmp_path)
+        load_entries(tmp_path)
 
 
 def test_a_submission_holds_results_of_its_own_source(tmp_path: Path) -> None:
@@ -75,20 +75,20 @@ def test_a_submission_holds_results_of_its_own_source(tmp_path: Path) -> None:
     value = json.loads((folder / "submission.json").read_text())
     place = str(path.relative_to(folder))
     edit(folder, files=value["files"] | {place: sha256_file(path)})
-    with pytest.raises(DabsError, match=r"its own algorithm\.py alone and holds others"):
-        load_rows(tmp_path)
+    with pytest.raises(DabsError, match=r"its own algorithm\.py only, but contains others"):
+        load_entries(tmp_path)
     path.unlink()
     edit(folder, files={"algorithm.py": value["files"]["algorithm.py"]})
-    with pytest.raises(DabsError, match="holds no result files"):
-        load_rows(tmp_path)
+    with pytest.raises(DabsError, match="contains no result files"):
+        load_entries(tmp_path)
 
 
 def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
     submit(tmp_path / "Ours", [make()])
     write(tmp_path / "b", [make(algorithm="Ours", task="side")])
     with pytest.raises(RequestError, match=r"'Ours'.*without a submission"):
-        load_rows(tmp_path)
-    refuse_twins([Entry(name="a", placed=()), Entry(name="b", placed=())])
+        load_entries(tmp_path)
+    refuse_duplicate_names([Entry(name="a", placed=()), Entry(name="b", placed=())])
 
 
 def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(

@@ -86,7 +86,7 @@ def test_a_file_that_is_not_text_or_too_large_is_refused(tmp_path: Path, monkeyp
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DabsError, match="UTF-8"):
         read_result(path)
-    monkeypatch.setattr(results, "RESULT_BYTES", 2)
+    monkeypatch.setattr(results, "MAX_RESULT_BYTES", 2)
     with pytest.raises(DabsError, match="at most 2"):
         read_result(path)
 

@@ -19,12 +19,12 @@ import pytest
 from dabs.data.prepare import verify
 from dabs.data.prepared import open_prepared
 from dabs.errors import DabsError
-from dabs.results.files import RESULT_BYTES, read_result
+from dabs.results.files import MAX_RESULT_BYTES, read_result
 from dabs.results.submission import load_submission, read_submission
 from dabs.training.log import loss_curve
 from dabs.training.run_folder import load_config, load_run
 from dabs.utils.files import write_json
-from dabs.utils.strict_json import LONGEST, read_json
+from dabs.utils.strict_json import MAX_DIGITS, read_json
 from tests.dabs.results.test_changed_files import CONFIG, PROVENANCE
 from tests.helpers.made_results import make, make_payload, submit
 from tests.helpers.refusing import refusal
@@ -36,7 +36,7 @@ JSON = {
     "infinity": '{"a": -Infinity}',
     "a float too large": '{"a": 1e400}',
     "a number of 5,000 digits": '{"a": ' + "9" * 5000 + "}",
-    "a number of 19 digits": '{"a": ' + "9" * (LONGEST + 1) + "}",
+    "a number of 19 digits": '{"a": ' + "9" * (MAX_DIGITS + 1) + "}",
     "deep nesting": '{"a": ' + "[" * 100_000,
     "nesting that Python takes": '{"a": ' + "[" * 200 + "]" * 200 + "}",
     "a key twice": '{"a": 1, "a": 2}',
@@ -92,7 +92,7 @@ def test_a_string_of_100_mb_is_refused_without_being_read(tmp_path: Path) -> Non
         handle.seek(100_000_000)
         handle.write('"}')
     begun = time.perf_counter()
-    assert f"at most {RESULT_BYTES:,}" in refusal(lambda: read_result(path), path)
+    assert f"at most {MAX_RESULT_BYTES:,}" in refusal(lambda: read_result(path), path)
     assert time.perf_counter() - begun < 1
 
 
@@ -101,7 +101,7 @@ def test_finding_a_key_that_stands_twice_takes_no_longer_than_reading(tmp_path: 
     path = tmp_path / "x.result.json"
     path.write_text("{" + ", ".join([*keys, keys[-1]]) + "}")
     begun = time.perf_counter()
-    assert "'299999' stands twice" in refusal(lambda: read_result(path), path)
+    assert "duplicate key '299999'" in refusal(lambda: read_result(path), path)
     assert time.perf_counter() - begun < 5
 
 
@@ -186,7 +186,7 @@ def test_files_of_a_submission_are_its_own_plain_ones(tmp_path: Path) -> None:
     refusal(lambda: load_submission(folder), result)
     result.unlink()
     with open(result, "wb") as handle:
-        os.truncate(handle.fileno(), RESULT_BYTES + 1)
+        os.truncate(handle.fileno(), MAX_RESULT_BYTES + 1)
     refusal(lambda: load_submission(folder), result, "too large")
     result.write_bytes(content)
     load_submission(folder)

@@ -74,10 +74,10 @@ def test_predictions_that_swell_when_unpacked_are_refused(tmp_path: Path) -> Non
     path = tmp_path / "x.npz"
     path.write_bytes(zipped({"label.npy": swollen}, zipfile.ZIP_DEFLATED))
     assert len(read_npz(path, "Out.")["label"]) == 1_000_000
-    refusal(lambda: read_npz(path, "Out.", most=7_000_000), path, "8,000,128")
+    refusal(lambda: read_npz(path, "Out.", max_bytes=7_000_000), path, "8,000,128")
     many = zipped({f"{i}.npy": swollen for i in range(3)}, zipfile.ZIP_DEFLATED)
     path.write_bytes(many)
-    refusal(lambda: read_npz(path, "Out.", most=20_000_000), path)
+    refusal(lambda: read_npz(path, "Out.", max_bytes=20_000_000), path)
     lies = bytearray(zipped({"label.npy": swollen}, zipfile.ZIP_DEFLATED))
     for place in (22, lies.rindex(b"PK\x01\x02") + 24):  # says that it is small, in both of its headers
         lies[place : place + 4] = (200).to_bytes(4, "little")
@@ -99,7 +99,7 @@ def test_a_large_file_of_predictions_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_payload(tmp_path, make_payload(), {"label": np.arange(5), "prediction": np.arange(5)})
-    monkeypatch.setattr(result_files, "MOST_BYTES", 100)
+    monkeypatch.setattr(result_files, "MAX_PREDICTIONS_BYTES", 100)
     refusal(lambda: read_predictions(path), "exercise.linear.predictions.npz", "100")
 
 

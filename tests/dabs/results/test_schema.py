@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dabs.results.schema import ROUNDING, SCHEMA_FILE, Result, json_schema
+from dabs.results.schema import SCHEMA_FILE, SCORE_TOLERANCE, Result, json_schema
 from tests.helpers.made_results import alter, altered, make, make_payload
 
 
@@ -118,7 +118,7 @@ def test_results_are_frozen() -> None:
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_a_score_is_taken_only_between_the_metric_bounds(score: float) -> None:
     text = json.dumps(alter(make_payload(), "score", score))
-    if -ROUNDING <= score <= 1 + ROUNDING:
+    if -SCORE_TOLERANCE <= score <= 1 + SCORE_TOLERANCE:
         assert Result.model_validate_json(text).score == score
     else:
         with pytest.raises(ValidationError):

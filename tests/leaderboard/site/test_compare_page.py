@@ -12,7 +12,7 @@ from dabs.leaderboard.cli.compare import main as compare_command
 from dabs.leaderboard.compare.contestants import make_contestant
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.build import build_site
-from dabs.results.entries import Placed, load_rows, rows_of
+from dabs.results.entries import Placed, entries_of, load_entries
 from dabs.results.files import load_placed
 from tests.helpers.browsing import Visit
 from tests.helpers.made_results import make, make_suite
@@ -35,7 +35,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_site(load_rows(results), tmp_path_factory.mktemp("site") / "site")
+    return build_site(load_entries(results), tmp_path_factory.mktemp("site") / "site")
 
 
 def open_pair(browser: Any, site: Path, a: str, b: str, protocol: str = "linear", **settings: Any) -> Visit:
@@ -155,7 +155,7 @@ def test_its_tables_sort_and_filter(browser: Any, site: Path) -> None:
 def test_untested_rows_are_shown_without_tests(browser: Any, tmp_path: Path) -> None:
     results = [make(algorithm=f"a{i}", task=t, score=i / 10) for i in range(1, 8) for t in ("exercise", "side")]
     results.append(make(algorithm="knn only", protocol="knn"))
-    site = build_site(rows_of(results), tmp_path / "site", max_tested=3)
+    site = build_site(entries_of(results), tmp_path / "site", max_tested=3)
     assert sorted(path.parent.name for path in site.glob("data/*/pairs.js")) == ["a5", "a6"]
     tested, plain = open_pair(browser, site, "a5", "a7"), open_pair(browser, site, "a1", "a7")
     assert float(read_numbers(plain)["all domains.difference"]) == pytest.approx(-0.6)
@@ -169,14 +169,14 @@ def test_untested_rows_are_shown_without_tests(browser: Any, tmp_path: Path) -> 
 
 @pytest.mark.browser
 def test_a_missing_file_is_reported(browser: Any, tmp_path: Path) -> None:
-    site = build_site(rows_of([make(), make(algorithm="emix")]), tmp_path / "site")
+    site = build_site(entries_of([make(), make(algorithm="emix")]), tmp_path / "site")
     (site / "data" / "emix" / "pairs.js").unlink()
     visit = open_pair(browser, site, "emix", "shed")
     assert "is the site's folder complete?" in visit.page.locator("#summary").inner_text()
 
 
 def test_rows_without_a_task_in_common_are_not_tested(tmp_path: Path) -> None:
-    site = build_site(rows_of([make(), make(algorithm="emix", domain="speech", task="word")]), tmp_path / "site")
+    site = build_site(entries_of([make(), make(algorithm="emix", domain="speech", task="word")]), tmp_path / "site")
     assert not list(site.glob("data/*/pairs.js"))
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from dabs.leaderboard.site.build import build_site
 from dabs.leaderboard.site.long_tables import MAX_ROWS
-from dabs.results.entries import rows_of
+from dabs.results.entries import entries_of
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.helpers.made_results import make
 
@@ -32,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             results.append(make(algorithm=name, domain=domain, task=task, score=score))
             results.append(make(algorithm=name, domain=domain, task=task, score=score, protocol="knn"))
     results += [make(algorithm="none", domain=domain, task=task, score=0.1) for domain, task in CELLS]
-    return build_site(rows_of(results), tmp_path_factory.mktemp("long") / "site", max_tested=4)
+    return build_site(entries_of(results), tmp_path_factory.mktemp("long") / "site", max_tested=4)
 
 
 def read_rest(site: Path, name: str) -> dict[str, str]:
@@ -59,7 +59,7 @@ def test_a_page_holds_the_best_rows_and_its_script_the_rest(site: Path, page: st
 
 def test_a_board_of_few_rows_has_no_rest_scripts(tmp_path: Path) -> None:
     results = [make(algorithm=f"row {i}") for i in range(MAX_ROWS)]
-    site = build_site(rows_of(results), tmp_path / "site")
+    site = build_site(entries_of(results), tmp_path / "site")
     assert not (site / "rest").exists()
     assert not (site / "rows.html").exists()
     assert "data-rest" not in (site / "index.html").read_text()

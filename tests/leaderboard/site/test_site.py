@@ -17,9 +17,9 @@ from dabs.leaderboard.cli.leaderboard import main as board
 from dabs.leaderboard.site.boards import MAX_DRAWN
 from dabs.leaderboard.site.build import build_site
 from dabs.registry import domain_names, find_domain
-from dabs.results.entries import Entry, Placed, load_rows, rows_of
+from dabs.results.entries import Entry, Placed, entries_of, load_entries
 from dabs.results.files import load_results
-from dabs.results.submission import renamed
+from dabs.results.submission import rename_result
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.helpers.made_results import altered, make, make_suite, submit, write
 from tests.helpers.places import ROOT
@@ -33,7 +33,7 @@ def tuned_row(**changes: Any) -> Entry:
     values = {"name": "Ours", "authors": "A. One", "url": "https://example.org/ours", "ruleset": "tuned"} | changes
     results = [r for r in make_suite(seeds=1) if r.algorithm == "shed"]
     config = {"pretraining": results[0].pretraining.model_copy(update={"config": {"lr": 0.0001, "options": {"a": 1}}})}
-    results = [renamed(result.model_copy(update=config), values["name"]) for result in results]
+    results = [rename_result(result.model_copy(update=config), values["name"]) for result in results]
     return Entry(placed=tuple(Placed(result=result) for result in results), folder=Path("ours"), **values)
 
 
@@ -49,7 +49,7 @@ def links_of(page: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of made-up results of every protocol and a tuned submission."""
-    rows = [*rows_of(make_suite(("linear", "knn", "finetune"))), tuned_row()]
+    rows = [*entries_of(make_suite(("linear", "knn", "finetune"))), tuned_row()]
     domains = [find_domain(name) for name in ("sensor", "speech")]
     return build_site(rows, tmp_path_factory.mktemp("site") / "site", domains=domains)
 
@@ -57,12 +57,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the committed results."""
-    rows = rows_of(load_results(ROOT / "leaderboard" / "results"))
+    rows = entries_of(load_results(ROOT / "leaderboard" / "results"))
     return build_site(rows, tmp_path_factory.mktemp("site") / "site", domains=[find_domain(n) for n in domain_names()])
 
 
 def test_the_same_rows_give_the_same_bytes(site: Path, tmp_path: Path) -> None:
-    rows = [tuned_row(), *rows_of(make_suite(("linear", "knn", "finetune"))[::-1])[::-1]]
+    rows = [tuned_row(), *entries_of(make_suite(("linear", "knn", "finetune"))[::-1])[::-1]]
     domains = [find_domain(name) for name in ("sensor", "speech")]
     assert files_of(build_site(rows, tmp_path / "again", domains=domains)) == files_of(site)
 
@@ -134,7 +134,7 @@ def test_the_json_holds_everything_in_the_result_files(committed: Path) -> None:
 
 def test_results_evaluated_elsewhere_keep_their_environment(tmp_path: Path) -> None:
     other = altered("environment.processor", "another", task="side")
-    folder = build_site(rows_of([make(), other]), tmp_path / "site") / "data" / "shed"
+    folder = build_site(entries_of([make(), other]), tmp_path / "site") / "data" / "shed"
     runs = {json.loads(p.read_text())["results"][0]["run"] for p in folder.glob("sensor.*.linear.json")}
     assert runs == {"sensor.seed0.run.json", "sensor.seed0.2.run.json"}
 
@@ -151,7 +151,7 @@ def test_tuned_rows_have_a_table_of_their_own(site: Path) -> None:
     faster = replace(ours, placed=tuple(Placed(result=one.model_copy(update=other)) for one in ours.results))
     for ruleset in ("fixed", "tuned"):
         with pytest.raises(RequestError, match=r"pretraining\.config\.lr differs"):
-            build_site([*rows_of(make_suite()), replace(faster, ruleset=ruleset)], site.parent / "other")
+            build_site([*entries_of(make_suite()), replace(faster, ruleset=ruleset)], site.parent / "other")
 
 
 def test_the_command_makes_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +175,7 @@ def test_the_pretraining_time_counts_every_submission(tmp_path: Path) -> None:
             for r in (make(algorithm="Mine"), make(algorithm="Mine", task="side"))
         ]
         submit(tmp_path / "in" / name, hours)
-    build_site(load_rows(tmp_path / "in"), tmp_path / "site")
+    build_site(load_entries(tmp_path / "in"), tmp_path / "site")
     assert "<dt>Pretraining time</dt><dd>120.0 min</dd>" in (tmp_path / "site" / "index.html").read_text()
 
 
@@ -184,26 +184,26 @@ def test_only_a_site_is_replaced(tmp_path: Path) -> None:
     precious.parent.mkdir()
     precious.write_text("x")
     with pytest.raises(RequestError, match="is not a site"):
-        build_site(rows_of([make()]), precious.parent)
+        build_site(entries_of([make()]), precious.parent)
     assert precious.read_text() == "x"
-    folder = build_site(rows_of([make(), make(algorithm="old")]), tmp_path / "site")
-    build_site(rows_of([make()]), folder)
+    folder = build_site(entries_of([make(), make(algorithm="old")]), tmp_path / "site")
+    build_site(entries_of([make()]), folder)
     assert not list(folder.glob("algorithms/old*"))
     (tmp_path / "empty").mkdir()
-    assert build_site(rows_of([make()]), tmp_path / "empty").is_dir()
+    assert build_site(entries_of([make()]), tmp_path / "empty").is_dir()
 
 
 def test_nothing_to_show_and_a_failing_build_leave_no_site(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no results"):
         build_site([], tmp_path / "site")
     with pytest.raises(RequestError, match="suite"):
-        build_site(rows_of([make(), altered("suite", "paper", algorithm="emix")]), tmp_path / "site")
+        build_site(entries_of([make(), altered("suite", "paper", algorithm="emix")]), tmp_path / "site")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_figures_show_the_best_when_there_are_many(tmp_path: Path) -> None:
     results = [make(algorithm=f"a{i:02}", score=i / 50) for i in range(30)] + [make(algorithm="none", score=0.1)]
-    page = build_site(rows_of(results), tmp_path / "site") / "domains" / "sensor.html"
+    page = build_site(entries_of(results), tmp_path / "site") / "domains" / "sensor.html"
     drawn = re.findall(r"<title>(a\d\d|none): ", page.read_text())
     assert sorted(set(drawn)) == sorted(["none", *(f"a{i:02}" for i in range(30 - MAX_DRAWN, 30))])
 
@@ -292,7 +292,7 @@ TALL = """() => [...document.querySelectorAll("tr, h1, p, li, dd, figcaption, se
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site with a submission for each hostile string, in every field that a submission controls."""
-    rows = rows_of(make_suite(("linear",), seeds=1))
+    rows = entries_of(make_suite(("linear",), seeds=1))
     for name in ATTACKS:
         row = tuned_row(name=name, authors=name, url=f"javascript:{name}")
         config = {"lr": 0.0001, "options": {name: name}}
