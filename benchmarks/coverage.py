@@ -1,14 +1,17 @@
-"""How often the intervals of `dabs compare` hold the truth, and how often its tests raise a false alarm.
+"""Coverage of the intervals of `dabs compare`, and false alarms of its tests.
 
     python benchmarks/coverage.py [--experiments 1000] [--resamples 200] [--only WORD]
 
-Every experiment makes up results whose truth is known, runs the code that `dabs compare` runs, and counts. An answer of
-a model to an example is a latent number below a threshold: it holds the example's difficulty (shared by all models),
-the algorithm's own view of the example, noise of the seed's model, and the seed's skill. Seeds move the mean score by
-`sigma` (sd of one seed; 0.011 to 0.017 was measured on lite), `unlike` is the sd of log sigma between tasks. Every
-table states the share of intervals that hold the truth (95 % wanted, within 2 points) and the share of experiments in
-which Holm's verdicts hold any false alarm (at most 5 % wanted), beside two ways that are not used: examples alone, and
-the plain hierarchical bootstrap (seeds and examples resampled, normal quantile).
+Every experiment simulates results whose truth is known, and runs the code of `dabs compare` on them. A model answers an
+example correctly if a latent number is below a threshold. That number is the sum of the example's difficulty, which all
+models share, the algorithm's own view of the example, and noise of the model; the threshold follows from the skill of
+the model's seed. `sigma` is the standard deviation of a seed's effect on the score (0.011 to 0.017 was measured on
+lite), `unlike` that of log sigma between tasks.
+
+Every table shows the share of intervals that cover the truth (expected: 95 %, within 2 points), and the share of
+experiments with any false alarm among Holm's verdicts (expected: at most 5 %). For comparison, it shows two methods
+that are not used: resampling examples alone, and the plain hierarchical bootstrap (seeds and examples resampled, normal
+quantile).
 """
 
 from __future__ import annotations
@@ -40,12 +43,12 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What the experiments of one row are drawn from."""
+    """The distribution that the experiments of one row are drawn from."""
 
     metric: str = "accuracy"
     n: int = 500  # test examples
     tasks: int = 8
-    seeds: tuple[int, int] = (2, 2)
+    seeds: tuple[int, int] = (2, 2)  # of algorithms a and b
     sigma: float = 0.012  # sd of a seed's effect on the score (accuracy) or on the latent correlation
     unlike: float = 0.4  # sd of log sigma between tasks
 
@@ -55,7 +58,7 @@ class World:
 
 
 def answers(world: World, seeds: int, skill_S: np.ndarray, difficulty_n: np.ndarray, rng: np.random.Generator) -> list:
-    """Predictions of one algorithm's seeds on one task, each as the metric takes it."""
+    """Draw the predictions of one algorithm's seeds on one task, in the form that the metric takes."""
     own_n = 0.6 * rng.standard_normal(world.n)
     noise_Sn = 0.6 * rng.standard_normal((seeds, world.n))
     if world.metric == "accuracy":
@@ -69,7 +72,7 @@ def answers(world: World, seeds: int, skill_S: np.ndarray, difficulty_n: np.ndar
 
 
 def labels(world: World, difficulty_n: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What the predictions are about: all right where 1 for accuracy, else what the difficulty is a sign of."""
+    """Draw the labels: for accuracy all 1, the correct answer; else values that depend on the difficulty."""
     if world.metric == "accuracy":
         return np.ones(world.n, dtype=np.int64)
     noisy_n = difficulty_n + 0.7 * rng.standard_normal(world.n)
@@ -80,7 +83,7 @@ def labels(world: World, difficulty_n: np.ndarray, rng: np.random.Generator) -> 
 
 
 def experiment(world: World, resamples: int, rng: np.random.Generator) -> dict[int, dict[str, Evidence]]:
-    """The evidence on all tasks; a and b are equally good in truth, so that every true difference is 0."""
+    """Draw the evidence on all tasks. The algorithms a and b are equally good, so every true difference is 0."""
     made = [_task(world, rng) for _ in range(world.tasks)]
     seed, models = int(rng.integers(2**60)), sum(world.seeds)
     if world.metric == "accuracy":  # the labels are the same, so the tasks can share their resamples
@@ -95,7 +98,7 @@ def experiment(world: World, resamples: int, rng: np.random.Generator) -> dict[i
 
 
 def _task(world: World, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
-    """Predictions of every seed of a, then of b; and the labels."""
+    """Draw the predictions of every seed of a, then of b, and the labels."""
     difficulty_n = rng.standard_normal(world.n)
     centre = rng.uniform(0.35, 0.65) if world.metric == "accuracy" else 0.0
     found = []
@@ -127,21 +130,21 @@ def _evidence(
 
 
 def tasks_row(world: World, experiments: int, resamples: int, rng: np.random.Generator) -> list[float]:
-    """Coverage of the tasks' intervals, of the two other ways, and the rate of any false alarm under Holm."""
+    """Return the coverage of the tasks' intervals and of the two other methods, and the rate of false alarms."""
     hits, alarms = [], 0
     for _ in range(experiments):
         p_values = []
         for found in experiment(world, resamples, rng).values():
             a, b = found["a"], found["b"]
-            estimate = judged(a, b)
+            estimate = estimate_of(a, b)
             p_values.append(estimate.p)
-            hits.append([covers(estimate.low, estimate.high), *other_ways(a, b)])
+            hits.append([covers(estimate.low, estimate.high), *other_methods(a, b)])
         alarms += min(holm(p_values)) < 1 - LEVEL
     return [*(100 * np.mean(hits, axis=0)), 100 * alarms / experiments]
 
 
-def judged(a: Evidence, b: Evidence):  # type: ignore[no-untyped-def]
-    """As `dabs.leaderboard.compare.pairwise` does it: McNemar's p for one model on each side."""
+def estimate_of(a: Evidence, b: Evidence):  # type: ignore[no-untyped-def]
+    """Compare as `dabs.leaderboard.compare.pairwise` does, with McNemar's p if each side has one model."""
     if len(a.seeds) == len(b.seeds) == 1 and a.right_Sn is not None and b.right_Sn is not None:
         only_a, only_b = int((a.right_Sn & ~b.right_Sn).sum()), int((b.right_Sn & ~a.right_Sn).sum())
         error = paired_proportions(only_a, only_b, a.units)
@@ -149,8 +152,8 @@ def judged(a: Evidence, b: Evidence):  # type: ignore[no-untyped-def]
     return spread_between(a, b).estimate(a.mean - b.mean, LEVEL)
 
 
-def other_ways(a: Evidence, b: Evidence) -> tuple[bool, bool]:
-    """Whether 0 is covered by the examples' bootstrap alone, and by the plain hierarchical bootstrap."""
+def other_methods(a: Evidence, b: Evidence) -> tuple[bool, bool]:
+    """Return whether the bootstrap over examples alone covers 0, and whether the plain hierarchical one does."""
     cov = covariance(np.concatenate([a.draws_RS, b.draws_RS], axis=1))
     sizes = len(a.seeds), len(b.seeds)
     w = np.concatenate([np.full(sizes[0], 1 / sizes[0]), np.full(sizes[1], -1 / sizes[1])])
@@ -161,7 +164,7 @@ def other_ways(a: Evidence, b: Evidence) -> tuple[bool, bool]:
 
 
 def covers(low: float | None, high: float | None, truth: float = 0.0) -> bool:
-    """Whether the interval holds the truth."""
+    """Whether the interval covers the truth."""
     return low is not None and high is not None and low <= truth <= high
 
 
@@ -183,10 +186,10 @@ TASKS: tuple[World, ...] = (
 def unit_experiments(
     domains: tuple[int, ...], seeds: int, experiments: int, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Scores (T, S) of two algorithms on the tasks of several domains, and the domain (T,) of each task.
+    """Yield the scores (T, S) of two algorithms on the tasks of several domains, and the domain (T,) of each task.
 
-    Both are equally good over all tasks there could be; domains and tasks favour one or the other, and the seeds of a
-    domain move all its tasks.
+    Over all possible tasks both are equally good. Each domain and each task favours one of them, and a seed has the
+    same effect on all tasks of a domain.
     """
     place_T = np.repeat(np.arange(len(domains)), domains)
     for _ in range(experiments):
@@ -201,7 +204,7 @@ def unit_experiments(
 
 
 def over_tasks_row(domains: tuple[int, ...], experiments: int, resamples: int, rng: np.random.Generator) -> list[float]:
-    """Coverage of intervals over tasks: mean difference, IQM difference, mean rank; and a percentile bootstrap."""
+    """Return the coverage of intervals over tasks: mean difference, IQM difference, mean rank, percentile bootstrap."""
     hits = []
     draws_RU = unit_draws(len(domains), resamples)
     for a_TS, b_TS, place_T in unit_experiments(domains, 2, experiments, rng):
@@ -217,7 +220,7 @@ def over_tasks_row(domains: tuple[int, ...], experiments: int, resamples: int, r
         rank_U = np.array([rank_T[place_T == u].mean() for u in units])
         rank = over_units(float(rank_U.mean()), rank_U[draws_RU].mean(axis=1), len(domains), LEVEL)
         low, high = np.percentile(drawn_R, [2.5, 97.5])
-        same = rank.low is None  # every task ranks alike: no interval is given
+        same = rank.low is None  # no interval, because every task ranks alike
         hits.append(
             [
                 covers(mean.low, mean.high),
@@ -230,7 +233,7 @@ def over_tasks_row(domains: tuple[int, ...], experiments: int, resamples: int, r
 
 
 def means_row(world: World, domains: tuple[int, ...], experiments: int, resamples: int, seed: int) -> list[float]:
-    """Coverage of the mean difference of one domain and of all domains, on the tasks at hand."""
+    """Return the coverage of the mean difference in one domain and over all domains, on the given tasks."""
     rng, hits = np.random.default_rng(seed), []
     for _ in range(experiments):
         whole = {}
@@ -247,11 +250,11 @@ def means_row(world: World, domains: tuple[int, ...], experiments: int, resample
     return list(100 * np.mean(hits, axis=0))
 
 
-def mcnemar_row(n: int, apart: float, experiments: int, rng: np.random.Generator) -> list[float]:
-    """Two models with equal accuracy that disagree on a share `apart` of n examples: coverage and false alarms."""
+def mcnemar_row(n: int, disagreement: float, experiments: int, rng: np.random.Generator) -> list[float]:
+    """Return coverage and false alarms for two equally accurate models that disagree on a share of n examples."""
     hits = []
     for _ in range(experiments):
-        differ = rng.binomial(n, apart)
+        differ = rng.binomial(n, disagreement)
         only_a = int(rng.binomial(differ, 0.5))
         only_b = int(differ - only_a)
         error = paired_proportions(only_a, only_b, n)
@@ -261,7 +264,7 @@ def mcnemar_row(n: int, apart: float, experiments: int, rng: np.random.Generator
 
 
 def section(title: str, columns: tuple[str, ...], rows: list[tuple[str, Callable[[], list[float]]]], only: str) -> None:
-    """Print one table, row by row as it is measured."""
+    """Print one table, row by row as it is computed."""
     chosen = [(name, measure) for name, measure in rows if only in name or only in title]
     if not chosen:
         return
@@ -273,9 +276,9 @@ def section(title: str, columns: tuple[str, ...], rows: list[tuple[str, Callable
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--experiments", type=int, default=1000, help="experiments a row")
+    parser.add_argument("--experiments", type=int, default=1000, help="experiments per row")
     parser.add_argument("--resamples", type=int, default=200, help="bootstrap resamples (the command uses 10,000)")
-    parser.add_argument("--only", default="", help="rows whose name, or tables whose title, hold this word")
+    parser.add_argument("--only", default="", help="only rows whose name, or tables whose title, contain this word")
     options = parser.parse_args()
     count, resamples, begun = options.experiments, options.resamples, time.perf_counter()
     head = ("interval", "examples only", "hierarchical", "any alarm")
@@ -303,7 +306,7 @@ def main() -> None:
         for s in suites
     ]
     section("Other tasks: bootstrap over domains", head, rows, options.only)
-    print(f"\n{count} a row, {resamples} resamples, {time.perf_counter() - begun:.0f} s")
+    print(f"\n{count} experiments per row, {resamples} resamples, {time.perf_counter() - begun:.0f} s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A short run of `benchmarks/coverage.py`: the intervals cover, false alarms are rare, and simpler ways would fail."""
+"""A short run of `benchmarks/coverage.py`: intervals cover, false alarms are rare, simpler methods would fail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def coverage() -> ModuleType:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_tasks_intervals_cover_and_simpler_ways_do_not(coverage: ModuleType) -> None:
+def test_intervals_of_tasks_cover_and_simpler_methods_do_not(coverage: ModuleType) -> None:
     world = coverage.World(seeds=(2, 2), sigma=0.025)
     interval, examples, hierarchical, alarm = coverage.tasks_row(world, 150, 200, np.random.default_rng(11))
     assert 93 <= interval <= 97.5
