@@ -2,6 +2,8 @@
 
 The verbs are thin: they call functions that a notebook can call too. A verb's file is imported only when the verb is
 used, and this file imports nothing heavy, so `dabs --help` answers at once.
+
+This file must not call the built-in functions `list` and `eval`: its modules of these names hide them once imported.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ def dispatch(arguments: list[str]) -> int:
         return 0
     verb, *rest = arguments
     if verb not in VERBS:
-        raise unknown("verb", verb, list(VERBS), of="dabs")
+        raise unknown("verb", verb, [*VERBS], of="dabs")
     return int(verb_module(verb).main(rest) or 0)
 
 
@@ -82,7 +84,7 @@ def verb_module(verb: str) -> Any:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: print errors as one paragraph on stderr, with a traceback only for --debug, and exit."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = sys.argv[1:] if arguments is None else [*arguments]
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]
     try:
