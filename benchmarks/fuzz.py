@@ -42,8 +42,8 @@ def seeds(target: str) -> list[bytes]:
     config = json.loads(results[-1].read_text())["pretraining"]["config"]
     if target == "configuration":
         return [json.dumps({"format": 1, "pretrain": config, "identity": {}}).encode()]
-    files = {name: hashlib.sha256(data).hexdigest() for name, data in beside(target).items()}
-    one, sha256 = json.loads(list(beside(target).values())[1]), files["algorithm.py"]
+    files = {name: hashlib.sha256(data).hexdigest() for name, data in companions(target).items()}
+    one, sha256 = json.loads(list(companions(target).values())[1]), files["algorithm.py"]
     run = {"domain": one["domain"], "seed": 0, "options": {"rate": 0.5}, "weights_sha256": sha256}
     run |= {"git_commit": "a" * 40, "commands": ["dabs pretrain", "dabs eval"]}
     value = {
@@ -58,7 +58,7 @@ def seeds(target: str) -> list[bytes]:
     return [json.dumps(value).encode()]
 
 
-def beside(target: str) -> dict[str, bytes]:
+def companions(target: str) -> dict[str, bytes]:
     """Return the files next to a target's file, by their path relative to its folder."""
     if target != "submission":
         return {}
@@ -125,7 +125,7 @@ def fuzz(target: str, seconds: float, keep: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="dabs-fuzz-"))
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    for other, data in beside(target).items():
+    for other, data in companions(target).items():
         (path.parent / other).parent.mkdir(parents=True, exist_ok=True)
         (path.parent / other).write_bytes(data)
     corpus = folder / "corpus"

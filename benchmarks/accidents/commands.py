@@ -78,8 +78,8 @@ def make_commands(stage: Stage) -> tuple[dict[str, Command], dict[str, FileConte
     def result_damage(folder: Path) -> list[str]:
         there = file_contents(folder / "run")
         results = {name: wanted["eval"][name] for name in there if name.endswith(".result.json")}
-        beside = {name.replace(".result.json", ".predictions.npz") for name in results}
-        needed = results | {name: wanted["eval"][name] for name in beside} | trained
+        predictions = {name.replace(".result.json", ".predictions.npz") for name in results}
+        needed = results | {name: wanted["eval"][name] for name in predictions} | trained
         # predictions whose result was not written yet do no harm
         early = {name for name in there.keys() - needed.keys() if name.endswith(".predictions.npz")}
         return differences({k: v for k, v in there.items() if k not in early}, needed)[0]
