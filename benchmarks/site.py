@@ -1,9 +1,10 @@
-"""How the site grows with submissions: seconds to build, size, and how long pages take in a browser.
+"""Measure how the site grows with submissions: build time, size, page times.
 
     python benchmarks/site.py 5 100 1000
     python benchmarks/site.py --from-disk 1000     # dabs compare, dabs leaderboard verify and build
 
-Made-up submissions: the committed results of one algorithm with other scores. Pages are timed in Debian's Chromium.
+The submissions are made up: the committed results of one algorithm with other scores. Pages are timed in Debian's
+Chromium.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from dabs.data.domain import Domain
 from dabs.leaderboard.site.build import build_site
 from dabs.registry import domain_names, find_domain
 from dabs.results.entries import Entry, Placed, rows_of
@@ -30,10 +33,14 @@ from dabs.results.submission import Submission, renamed, write_submission
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = Path("/usr/bin/chromium")
+COLUMNS = (
+    *("submissions", "build s", "CPU s", "MB", "MB of pages", "index kB", "task kB", "compare kB", "per row kB"),
+    *("open s", "sort s", "filter s", "compare s"),
+)
 
 
-def submissions(count: int) -> list[Entry]:
-    """The floors, and `count` rows whose scores lie around ShED's."""
+def make_rows(count: int) -> list[Entry]:
+    """Return the floors and `count` submissions whose scores are close to ShED's."""
     results = load_results(ROOT / "leaderboard" / "results")
     floors = [row for row in rows_of(results) if row.name in ("none", "raw")]
     shed = [result for result in results if result.algorithm == "shed"]
@@ -51,8 +58,8 @@ def submissions(count: int) -> list[Entry]:
     return [*floors, *rows]
 
 
-def timed_pages(site: Path) -> dict[str, float]:
-    """Seconds until the first page is there, is sorted and filtered, and until a pair is shown."""
+def time_pages(site: Path) -> dict[str, float]:
+    """Return the seconds until the first page is open, is sorted and is filtered, and until a pair is compared."""
     from playwright.sync_api import sync_playwright
 
     found = {}
@@ -82,17 +89,17 @@ def timed_pages(site: Path) -> dict[str, float]:
     return found
 
 
-def written(root: Path, count: int) -> None:
-    """A copy of the checkout at `root`, with `count` submissions that hold other scores and no predictions."""
+def write_checkout(root: Path, count: int) -> None:
+    """Write a copy of this checkout to `root`, with `count` made-up submissions without predictions."""
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".git", "submissions", ".venv", ".hypothesis"))
-    for row in submissions(count):
+    for row in make_rows(count):
         if row.folder is None:
             continue
         source = f"# {row.name}\nclass Mine: ...\n".encode()
         digest, name = hashlib.sha256(source).hexdigest(), row.name.replace(" ", "-")
         files, predictions, runs = {"algorithm.py": source}, {}, {}
         for result in row.results:
-            if result.protocol == "finetune":  # of one seed only, which no submission may have
+            if result.protocol == "finetune":  # it has one seed, and a submission needs two
                 continue
             place = f"results/{result.domain}/seed{result.seed}"
             own = result.model_copy(update={"algorithm_sha256": digest})
@@ -119,11 +126,11 @@ def written(root: Path, count: int) -> None:
         write_submission(root / "leaderboard/submissions" / name, Submission.model_validate(value), files)
 
 
-def from_disk(count: int) -> None:
-    """Print how long the commands take that read `count` submissions from disk, each in a process of its own."""
+def time_commands(count: int) -> None:
+    """Print how long each command that reads `count` submissions from disk takes, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "checkout"
-        written(root, count)
+        write_checkout(root, count)
         subprocess.run([sys.executable, "docs/update_tables.py"], cwd=root, check=True, stdout=subprocess.DEVNULL)
         board = root / "leaderboard"
         two = [str(board / f"submissions/Submission-{i}") for i in (0, count - 1)]
@@ -137,17 +144,42 @@ def from_disk(count: int) -> None:
         }
         for name, words in commands.items():
             begun = time.perf_counter()
-            with open(Path(folder) / "said", "w+") as said:
-                process = subprocess.Popen([sys.executable, "-m", "dabs", *words], cwd=root, stdout=said, stderr=said)
+            with open(Path(folder) / "output", "w+") as output:
+                command = [sys.executable, "-m", "dabs", *words]
+                process = subprocess.Popen(command, cwd=root, stdout=output, stderr=output)
                 _, status, used = os.wait4(process.pid, 0)
-                said.seek(0)
-                last = (said.read().strip().splitlines() or [""])[-1]
+                output.seek(0)
+                last = (output.read().strip().splitlines() or [""])[-1]
             print(
-                f"dabs {name}, {count} submissions: {used.ru_utime + used.ru_stime:.1f} s of a core, "
+                f"dabs {name}, {count} submissions: {used.ru_utime + used.ru_stime:.1f} s of CPU time, "
                 f"{time.perf_counter() - begun:.1f} s in all, {used.ru_maxrss / 1e6:.2f} GB, "
                 f"exit {os.waitstatus_to_exitcode(status)} ({last[:100]})",
                 flush=True,
             )
+
+
+def time_site(count: int, domains: Sequence[Domain]) -> list[str]:
+    """Build the site of `count` submissions; return its row of the table, in the order of COLUMNS."""
+    rows = make_rows(count)
+    with tempfile.TemporaryDirectory() as folder:
+        start, work = time.perf_counter(), time.process_time()
+        site = build_site(rows, Path(folder) / "site", domains=domains)
+        seconds, worked = time.perf_counter() - start, time.process_time() - work
+        sizes = {path.relative_to(site): path.stat().st_size for path in site.rglob("*") if path.is_file()}
+        first_row = next(site.glob("data/submission-*")).name
+        browsed = time_pages(site) if CHROMIUM.exists() else {}
+    pages = sum(size for path, size in sizes.items() if path.suffix == ".html")
+    per_row = sum(size for path, size in sizes.items() if path.parts[1:2] == (first_row,))
+    single = [sizes[Path(name)] for name in ("index.html", "tasks/speech.word.html", "compare.html")]
+    return [
+        str(count),
+        f"{seconds:.1f}",
+        f"{worked:.1f}",
+        f"{sum(sizes.values()) / 1e6:.1f}",
+        f"{pages / 1e6:.1f}",
+        *(f"{size / 1e3:.0f}" for size in (*single, per_row)),
+        *(f"{value:.2f}" for value in browsed.values()),
+    ]
 
 
 def main() -> None:
@@ -158,46 +190,15 @@ def main() -> None:
     options = parser.parse_args()
     if options.from_disk:
         for count in options.counts:
-            from_disk(count)
+            time_commands(count)
         return
-    console = Console()
     table = Table(title="the site by number of submissions")
-    heads = [
-        "submissions",
-        "build s",
-        "of a core",
-        "MB",
-        "MB of pages",
-        "index kB",
-        "task kB",
-        "compare kB",
-        "a row kB",
-    ]
-    for head in [*heads, "open s", "sort s", "filter s", "compare s"]:
-        table.add_column(head, justify="right")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
     domains = [find_domain(name) for name in domain_names()]
     for count in options.counts:
-        rows = submissions(count)
-        with tempfile.TemporaryDirectory() as folder:
-            start, work = time.perf_counter(), time.process_time()
-            site = build_site(rows, Path(folder) / "site", domains=domains)
-            seconds, worked = time.perf_counter() - start, time.process_time() - work
-            sizes = {path.relative_to(site): path.stat().st_size for path in site.rglob("*") if path.is_file()}
-            pages = sum(size for path, size in sizes.items() if path.suffix == ".html")
-            one = sum(
-                size for path, size in sizes.items() if path.parts[1:2] == (next(site.glob("data/submission-*")).name,)
-            )
-            small = [sizes[Path(name)] for name in ("index.html", "tasks/speech.word.html", "compare.html")]
-            browsed = timed_pages(site) if CHROMIUM.exists() else {}
-        words = [
-            f"{sum(sizes.values()) / 1e6:.1f}",
-            f"{pages / 1e6:.1f}",
-            *(f"{size / 1e3:.0f}" for size in (*small, one)),
-        ]
-        table.add_row(
-            str(count), f"{seconds:.1f}", f"{worked:.1f}", *words, *(f"{value:.2f}" for value in browsed.values())
-        )
-    console.print(table)
+        table.add_row(*time_site(count, domains))
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Draws one sheet of examples for each domain, docs/sheets/NAME.png, from its prepared data.
+"""Draw a sheet of examples for each domain, docs/sheets/NAME.png.
 
-    python docs/make_sheets.py [--out FOLDER] [NAME ...]        all lite domains when no name is given
+    python docs/make_sheets.py [--out FOLDER] [NAME ...]        without names, all lite domains
 
-Look at the sheet of a new domain before trusting a number from it. Needs matplotlib (the extra `dev`), and for Chinese,
-Japanese and Korean text a font that has it (Debian: fonts-noto-cjk).
+The examples come from the prepared data. Look at the sheet of a new domain before trusting a number from it. The script
+needs matplotlib (the extra `dev`) and, for Chinese, Japanese and Korean text, a font with their characters (Debian:
+fonts-noto-cjk).
 """
 
 from __future__ import annotations
@@ -30,43 +31,43 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-LARGEST = 400_000  # bytes of one sheet
+MAX_BYTES = 400_000  # of one sheet
 DPI = 100
-COLUMNS, EXAMPLES = 10, 30  # pictures in a row and for each task
-LINES = 12  # texts for each task
+COLUMNS, EXAMPLES = 10, 30  # panels in a row and per task
+LINES = 12  # texts per task
 FONTS = ("NotoSansCJK-Regular", "NotoSerifCJK-Regular", "SourceHanSans", "wqy-", "DroidSansFallback")  # file names
 CJK = (("\u3040", "\u30ff"), ("\u3400", "\u9fff"), ("\uac00", "\ud7af"))
 
 
 def needs_cjk(texts: list[str]) -> bool:
-    """Whether any text has Chinese, Japanese or Korean characters."""
+    """Return whether any text has Chinese, Japanese or Korean characters."""
     return any(low <= character <= high for text in texts for character in text for low, high in CJK)
 
 
 def use_cjk_font() -> None:
-    """Let matplotlib fall back to an installed font with Chinese, Japanese and Korean.
+    """Let matplotlib fall back to an installed font with Chinese, Japanese and Korean characters.
 
     Raises:
-        DabsError: there is none.
+        DabsError: there is no such font.
     """
     import matplotlib
     from matplotlib import font_manager
 
-    # the files are looked up each time: matplotlib's own list is a cache that misses fonts installed since
+    # matplotlib's own list of fonts is a cache and misses those installed since
     files = sorted(path for path in font_manager.findSystemFonts() if Path(path).name.startswith(FONTS))
     if not files:
         raise DabsError(
-            "no font here has Chinese, Japanese and Korean characters. Install one (Debian: "
+            "no installed font has Chinese, Japanese and Korean characters. Install one (Debian: "
             "`apt-get install fonts-noto-cjk`) and run this again."
         )
     font_manager.fontManager.addfont(files[0])
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # the one file has no bold face
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # about the missing bold face
     name = font_manager.FontProperties(fname=files[0]).get_name()
     matplotlib.rcParams["font.family"] = ["DejaVu Sans", name]
 
 
 def label_text(task: Task, label: Any) -> str:
-    """A label in words: the class, the findings present, or the number."""
+    """Return a label in words: the class, the findings present, or the number."""
     if isinstance(task.target, Classes):
         return task.target.names[int(label)]
     if isinstance(task.target, MultiLabel):
@@ -74,38 +75,43 @@ def label_text(task: Task, label: Any) -> str:
     return f"{float(label):.2f}"
 
 
-def choose(task: Task, label: np.ndarray, count: int) -> np.ndarray:
-    """Row numbers of `count` examples, always the same: all classes alike, the whole range of a score, or any rows."""
-    shuffled = np.random.default_rng(0).permutation(len(label))  # neighbours are often alike
+def choose_rows(task: Task, label: np.ndarray, count: int) -> np.ndarray:
+    """Return the row numbers of `count` examples, the same every time.
+
+    Classes are equally frequent, and scores cover their whole range.
+    """
+    shuffled = np.random.default_rng(0).permutation(len(label))  # neighbouring rows are often similar
     if isinstance(task.target, MultiLabel):
         return shuffled[:count]
     order = shuffled[np.argsort(label[shuffled], kind="stable")]
     if not isinstance(task.target, Classes):
         return np.asarray(order[np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)])
     classes, first = np.unique(label[order], return_index=True)
-    turn = np.arange(len(order)) - first[np.searchsorted(classes, label[order])]  # rows of its class before a row
+    turn = (
+        np.arange(len(order)) - first[np.searchsorted(classes, label[order])]
+    )  # how many rows of its class come before each
     chosen = order[np.sort(np.argsort(turn, kind="stable")[:count])]
     return np.asarray(chosen)
 
 
 def texts_of(domain: Domain, ids: np.ndarray, pad: int) -> list[str]:
-    """Token ids, (n, length), back to text with the domain's own `tokenizer.json`; padding is left out.
+    """Turn token ids, (n, length), back into text without padding, with the domain's own `tokenizer.json`.
 
     Raises:
-        DabsError: the domain keeps no tokenizer.
+        DabsError: the domain has no tokenizer.
     """
     from tokenizers import Tokenizer
 
     path = folder_of(domain) / "tokenizer.json"
     if not path.exists():
-        raise DabsError(f"{domain.name} keeps no {path}; its tokens cannot be shown as text.")
+        raise DabsError(f"{domain.name} has no {path}, so its tokens cannot be shown as text.")
     tokenizer = Tokenizer.from_file(str(path))
     rows = [[int(i) for i in row if i != pad] for row in ids]
     return [tokenizer.decode(row, skip_special_tokens=False).replace("$", r"\$") for row in rows]
 
 
 def draw_picture(axes: Axes, value: np.ndarray) -> None:
-    """An image, (channels, height, width); floats are stretched to their own range."""
+    """Draw an image, (channels, height, width); floats are stretched to their own range."""
     picture = value.transpose(1, 2, 0)
     if picture.dtype != np.uint8:
         picture = picture.astype(np.float32)
@@ -117,7 +123,7 @@ def draw_picture(axes: Axes, value: np.ndarray) -> None:
 
 
 def draw_series(axes: Axes, value: np.ndarray) -> None:
-    """A series, (steps, channels): one line a channel."""
+    """Draw a series, (steps, channels), with one line per channel."""
     axes.plot(value.astype(np.float32), linewidth=0.5)
     axes.set_aspect("auto")
 
@@ -125,7 +131,7 @@ def draw_series(axes: Axes, value: np.ndarray) -> None:
 def draw_grid(
     figure: SubFigure, draw: Callable[[Axes, np.ndarray], None], values: np.ndarray, titles: list[str], below: list[str]
 ) -> None:
-    """Small panels, `COLUMNS` a row, each with its label above and its text, where there is one, below."""
+    """Draw small panels, `COLUMNS` in a row, each with its label above it and its text, if any, below."""
     grid = figure.subplots(-(-len(values) // COLUMNS), COLUMNS, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -138,22 +144,22 @@ def draw_grid(
 
 
 def draw_texts(figure: SubFigure, titles: list[str], texts: list[str]) -> None:
-    """Texts one under another, the label before each."""
+    """Draw texts one under another, each after its label."""
     axes = figure.subplots()
     axes.set_axis_off()
     for i, (title, text) in enumerate(zip(titles, texts, strict=True)):
         y = 1 - (i + 0.5) / len(texts)
-        # East Asian characters are twice as wide as the others
+        # East Asian characters are twice as wide as others
         wrapped = textwrap.wrap(text, 75 if needs_cjk([text]) else 150, max_lines=2, placeholder=" …")
         axes.text(0, y, title, fontsize=7, weight="bold", va="center", transform=axes.transAxes)
         axes.text(0.15, y, "\n".join(wrapped), fontsize=7, va="center", transform=axes.transAxes)
 
 
 def draw_task(figure: SubFigure, domain: Domain, task: Task) -> None:
-    """One task's examples: panels, with text below where there are tokens too, or a list of texts."""
+    """Draw the examples of a task: a list of texts, or panels with their text, if any, below."""
     columns = open_prepared(domain, task.name).columns(TRAIN)
     words_only = all(isinstance(spec, Tokens) for spec in domain.specs)
-    chosen = choose(task, columns["label"], LINES if words_only else EXAMPLES)
+    chosen = choose_rows(task, columns["label"], LINES if words_only else EXAMPLES)
     titles = [label_text(task, columns["label"][i]) for i in chosen]
     texts: list[str] = []
     for k, spec in enumerate(domain.specs):
@@ -170,7 +176,7 @@ def draw_task(figure: SubFigure, domain: Domain, task: Task) -> None:
 
 
 def draw_sheet(domain: Domain) -> Figure:
-    """All tasks of a domain, one under another."""
+    """Return a figure with all tasks of a domain, one under another."""
     from matplotlib.figure import Figure
 
     words_only = all(isinstance(spec, Tokens) for spec in domain.specs)
@@ -183,14 +189,14 @@ def draw_sheet(domain: Domain) -> Figure:
 
 
 def save_small(figure: Figure, path: Path) -> int:
-    """Write a PNG of at most `LARGEST` bytes, with fewer colours and pixels where need be; gives its size."""
+    """Write a PNG of at most `MAX_BYTES`, with fewer colours and pixels if necessary, and return its size."""
     from PIL import Image as Picture
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     original = Picture.open(buffer).convert("RGB")
     for colours, scale in [(256, 1.0), (64, 1.0), (32, 1.0), (32, 0.85), (32, 0.7), (16, 0.5)]:
-        if len(buffer.getvalue()) <= LARGEST:
+        if len(buffer.getvalue()) <= MAX_BYTES:
             break
         size = (round(original.width * scale), round(original.height * scale))
         smaller = original.resize(size, Picture.Resampling.LANCZOS).quantize(colours, dither=Picture.Dither.NONE)
@@ -202,9 +208,9 @@ def save_small(figure: Figure, path: Path) -> int:
 
 
 def main() -> None:
-    """Draw the sheets that the command line names."""
+    """Draw the sheets named on the command line."""
     parser = argparse.ArgumentParser(description="Draw one sheet of examples for each domain.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="domains; all of the lite suite when none is given")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="domains; without any, all of the lite suite")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "sheets", help="folder to write to")
     options = parser.parse_args()
     try:

@@ -1,25 +1,25 @@
-"""Write the tables of README.md and docs/results.md from leaderboard/; `--check` fails when they differ."""
+"""Update the generated parts of the pages; `--check` fails if they are stale."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from dabs.leaderboard.submit.doc_tables import stale_pages, update
+from dabs.leaderboard.submit.doc_tables import find_stale_pages, update_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main() -> int:
-    """Update in place, or with --check work on copies and report."""
+    """Update the pages in place; with --check, work on copies and report what is out of date."""
     if "--check" not in sys.argv:
-        update(ROOT)
+        update_pages(ROOT)
         return 0
-    stale = stale_pages(ROOT)
+    stale = find_stale_pages(ROOT)
     if stale:
-        print(f"the tables in {' and '.join(stale)} differ from leaderboard/: run docs/update_tables.py")
+        print(f"the generated parts of {' and '.join(stale)} are out of date: run docs/update_tables.py")
         return 1
-    print("the tables agree with their result files")
+    print("the generated parts of the pages are up to date")
     return 0
 
 

@@ -1,1 +1,1 @@
-"""Result files, the tables made of them and the HTML report. Nothing here needs torch."""
+"""Tables, comparisons, the site and submissions; only `cli` may load torch."""

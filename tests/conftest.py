@@ -37,7 +37,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's backgro
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with golden numbers and samples of the paper's datasets; it lies beside the project, not in it."""
-    folder = Path(os.environ.get("DABS_SHARED", ROOT / "shared"))
+    folder = Path(os.environ.get("DABS_SHARED", ROOT.parent / "shared"))
     if not folder.is_dir():
         pytest.skip(f"no shared folder at {folder}; set DABS_SHARED to run the parity tests")
     return folder

@@ -174,13 +174,13 @@ def import_all() -> None:
 
     dabs.utils.environment.git_state = lambda: {"git_commit": "a" * 40, "git_dirty": False}
     dabs.utils.environment.environment()
-    rules_of = dabs.leaderboard.cli.suite_rules.rules_of
+    rules_of = dabs.leaderboard.cli.suite_rules.build_rules
 
     def rules(suite: str) -> Any:
         found = rules_of(suite, ("accident",))
         return replace(found, budgets={"accident": {**found.budgets["accident"], "steps": STEPS}})
 
-    dabs.leaderboard.cli.suite_rules.rules_of = rules
+    dabs.leaderboard.cli.suite_rules.build_rules = rules
 
 
 def serve(cuts: Path) -> tuple[int, str]:

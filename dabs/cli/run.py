@@ -130,7 +130,7 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         suite = options.suite
         board = verb_module("leaderboard")
         board.show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
-        report = board.build([options.out], options.report or options.out / "report.html", tasks, suite)
+        report = board.build_report([options.out], options.report or options.out / "report.html", tasks, suite)
         minutes = (time.perf_counter() - begun) / 60
         console.print(f"{minutes:.1f} minutes; report: {report.resolve()}", highlight=False, soft_wrap=True)
     return failed

@@ -1,11 +1,7 @@
-"""Results as a pandas frame, for notebooks: `dabs.results.frame("runs")`.
-
-A door like the command line: it hands over to `leaderboard`, which the engine itself never needs.
-"""
+"""The result: its file, schema, predictions and exports, and `frame("runs")` for notebooks."""
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +11,17 @@ if TYPE_CHECKING:
 
 
 def frame(*roots: str | Path) -> pandas.DataFrame:
-    """Every result below some folders (default: `runs`), a row a result; columns as `dabs.results.export.COLUMNS`.
+    """Return every result below some folders (default: `runs`), one row per result.
 
-    Results of a submission carry its name. Tuned submissions are left out with a warning, as they share no table.
+    The columns are `dabs.results.export.COLUMNS`. Results of a submission carry its name. Tuned submissions are left
+    out with a warning, because they share no table with the others.
 
     Raises:
         DabsError: a folder that is not there, an invalid file or submission, or two files for one cell.
     """
-    # Imported by name: the engine imports nothing of `leaderboard` (tests/project/test_house.py), yet issue 4 asks for
-    # `dabs.results.frame()`, so this one function leads over the border when it is called.
-    rows, exports = (importlib.import_module(f"leaderboard.{name}") for name in ("rows", "exports"))
-    results, left_out = rows.fixed_results([Path(root) for root in roots or ("runs",)])
+    from dabs.results import entries, export
+
+    results, left_out = entries.fixed_results([Path(root) for root in roots or ("runs",)])
     if left_out:
         warnings.warn(left_out, stacklevel=2)
-    found: pandas.DataFrame = exports.frame(results)
-    return found
+    return export.frame(results)

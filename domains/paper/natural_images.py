@@ -178,8 +178,10 @@ def _make_card(title: str, licence: str, citation: str, source: str, size: str, 
     )
 
 
-def _make_task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card) -> Task:
-    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=apart, card=card)
+def _make_task(name: str, question: str, names: tuple[str, ...], split_by: str, card: Card) -> Task:
+    return Task(
+        name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=split_by, card=card
+    )
 
 
 TASKS = (

@@ -161,8 +161,10 @@ FLUENT_CARD = Card(
 )
 
 
-def _make_task(name: str, question: str, names: tuple[str, ...], apart: str, card: Card | None) -> Task:
-    return Task(name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=apart, card=card)
+def _make_task(name: str, question: str, names: tuple[str, ...], split_by: str, card: Card | None) -> Task:
+    return Task(
+        name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=split_by, card=card
+    )
 
 
 TASKS = (

@@ -1,4 +1,4 @@
-"""`dabs compare A B ...`: which algorithm is better, on which tasks, and how sure that is."""
+"""`dabs compare A B ...`: which is better, on which tasks, how certainly."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from dabs.config import Protocol
 class CompareOptions:
     """Compare algorithms: each SOURCE is a folder of results (runs, a submission) or FOLDER:ALGORITHM."""
 
-    sources: tyro.conf.Positional[tuple[str, ...]]  # folders of results, each perhaps with :ALGORITHM behind it
-    algorithms: tuple[str, ...] = ()  # which algorithms of the sources; default: all of a single source
-    protocol: Protocol = "linear"  # whose scores are compared
-    alpha: float = 0.05  # two-sided level of the tests; intervals are of 1 - alpha
-    resamples: int = 10_000  # bootstrap resamples of test examples, and of tasks
+    sources: tyro.conf.Positional[tuple[str, ...]]  # folders of results, each optionally with :ALGORITHM appended
+    algorithms: tuple[str, ...] = ()  # algorithms to take from the sources; default: all of a single source
+    protocol: Protocol = "linear"  # protocol whose scores to compare
+    alpha: float = 0.05  # two-sided level of the tests; intervals have level 1 - alpha
+    resamples: int = 10_000  # number of bootstrap resamples of test examples, and of tasks
     by_group: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False  # resample people, voices, photographs (needs data)
-    format: Literal["table", "json", "markdown", "html", "latex"] = "table"  # what to write
-    out: Path | None = None  # file to write; default: the terminal
+    format: Literal["table", "json", "markdown", "html", "latex"] = "table"  # output format
+    out: Path | None = None  # file to write; default: print to the terminal
 
 
 def main(arguments: list[str]) -> None:
-    """Parse, compare, and print or write."""
+    """Parse the arguments, compare, and print or write the comparison."""
     options = tyro.cli(CompareOptions, prog="dabs compare", args=arguments)
     from dabs.leaderboard.compare.groups import groups_of
     from dabs.leaderboard.compare.pairwise import compare
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
 
 
 def write(text: str, out: Path | None) -> None:
-    """To a file, whole or not at all, or to the terminal."""
+    """Write text to a file, atomically, or to the terminal."""
     from dabs.utils.files import replacing
 
     if out is None:

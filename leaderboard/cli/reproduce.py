@@ -1,4 +1,4 @@
-"""`dabs reproduce SUBMISSION`: run cells again with the submission's source, and say whether its scores hold."""
+"""`dabs reproduce SUBMISSION`: run cells again and report whether the scores hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from rich.text import Text
 
 from dabs.config import PretrainConfig, Protocol, config_from_json
 from dabs.errors import DabsError, RequestError
-from dabs.evaluation.evaluate import write_results
 
 if TYPE_CHECKING:
     from dabs.results.schema import Result
@@ -28,16 +27,16 @@ class ReproduceOptions:
     """Pretrain and evaluate cells of a submission again. This runs the submission's code: read it first."""
 
     submission: tyro.conf.Positional[Path]  # its folder, such as leaderboard/submissions/NAME
-    cell: tuple[str, ...] = ()  # DOMAIN/TASK, or DOMAIN for all its tasks; every cell when none is named
-    seed: int = -1  # which pretraining seed; -1 takes the lowest the submission has
-    protocol: tuple[Protocol, ...] = ("linear",)  # how the encoder is read
-    trust: bool = False  # you have read algorithm.py and let it run here
-    out: Path = Path("reproduced")  # where the new runs are written; apart from runs/, whose results are read as yours
+    cell: tuple[str, ...] = ()  # DOMAIN/TASK, or DOMAIN for all its tasks; default: every cell
+    seed: int = -1  # which pretraining seed; -1 is the lowest of the submission
+    protocol: tuple[Protocol, ...] = ("linear",)  # how the encoder is evaluated
+    trust: bool = False  # confirm that you have read algorithm.py and allow it to run here
+    out: Path = Path("reproduced")  # where the new runs are written; not in runs/, whose results count as yours
 
 
 @dataclass(frozen=True, kw_only=True)
-class Again:
-    """A cell that was run again: what the submission says, what came out, and what that means."""
+class Reproduction:
+    """A cell that was run again: the submission's result, the new score, and the verdict."""
 
     stated: Result
     score: float
@@ -45,37 +44,37 @@ class Again:
 
     @property
     def verdict(self) -> Verdict:
-        """Equal to the last digit, within the stated interval, or outside of it."""
+        """Whether the new score equals the stated one, lies within its interval, or lies outside."""
         if self.score == self.stated.score:
             return "equal"
         return "within" if self.stated.interval.low <= self.score <= self.stated.interval.high else "outside"
 
 
 def main(arguments: list[str]) -> int:
-    """Parse, run, print a verdict a cell; gives 1 when a score is outside its interval."""
+    """Parse the options, run the cells, print a verdict for each; return 1 if a score is outside its interval."""
     options = tyro.cli(ReproduceOptions, prog="dabs reproduce", args=arguments)
     from dabs.results.submission import load_submission
 
     console = Console()
     submission, results = load_submission(options.submission)
-    wanted = chosen(options, results)
+    wanted = choose_results(options, results)
     ask_for_trust(options, submission)
-    for line in other_circumstances(submission):
+    for line in list_differences(submission):
         console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
     verdicts = []
     for again in reproduce(options, submission, wanted):
-        show(console, again)
+        print_verdict(console, again)
         verdicts.append(again.verdict)
     words = ", ".join(f"{verdicts.count(v)} {v}" for v in COLOURS)
     console.print(f"{len(verdicts)} scores: {words} (of the stated 95 % interval)", highlight=False)
     return 1 if "outside" in verdicts else 0
 
 
-def chosen(options: ReproduceOptions, results: Sequence[Result]) -> list[Result]:
-    """The submission's results that are to be made again.
+def choose_results(options: ReproduceOptions, results: Sequence[Result]) -> list[Result]:
+    """Return the submission's results that are to be reproduced.
 
     Raises:
-        RequestError: a cell, seed or protocol that the submission has not.
+        RequestError: the submission does not have a cell, seed or protocol.
     """
     seeds = sorted({result.seed for result in results})
     seed = seeds[0] if options.seed == -1 else options.seed
@@ -94,7 +93,7 @@ def chosen(options: ReproduceOptions, results: Sequence[Result]) -> list[Result]
 
 
 def ask_for_trust(options: ReproduceOptions, submission: Submission) -> None:
-    """Refuse to run a stranger's code that nobody vouched for.
+    """Refuse to run a stranger's code unless the user has confirmed that they read it.
 
     Raises:
         RequestError: --trust is not given.
@@ -104,14 +103,14 @@ def ask_for_trust(options: ReproduceOptions, submission: Submission) -> None:
     path = options.submission / "algorithm.py"
     lines = len(path.read_text(encoding="utf-8").splitlines())
     raise RequestError(
-        f"this runs {path} ({lines} lines, sha256 {submission.algorithm.sha256[:12]}), code of "
-        f"{submission.authors[0]}, with your rights. Its hash shows that it is the code that was handed in, not that "
+        f"this runs {path} ({lines} lines, sha256 {submission.algorithm.sha256[:12]}), code by "
+        f"{submission.authors[0]}, with your rights. Its hash shows that it is the code that was submitted, not that "
         "it is harmless. Read it, then repeat the command with --trust (best in a container)."
     )
 
 
-def other_circumstances(submission: Submission) -> list[str]:
-    """What differs here from where the submission was made, which may move the last digits."""
+def list_differences(submission: Submission) -> list[str]:
+    """Return how this machine and its software differ from the submission's, which may change the last digits."""
     from dabs.utils.environment import environment
 
     here, there = environment(), submission.environment
@@ -131,15 +130,15 @@ def other_circumstances(submission: Submission) -> list[str]:
     ]
 
 
-def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequence[Result]) -> Iterator[Again]:
-    """Run the chosen cells again, domain by domain; a run that `--out` holds from before is read, not repeated.
+def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequence[Result]) -> Iterator[Reproduction]:
+    """Run the chosen cells again, domain by domain. A run that is already complete in `--out` is not repeated.
 
     Raises:
-        DabsError: data that cannot be prepared, or is not the submission's.
+        DabsError: the data cannot be prepared, or is not the submission's.
     """
     from dabs.cli.pretrain import progress_watch
     from dabs.data.prepare import prepare
-    from dabs.evaluation.evaluate import evaluate
+    from dabs.evaluation.evaluate import evaluate, write_results
     from dabs.registry import find_domain
     from dabs.training.pretrain import pretrain
 
@@ -149,33 +148,33 @@ def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequenc
         domain = find_domain(domain_name, first.suite)
         prepare(domain)
         folder = options.out / submission.name / domain_name / f"seed{first.seed}"
-        config = config_of(options, submission, first)
+        config = build_config(options, submission, first)
         with progress_watch(f"{submission.name} {domain_name} seed {first.seed}") as watch:
             pretrain(config, folder, logger="none", watch=watch)
         protocols_of = {task: tuple(p for t, p in cells if t == task) for task, _ in cells}
         for task, protocols in protocols_of.items():
-            for _, found in write_results(folder, evaluate(folder, (task,), protocols)):
-                yield compared(cells[task, found.result.protocol], found.result)
+            for _, evaluation in write_results(folder, evaluate(folder, (task,), protocols)):
+                yield compare_scores(cells[task, evaluation.result.protocol], evaluation.result)
 
 
-def config_of(options: ReproduceOptions, submission: Submission, result: Result) -> PretrainConfig:
-    """The configuration of a result's pretraining, with the submission's own copy of the source."""
+def build_config(options: ReproduceOptions, submission: Submission, result: Result) -> PretrainConfig:
+    """Return the configuration of a result's pretraining, with the submission's own copy of the source."""
     values = dict(result.pretraining.config)
-    apart = values.pop("processes_apart", None)
-    if apart:
+    processes = values.pop("processes_apart", None)
+    if processes:
         raise DabsError(
-            f"this result was pretrained on {apart} processes that did not gather, which one process does not repeat. "
-            f"Run `dabs pretrain` with --devices {apart} on the submission's algorithm instead."
+            f"this result was pretrained on {processes} processes that did not gather, which one process cannot "
+            f"repeat. Run `dabs pretrain` with --devices {processes} on the submission's algorithm instead."
         )
     values["algorithm"] = f"{options.submission / 'algorithm.py'}:{submission.algorithm.kind}"
     return config_from_json(values, options.submission)
 
 
-def compared(stated: Result, new: Result) -> Again:
-    """A new result beside the stated one.
+def compare_scores(stated: Result, new: Result) -> Reproduction:
+    """Compare a new result to the stated one.
 
     Raises:
-        DabsError: it was made of other data.
+        DabsError: the new result was made from other data.
     """
     if new.data.sha256 != stated.data.sha256:
         raise DabsError(
@@ -183,10 +182,10 @@ def compared(stated: Result, new: Result) -> Again:
             f"the version of dabs that the submission names ({stated.environment.dabs_version})."
         )
     same = new.pretraining.weights_sha256 == stated.pretraining.weights_sha256
-    return Again(stated=stated, score=new.score, weights_equal=same)
+    return Reproduction(stated=stated, score=new.score, weights_equal=same)
 
 
-def show(console: Console, again: Again) -> None:
+def print_verdict(console: Console, again: Reproduction) -> None:
     """Print one verdict."""
     stated, low, high = again.stated, again.stated.interval.low, again.stated.interval.high
     weights = "weights equal" if again.weights_equal else "weights differ"

@@ -1,4 +1,4 @@
-"""`dabs submit RUNS ...`: gather a whole set of runs into a submission, or say why it is none."""
+"""`dabs submit RUNS ...`: gather runs into a submission, or list what is wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dabs.results.schema import Result
     from dabs.results.submission import Submission, Tuning
 
-BOARD = Path("leaderboard")
+LEADERBOARD = Path("leaderboard")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,25 +33,25 @@ class SubmitOptions:
 
     runs: tyro.conf.Positional[tuple[Path, ...]]  # run folders, or folders above them, such as runs/lite/MyIdea
     name: str  # the row's name in tables: letters, digits, - and _
-    authors: tuple[str, ...]  # who hands it in, a word or quoted name each
+    authors: tuple[str, ...]  # who submits it, one word or quoted name each
     url: str  # where to read more: a paper, a repository
     ruleset: Literal["fixed", "tuned"] = "fixed"  # one setting for all domains, or a declared grid and budget
     tuning: Path | None = None  # for --ruleset tuned: JSON with grid, budget and selected_by; see docs/submitting.md
-    algorithm: str = ""  # where the source is, path/to/file.py:Class, if no longer where the runs say
-    with_predictions: bool = True  # copy the predictions too, from which anyone can recompute the scores
-    check_only: bool = False  # say what is wrong, write nothing
+    algorithm: str = ""  # path/to/file.py:Class of the source, if it is no longer where the runs say
+    with_predictions: bool = True  # include the predictions, from which anyone can recompute the scores
+    check_only: bool = False  # report what is wrong, write nothing
     suite: Literal["lite"] = "lite"  # which data
-    out: Path = BOARD / "submissions"  # where the submission's folder is made
+    out: Path = LEADERBOARD / "submissions"  # the folder in which the submission's folder is made
 
 
 def main(arguments: list[str]) -> None:
-    """Parse, check, write, say what comes next."""
+    """Parse the options, check the runs, write the submission and print what to do next."""
     options = tyro.cli(SubmitOptions, prog="dabs submit", args=arguments)
-    from dabs.leaderboard.cli.suite_rules import rules_of
+    from dabs.leaderboard.cli.suite_rules import build_rules
 
     console = Console()
     with console.status("reading runs, recomputing scores from predictions"):
-        folder = submit(options, rules_of(options.suite))
+        folder = submit(options, build_rules(options.suite))
     if folder is None:
         console.print("nothing is wrong with these runs; without --check-only they become a submission")
         return
@@ -73,27 +73,27 @@ def main(arguments: list[str]) -> None:
 
 
 def submit(options: SubmitOptions, rules: Rules) -> Path | None:
-    """Check runs and write their submission; gives its folder, None when only asked to check.
+    """Check runs and write their submission; return its folder, or None with `check_only`.
 
     Raises:
         RequestError: a name, a folder or the declared tuning cannot be used.
-        DabsError: what is wrong with the runs, all of it, one line each.
+        DabsError: something is wrong with the runs; the message has one line for each problem.
     """
-    from dabs.leaderboard.cli.suite_rules import labels_of
-    from dabs.leaderboard.submit.consistency import disagreements, find_runs
-    from dabs.leaderboard.submit.rules import broken_rules
+    from dabs.leaderboard.cli.suite_rules import read_labels
+    from dabs.leaderboard.submit.consistency import find_disagreements, find_runs
+    from dabs.leaderboard.submit.rules import find_broken_rules
     from dabs.results.submission import renamed, write_submission
 
-    tuning = declared(options)
+    tuning = read_tuning(options)
     if options.out.joinpath(options.name).exists():
         raise RequestError(f"{options.out / options.name} is there already. Take another --name, or remove it.")
     runs = find_runs(options.runs)
-    kind, source = _read_algorithm(options, runs[0])
+    kind, source = _read_source(options, runs[0])
     results = [result for run in runs for result in run.results.values()]
-    wrong = _refused_source(source)
-    wrong += disagreements(runs, source, lambda domain, task: labels_of(options.suite, domain, task))
-    wrong += broken_rules(results, rules, tuning)
-    wrong += _against_committed(options, [renamed(r, options.name) for r in results], rules)
+    wrong = _scan_source(source)
+    wrong += find_disagreements(runs, source, lambda domain, task: read_labels(options.suite, domain, task))
+    wrong += find_broken_rules(results, rules, tuning)
+    wrong += _compare_with_committed(options, [renamed(r, options.name) for r in results], rules)
     if wrong:
         lines = "\n".join(f"  - {line}" for line in wrong)
         raise DabsError(f"these runs are not a submission yet:\n{lines}")
@@ -104,11 +104,11 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
     return options.out / options.name
 
 
-def declared(options: SubmitOptions) -> Tuning | None:
-    """The declared grid and budget under the ruleset `tuned`, None under `fixed`.
+def read_tuning(options: SubmitOptions) -> Tuning | None:
+    """Return the declared grid and budget under the ruleset `tuned`, None under `fixed`.
 
     Raises:
-        RequestError: it is missing, not wanted, or not in the form that docs/submitting.md shows.
+        RequestError: the file is missing, not wanted, or not in the form that docs/submitting.md shows.
     """
     from pydantic import ValidationError
 
@@ -117,8 +117,8 @@ def declared(options: SubmitOptions) -> Tuning | None:
 
     if (options.ruleset == "tuned") != (options.tuning is not None):
         raise RequestError(
-            "--ruleset tuned needs --tuning FILE with the grid, the budget and what selected; --ruleset fixed takes "
-            "none. docs/submitting.md shows such a file."
+            "--ruleset tuned needs --tuning FILE with the grid, the budget and how options were selected; "
+            "--ruleset fixed takes none. docs/submitting.md shows such a file."
         )
     if options.tuning is None:
         return None
@@ -131,8 +131,8 @@ def declared(options: SubmitOptions) -> Tuning | None:
         raise RequestError(f"{options.tuning}: {explained(error)} {way_out}") from error
 
 
-def _read_algorithm(options: SubmitOptions, run: RunFolder) -> tuple[str, str]:
-    """The algorithm's class and source, of which nothing is run: the runs may come from someone else."""
+def _read_source(options: SubmitOptions, run: RunFolder) -> tuple[str, str]:
+    """Return the algorithm's class name and source without running it: the runs may come from someone else."""
     from dabs.registry import read_algorithm
 
     reference = options.algorithm or run.config.algorithm
@@ -144,31 +144,31 @@ def _read_algorithm(options: SubmitOptions, run: RunFolder) -> tuple[str, str]:
         ) from error
 
 
-def _refused_source(source: str) -> list[str]:
+def _scan_source(source: str) -> list[str]:
     from dabs.source_scan import scan
 
     return [f"the source {use.what} in line {use.line}, which `dabs check` refuses" for use in scan(source)]
 
 
-def _against_committed(options: SubmitOptions, results: Sequence[Result], rules: Rules) -> list[str]:
-    """Why the results cannot stand beside those of the project's tables, where `--out` lies in a checkout."""
-    from dabs.leaderboard.submit.rules import clashes
-    from dabs.leaderboard.submit.verify import committed_rows, settings_of, taken
+def _compare_with_committed(options: SubmitOptions, results: Sequence[Result], rules: Rules) -> list[str]:
+    """Return why the results cannot join the tables of the checkout that `--out` is in; [] outside a checkout."""
+    from dabs.leaderboard.submit.rules import find_clashes
+    from dabs.leaderboard.submit.verify import find_duplicates, read_committed_rows, settings_of
     from dabs.leaderboard.tables.aggregate import FLOORS
     from dabs.results.submission import load_submission, submission_folders
 
     folder = options.out.parent / "results"
-    rows = committed_rows(folder)[0] if folder.is_dir() else {}
-    beside = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or name in FLOORS]
+    rows = read_committed_rows(folder)[0] if folder.is_dir() else {}
+    sharing = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or name in FLOORS]
     others = rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
-    wrong = taken(options.name, results, {name: settings_of(own) for name, own in others.items()})
-    return wrong or clashes(results, beside, rules.tasks)
+    wrong = find_duplicates(options.name, results, {name: settings_of(own) for name, own in others.items()})
+    return wrong or find_clashes(results, sharing, rules.tasks)
 
 
 def compose(
     options: SubmitOptions, tuning: Tuning | None, runs: Sequence[RunFolder], kind: str, source: str
 ) -> tuple[Submission, dict[str, bytes]]:
-    """The submission and the contents of its files.
+    """Return the submission and the contents of its files.
 
     Raises:
         RequestError: a name, author or URL cannot be used.
@@ -202,7 +202,7 @@ def compose(
             "sha256": hashlib.sha256(source.encode()).hexdigest(),
         },
         "environment": first.environment,
-        "runs": tuple(_run(run, kind) for run in runs),
+        "runs": tuple(_run_record(run, kind) for run in runs),
         "predictions": predictions,
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
@@ -212,7 +212,7 @@ def compose(
         raise RequestError(f"the submission cannot be written: {explained(error)}") from error
 
 
-def _run(run: RunFolder, kind: str) -> dict[str, Any]:
+def _run_record(run: RunFolder, kind: str) -> dict[str, Any]:
     protocols = sorted({result.protocol for result in run.results.values()})
     return {
         "domain": run.config.domain,
@@ -225,7 +225,7 @@ def _run(run: RunFolder, kind: str) -> dict[str, Any]:
 
 
 def command_lines(config: PretrainConfig, kind: str, protocols: Sequence[str]) -> list[str]:
-    """The two commands that repeat a run and its evaluation in the submission's folder, every value spelled out."""
+    """Return the two commands that repeat a run and its evaluation, with every value spelled out."""
     folder = f"again/{config.domain}/seed{config.seed}"
     words = ["dabs", "pretrain", f"algorithm.py:{kind}", config.domain]
     values = {

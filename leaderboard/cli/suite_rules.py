@@ -1,4 +1,4 @@
-"""The benchmark's rules, made from the registry of domains and the constants of pretraining and evaluation."""
+"""Build the benchmark's rules from the registry and from the standard settings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from dabs.leaderboard.submit.rules import Rules
 
 
-def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
-    """What a submission to a suite must be; `domains` are all registered ones when none is named."""
+def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
+    """Return the rules for submissions to a suite; `domains` are all registered ones by default."""
     from dabs.config import PROTOCOLS, STANDARD_RATE, Training
     from dabs.encoder import PRESETS
     from dabs.evaluation.record import protocol_config
@@ -44,8 +44,8 @@ def rules_of(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     )
 
 
-def labels_of(suite: str, domain: str, task: str) -> np.ndarray | None:
-    """The labels of a task's test split, or None where the domain's data is not prepared."""
+def read_labels(suite: str, domain: str, task: str) -> np.ndarray | None:
+    """Return the labels of a task's test split, or None if the domain's data is not prepared."""
     from dabs.data.domain import TEST
     from dabs.data.prepared import is_prepared, open_prepared
     from dabs.registry import domain_names, find_domain

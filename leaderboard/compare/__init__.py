@@ -1,1 +1,1 @@
-"""Which of two algorithms is better, on which tasks, and how sure that is."""
+"""Comparisons: which of two algorithms is better, on which tasks, how certainly."""

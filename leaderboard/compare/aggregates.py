@@ -1,4 +1,4 @@
-"""Two contestants over the tasks of a domain and over all domains; ranks of more than two."""
+"""Two contestants over the tasks of a domain and over all domains, and mean ranks."""
 
 from __future__ import annotations
 
@@ -8,120 +8,146 @@ from functools import lru_cache
 
 import numpy as np
 
+from dabs.leaderboard.compare.contestants import TaskKey
 from dabs.leaderboard.compare.model import Aggregate, Estimate, TaskComparison
-from dabs.leaderboard.compare.scores import Evidence, mean_evidence, spread_between, steady
+from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
 from dabs.leaderboard.compare.statistics import (
-    Spread,
-    added,
-    clipped,
-    improvement,
+    DifferenceVariance,
+    add_variance,
+    clip_interval,
+    draw_units,
+    estimate_over_units,
     interquartile_mean,
-    mean_spread,
-    over_units,
-    ranks,
-    trimmed_means,
-    unit_draws,
+    probability_of_improvement,
+    rank_algorithms,
+    resampled_interquartile_means,
+    variance_of_mean,
 )
+from dabs.leaderboard.tables.aggregate import Tasks
 from dabs.results.schema import MetricRecord
 
-ALL = "all domains"
-Tasks = Mapping[str, Sequence[str]]  # domain -> the tasks that any contestant has
+ALL_DOMAINS = "all domains"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskScores:
-    """What two contestants have on one task."""
+    """The scores of two contestants on one task, with their comparison."""
 
-    row: TaskComparison
+    comparison: TaskComparison
     a: Evidence
     b: Evidence
     metric: MetricRecord
 
+    @property
+    def gap(self) -> float:
+        """Mean score of a minus that of b."""
+        return self.a.mean - self.b.mean
 
-def domain_means(
-    board: Mapping[tuple[str, str], Mapping[str, Evidence]], tasks: Tasks
-) -> dict[str, dict[str, Evidence]]:
-    """The evidence on each domain's mean, of the contestants that have all its tasks with the same seeds.
+    @property
+    def improvement(self) -> float:
+        """Share of pairs of runs in which a scores higher."""
+        return probability_of_improvement(self.a.scores_S, self.b.scores_S)
 
-    Seeds move all tasks of a domain together, as they share the encoder: the mean is taken seed by seed.
+    def normalised(self, side: str) -> np.ndarray:
+        """Return the scores (S,) of "a" or "b" with chance at 0 and a perfect score at 1, so that metrics are alike."""
+        scores_S = (self.a if side == "a" else self.b).scores_S
+        return np.asarray((scores_S - self.metric.chance) / max(self.metric.high - self.metric.chance, 1e-12))
+
+
+def domain_evidence(by_task: Mapping[TaskKey, Mapping[str, Evidence]], tasks: Tasks) -> dict[str, dict[str, Evidence]]:
+    """Return the evidence on each domain's mean, for the contestants that have all its tasks with the same seeds.
+
+    The tasks of a domain share their encoders, so a seed moves them together: the mean is taken seed by seed.
     """
-    whole: dict[str, dict[str, Evidence]] = {}
+    by_domain: dict[str, dict[str, Evidence]] = {}
     for domain, names in tasks.items():
-        found = [board[domain, task] for task in names]
+        parts = [by_task[domain, task] for task in names]
         means = {
-            name: mean_evidence([one[name] for one in found]) for name in found[0] if all(name in o for o in found)
+            name: mean_evidence([part[name] for part in parts])
+            for name in parts[0]
+            if all(name in part for part in parts)
         }
-        whole[domain] = {name: mean for name, mean in means.items() if mean}
-    steady(whole)
-    return whole
+        by_domain[domain] = {name: mean for name, mean in means.items() if mean}
+    shrink_seed_variance(by_domain)
+    return by_domain
 
 
-def aggregates(
+def aggregate_pair(
     pair: tuple[str, str],
     scores: Sequence[TaskScores],
-    whole: Mapping[str, Mapping[str, Evidence]],
+    by_domain: Mapping[str, Mapping[str, Evidence]],
     tasks: Tasks,
     resamples: int,
     level: float,
 ) -> tuple[tuple[Aggregate, ...], Aggregate]:
-    """The aggregate of each domain in which both have a task, and that of all domains.
+    """Return the aggregate of each domain in which both have a task, and that of all domains.
 
     Args:
         pair: the two names.
-        scores: a task both have.
-        whole: from `domain_means`.
-        tasks: all tasks of each domain, those one of the two lacks included; a missing task empties the means.
-        resamples: of tasks, and of domains.
-        level: of the intervals.
+        scores: one item per task that both have.
+        by_domain: from `domain_evidence`.
+        tasks: all tasks of each domain, including those that one of the two lacks; a missing task empties the means.
+        resamples: number of resamples of tasks, and of domains.
+        level: confidence level of the intervals.
     """
-    units = {domain: [one for one in scores if one.row.domain == domain] for domain in tasks}
+    units = {domain: [one for one in scores if one.comparison.domain == domain] for domain in tasks}
     units = {domain: found for domain, found in units.items() if found}
-    sides = {domain: [found[name] for name in pair] for domain, found in whole.items() if all(n in found for n in pair)}
-    rows = []
+    sides = {
+        domain: [found[name] for name in pair]
+        for domain, found in by_domain.items()
+        if all(name in found for name in pair)
+    }
+    domains = []
     for domain, found in units.items():
-        spread = spread_between(*sides[domain]) if domain in sides else None
+        variance = variance_between(*sides[domain]) if domain in sides else None
         complete = len(found) == len(tasks[domain])
-        rows.append(_aggregate(domain, found, complete, spread, resamples, level))
-    # the sum over domains needs no steadying: what one domain gains another loses
-    spread = (
-        mean_spread([spread_between(*both, raw=True) for both in sides.values()]) if len(sides) == len(tasks) else None
-    )
-    complete = len(rows) == len(tasks) and all(row.complete for row in rows)
+        domains.append(_aggregate_domain(domain, found, complete, variance, resamples, level))
+    # not shrunk: shrinking takes from one domain what it adds to another, so the sum over domains has no need of it
+    variances = [variance_between(*both, shrunk=False) for both in sides.values()]
+    variance = variance_of_mean(variances) if len(sides) == len(tasks) else None
+    complete = len(domains) == len(tasks) and all(domain.complete for domain in domains)
     if len(units) == 1 and complete:
-        return tuple(rows), replace(rows[0], scope=ALL)
-    return tuple(rows), _overall(list(units.values()), complete, spread, resamples, level)
+        return tuple(domains), replace(domains[0], scope=ALL_DOMAINS)
+    return tuple(domains), _aggregate_all(list(units.values()), complete, variance, resamples, level)
 
 
-def _aggregate(
-    domain: str, found: Sequence[TaskScores], complete: bool, spread: Spread | None, resamples: int, level: float
+def _aggregate_domain(
+    domain: str,
+    found: Sequence[TaskScores],
+    complete: bool,
+    variance: DifferenceVariance | None,
+    resamples: int,
+    level: float,
 ) -> Aggregate:
-    """A domain. Its tasks share their encoders, so a bootstrap over tasks says nothing of other seeds.
+    """Aggregate one domain. Its tasks share their encoders, so a bootstrap over tasks says nothing of other seeds.
 
-    Therefore the interval over tasks adds the variance from seeds and examples to that from tasks (which counts some of
-    the examples' part twice), and the interquartile mean and the probability of improvement stand without intervals.
+    The interval over tasks therefore adds the variance from seeds and examples to that from tasks, which counts some of
+    the examples' part twice. The interquartile mean and the probability of improvement get no interval.
     """
+    counts = _count_verdicts(domain, found, complete)
     if not complete:
-        return _counted(domain, found, complete)
+        return counts
     a, b = float(np.mean([one.a.mean for one in found])), float(np.mean([one.b.mean for one in found]))
-    gap_T = np.array([one.a.mean - one.b.mean for one in found])
-    over = over_units(a - b, gap_T[unit_draws(len(found), resamples)].mean(axis=1), len(found), level)
-    iqm_a, iqm_b = (interquartile_mean(np.concatenate([_normalised(one, side) for one in found])) for side in "ab")
+    gap_T = np.array([one.gap for one in found])
+    draws_R = gap_T[draw_units(len(found), resamples)].mean(axis=1)
+    over_tasks = estimate_over_units(a - b, draws_R, len(found), level)
+    iqm_a, iqm_b = (interquartile_mean(np.concatenate([one.normalised(side) for one in found])) for side in "ab")
     return replace(
-        _counted(domain, found, complete),
+        counts,
         a=a,
         b=b,
-        difference=spread.estimate(a - b, level) if spread else Estimate(value=a - b),
-        over_tasks=added(over, spread, level) if spread else Estimate(value=a - b),
-        improvement=Estimate(value=float(np.mean([improvement(one.a.scores_S, one.b.scores_S) for one in found]))),
+        difference=variance.estimate(a - b, level) if variance else Estimate(value=a - b),
+        over_tasks=add_variance(over_tasks, variance, level) if variance else Estimate(value=a - b),
+        improvement=Estimate(value=float(np.mean([one.improvement for one in found]))),
         iqm_a=iqm_a,
         iqm_b=iqm_b,
         iqm_difference=Estimate(value=iqm_a - iqm_b),
     )
 
 
-def _counted(scope: str, found: Sequence[TaskScores], complete: bool) -> Aggregate:
-    """The verdicts of a scope, the means empty."""
-    verdicts = [one.row.verdict for one in found]
+def _count_verdicts(scope: str, found: Sequence[TaskScores], complete: bool) -> Aggregate:
+    """Return the verdicts of a scope, with empty means."""
+    verdicts = [one.comparison.verdict for one in found]
     return Aggregate(
         scope=scope,
         tasks=len(found),
@@ -132,99 +158,104 @@ def _counted(scope: str, found: Sequence[TaskScores], complete: bool) -> Aggrega
     )
 
 
-def _overall(
-    units: Sequence[Sequence[TaskScores]], complete: bool, spread: Spread | None, resamples: int, level: float
+def _aggregate_all(
+    units: Sequence[Sequence[TaskScores]],
+    complete: bool,
+    variance: DifferenceVariance | None,
+    resamples: int,
+    level: float,
 ) -> Aggregate:
-    """All domains, each counting the same. They were pretrained apart, so a bootstrap over domains covers seeds too."""
-    counted = _counted(ALL, [one for unit in units for one in unit], complete)
+    """Aggregate all domains with equal weights.
+
+    Domains were pretrained separately, so a bootstrap over domains covers seeds as well.
+    """
+    counts = _count_verdicts(ALL_DOMAINS, [one for unit in units for one in unit], complete)
     if not complete:
-        return counted
-    drawn_RU = unit_draws(len(units), resamples)
+        return counts
+    drawn_RU = draw_units(len(units), resamples)
     a = float(np.mean([np.mean([one.a.mean for one in unit]) for unit in units]))
     b = float(np.mean([np.mean([one.b.mean for one in unit]) for unit in units]))
-    gap_U = np.array([np.mean([one.a.mean - one.b.mean for one in unit]) for unit in units])
-    iqm_a, iqm_b, iqm_difference = _interquartile(units, drawn_RU, level)
+    gap_U = np.array([np.mean([one.gap for one in unit]) for unit in units])
+    iqm_a, iqm_b, iqm_difference = _interquartile_means(units, drawn_RU, level)
     return replace(
-        counted,
+        counts,
         a=a,
         b=b,
-        difference=spread.estimate(a - b, level) if spread else Estimate(value=a - b),
-        over_tasks=over_units(a - b, gap_U[drawn_RU].mean(axis=1), len(units), level),
-        improvement=_improvement(units, drawn_RU, level),
+        difference=variance.estimate(a - b, level) if variance else Estimate(value=a - b),
+        over_tasks=estimate_over_units(a - b, gap_U[drawn_RU].mean(axis=1), len(units), level),
+        improvement=_mean_improvement(units, drawn_RU, level),
         iqm_a=iqm_a,
         iqm_b=iqm_b,
         iqm_difference=iqm_difference,
     )
 
 
-def _improvement(units: Sequence[Sequence[TaskScores]], drawn_RU: np.ndarray, level: float) -> Estimate:
-    """Mean over tasks; a resample draws units with all their tasks. p is that of 1/2."""
-    sums_U = np.array([sum(improvement(one.a.scores_S, one.b.scores_S) - 0.5 for one in unit) for unit in units])
+def _mean_improvement(units: Sequence[Sequence[TaskScores]], drawn_RU: np.ndarray, level: float) -> Estimate:
+    """Return the mean over tasks, and the p of its being 1/2; a resample draws units with all their tasks."""
+    sums_U = np.array([sum(one.improvement - 0.5 for one in unit) for unit in units])
     sizes_U = np.array([len(unit) for unit in units])
     draws_R = sums_U[drawn_RU].sum(axis=1) / sizes_U[drawn_RU].sum(axis=1)
-    centred = over_units(float(sums_U.sum() / sizes_U.sum()), draws_R, len(units), level)
-    return clipped(centred.shifted(0.5), 0.0, 1.0)
+    centred = estimate_over_units(float(sums_U.sum() / sizes_U.sum()), draws_R, len(units), level)
+    return clip_interval(centred.shifted(0.5), 0.0, 1.0)
 
 
-def _interquartile(
+def _interquartile_means(
     units: Sequence[Sequence[TaskScores]], drawn_RU: np.ndarray, level: float
 ) -> tuple[float, float, Estimate]:
-    """The interquartile mean of each side, and of their difference with an interval over units."""
+    """Return the interquartile mean of each side, and their difference with an interval over units."""
     means, draws = [], []
     for side in ("a", "b"):
-        parts = [np.concatenate([_normalised(one, side) for one in unit]) for unit in units]
+        parts = [np.concatenate([one.normalised(side) for one in unit]) for unit in units]
         unit_N = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
         means.append(interquartile_mean(np.concatenate(parts)))
-        draws.append(_trimmed(tuple(np.concatenate(parts)), tuple(unit_N), len(drawn_RU)))
-    gap = over_units(means[0] - means[1], draws[0] - draws[1], len(units), level)
-    return means[0], means[1], gap
+        draws.append(_cached_interquartile_means(tuple(np.concatenate(parts)), tuple(unit_N), len(drawn_RU)))
+    difference = estimate_over_units(means[0] - means[1], draws[0] - draws[1], len(units), level)
+    return means[0], means[1], difference
 
 
 @lru_cache(maxsize=256)
-def _trimmed(scores: tuple[float, ...], units: tuple[int, ...], resamples: int) -> np.ndarray:
-    """`trimmed_means` of one contestant, which meets many others with the same scores."""
-    return trimmed_means(np.array(scores), np.array(units), unit_draws(max(units) + 1, resamples))
+def _cached_interquartile_means(scores: tuple[float, ...], units: tuple[int, ...], resamples: int) -> np.ndarray:
+    """Cache `resampled_interquartile_means`, as a contestant has the same scores in many pairs."""
+    return resampled_interquartile_means(np.array(scores), np.array(units), draw_units(max(units) + 1, resamples))
 
 
-def _normalised(one: TaskScores, side: str) -> np.ndarray:
-    """Scores (S,) with chance at 0 and a perfect score at 1, so that metrics share a scale."""
-    scores_S = (one.a if side == "a" else one.b).scores_S
-    return np.asarray((scores_S - one.metric.chance) / max(one.metric.high - one.metric.chance, 1e-12))
-
-
-def rank_rows(
+def mean_ranks(
     names: Sequence[str],
-    board: Mapping[tuple[str, str], Mapping[str, Evidence]],
+    by_task: Mapping[TaskKey, Mapping[str, Evidence]],
     tasks: Tasks,
     resamples: int,
     level: float,
 ) -> dict[str, list[tuple[str, Estimate]]]:
-    """Mean rank of each of more than two contestants by scope, over the tasks that all of them have."""
-    shared = {domain: [t for t in found if len(board[domain, t]) == len(names)] for domain, found in tasks.items()}
-    tables = {
-        domain: ranks(np.array([[board[domain, task][name].mean for name in names] for task in found]))
+    """Return the mean rank of each contestant by scope, over the tasks that all have; nothing for fewer than three."""
+    shared = {domain: [t for t in found if len(by_task[domain, t]) == len(names)] for domain, found in tasks.items()}
+    by_domain = {
+        domain: rank_algorithms(np.array([[by_task[domain, task][name].mean for name in names] for task in found]))
         for domain, found in shared.items()
         if found
     }
-    if len(names) < 3 or not tables:
+    if len(names) < 3 or not by_domain:
         return {}
-    by_scope = {domain: table for domain, table in tables.items() if len(shared[domain]) == len(tasks[domain])}
+    by_scope = {domain: ranks for domain, ranks in by_domain.items() if len(shared[domain]) == len(tasks[domain])}
     if len(by_scope) == len(tasks):
-        means = [table.mean(axis=0) for table in tables.values()]
-        by_scope[ALL] = np.array(means) if len(means) > 1 else next(iter(tables.values()))
+        means = [ranks.mean(axis=0) for ranks in by_domain.values()]
+        by_scope[ALL_DOMAINS] = np.array(means) if len(means) > 1 else next(iter(by_domain.values()))
     return {
-        scope: _ranked(names, table, resamples, level, apart=scope == ALL and len(tables) > 1)
-        for scope, table in by_scope.items()
+        scope: _mean_ranks_of(names, ranks, resamples, level, with_interval=scope == ALL_DOMAINS and len(by_domain) > 1)
+        for scope, ranks in by_scope.items()
     }
 
 
-def _ranked(
-    names: Sequence[str], table_UA: np.ndarray, resamples: int, level: float, *, apart: bool
+def _mean_ranks_of(
+    names: Sequence[str], ranks_UA: np.ndarray, resamples: int, level: float, *, with_interval: bool
 ) -> list[tuple[str, Estimate]]:
-    draws_RA = table_UA[unit_draws(len(table_UA), resamples)].mean(axis=1)
+    """Return the mean rank over units, best first.
+
+    Only domains give an interval: the tasks of one domain share their encoders.
+    """
+    draws_RA = ranks_UA[draw_units(len(ranks_UA), resamples)].mean(axis=1)
     rows = []
     for i, name in enumerate(names):
-        estimate = over_units(float(table_UA[:, i].mean()), draws_RA[:, i], len(table_UA), level)
-        alone = Estimate(value=estimate.value)  # tasks of one domain share their encoders
-        rows.append((name, clipped(estimate.untested(), 1.0, float(len(names))) if apart else alone))
+        estimate = estimate_over_units(float(ranks_UA[:, i].mean()), draws_RA[:, i], len(ranks_UA), level)
+        clipped = clip_interval(estimate.without_p(), 1.0, float(len(names)))
+        rows.append((name, clipped if with_interval else Estimate(value=estimate.value)))
     return sorted(rows, key=lambda row: row[1].value)

@@ -1,7 +1,10 @@
-"""Scores of many models under bootstrap resamples of the test examples, the same resamples for every model.
+"""Scores of many models under the same bootstrap resamples of test examples.
 
-A resample is a weight an example: how often it was drawn. Weighted counts and ranks then give each metric for a block
-of resamples at once. Shapes: n examples, R resamples (r in a block), K models, k findings or classes, G groups.
+A resample is one weight per example: how often it was drawn. Each metric is computed from weighted counts and ranks,
+for a block of resamples at a time. `dabs.evaluation.metrics` defines the same metrics for whole arrays; the intervals
+in results come from there, and sums in another order would change their last digits.
+
+Shapes: n examples, R resamples (r in a block), K models, k findings or classes, G groups.
 """
 
 from __future__ import annotations
@@ -12,22 +15,22 @@ import numpy as np
 
 from dabs.errors import DabsError
 
-BLOCK = 64  # resamples at a time: their weights stay in the processor's cache
-Weighted = Callable[[np.ndarray], np.ndarray]  # weights (n, r) -> scores (r,)
+BLOCK_SIZE = 64  # resamples per block, few enough for their weights to stay in the processor's cache
+WeightedMetric = Callable[[np.ndarray], np.ndarray]  # weights (n, r) -> scores (r,)
 
 
-def weights(n: int, resamples: int, seed: int, group_n: np.ndarray | None = None) -> Iterator[np.ndarray]:
-    """Blocks (n, r) of how often each example is drawn; with `group_n`, int (n,), whole groups are drawn."""
+def draw_weights(n: int, resamples: int, seed: int, group_n: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    """Yield blocks (n, r) of how often each example was drawn; with `group_n`, int (n,), whole groups are drawn."""
     generator = np.random.Generator(np.random.PCG64(seed))
     units = n if group_n is None else int(group_n.max()) + 1
-    for start in range(0, resamples, BLOCK):
-        r = min(BLOCK, resamples - start)
+    for start in range(0, resamples, BLOCK_SIZE):
+        r = min(BLOCK_SIZE, resamples - start)
         drawn = generator.integers(0, units, size=(units, r)) * r + np.arange(r)
         counts = np.bincount(drawn.ravel(), minlength=units * r).reshape(units, r).astype(np.float32)
         yield counts if group_n is None else counts[group_n]
 
 
-def resampled_scores(
+def resample_scores(
     metric: str,
     predictions: Sequence[np.ndarray],
     label: np.ndarray,
@@ -36,21 +39,21 @@ def resampled_scores(
     seed: int,
     group_n: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Scores (R, K) of K models under the same resamples of their test examples; NaN where a score is not defined.
+    """Return scores (R, K) of K models under the same resamples of test examples; NaN where a score is undefined.
 
-    They stand as far from their mean as makes their covariance unbiased for few examples or groups: a factor of
-    sqrt(units / (units - 1)).
+    The scores are spread about their mean by a factor of sqrt(units / (units - 1)), which makes their covariance
+    unbiased for few examples or groups.
 
     Args:
-        metric: a name of `dabs.evaluation.metrics.METRICS`.
-        predictions: for each model what the metric takes: classes (n,), values (n,) or scores (n, k).
-        label: of the examples.
-        resamples: how many.
-        seed: tasks that share their examples share it, and so their resamples.
-        group_n: the group of each example, 0 to G - 1, when groups are drawn instead of examples.
+        metric: a name in `dabs.evaluation.metrics.METRICS`.
+        predictions: one array per model, as the metric takes it: classes (n,), values (n,) or scores (n, k).
+        label: labels of the examples.
+        resamples: number of resamples.
+        seed: tasks on the same examples pass the same seed, and so get the same resamples.
+        group_n: group of each example, 0 to G - 1, to draw groups instead of examples.
     """
     scorers = [SCORERS[metric](prediction, label) for prediction in predictions]
-    blocks = weights(len(label), resamples, seed, group_n)
+    blocks = draw_weights(len(label), resamples, seed, group_n)
     draws = np.concatenate([np.stack([score(w_nr) for score in scorers], axis=1) for w_nr in blocks])
     units = len(label) if group_n is None else int(group_n.max()) + 1
     defined = np.isfinite(draws).all(axis=1)
@@ -59,60 +62,63 @@ def resampled_scores(
 
 
 def covariance(draws_RK: np.ndarray) -> np.ndarray:
-    """Covariance (K, K) of resampled scores over the resamples in which all of them are defined.
+    """Return the covariance (K, K) of resampled scores over the resamples in which all are defined.
 
     Raises:
-        DabsError: there are fewer than two of these.
+        DabsError: fewer than two such resamples.
     """
     whole = draws_RK[np.isfinite(draws_RK).all(axis=1)].astype(np.float64)
     if len(whole) < 2:
-        raise DabsError("the test split is too small: hardly any resample of its examples has a score.")
+        raise DabsError("the test split is too small: fewer than two resamples of its examples have a score.")
     return np.atleast_2d(np.cov(whole, rowvar=False))
 
 
-def _accuracy(prediction: np.ndarray, label: np.ndarray) -> Weighted:
+def _accuracy(prediction: np.ndarray, label: np.ndarray) -> WeightedMetric:
     right_n = (prediction == label).astype(np.float32)
     return lambda w_nr: (right_n @ w_nr) / w_nr.sum(axis=0)
 
 
-def _matthews(prediction: np.ndarray, label: np.ndarray) -> Weighted:
-    """From how often each class is true and said in a resample (Gorodkin 2004); 0 where one side is constant."""
+def _matthews(prediction: np.ndarray, label: np.ndarray) -> WeightedMetric:
+    """Compute Matthews correlation from how often each class is true and predicted (Gorodkin 2004).
+
+    The score is 0 where either side is constant.
+    """
     _, classes = np.unique(np.concatenate([label, prediction]), return_inverse=True)
-    true_n, said_n = classes[: len(label)], classes[len(label) :]
+    true_n, predicted_n = classes[: len(label)], classes[len(label) :]
     one_hot = np.eye(int(classes.max()) + 1, dtype=np.float32)
-    true_kn, said_kn = one_hot[:, true_n], one_hot[:, said_n]
-    right_n = (true_n == said_n).astype(np.float32)
+    true_kn, predicted_kn = one_hot[:, true_n], one_hot[:, predicted_n]
+    right_n = (true_n == predicted_n).astype(np.float32)
 
     def _scores(w_nr: np.ndarray) -> np.ndarray:
         total = w_nr.sum(axis=0, dtype=np.float64)
-        true_kr, said_kr = (true_kn @ w_nr).astype(np.float64), (said_kn @ w_nr).astype(np.float64)
-        top = (right_n @ w_nr) * total - (true_kr * said_kr).sum(axis=0)
-        return _ratio(top, (total**2 - (true_kr**2).sum(axis=0)) * (total**2 - (said_kr**2).sum(axis=0)))
+        true_kr, predicted_kr = (true_kn @ w_nr).astype(np.float64), (predicted_kn @ w_nr).astype(np.float64)
+        top = (right_n @ w_nr) * total - (true_kr * predicted_kr).sum(axis=0)
+        return _over_root(top, (total**2 - (true_kr**2).sum(axis=0)) * (total**2 - (predicted_kr**2).sum(axis=0)))
 
     return _scores
 
 
-def _ratio(top: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """top / sqrt(square), 0 where the square is 0."""
+def _over_root(top: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """Return top / sqrt(square), and 0 where the square is 0."""
     return np.where(square > 0, top / np.sqrt(np.where(square > 0, square, 1)), 0.0)
 
 
-_LOWER = np.tril(np.ones((48, 48), dtype=np.float32))
+_LOWER_TRIANGLE = np.tril(np.ones((48, 48), dtype=np.float32))
 
 
 def _cumulative(m_nr: np.ndarray) -> np.ndarray:
-    """np.cumsum(axis=0), by triangular products, at half its time; exact for counts below 2 ** 24."""
+    """Return np.cumsum(axis=0) through products with a triangle, twice as fast; exact for counts below 2 ** 24."""
     n, r = m_nr.shape
-    step = len(_LOWER)
-    whole = np.zeros((-(-n // step) * step, r), dtype=np.float32)
-    whole[:n] = m_nr
-    parts = np.matmul(_LOWER, whole.reshape(-1, step, r))
+    step = len(_LOWER_TRIANGLE)
+    padded = np.zeros((-(-n // step) * step, r), dtype=np.float32)
+    padded[:n] = m_nr
+    parts = np.matmul(_LOWER_TRIANGLE, padded.reshape(-1, step, r))
     parts[1:] += np.cumsum(parts[:-1, -1], axis=0)[:, None]
     return np.asarray(parts.reshape(-1, r)[:n])
 
 
-class _Ranks:
-    """Mid-ranks of one column under weights, as if each example stood there as often as it was drawn."""
+class _WeightedRanks:
+    """Mid-ranks of one column when each example is repeated as often as it was drawn."""
 
     def __init__(self, values: np.ndarray) -> None:
         self.order = np.argsort(values, kind="stable")
@@ -121,36 +127,37 @@ class _Ranks:
         self.starts = np.flatnonzero(new)
         self.tied = len(self.starts) < len(values)
         self.place = np.empty(len(values), dtype=np.intp)
-        self.place[self.order] = np.cumsum(new) - 1  # which distinct value an example has
+        self.place[self.order] = np.cumsum(new) - 1  # index of each example's distinct value
 
     def by_value(self, w_nr: np.ndarray) -> np.ndarray:
-        """Weight of each distinct value, ascending."""
+        """Return the weight of each distinct value, in ascending order of the values."""
         ordered = w_nr[self.order]
         return np.add.reduceat(ordered, self.starts, axis=0) if self.tied else ordered
 
     def __call__(self, w_nr: np.ndarray) -> np.ndarray:
-        """Ranks (n, r), less one half."""
-        mass = self.by_value(w_nr)
-        return (_cumulative(mass) - mass / 2)[self.place]
+        """Return ranks (n, r), minus one half."""
+        weight = self.by_value(w_nr)
+        return (_cumulative(weight) - weight / 2)[self.place]
 
 
-def _spearman(prediction: np.ndarray, label: np.ndarray) -> Weighted:
-    """Pearson's correlation of weighted mid-ranks; 0 where one side is constant."""
-    mine, theirs = _Ranks(prediction), _Ranks(label)
+def _spearman(prediction: np.ndarray, label: np.ndarray) -> WeightedMetric:
+    """Correlate weighted mid-ranks (Pearson); 0 where either side is constant."""
+    prediction_ranks, label_ranks = _WeightedRanks(prediction), _WeightedRanks(label)
 
     def _scores(w_nr: np.ndarray) -> np.ndarray:
         middle = w_nr.sum(axis=0) / 2  # the weighted mean of such ranks
-        a, b = mine(w_nr) - middle, theirs(w_nr) - middle
+        a, b = prediction_ranks(w_nr) - middle, label_ranks(w_nr) - middle
         weighted = w_nr * a
         square = np.einsum("nr,nr->r", weighted, a) * np.einsum("nr,nr,nr->r", w_nr, b, b)
-        return _ratio(np.einsum("nr,nr->r", weighted, b), square)
+        return _over_root(np.einsum("nr,nr->r", weighted, b), square)
 
     return _scores
 
 
-def _auroc(prediction: np.ndarray, label: np.ndarray) -> Weighted:
-    """Mean over findings of the share of (with, without) pairs in order, ties half."""
-    findings = [(_Ranks(prediction[:, j]), label[:, j].astype(np.float32)[:, None]) for j in range(label.shape[1])]
+def _auroc(prediction: np.ndarray, label: np.ndarray) -> WeightedMetric:
+    """Average over findings the share of (present, absent) pairs in the right order; ties count half."""
+    columns = range(label.shape[1])
+    findings = [(_WeightedRanks(prediction[:, j]), label[:, j].astype(np.float32)[:, None]) for j in columns]
 
     def _scores(w_nr: np.ndarray) -> np.ndarray:
         areas = np.zeros(w_nr.shape[1])
@@ -166,7 +173,7 @@ def _auroc(prediction: np.ndarray, label: np.ndarray) -> Weighted:
     return _scores
 
 
-SCORERS: dict[str, Callable[[np.ndarray, np.ndarray], Weighted]] = {
+SCORERS: dict[str, Callable[[np.ndarray, np.ndarray], WeightedMetric]] = {
     "accuracy": _accuracy,
     "auroc": _auroc,
     "matthews": _matthews,

@@ -1,4 +1,4 @@
-"""Who is compared: results on disk gathered into contestants, each with its scores and predictions by task and seed."""
+"""Contestants: the results of one algorithm on disk, by task and seed."""
 
 from __future__ import annotations
 
@@ -8,116 +8,114 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dabs.errors import RequestError, unknown
-from dabs.leaderboard.tables.aggregate import ordered
+from dabs.leaderboard.tables.aggregate import order_algorithms
+from dabs.leaderboard.tables.compatibility import refuse_repeated_seed
 from dabs.results.entries import Placed, load_rows
 from dabs.results.schema import Result
 
-Key = tuple[str, str]  # domain, task
+TaskKey = tuple[str, str]  # domain, task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contestant:
-    """One algorithm of one source under one protocol.
+    """One algorithm from one source under one protocol.
 
     Attributes:
-        name: unique in a comparison.
-        source: the folder, as it was given.
-        cells: the results of each task, seeds ascending.
+        name: unique within a comparison.
+        source: the folder, as given.
+        cells: the results of each task, in ascending order of seeds.
     """
 
     name: str
     source: str
-    cells: Mapping[Key, tuple[Placed, ...]]
+    cells: Mapping[TaskKey, tuple[Placed, ...]]
 
     @property
     def results(self) -> list[Result]:
-        """All of them."""
+        """The results of all tasks and seeds."""
         return [placed.result for cell in self.cells.values() for placed in cell]
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Those that occur."""
+        """All seeds that occur, ascending."""
         return tuple(sorted({result.seed for result in self.results}))
 
 
-def contestant(name: str, source: str, placed: Sequence[Placed]) -> Contestant:
-    """Gather the results of one algorithm and protocol.
+def make_contestant(name: str, source: str, placed: Sequence[Placed]) -> Contestant:
+    """Group the results of one algorithm and protocol by task.
 
     Raises:
-        RequestError: two results of one task and seed.
+        RequestError: two results have the same task and seed.
     """
-    cells: dict[Key, list[Placed]] = defaultdict(list)
+    cells: dict[TaskKey, list[Placed]] = defaultdict(list)
     for one in sorted(placed, key=lambda p: (p.result.domain, p.result.task, p.result.seed)):
         cells[one.result.domain, one.result.task].append(one)
     for (domain, task), cell in cells.items():
-        seeds = [one.result.seed for one in cell]
-        if len(set(seeds)) < len(seeds):
-            raise RequestError(
-                f"{name} has two results of one seed on {domain}/{task}: {seeds}. Remove one of the two."
-            )
+        refuse_repeated_seed(f"{name} on {domain}/{task}", [one.result.seed for one in cell])
     return Contestant(name=name, source=source, cells={key: tuple(cell) for key, cell in cells.items()})
 
 
-def contestants_of(sources: Sequence[str], protocol: str, algorithms: Sequence[str] = ()) -> list[Contestant]:
-    """The contestants behind `ROOT` or `ROOT:ALGORITHM` words.
+def load_contestants(sources: Sequence[str], protocol: str, algorithms: Sequence[str] = ()) -> list[Contestant]:
+    """Read the contestants that `ROOT` or `ROOT:ALGORITHM` name.
 
     Args:
         sources: folders (runs, a run, a submission, the committed results) or single result files.
-        protocol: whose results are read.
-        algorithms: which of each source, in this order, a submission by its name; by default all of a single source,
-            the only one of several.
+        protocol: the protocol whose results are read.
+        algorithms: the algorithms to take from each source, in this order; a submission goes by its name. By default
+            a single source gives all its algorithms, and each of several sources its only one.
 
     Raises:
-        RequestError: a source that is not there or holds no results of the protocol, an unknown algorithm, a source of
-            several algorithms among several sources, or fewer than two contestants.
-        DabsError: a result file or a submission that cannot be read.
+        RequestError: a source does not exist or has no results of the protocol, an algorithm is unknown, one of several
+            sources has several algorithms, or there are fewer than two contestants.
+        DabsError: a result file or a submission cannot be read.
     """
     found: list[Contestant] = []
     for word in sources:
-        root, wanted = _split(word)
-        found += _of_source(root, protocol, (wanted,) if wanted else tuple(algorithms), alone=len(sources) == 1)
-    named = _told_apart(found)
+        root, wanted = _split_source(word)
+        found += _load_source(root, protocol, (wanted,) if wanted else tuple(algorithms), alone=len(sources) == 1)
+    named = _make_names_unique(found)
     if len(named) < 2:
         names = ", ".join(one.name for one in named) or "none"
-        raise RequestError(f"a comparison needs two algorithms; there is {names}. Name a second folder or algorithm.")
+        raise RequestError(f"a comparison needs two algorithms; found: {names}. Name a second folder or algorithm.")
     return named
 
 
-def _split(word: str) -> tuple[Path, str]:
-    """ROOT and ALGORITHM (or nothing); a path that exists is never split."""
+def _split_source(word: str) -> tuple[Path, str]:
+    """Return ROOT and ALGORITHM (empty when absent); an existing path is never split."""
     root, colon, algorithm = word.rpartition(":")
     if Path(word).exists() or not colon:
         if Path(word).suffix == ".html":
-            raise RequestError(f"{word} is a page for readers; name the folder of results that it was built from.")
+            raise RequestError(f"{word} is an HTML page; name the folder of results that it was built from.")
         return Path(word), ""
     return Path(root), algorithm
 
 
-def _of_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: bool) -> list[Contestant]:
-    rows = load_rows(root)
-    mine = {row.name: [one for one in row.placed if one.result.protocol == protocol] for row in rows}
-    groups = {name: placed for name, placed in mine.items() if placed}
+def _load_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: bool) -> list[Contestant]:
+    entries = load_rows(root)
+    by_name = {entry.name: [one for one in entry.placed if one.result.protocol == protocol] for entry in entries}
+    groups = {name: placed for name, placed in by_name.items() if placed}
     if not groups:
-        others = ", ".join(sorted({one.result.protocol for row in rows for one in row.placed})) or "no protocol"
-        raise RequestError(f"{root} has no results of the protocol {protocol!r} (it has those of {others}).")
-    there = ordered(groups)
+        others = ", ".join(sorted({one.result.protocol for entry in entries for one in entry.placed}))
+        raise RequestError(
+            f"{root} has no results for the protocol {protocol!r} (it has some for: {others or 'none'})."
+        )
+    known = order_algorithms(groups)
     for name in wanted:
         if name not in groups:
-            raise unknown("algorithm", name, list(there), of=str(root))
-    if not wanted and not alone and len(there) > 1:
+            raise unknown("algorithm", name, list(known), of=str(root))
+    if not wanted and not alone and len(known) > 1:
         raise RequestError(
-            f"{root} has results of several algorithms: {', '.join(there)}. Say which: {root}:{there[-1]}, or "
-            f"--algorithms {there[-1]}."
+            f"{root} has results of several algorithms: {', '.join(known)}. Choose one, for example with "
+            f"{root}:{known[-1]} or --algorithms {known[-1]}."
         )
-    chosen = wanted or there
-    return [contestant(name, str(root), groups[name]) for name in chosen]
+    return [make_contestant(name, str(root), groups[name]) for name in wanted or known]
 
 
-def _told_apart(found: Sequence[Contestant]) -> list[Contestant]:
-    """Contestants of one name get their source behind it.
+def _make_names_unique(found: Sequence[Contestant]) -> list[Contestant]:
+    """Append the source to names that occur more than once.
 
     Raises:
-        RequestError: the same one twice.
+        RequestError: the same contestant is named twice.
     """
     counts = Counter(one.name for one in found)
     named = [replace(one, name=f"{one.name} ({one.source})") if counts[one.name] > 1 else one for one in found]

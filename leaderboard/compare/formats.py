@@ -1,40 +1,43 @@
-"""A comparison for the terminal, and as JSON, Markdown, HTML and LaTeX. Names never act as markup."""
+"""A comparison for the terminal and as JSON, Markdown, HTML or LaTeX.
+
+Names never act as markup: every format escapes them in its own way.
+"""
 
 from __future__ import annotations
 
 import io
 import json
 from collections.abc import Callable
+from functools import cache
 
-from jinja2 import Environment
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from dabs.leaderboard.compare.model import Comparison
-from dabs.leaderboard.compare.text_tables import Sheet, columns, heading, legend, sheets_of
+from dabs.leaderboard.compare.text_tables import TextTable, heading, legend, printable, text_tables
 from dabs.leaderboard.tables.render import plain_markdown
 
 
 def show(comparison: Comparison, console: Console) -> None:
-    """Print the tables and the notes."""
-    for sheet in sheets_of(comparison):
-        table = Table(
-            box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title=Text(sheet.title), title_justify="left"
-        )
-        for name, number in zip(sheet.head, columns(sheet), strict=True):
-            table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
-        for row in sheet.rows:
-            table.add_row(*(Text(word, style=_STYLES.get(word, "")) for word in row))
-        console.print(table)
+    """Print the tables, the legend and the notes."""
+    for table in text_tables(comparison):
+        title = Text(table.title)
+        rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title=title, title_justify="left")
+        for name, numeric in zip(table.head, table.numeric, strict=True):
+            rich.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        for row in table.rows:
+            rich.add_row(*(Text(word, style=_STYLES.get(word, "")) for word in row))
+        console.print(rich)
     console.print(Text(legend(comparison), style="dim"))
     for note in comparison.notes:
-        console.print(Text(f"Note: {shown_note(note)}"))
+        console.print(Text(f"Note: {printable(note)}"))
 
 
 def as_text(comparison: Comparison) -> str:
-    """What `show` prints, without colour, wide enough not to wrap."""
+    """Return what `show` prints, without colour and wide enough not to wrap."""
     console = Console(file=io.StringIO(), width=220)
     with console.capture() as capture:
         show(comparison, console)
@@ -44,80 +47,41 @@ def as_text(comparison: Comparison) -> str:
 _STYLES = {"win": "green", "loss": "red"}
 
 
-def shown_note(note: str) -> str:
-    """A note without what could disturb a terminal; notes are sentences, so they are not cut."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in note)
-
-
 def as_json(comparison: Comparison) -> str:
-    """`Comparison.to_json()` as text, ending in a line feed; the same numbers as the site's compare view."""
+    """Return `Comparison.to_json()` as text that ends in a line feed."""
     return json.dumps(comparison.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Tables that GitHub renders."""
+    """Return tables in GitHub's Markdown."""
     parts = [f"## {plain_markdown(heading(comparison))}"]
-    for sheet in sheets_of(comparison):
-        rules = " | ".join("---:" if number else "---" for number in columns(sheet))
-        lines = [" | ".join(plain_markdown(word) for word in row) for row in (sheet.head, *sheet.rows)]
-        table = [f"| {lines[0]} |", f"| {rules} |", *(f"| {line} |" for line in lines[1:])]
-        parts += [f"### {plain_markdown(sheet.title)}", "\n".join(table)]
-    notes = [f"- {plain_markdown(shown_note(note))}" for note in comparison.notes]
+    for table in text_tables(comparison):
+        rules = " | ".join("---:" if numeric else "---" for numeric in table.numeric)
+        head, *rows = (" | ".join(plain_markdown(word) for word in row) for row in (table.head, *table.rows))
+        lines = [f"| {line} |" for line in (head, rules, *rows)]
+        parts += [f"### {plain_markdown(table.title)}", "\n".join(lines)]
+    notes = [f"- {plain_markdown(printable(note))}" for note in comparison.notes]
     return "\n\n".join([*parts, plain_markdown(legend(comparison)), "\n".join(notes)]) + "\n"
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ heading }}</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-caption { font-weight: 600; padding: .5rem 0; text-align: start; }
-th, td { border-bottom: 1px solid #8884; padding: .25rem .6rem; text-align: end; white-space: nowrap; }
-.word { text-align: start; }
-h1, caption, li { overflow-wrap: anywhere; }
-</style>
-</head>
-<body>
-<h1><bdi>{{ heading }}</bdi></h1>
-{% for sheet, numbers in sheets %}
-<div class="wide" tabindex="0" role="region" aria-label="{{ sheet.title }}">
-<table>
-<caption><bdi>{{ sheet.title }}</bdi></caption>
-<thead><tr>{% for word in sheet.head %}
-<th scope="col"{% if not numbers[loop.index0] %} class="word"{% endif %}>{{ word }}</th>{% endfor %}
-</tr></thead>
-<tbody>{% for row in sheet.rows %}
-<tr>{% for word in row %}
-<{{ "th scope=row" if loop.first else "td" }}{% if not numbers[loop.index0] %} class="word"{% endif %}>
-{%- if numbers[loop.index0] %}{{ word }}{% else %}<bdi>{{ word }}</bdi>{% endif -%}
-</{{ "th" if loop.first else "td" }}>{% endfor %}
-</tr>{% endfor %}
-</tbody>
-</table>
-</div>
-{% endfor %}
-<p>{{ legend }}</p>
-<ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>
-</body>
-</html>
-"""
+@cache
+def _templates() -> Environment:
+    """Load `templates/*.html.j2`. Every value is escaped, and an unknown name is an error."""
+    loader = PackageLoader("dabs.leaderboard.compare", "templates")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
 
 
 def as_html(comparison: Comparison) -> str:
-    """A page without script that fetches nothing."""
-    page = Environment(autoescape=True).from_string(_PAGE)
-    return page.render(
-        heading=heading(comparison),
-        sheets=[(sheet, columns(sheet)) for sheet in sheets_of(comparison)],
-        legend=legend(comparison),
-        notes=[shown_note(note) for note in comparison.notes],
+    """Return a page that has no scripts and fetches nothing."""
+    return (
+        _templates()
+        .get_template("comparison.html.j2")
+        .render(
+            heading=heading(comparison),
+            tables=text_tables(comparison),
+            legend=legend(comparison),
+            notes=[printable(note) for note in comparison.notes],
+        )
     )
 
 
@@ -139,26 +103,29 @@ _LATEX = {
 }
 
 
-def latex_escaped(text: str) -> str:
-    """Text as LaTeX sets it, letter by letter; brackets are braced so that they never open an argument."""
+def escape_latex(text: str) -> str:
+    """Escape text for LaTeX, letter by letter; brackets get braces so that they never open an optional argument."""
     return "".join(f"{{{x}}}" if x in "[]" else _LATEX.get(x, x) for x in text)
 
 
 def as_latex(comparison: Comparison) -> str:
-    r"""Tables with `booktabs` rules, for \input; names in other scripts need a Unicode engine (LuaLaTeX, XeLaTeX)."""
-    tables = [_latex_table(sheet) for sheet in sheets_of(comparison)]
-    words = [legend(comparison), *(shown_note(note) for note in comparison.notes)]
-    comments = [f"% {latex_escaped(heading(comparison))}", r"% needs \usepackage{booktabs}"]
-    return "\n".join([*comments, *tables, *(f"\\par {latex_escaped(word)}" for word in words)]) + "\n"
+    r"""Return tables with `booktabs` rules, for \input.
+
+    Names in non-Latin scripts need a Unicode engine (LuaLaTeX, XeLaTeX).
+    """
+    tables = [_latex_table(table) for table in text_tables(comparison)]
+    paragraphs = [legend(comparison), *(printable(note) for note in comparison.notes)]
+    comments = [f"% {escape_latex(heading(comparison))}", r"% needs \usepackage{booktabs}"]
+    return "\n".join([*comments, *tables, *(f"\\par {escape_latex(text)}" for text in paragraphs)]) + "\n"
 
 
-def _latex_table(sheet: Sheet) -> str:
-    alignment = "".join("r" if number else "l" for number in columns(sheet))
-    head, *rows = (" & ".join(latex_escaped(word) for word in row) + r" \\" for row in (sheet.head, *sheet.rows))
+def _latex_table(table: TextTable) -> str:
+    alignment = "".join("r" if numeric else "l" for numeric in table.numeric)
+    head, *rows = (" & ".join(escape_latex(word) for word in row) + r" \\" for row in (table.head, *table.rows))
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{latex_escaped(sheet.title)}}}",
+            rf"\caption{{{escape_latex(table.title)}}}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
             head,

@@ -1,7 +1,7 @@
-"""What a comparison holds: numbers for every pair of contestants, and the JSON that the command and the site share.
+"""The model of a comparison: numbers for every pair, and their JSON.
 
-The site embeds `Comparison.to_json()` of the algorithms it shows (all pairs are in it, `a` before `b` in the order of
-`contestants`) and its compare view only looks a pair up; for the pair the other way round it takes `Pair.swapped()`.
+`dabs compare --format json` prints `Comparison.to_json()`; the site writes the pairs in the same form. `a` comes before
+`b` in the order of `contestants`; `Pair.swapped()` is the same pair seen from the other side.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-FORMAT = 1
-PREDICTIONS = "paired predictions"  # the example noise of a difference comes from both models' answers to each example
-INTERVALS = "published intervals"  # there are no predictions: the two scores' own intervals, taken as independent
+FORMAT_VERSION = 1
+# where the noise of a difference from the test examples is taken from:
+PAIRED_PREDICTIONS = "paired predictions"  # both models' answers to each example
+PUBLISHED_INTERVALS = "published intervals"  # without predictions, the two scores' own intervals as if independent
 Verdict = Literal["win", "tie", "loss"]
-SWAPPED: dict[Verdict, Verdict] = {"win": "loss", "tie": "tie", "loss": "win"}
+_OPPOSITE: dict[Verdict, Verdict] = {"win": "loss", "tie": "tie", "loss": "win"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +23,10 @@ class Estimate:
 
     Attributes:
         value: the estimate.
-        low, high: ends of the interval; None where nothing can be said (one task, no seeds).
+        low, high: ends of the interval; None where it cannot be computed (one task, no seeds).
         error: standard error.
-        df: degrees of freedom of the t distribution that the interval uses; None for other intervals.
-        p: two-sided p of "the number is zero"; None where it is not a test.
+        df: degrees of freedom of the interval's t distribution; None for other intervals.
+        p: two-sided p of "the number is zero"; None where nothing was tested.
     """
 
     value: float
@@ -36,23 +37,23 @@ class Estimate:
     p: float | None = None
 
     def mirrored(self, around: float = 0.0) -> Estimate:
-        """The same for the pair the other way round: `2 * around - value`."""
+        """Return the estimate for the swapped pair: `2 * around - value`."""
         low, high = (None if end is None else 2 * around - end for end in (self.high, self.low))
         return replace(self, value=2 * around - self.value, low=low, high=high)
 
     def shifted(self, by: float) -> Estimate:
-        """The same for `value + by`; p stays that of the old zero."""
+        """Return the estimate of `value + by`; p still tests the old zero."""
         low, high = (None if end is None else end + by for end in (self.low, self.high))
         return replace(self, value=self.value + by, low=low, high=high)
 
-    def untested(self) -> Estimate:
-        """Without p, for a number whose being zero means nothing."""
+    def without_p(self) -> Estimate:
+        """Return the estimate without p, for a number for which zero means nothing."""
         return replace(self, p=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Disagreement:
-    """McNemar's test for two models of one seed: on how many examples only one of the two is right."""
+    """McNemar's test of two models with the same seed: the number of examples that only a or only b gets right."""
 
     seed: int
     only_a: int
@@ -65,15 +66,15 @@ class TaskComparison:
     """Two contestants on one task.
 
     Attributes:
-        a, b: mean scores over seeds; `scores_a`, `scores_b` are those of the seeds.
-        difference: a less b.
-        p_holm: `difference.p` after Holm's correction over the pair's tasks.
-        verdict: of a, at the stated alpha, by `p_holm`.
-        basis: `PREDICTIONS` or `INTERVALS`.
-        covers: what the interval allows for: "test examples", "seeds and test examples".
+        a, b: mean scores over seeds; `scores_a` and `scores_b` hold one score per seed.
+        difference: a minus b.
+        p_holm: `difference.p` after Holm's correction over the pair's tasks; None where p is missing.
+        verdict: a's, by `p_holm` at the stated alpha; a tie where p is missing.
+        basis: `PAIRED_PREDICTIONS` or `PUBLISHED_INTERVALS`.
+        covers: the sources of uncertainty in the interval: "test examples", "seeds and test examples".
         test: the test behind p, in words.
-        mcnemar: for accuracy with predictions: each seed that both have.
-        units: how many test examples (or groups, when these are resampled) the uncertainty comes from.
+        mcnemar: for accuracy with predictions, one item per seed that both have.
+        units: number of test examples, or of groups when groups are resampled.
     """
 
     domain: str
@@ -87,7 +88,7 @@ class TaskComparison:
     scores_a: tuple[float, ...]
     scores_b: tuple[float, ...]
     difference: Estimate
-    p_holm: float
+    p_holm: float | None
     verdict: Verdict
     basis: str
     covers: str
@@ -95,7 +96,7 @@ class TaskComparison:
     mcnemar: tuple[Disagreement, ...]
 
     def swapped(self) -> TaskComparison:
-        """b against a."""
+        """Return the comparison of b with a."""
         return replace(
             self,
             a=self.b,
@@ -105,22 +106,24 @@ class TaskComparison:
             scores_a=self.scores_b,
             scores_b=self.scores_a,
             difference=self.difference.mirrored(),
-            verdict=SWAPPED[self.verdict],
+            verdict=_OPPOSITE[self.verdict],
             mcnemar=tuple(replace(m, only_a=m.only_b, only_b=m.only_a) for m in self.mcnemar),
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Aggregate:
-    """Two contestants over the tasks of a domain, or over all domains (each counting the same).
+    """Two contestants over the tasks of a domain, or over all domains with equal weights.
 
     Attributes:
         scope: the domain, or "all domains".
-        tasks: how many both have. complete: whether no task is missing; without it there are no means.
-        a, b, difference: means as in the table, and their difference; uncertain by seeds and test examples.
-        over_tasks: the same difference, uncertain by the choice of tasks.
-        wins, ties, losses: of a, by the tasks' verdicts.
-        improvement: probability that a run of a scores above a run of b, mean over tasks (rliable).
+        tasks: number of tasks that both have.
+        complete: no task is missing; otherwise there are no means.
+        wins, ties, losses: a's, by the verdicts on the tasks.
+        a, b: means, as in the table.
+        difference: a minus b, with the uncertainty from seeds and test examples.
+        over_tasks: the same difference, with the uncertainty from the choice of tasks.
+        improvement: probability that a run of a scores above a run of b, averaged over tasks (rliable).
         iqm_a, iqm_b, iqm_difference: interquartile mean over all runs and tasks of (score - chance) / (high - chance).
     """
 
@@ -140,7 +143,7 @@ class Aggregate:
     iqm_difference: Estimate | None = None
 
     def swapped(self) -> Aggregate:
-        """b against a."""
+        """Return the comparison of b with a."""
         return replace(
             self,
             a=self.b,
@@ -158,7 +161,7 @@ class Aggregate:
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """One contestant against another: every task both have, every domain, and all domains together."""
+    """Two contestants: every task that both have, every domain, and all domains together."""
 
     a: str
     b: str
@@ -167,7 +170,7 @@ class Pair:
     overall: Aggregate
 
     def swapped(self) -> Pair:
-        """The pair the other way round."""
+        """Return the same pair with the sides exchanged."""
         return Pair(
             a=self.b,
             b=self.a,
@@ -178,8 +181,8 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One contestant: its name in this comparison, where its results came from, and what they are of."""
+class ContestantRecord:
+    """A contestant's name in this comparison, its algorithm, and where its results came from."""
 
     name: str
     algorithm: str
@@ -191,7 +194,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Rank:
-    """Mean rank over tasks (1 is best, ties share), with its interval over tasks."""
+    """Mean rank over tasks with its interval over tasks; 1 is best, ties share their rank."""
 
     name: str
     rank: Estimate
@@ -202,11 +205,14 @@ class Comparison:
     """All pairs of contestants on one suite under one protocol.
 
     Attributes:
-        tasks: the tasks of each domain that any contestant has.
-        pairs: every two contestants, in the order of `contestants`.
-        ranks: by scope (a domain, or "all domains"), over the tasks that all have; empty for two contestants.
+        alpha: level of the tests.
+        level: confidence level of the intervals, 1 - alpha.
+        resamples: number of bootstrap resamples.
         resampled: "examples" or "groups".
-        notes: what a reader must know: what could not be computed, and what differs without forbidding the comparison.
+        tasks: for each domain, the tasks that any contestant has.
+        pairs: all pairs, in the order of `contestants`.
+        ranks: by scope (a domain, or "all domains"), over the tasks that all have; empty for two contestants.
+        notes: caveats for the reader: what could not be computed, and which differences are allowed but matter.
     """
 
     suite: str
@@ -215,14 +221,14 @@ class Comparison:
     level: float
     resamples: int
     resampled: str
-    contestants: tuple[Entry, ...]
+    contestants: tuple[ContestantRecord, ...]
     tasks: dict[str, tuple[str, ...]]
     pairs: tuple[Pair, ...]
     ranks: dict[str, tuple[Rank, ...]]
     notes: tuple[str, ...]
 
     def pair(self, a: str, b: str) -> Pair:
-        """The pair of two contestants, either way round.
+        """Return the pair of two contestants, in either order.
 
         Raises:
             KeyError: one of the two is not in the comparison.
@@ -235,12 +241,12 @@ class Comparison:
         raise KeyError((a, b))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: every field by its name, and `format`."""
-        return {"format": FORMAT, **_plain(asdict(self))}
+        """Return plain values: every field under its name, and `format`."""
+        return {"format": FORMAT_VERSION, **_plain(asdict(self))}
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, as a reader of the JSON would meet them."""
+    """Turn tuples into lists, which is how JSON reads back."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,11 +1,12 @@
-"""What a reader of a comparison must know: what could not be computed, and what differs without forbidding it."""
+"""Caveats: what a comparison could not compute, and which differences matter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dabs.leaderboard.compare.contestants import Contestant
-from dabs.leaderboard.compare.model import INTERVALS, Pair
+from dabs.leaderboard.compare.model import PUBLISHED_INTERVALS, Pair
+from dabs.leaderboard.compare.statistics import MIN_GROUPS
 from dabs.leaderboard.tables.compatibility import has_encoder
 from dabs.results.schema import Environment
 
@@ -17,47 +18,54 @@ def notes_of(
     *,
     grouped: bool,
 ) -> tuple[str, ...]:
-    """Sentences, most important first."""
+    """Return the caveats as sentences, the most important first.
+
+    Args:
+        contestants: whose results were compared.
+        pairs: their comparisons.
+        tasks: for each domain, the tasks that any contestant has.
+        grouped: whether groups were resampled instead of single examples.
+    """
     return (
-        *_missing(contestants, tasks),
-        *_unpaired(pairs),
+        *_missing_tasks(contestants, tasks),
+        *_missing_predictions(pairs),
         *_single_seeds(contestants),
-        _resampled(grouped),
+        _resampled_units(grouped),
         *(_few_groups(pairs) if grouped else []),
-        *_tuned(contestants),
+        *_tuned_options(contestants),
         *_environments(contestants),
     )
 
 
-def _missing(contestants: Sequence[Contestant], tasks: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _missing_tasks(contestants: Sequence[Contestant], tasks: Mapping[str, Sequence[str]]) -> Iterator[str]:
     for one in contestants:
         lacking = [f"{d}/{t}" for d, names in tasks.items() for t in names if (d, t) not in one.cells]
         if lacking:
-            yield f"{one.name} lacks {_some(lacking)}: means over these domains and over all domains stay empty."
+            yield f"{one.name} lacks {_shortened(lacking)}: means of these domains and of all domains are left empty."
 
 
-def _unpaired(pairs: Sequence[Pair]) -> Iterator[str]:
+def _missing_predictions(pairs: Sequence[Pair]) -> Iterator[str]:
     names: dict[str, None] = {}
     for pair in pairs:
-        if any(task.basis == INTERVALS for task in pair.tasks):
+        if any(task.basis == PUBLISHED_INTERVALS for task in pair.tasks):
             names |= {f"{pair.a} and {pair.b}": None}
     if names:
         yield (
-            f"Predictions are missing for {_some(list(names))}: there McNemar's test and the paired bootstrap cannot "
-            "be computed. Their intervals take the two scores' published intervals as independent and are wider than "
-            "paired ones; a tie may be a difference that the predictions would show."
+            f"Predictions are missing for {_shortened(list(names))}, so McNemar's test and the paired bootstrap "
+            "cannot be computed. Their intervals treat the two scores' published intervals as independent and are "
+            "wider than paired ones; a tie may hide a difference that the predictions would show."
         )
 
 
-def _tuned(contestants: Sequence[Contestant]) -> Iterator[str]:
+def _tuned_options(contestants: Sequence[Contestant]) -> Iterator[str]:
     names = []
     for one in contestants:
         options = {repr(result.pretraining.config.get("options")) for result in one.results}
         names += [one.name] if len(options) > 1 else []
     if names:
         yield (
-            f"The options were chosen per domain for {_some(names)} (ruleset tuned): a difference may come from tuning "
-            "as well as from the idea."
+            f"The options were chosen per domain for {_shortened(names)} (ruleset tuned): a difference may come from "
+            "tuning as well as from the algorithm itself."
         )
 
 
@@ -65,27 +73,32 @@ def _single_seeds(contestants: Sequence[Contestant]) -> Iterator[str]:
     for one in contestants:
         if len(one.seeds) == 1 and any(has_encoder(result) for result in one.results):
             yield (
-                f"{one.name} has one pretraining seed: comparisons with it hold for that one model, not for the "
-                "algorithm; another seed may reverse them."
+                f"{one.name} has one pretraining seed: comparisons with it apply to that one model, not to the "
+                "algorithm, and another seed may reverse them."
             )
 
 
-def _resampled(grouped: bool) -> str:
+def _resampled_units(grouped: bool) -> str:
     if grouped:
         return (
-            "Whole groups (people, voices, photographs) were resampled: intervals speak of new groups, and with few "
-            "of them are wide."
+            "Whole groups (people, voices, photographs) were resampled: intervals apply to new groups, and are wide "
+            "where there are few."
         )
     return (
-        "Single test examples were resampled: intervals speak of new examples of the same people, voices and "
-        "photographs. Where several examples share one, intervals over new ones are wider (--by-group)."
+        "Single test examples were resampled: intervals apply to new examples of the same people, voices and "
+        "photographs. Where several examples share one of these, intervals for new ones are wider (--by-group)."
     )
 
 
 def _few_groups(pairs: Sequence[Pair]) -> Iterator[str]:
-    few = {f"{one.domain}/{one.task} ({one.units})": None for pair in pairs for one in pair.tasks if one.units < 10}
+    few = {
+        f"{one.domain}/{one.task} ({one.units})": None for pair in pairs for one in pair.tasks if one.units < MIN_GROUPS
+    }
     if few:
-        yield f"Too few groups to speak of new ones: {_some(list(few))}. Their intervals are a rough lower bound."
+        yield (
+            f"Too few groups to generalise to new ones: {_shortened(list(few))}. Their intervals are rough lower "
+            "bounds on the uncertainty."
+        )
 
 
 def _environments(contestants: Sequence[Contestant]) -> Iterator[str]:
@@ -99,12 +112,12 @@ def _environments(contestants: Sequence[Contestant]) -> Iterator[str]:
     for name, of in facts.items():
         values = sorted({of(result.environment) for result in results})
         if len(values) > 1:
-            yield f"Results were made with more than one {name}: {_some(values)}."
+            yield f"Results were made with more than one {name}: {_shortened(values)}."
     if any(result.environment.git_dirty for result in results):
-        yield "Some results were made from a checkout with changes that were not committed."
+        yield "Some results were made from a checkout with uncommitted changes."
 
 
-def _some(words: Sequence[str]) -> str:
-    """At most five of them."""
+def _shortened(words: Sequence[str]) -> str:
+    """List at most five words, and how many more there are."""
     more = f" and {len(words) - 5} more" if len(words) > 5 else ""
     return f"{', '.join(words[:5])}{more}"

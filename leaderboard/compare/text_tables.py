@@ -1,84 +1,98 @@
-"""A comparison as plain tables of words, the same for every format that shows it."""
+"""A comparison as tables of plain text, shared by all output formats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dabs.config import protocol_name
 from dabs.leaderboard.compare.model import Aggregate, Comparison, Estimate, Pair, TaskComparison
 from dabs.leaderboard.tables.render import EMPTY, points
 
-LONGEST = 80  # characters of a name that are shown
+MAX_NAME_LENGTH = 80  # longer names are cut
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sheet:
-    """One table: a title, the columns' heads, and rows of words; the first `words` columns are text, others numbers."""
+class TextTable:
+    """A table of text: the first `text_columns` columns hold words, the others numbers."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    words: int
+    text_columns: int
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether each column holds numbers."""
+        return tuple(i >= self.text_columns for i in range(len(self.head)))
 
 
-def sheets_of(comparison: Comparison) -> list[Sheet]:
-    """Two contestants: their domains and tasks. More: every pair over all domains, and the ranks."""
+def text_tables(comparison: Comparison) -> list[TextTable]:
+    """Return the tables to show.
+
+    For two contestants these are their domains and tasks; for more, every pair over all domains and the ranks.
+    """
     if len(comparison.pairs) == 1:
-        return [_domains(comparison.pairs[0], comparison), _tasks(comparison.pairs[0], comparison)]
-    return [_pairs(comparison), *_ranks(comparison)]
+        return [_domain_table(comparison.pairs[0], comparison), _task_table(comparison.pairs[0])]
+    return [_pair_table(comparison), *_rank_tables(comparison)]
 
 
 def heading(comparison: Comparison) -> str:
-    """What is compared, in one line."""
-    names = " and ".join(shown(entry.name) for entry in comparison.contestants)
+    """Return in one line what is compared."""
+    names = " and ".join(short_name(one.name) for one in comparison.contestants)
     return f"{names}: {comparison.suite} suite, {protocol_name(comparison.protocol)}"
 
 
 def legend(comparison: Comparison) -> str:
-    """How to read the numbers."""
+    """Return how to read the numbers."""
     level = f"{100 * comparison.level:g} %"
     return (
-        f"Scores × 100; A − B with its {level} interval over {_covered(comparison)}. Verdicts are A's after Holm's "
-        f"correction over tasks at {comparison.alpha:g}. {comparison.resamples:,} resamples. "
-        "“Other tasks”: the interval if the tasks were drawn again too. "
+        f"Scores × 100; A − B with its {level} interval over {_sources_of_uncertainty(comparison)}. "
+        f"Verdicts are A's after Holm's correction over tasks at {comparison.alpha:g}. "
+        f"{comparison.resamples:,} resamples. "
+        "“Other tasks”: the interval if the tasks had been drawn anew as well. "
         "P(A > B): probability that a run of A scores above a run of B. IQM: interquartile mean of (score − chance) / "
         "(best − chance)."
     )
 
 
-def _covered(comparison: Comparison) -> str:
-    """What the tasks' intervals cover, in words; several where the tasks differ in it."""
+def _sources_of_uncertainty(comparison: Comparison) -> str:
+    """Return what the tasks' intervals cover, in words; several phrases where tasks differ."""
     return " or ".join(sorted({task.covers for pair in comparison.pairs for task in pair.tasks}))
 
 
-def shown(name: str) -> str:
-    """A name that cannot disturb a terminal or a page: printable, and not endless."""
-    clean = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
-    return clean if len(clean) <= LONGEST else f"{clean[: LONGEST - 1]}…"
+def printable(text: str) -> str:
+    """Replace characters that could steer a terminal or a page."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def short_name(name: str) -> str:
+    """Return a name that is printable and at most `MAX_NAME_LENGTH` characters long."""
+    clean = printable(name)
+    return clean if len(clean) <= MAX_NAME_LENGTH else f"{clean[: MAX_NAME_LENGTH - 1]}…"
 
 
 def probability(p: float | None) -> str:
-    """p with two significant digits, never 0."""
+    """Format p with two significant digits, never as 0; a missing p is a dash."""
     if p is None:
         return EMPTY
     return "<0.0001" if p < 1e-4 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
 def _signed(value: float) -> str:
+    """Format a difference times 100 with its sign, and no sign for 0.0."""
     text = f"{100 * value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
-def _interval(estimate: Estimate | None, *, signed: bool = True) -> str:
+def _interval(estimate: Estimate | None) -> str:
     if estimate is None or estimate.low is None or estimate.high is None:
         return EMPTY
-    show = _signed if signed else points
-    return f"{show(estimate.low)} to {show(estimate.high)}"
+    return f"{_signed(estimate.low)} to {_signed(estimate.high)}"
 
 
-def _summary(row: Aggregate) -> tuple[str, ...]:
-    """The numbers of an aggregate, in the order of `_SUMMARY`."""
+def _aggregate_cells(row: Aggregate) -> tuple[str, ...]:
+    """Return the numbers of an aggregate, in the order of `_AGGREGATE_HEAD`."""
     difference = row.difference
     return (
         points(row.a),
@@ -94,76 +108,71 @@ def _summary(row: Aggregate) -> tuple[str, ...]:
     )
 
 
-_SUMMARY = ("A", "B", "A − B", "interval", "p", "other tasks", "win/tie/loss", "P(A > B)", "IQM A", "IQM B")
+_AGGREGATE_HEAD = ("A", "B", "A − B", "interval", "p", "other tasks", "win/tie/loss", "P(A > B)", "IQM A", "IQM B")
 
 
 def _versus(pair: Pair) -> str:
-    return f"A = {shown(pair.a)}, B = {shown(pair.b)}"
+    return f"A = {short_name(pair.a)}, B = {short_name(pair.b)}"
 
 
-def _domains(pair: Pair, comparison: Comparison) -> Sheet:
+def _domain_table(pair: Pair, comparison: Comparison) -> TextTable:
     rows = [*pair.domains, pair.overall]
-    return Sheet(
+    return TextTable(
         title=f"By domain: {_versus(pair)}",
-        head=("domain", "tasks", *_SUMMARY),
-        rows=tuple((row.scope, _count(row, comparison), *_summary(row)) for row in rows),
-        words=1,
+        head=("domain", "tasks", *_AGGREGATE_HEAD),
+        rows=tuple((row.scope, _task_count(row, comparison), *_aggregate_cells(row)) for row in rows),
+        text_columns=1,
     )
 
 
-def _count(row: Aggregate, comparison: Comparison) -> str:
-    """How many tasks, and of how many when some are missing."""
-    everything = sum(len(tasks) for domain, tasks in comparison.tasks.items())
-    whole = len(comparison.tasks[row.scope]) if row.scope in comparison.tasks else everything
-    return str(row.tasks) if row.tasks == whole else f"{row.tasks} of {whole}"
+def _task_count(row: Aggregate, comparison: Comparison) -> str:
+    """Return the number of tasks that both have, and out of how many when some are missing."""
+    scopes = [row.scope] if row.scope in comparison.tasks else list(comparison.tasks)
+    total = sum(len(comparison.tasks[domain]) for domain in scopes)
+    return str(row.tasks) if row.tasks == total else f"{row.tasks} of {total}"
 
 
-def _tasks(pair: Pair, comparison: Comparison) -> Sheet:
-    return Sheet(
+def _task_table(pair: Pair) -> TextTable:
+    return TextTable(
         title=f"By task: {_versus(pair)}",
         head=("task", "metric", "verdict", "A", "B", "A − B", "interval", "p", "p (Holm)"),
-        rows=tuple(_task(row) for row in pair.tasks),
-        words=3,
+        rows=tuple(_task_cells(task) for task in pair.tasks),
+        text_columns=3,
     )
 
 
-def _task(row: TaskComparison) -> tuple[str, ...]:
+def _task_cells(task: TaskComparison) -> tuple[str, ...]:
     return (
-        f"{row.domain}/{row.task}",
-        row.metric,
-        row.verdict,
-        points(row.a),
-        points(row.b),
-        _signed(row.difference.value),
-        _interval(row.difference),
-        probability(row.difference.p),
-        probability(row.p_holm),
+        f"{task.domain}/{task.task}",
+        task.metric,
+        task.verdict,
+        points(task.a),
+        points(task.b),
+        _signed(task.difference.value),
+        _interval(task.difference),
+        probability(task.difference.p),
+        probability(task.p_holm),
     )
 
 
-def _pairs(comparison: Comparison) -> Sheet:
-    rows = tuple((shown(pair.a), shown(pair.b), *_summary(pair.overall)) for pair in comparison.pairs)
-    head = ("A is", "B is", *_SUMMARY)
-    return Sheet(title="Every pair, all domains", head=head, rows=rows, words=2)
+def _pair_table(comparison: Comparison) -> TextTable:
+    rows = tuple((short_name(pair.a), short_name(pair.b), *_aggregate_cells(pair.overall)) for pair in comparison.pairs)
+    head = ("A is", "B is", *_AGGREGATE_HEAD)
+    return TextTable(title="Every pair, all domains", head=head, rows=rows, text_columns=2)
 
 
-def _ranks(comparison: Comparison) -> Iterator[Sheet]:
-    """A row a contestant, a column a scope, all domains first."""
+def _rank_tables(comparison: Comparison) -> Iterator[TextTable]:
+    """Yield one table with a row per contestant and a column per scope, all domains first; none without ranks."""
     scopes = list(reversed(comparison.ranks))
     if not scopes:
         return
     by_name = {scope: {rank.name: rank.rank for rank in ranks} for scope, ranks in comparison.ranks.items()}
     names = [rank.name for rank in comparison.ranks[scopes[0]]]
-    rows = tuple((shown(name), *(_rank(by_name[scope][name]) for scope in scopes)) for name in names)
-    yield Sheet(title="Mean rank over tasks (1 is best)", head=("algorithm", *scopes), rows=rows, words=1)
+    rows = tuple((short_name(name), *(_rank(by_name[scope][name]) for scope in scopes)) for name in names)
+    yield TextTable(title="Mean rank over tasks (1 is best)", head=("algorithm", *scopes), rows=rows, text_columns=1)
 
 
 def _rank(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{estimate.value:.1f}"
     return f"{estimate.value:.1f} ({estimate.low:.1f} to {estimate.high:.1f})"
-
-
-def columns(sheet: Sheet) -> Sequence[bool]:
-    """Whether each column holds numbers."""
-    return [i >= sheet.words for i in range(len(sheet.head))]

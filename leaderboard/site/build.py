@@ -1,8 +1,8 @@
-"""The site: a folder of static pages that opens from disk, with neither a server nor the network (docs/site.md).
+"""Build the site: static pages that open from disk, with no server and no network.
 
-At the top index, compare, cards and submit; a page a domain, a task and a row under domains/, tasks/ and algorithms/;
-the JSON behind every number under data/; the later rows of long tables under rest/. `site.json` is written last and
-marks the folder as one that may be replaced.
+At the top are index, compare, cards and submit; domains/, tasks/ and algorithms/ have one page per domain, task and
+row; data/ has the JSON behind every number; rest/ has the later rows of long tables. `site.json` marks the folder as
+one that may be replaced. docs/site.md says more.
 """
 
 from __future__ import annotations
@@ -15,12 +15,20 @@ from typing import Any
 
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
-from dabs.leaderboard.site import cell_json as parts
-from dabs.leaderboard.site import pages as site_pages
-from dabs.leaderboard.site.boards import Board, Links, boards_of
-from dabs.leaderboard.site.compare_data import TESTED, compare_scripts, comparisons_of
-from dabs.leaderboard.site.long_tables import rest_script
-from dabs.leaderboard.site.templating import asset, pages
+from dabs.leaderboard.site.boards import Board, build_boards
+from dabs.leaderboard.site.cell_json import (
+    RunFiles,
+    cell_file_name,
+    cell_to_json,
+    summary_to_json,
+    task_file_name,
+    task_to_json,
+)
+from dabs.leaderboard.site.compare_data import MAX_TESTED, compare_best_rows, compare_scripts
+from dabs.leaderboard.site.links import Links
+from dabs.leaderboard.site.long_tables import render_rest_script
+from dabs.leaderboard.site.pages import Page, build_pages
+from dabs.leaderboard.site.templating import read_asset, template_environment
 from dabs.leaderboard.tables.aggregate import Tasks
 from dabs.results.entries import Entry, refuse_twins, slugs
 from dabs.utils.files import replacing_alone
@@ -34,20 +42,21 @@ def build_site(
     out: Path,
     *,
     domains: Sequence[Domain] = (),
-    tested: int = TESTED,
+    max_tested: int = MAX_TESTED,
     tasks: Tasks | None = None,
 ) -> Path:
-    """Write the site of all rows into the folder `out` and give its path. The same rows give the same bytes.
+    """Write the site of all rows into the folder `out` and return its path. The same rows always give the same bytes.
 
     Args:
-        rows: of one suite; those of the ruleset "tuned" get a table of their own.
-        out: made when it is not there; replaced as a whole when it holds a site.
-        domains: those whose cards are shown; domains without one get a page of numbers only.
-        tested: rows that are tested against each other; the compare page shows the others' scores without tests.
+        rows: rows of one suite; those of the ruleset "tuned" get tables of their own.
+        out: created if it does not exist; replaced as a whole if it holds a site.
+        domains: the domains whose cards are shown; other domains get a page of numbers only.
+        max_tested: how many rows are tested against each other; the compare page shows the others without tests.
         tasks: all tasks of each domain, as in `aggregate.build_table`.
 
     Raises:
-        RequestError: no rows, two of one name, results that may not share a table, or a folder with other things in it.
+        RequestError: no rows, two rows of the same name, results that may not share a table, or a folder that holds
+            something else.
         DabsError: the folder cannot be written.
     """
     if not rows:
@@ -55,56 +64,62 @@ def build_site(
     refuse_twins(rows)
     rows = sorted(rows, key=lambda row: row.name)
     out = out.resolve()
-    _refuse_foreign(out)
-    boards = boards_of(rows, tasks)
+    _refuse_other_folder(out)
+    boards = build_boards(rows, tasks)
     names = slugs(row.name for row in rows)
     with replacing_alone(out) as folder:
-        for path, template, context, tables in site_pages.every_page(rows, boards, {d.name: d for d in domains}, names):
-            links = Links(root="../" * path.count("/"), slugs=names)
-            script, rest = rest_script(tables, links), ""
-            if script:
-                rest = f"rest/{path.removesuffix('.html').replace('/', '.')}.js"
-                _write(folder / rest, script)
-            page = pages().get_template(f"site/{template}.html.j2")
-            _write(folder / path, page.render(links=links, rest=rest, **context))
-        for path, value in _data(rows, boards, names):
-            _write(folder / path, _compact(value))
-        for path, text in compare_scripts(boards, comparisons_of(rows, boards, most=tested), names):
+        for page in build_pages(rows, boards, {domain.name: domain for domain in domains}, names):
+            _write_page(folder, page, names)
+        for path, value in _json_files(rows, boards, names):
+            _write(folder / path, _compact_json(value))
+        for path, text in compare_scripts(boards, compare_best_rows(rows, boards, max_tested=max_tested), names):
             _write(folder / path, text)
         for name in ASSETS:
-            _write(folder / name, asset(name))
+            _write(folder / name, read_asset(name))
         listed = [{"name": row.name, "slug": names[row.name], "ruleset": row.ruleset} for row in rows]
-        _write(folder / MARKER, _compact({"made_by": "dabs leaderboard build", "rows": listed}))
+        _write(folder / MARKER, _compact_json({"made_by": "dabs leaderboard build", "rows": listed}))
     return out
 
 
-def _refuse_foreign(out: Path) -> None:
-    """A folder is replaced as a whole, so it must be a site (or empty, or not there)."""
+def _refuse_other_folder(out: Path) -> None:
+    """Refuse a folder that is neither a site nor empty, since building a site replaces the whole folder."""
     if out.exists() and not (out / MARKER).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise RequestError(
-            f"{out} is there and holds no site (no {MARKER}), and building one replaces the whole folder. "
+            f"{out} exists and is not a site (it has no {MARKER}), and building a site replaces the whole folder. "
             "Name another folder, or a file that ends in .html for the one-file report."
         )
 
 
-def _data(rows: Sequence[Entry], boards: Sequence[Board], names: dict[str, str]) -> Iterator[tuple[str, Any]]:
-    """Every JSON file: its path and its value."""
+def _write_page(folder: Path, page: Page, names: dict[str, str]) -> None:
+    """Write a page and, if its tables are long, the script with the rest of their rows."""
+    links = Links(root="../" * page.path.count("/"), slugs=names)
+    script, rest = render_rest_script(page.tables, links), ""
+    if script:
+        rest = f"rest/{page.path.removesuffix('.html').replace('/', '.')}.js"
+        _write(folder / rest, script)
+    template = template_environment().get_template(f"site/{page.template}.html.j2")
+    _write(folder / page.path, template.render(links=links, rest=rest, **page.values))
+
+
+def _json_files(rows: Sequence[Entry], boards: Sequence[Board], names: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the content of every JSON file."""
     for result in {(r.domain, r.task): r for board in boards for r in board.results}.values():
-        yield f"data/{parts.task_file(result.domain, result.task)}", parts.task_json(result)
+        yield f"data/{task_file_name(result.domain, result.task)}", task_to_json(result)
     for row in rows:
         board = next(board for board in boards if board.ruleset == row.ruleset)
-        folder, runs = f"data/{names[row.name]}", parts.Runs()
-        groups = defaultdict(list)
+        folder, run_files = f"data/{names[row.name]}", RunFiles()
+        cells = defaultdict(list)
         for result in row.results:
-            groups[result.domain, result.task, result.protocol].append(result)
-        for (domain, task, protocol), group in groups.items():
+            cells[result.domain, result.task, result.protocol].append(result)
+        for (domain, task, protocol), results in cells.items():
             cell = board.table(protocol).cells[row.name, domain, task]
-            yield f"{folder}/{parts.cell_file(domain, task, protocol)}", parts.cell_json(row.name, cell, group, runs)
-        yield from ((f"{folder}/{file}", run) for file, run in runs.files.items())
-        yield f"{folder}/summary.json", parts.summary_json(row.name, board.tables)
+            file = cell_file_name(domain, task, protocol)
+            yield f"{folder}/{file}", cell_to_json(row.name, cell, results, run_files)
+        yield from ((f"{folder}/{file}", content) for file, content in run_files.contents.items())
+        yield f"{folder}/summary.json", summary_to_json(row.name, board.tables)
 
 
-def _compact(value: Any) -> str:
+def _compact_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 

@@ -1,7 +1,7 @@
-"""The JSON behind each number of the site: a file a cell, which refers to its task's and to its pretraining runs'.
+"""The JSON behind each number of the site: one file per cell, task, run and row.
 
-Together they hold everything the result files hold; what several results share stands once, which makes them a fifth of
-the size.
+A cell's file names the files of its task and of its pretraining runs. Together they hold everything that the result
+files hold; what several results share is stored once, which makes them a fifth of the size.
 """
 
 from __future__ import annotations
@@ -12,89 +12,97 @@ from typing import Any
 from dabs.leaderboard.tables.aggregate import CellMean, Table
 from dabs.results.schema import Result
 
-SHARED = ("schema_version", "suite", "domain", "task", "protocol", "algorithm", "algorithm_sha256", "evaluation")
-TASK = ("metric", "counts", "data")  # equal for all results of a task; `build_table` refuses others
-OWN = ("seed", "score", "interval", "validation_score", "selected", "predictions", "timings")
-RUN = ("pretraining", "encoder", "environment")
+# the fields of a result, by the file that holds them
+CELL_FIELDS = ("schema_version", "suite", "domain", "task", "protocol", "algorithm", "algorithm_sha256", "evaluation")
+TASK_FIELDS = ("metric", "counts", "data")  # the same in all results of a task; `build_table` refuses others
+SEED_FIELDS = ("seed", "score", "interval", "validation_score", "selected", "predictions", "timings")  # in the cell's
+RUN_FIELDS = ("pretraining", "encoder", "environment")
 
 
-class Runs:
-    """The pretraining runs of one row: `name` gives the file of a result's run, `files` what to write."""
+class RunFiles:
+    """The files of one row's pretraining runs. Results that were read from the same run share a file."""
 
     def __init__(self) -> None:
-        self.firsts: dict[str, Result] = {}
+        self._firsts: dict[str, Result] = {}  # file name -> the first result of its run
 
-    def name(self, result: Result) -> str:
-        """The file of the run a result was read from; results of one run share it."""
+    def name_of(self, result: Result) -> str:
+        """Return the name of the file of a result's run, which is added if it is new."""
         number = 1
         while True:
-            again = f".{number}" if number > 1 else ""  # the same encoder, evaluated in another environment
-            file = f"{result.domain}.seed{result.seed}{again}.run.json"
-            first = self.firsts.setdefault(file, result)
-            if all(getattr(first, key) == getattr(result, key) for key in RUN):
+            suffix = f".{number}" if number > 1 else ""  # the same encoder, evaluated in another environment
+            file = f"{result.domain}.seed{result.seed}{suffix}.run.json"
+            first = self._firsts.setdefault(file, result)
+            if all(getattr(first, field) == getattr(result, field) for field in RUN_FIELDS):
                 return file
             number += 1
 
     @property
-    def files(self) -> dict[str, dict[str, Any]]:
-        """Each file's content."""
-        return {file: first.model_dump(mode="json", include=set(RUN)) for file, first in self.firsts.items()}
+    def contents(self) -> dict[str, dict[str, Any]]:
+        """What each file holds, by file name."""
+        return {file: first.model_dump(mode="json", include=set(RUN_FIELDS)) for file, first in self._firsts.items()}
 
 
-def cell_json(name: str, cell: CellMean, results: Sequence[Result], runs: Runs) -> dict[str, Any]:
-    """One cell with all its results (of any order), as its file holds it."""
-    ordered = sorted(results, key=lambda result: result.seed)
-    first = ordered[0].model_dump(mode="json", include=set(SHARED))
+def cell_to_json(name: str, cell: CellMean, results: Sequence[Result], run_files: RunFiles) -> dict[str, Any]:
+    """Return the content of a cell's file.
+
+    Args:
+        name: the row's name.
+        cell: its mean over seeds.
+        results: the cell's results, in any order.
+        run_files: the files of the row's runs; those of new runs are added.
+    """
+    by_seed = sorted(results, key=lambda result: result.seed)
+    first = by_seed[0].model_dump(mode="json", include=set(CELL_FIELDS))
     return {
         "name": name,
-        **{key: first[key] for key in SHARED},
-        "about": f"../{task_file(cell.domain, cell.task)}",
+        **{field: first[field] for field in CELL_FIELDS},
+        "about": f"../{task_file_name(cell.domain, cell.task)}",
         "mean": cell.mean,
         "deviation": cell.deviation,
         "low": cell.interval[0],
         "high": cell.interval[1],
-        "results": [_own(result, runs) for result in ordered],
+        "results": [_seed_to_json(result, run_files) for result in by_seed],
     }
 
 
-def _own(result: Result, runs: Runs) -> dict[str, Any]:
-    whole = result.model_dump(mode="json", include=set(OWN))
-    return {key: whole[key] for key in OWN} | {"run": runs.name(result)}
+def _seed_to_json(result: Result, run_files: RunFiles) -> dict[str, Any]:
+    values = result.model_dump(mode="json", include=set(SEED_FIELDS))
+    return {field: values[field] for field in SEED_FIELDS} | {"run": run_files.name_of(result)}
 
 
-def summary_json(name: str, tables: Iterable[Table]) -> dict[str, Any]:
-    """The means of one row: overall and a domain, with intervals and the files of the cells they are means of."""
-    return {"name": name, "protocols": {table.protocol: _means(name, table) for table in tables}}
+def summary_to_json(name: str, tables: Iterable[Table]) -> dict[str, Any]:
+    """Return a row's means, overall and per domain, with intervals and the files of the cells they are means of."""
+    return {"name": name, "protocols": {table.protocol: _means_to_json(name, table) for table in tables}}
 
 
-def _means(name: str, table: Table) -> dict[str, Any]:
-    def mean(value: float | None, interval: tuple[float, float] | None) -> dict[str, Any]:
+def _means_to_json(name: str, table: Table) -> dict[str, Any]:
+    def mean_to_json(value: float | None, interval: tuple[float, float] | None) -> dict[str, Any]:
         low, high = interval or (None, None)
         return {"mean": value, "low": low, "high": high}
 
     return {
-        "overall": mean(table.overall(name), table.overall_interval(name)),
+        "overall": mean_to_json(table.overall(name), table.overall_interval(name)),
         "domains": {
             domain: {
-                **mean(table.domain_mean(name, domain), table.domain_interval(name, domain)),
-                "cells": [cell_file(domain, t, table.protocol) for t in tasks if table.cell(name, domain, t)],
+                **mean_to_json(table.domain_mean(name, domain), table.domain_interval(name, domain)),
+                "cells": [cell_file_name(domain, t, table.protocol) for t in tasks if table.cell(name, domain, t)],
             }
             for domain, tasks in table.tasks.items()
         },
     }
 
 
-def cell_file(domain: str, task: str, protocol: str) -> str:
-    """The file name of a cell in its row's folder."""
+def cell_file_name(domain: str, task: str, protocol: str) -> str:
+    """Return the name of a cell's file in its row's folder."""
     return f"{domain}.{task}.{protocol}.json"
 
 
-def task_json(result: Result) -> dict[str, Any]:
-    """What any result of a task says of it."""
-    whole = result.model_dump(mode="json")
-    return {key: whole[key] for key in ("suite", "domain", "task", *TASK)}
+def task_to_json(result: Result) -> dict[str, Any]:
+    """Return what all results of a task share, from any one of them."""
+    values = result.model_dump(mode="json")
+    return {field: values[field] for field in ("suite", "domain", "task", *TASK_FIELDS)}
 
 
-def task_file(domain: str, task: str) -> str:
-    """The file name of a task beside the rows' folders."""
+def task_file_name(domain: str, task: str) -> str:
+    """Return the name of a task's file, which is in the folder that holds the rows' folders."""
     return f"{domain}.{task}.json"

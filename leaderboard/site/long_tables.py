@@ -1,7 +1,7 @@
-"""Tables of many rows: the page holds the best ones, and a script beside it the others.
+"""Long tables: the page holds the best rows, a script next to it the rest.
 
-A page opened from disk may not fetch JSON but may load scripts; this one is loaded when a reader asks for all rows,
-sorts or filters. Its rows are made by the page's own macros, so that they look and read alike.
+A page opened from disk may load scripts but not fetch JSON. The script is loaded when a reader sorts, filters or asks
+for all rows. The page's own macros render its rows, so that all rows look alike.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dabs.leaderboard.site.boards import Links
-from dabs.leaderboard.site.templating import pages
+from dabs.leaderboard.site.links import Links
+from dabs.leaderboard.site.templating import template_environment
 
-SHOWN = 50  # rows that a page holds; tables of fewer rows have no others
+MAX_ROWS = 50  # rows of a table that the page itself holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,40 +22,41 @@ class TableRows:
     """The rows of one table, the best first.
 
     Attributes:
-        key: names the table on its page.
-        macro: of tables.html.j2, makes rows from a list of them, `arguments` and the page's links.
-        all: every row's values.
-        most: how many of them stand on the page.
+        key: identifies the table on its page.
+        macro: the macro of tables.html.j2 that renders rows; it takes a list of them, `arguments` and the page's links.
+        rows: the values of every row.
+        arguments: further arguments of the macro.
+        limit: the number of rows on the page.
     """
 
     key: str
     macro: str
-    all: Sequence[Mapping[str, Any]]
+    rows: Sequence[Mapping[str, Any]]
     arguments: tuple[Any, ...] = ()
-    most: int = SHOWN
+    limit: int = MAX_ROWS
 
     @property
     def count(self) -> int:
-        """Of all rows."""
-        return len(self.all)
+        """The number of all rows."""
+        return len(self.rows)
 
     @property
     def shown(self) -> Sequence[Mapping[str, Any]]:
         """The rows on the page."""
-        return self.all[: self.most]
+        return self.rows[: self.limit]
 
     @property
-    def others(self) -> Sequence[Mapping[str, Any]]:
+    def rest(self) -> Sequence[Mapping[str, Any]]:
         """The rows in the script."""
-        return self.all[self.most :]
+        return self.rows[self.limit :]
 
 
-def rest_script(tables: Sequence[TableRows], links: Links) -> str:
-    """The script with the rows that a page does not hold; empty when it holds all."""
-    module = pages().get_template("tables.html.j2").module
-    found = {
-        rows.key: str(getattr(module, rows.macro)(rows.others, *rows.arguments, links))
-        for rows in tables
-        if rows.others
+def render_rest_script(tables: Sequence[TableRows], links: Links) -> str:
+    """Return the script with the rows that a page does not hold; "" if it holds all of them."""
+    macros = template_environment().get_template("tables.html.j2").module
+    rendered = {
+        table.key: str(getattr(macros, table.macro)(table.rest, *table.arguments, links))
+        for table in tables
+        if table.rest
     }
-    return f"dabs.rest({json.dumps(found, separators=(',', ':'))});\n" if found else ""
+    return f"dabs.rest({json.dumps(rendered, separators=(',', ':'))});\n" if rendered else ""

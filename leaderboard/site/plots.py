@@ -1,6 +1,7 @@
-"""Geometry of the report's figures: where dots, intervals and curves stand. The templates draw them as inline SVG.
+"""The layout of the figures, which the templates draw as inline SVG.
 
-All lengths are SVG user units; a figure is as wide as a phone's page, so that its text keeps its size everywhere.
+All lengths are in SVG user units. A figure is as wide as a page on a phone, so that its text has the same size
+everywhere.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dabs.leaderboard.tables.aggregate import FLOORS, CellMean, Table
-from dabs.leaderboard.tables.render import mark, points, seeds_of
+from dabs.leaderboard.tables.render import describe_seeds, mark, points
 
-WIDTH, LEFT, RIGHT = 340, 12, 328  # of a dot plot and its axis
+LEFT, RIGHT = 12, 328  # ends of a dot plot's axis; the plot itself is 340 wide
 LANE_HEAD, LANE_ROW, LANE_GAP = 20, 13, 12
 PANEL_WIDTH, PANEL_HEIGHT = 106, 84
 _SHAPES = (
@@ -26,8 +27,14 @@ _SHAPES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """How an algorithm is drawn in every figure: a colour class and a shape, so that colour is never the only sign."""
+class MarkerStyle:
+    """How every figure draws an algorithm. The shape differs as well, so that no one has to rely on colour.
+
+    Attributes:
+        algorithm: its name.
+        tone: the CSS class of its colour.
+        shape: the SVG path of its marker.
+    """
 
     algorithm: str
     tone: str
@@ -36,9 +43,9 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """One algorithm in a lane: mean at x, interval from low to high; `title` says the same in words."""
+    """One algorithm in a lane: its mean at x, its interval from low to high; `title` says the same in words."""
 
-    look: Look
+    style: MarkerStyle
     x: float
     low: float
     high: float
@@ -48,7 +55,7 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """One task: its heading, the dots below it and where guessing stands."""
+    """One task of a dot plot: its heading, the dots below it, and the position of chance."""
 
     label: str
     metric: str
@@ -60,7 +67,7 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class DotPlot:
-    """One domain."""
+    """The scores in one domain, one lane per task."""
 
     domain: str
     height: float
@@ -70,9 +77,9 @@ class DotPlot:
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePanel:
-    """Training loss of one algorithm in one domain, a line a seed (SVG path data); its own vertical scale."""
+    """Training loss of one algorithm in one domain: one line (SVG path data) per seed, on a scale of its own."""
 
-    look: Look
+    style: MarkerStyle
     lines: tuple[tuple[int, str], ...]
     top: str
     bottom: str
@@ -80,53 +87,59 @@ class CurvePanel:
     title: str
 
 
-def looks(algorithms: Sequence[str]) -> dict[str, Look]:
-    """A look for each algorithm; after six learned ones colour and shape go on in different steps."""
+def assign_styles(algorithms: Sequence[str]) -> dict[str, MarkerStyle]:
+    """Return a style for each algorithm. After six learned ones, colours and shapes are paired differently."""
     learned = [name for name in algorithms if name not in FLOORS]
-    chosen = {}
+    styles = {}
     for name in algorithms:
         if name in FLOORS:
             tone, shape = f"floor-{name}", _SHAPES[FLOORS.index(name)]
         else:
             i = learned.index(name)
             tone, shape = f"tone-{i % 6}", _SHAPES[(i + i // 6) % 6]
-        chosen[name] = Look(algorithm=name, tone=tone, shape=shape)
-    return chosen
+        styles[name] = MarkerStyle(algorithm=name, tone=tone, shape=shape)
+    return styles
 
 
-def dot_plot(table: Table, domain: str, known: Mapping[str, Look]) -> DotPlot | None:
-    """The dot plot of a domain; None when no algorithm has a result in it."""
+def layout_dot_plot(table: Table, domain: str, styles: Mapping[str, MarkerStyle]) -> DotPlot | None:
+    """Return the dot plot of a domain, or None if no algorithm has a result in it."""
     cells = [cell for (_, d, _), cell in table.cells.items() if d == domain]
     if not cells:
         return None
     chances = [table.info[cell.domain, cell.task].metric.chance for cell in cells]
     values = [v for cell in cells for v in (*cell.interval, cell.mean)] + chances
-    low, high, ticks = _axis(min(values), max(values))
+    low, high, ticks = _choose_axis(min(values), max(values))
 
     def place(value: float) -> float:
         return round(LEFT + (RIGHT - LEFT) * (value - low) / (high - low), 2)
 
     lanes, y = [], 4.0
     for task in table.tasks[domain]:
-        there = [cell for a in table.algorithms if (cell := table.cell(a, domain, task))]
-        if there:
-            lanes.append(_lane(table, task, there, y, known, place))
+        task_cells = [cell for a in table.algorithms if (cell := table.cell(a, domain, task))]
+        if task_cells:
+            lanes.append(_layout_lane(table, task, task_cells, y, styles, place))
             y = lanes[-1].bottom + LANE_GAP
-    marks = tuple((place(tick), f"{100 * tick:.0f}") for tick in ticks)
-    return DotPlot(domain=domain, height=y + 14, ticks=marks, lanes=tuple(lanes))
+    labels = tuple((place(tick), f"{100 * tick:.0f}") for tick in ticks)
+    return DotPlot(domain=domain, height=y + 14, ticks=labels, lanes=tuple(lanes))
 
 
-def _lane(
-    table: Table, task: str, cells: list[CellMean], y: float, known: Mapping[str, Look], place: Callable[[float], float]
+def _layout_lane(
+    table: Table,
+    task: str,
+    cells: list[CellMean],
+    y: float,
+    styles: Mapping[str, MarkerStyle],
+    place: Callable[[float], float],
 ) -> Lane:
+    """Return the lane of a task whose top is at y; `place` maps a score to a horizontal position."""
     info = table.info[cells[0].domain, task]
     dots = []
     for i, cell in enumerate(cells):
         low, high = cell.interval
-        words = f"{cell.algorithm}: {points(cell.mean)} ({points(low)} to {points(high)}), {seeds_of([cell])}"
+        words = f"{cell.algorithm}: {points(cell.mean)} ({points(low)} to {points(high)}), {describe_seeds([cell])}"
         dots.append(
             Dot(
-                look=known[cell.algorithm],
+                style=styles[cell.algorithm],
                 x=place(cell.mean),
                 low=place(low),
                 high=place(high),
@@ -144,8 +157,8 @@ def _lane(
     )
 
 
-def _axis(low: float, high: float) -> tuple[float, float, list[float]]:
-    """Ends and ticks of an axis that holds low..high, ticks at round numbers of points (1, 2, 5, 10, 20, 50)."""
+def _choose_axis(low: float, high: float) -> tuple[float, float, list[float]]:
+    """Return the ends and ticks of an axis that covers low..high, with a tick every 1, 2, 5, 10, 20 or 50 points."""
     span = max(high - low, 0.02)
     step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if span / s <= 6)
     first, last = math.floor(low / step), math.ceil(max(high, low + span) / step)
@@ -153,8 +166,16 @@ def _axis(low: float, high: float) -> tuple[float, float, list[float]]:
     return ticks[0], ticks[-1], ticks
 
 
-def curve_panel(curves: Mapping[int, Sequence[tuple[int, float]]], domain: str, look: Look) -> CurvePanel | None:
-    """The learning curves of one algorithm in one domain, by seed; None when there is no curve of two points."""
+def layout_curve_panel(
+    curves: Mapping[int, Sequence[tuple[int, float]]], domain: str, style: MarkerStyle
+) -> CurvePanel | None:
+    """Return the panel of one algorithm's learning curves in one domain; None without a curve of two points.
+
+    Args:
+        curves: seed -> (step, loss) pairs.
+        domain: the domain's name.
+        style: how the algorithm is drawn.
+    """
     drawn = {seed: curve for seed, curve in sorted(curves.items()) if len(curve) > 1}
     if not drawn:
         return None
@@ -165,17 +186,17 @@ def curve_panel(curves: Mapping[int, Sequence[tuple[int, float]]], domain: str, 
 
     count = f"{len(drawn)} seed{'s' if len(drawn) > 1 else ''}"
     return CurvePanel(
-        look=look,
-        lines=tuple((seed, _path(curve, last, low, span)) for seed, curve in drawn.items()),
+        style=style,
+        lines=tuple((seed, _curve_path(curve, last, low, span)) for seed, curve in drawn.items()),
         top=f"{high:.3g}",
         bottom=f"{low:.3g}",
         steps=f"{last:,}",
-        title=f"Training loss of {look.algorithm} on {domain}, {count}: between {high:.3g} and {low:.3g}",
+        title=f"Training loss of {style.algorithm} on {domain}, {count}: between {high:.3g} and {low:.3g}",
     )
 
 
-def _path(curve: Sequence[tuple[int, float]], last: int, low: float, span: float) -> str:
-    """A curve as SVG path data: steps 0..last across the panel, losses low..low+span up it."""
-    inside = PANEL_HEIGHT - 6
-    xy = [(PANEL_WIDTH * step / last, PANEL_HEIGHT - 3 - inside * (loss - low) / span) for step, loss in curve]
+def _curve_path(curve: Sequence[tuple[int, float]], last: int, low: float, span: float) -> str:
+    """Return a curve as SVG path data: steps 0..last from left to right, losses low..low+span from bottom to top."""
+    height = PANEL_HEIGHT - 6
+    xy = [(PANEL_WIDTH * step / last, PANEL_HEIGHT - 3 - height * (loss - low) / span) for step, loss in curve]
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy)

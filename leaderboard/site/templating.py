@@ -1,4 +1,4 @@
-"""The templates of the report and the site: every value escaped, and the package's own CSS and JS."""
+"""The template environment of the report and the site, and their CSS and JS."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dabs.leaderboard.tables.render import points
 
 
 @cache
-def pages() -> Environment:
-    """Renders `templates/*.html.j2`. Every value is escaped and an unknown name is an error."""
+def template_environment() -> Environment:
+    """Return the environment of `templates/`, which escapes every value and raises for an unknown name."""
     loader = PackageLoader("dabs.leaderboard.site", "templates")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters |= {"points": points, "short": lambda text: text[:12], "minutes": _minutes}
     return made
 
 
-def asset(name: str) -> str:
-    """The text of a file of `templates/` that is no template: a style sheet or a script."""
-    environment = pages()
+def read_asset(name: str) -> str:
+    """Return the text of a style sheet or script in `templates/`."""
+    environment = template_environment()
     assert environment.loader is not None  # noqa: S101 - it was set above
     return environment.loader.get_source(environment, name)[0]
 

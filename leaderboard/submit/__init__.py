@@ -1,1 +1,1 @@
-"""What a submission must be, and checks of what is committed."""
+"""The rules for submissions, and the checks of everything that is committed."""

@@ -1,8 +1,8 @@
-"""Do run folders and results agree with each other: hashes, configurations, and scores computed again from predictions.
+"""Check that run folders agree with their results, predictions and source.
 
-A score that was edited by hand no longer follows from the predictions beside it; predictions that were edited no longer
-have the hash in the result; labels that were edited are not those of the data or of the other seeds. None of this is a
-signature: who makes up predictions and everything that follows from them is found only by running the cell again.
+A score that was edited by hand no longer follows from the predictions next to it; edited predictions no longer have the
+hash in the result; edited labels differ from those of the data or of the other seeds. None of this is a signature: only
+running the cell again exposes someone who makes up predictions and everything that follows from them.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from dabs.results.schema import Result
 from dabs.training.run_folder import load_run, recorded_config
 from dabs.utils.files import is_hidden, sha256_file
 
-CLOSE = 1e-9  # how far a recomputed score may be off
-Labels = Callable[[str, str], np.ndarray | None]
-"""Gives the test labels of a domain's task, or None where its data is not prepared."""
-Seen = dict[tuple[str, str], np.ndarray]  # (domain, task) -> its test labels
+SCORE_TOLERANCE = 1e-9  # how far a recomputed score may be off
+LabelReader = Callable[[str, str], np.ndarray | None]
+"""Returns the test labels of a (domain, task), or None if its data is not prepared."""
+SeenLabels = dict[tuple[str, str], np.ndarray]  # (domain, task) -> its test labels
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFolder:
-    """A complete run with its results, each under the path of its file."""
+    """A complete run with its results, keyed by the paths of their files."""
 
     folder: Path
     config: PretrainConfig
@@ -43,11 +43,11 @@ class RunFolder:
 
 
 def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
-    """Every run at or below some folders, in the order of domain and seed.
+    """Return every run at or below some folders, ordered by domain and seed.
 
     Raises:
-        RequestError: there is none, or they are runs of several algorithms.
-        DabsError: a run is not complete or a result is not valid.
+        RequestError: there is no run, or the runs are of several algorithms.
+        DabsError: a run is incomplete or a result is invalid.
     """
     for root in roots:
         if not root.is_dir():
@@ -60,7 +60,7 @@ def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
     runs, refused = [], []
     for folder in folders:
         try:
-            runs.append(_read(folder))
+            runs.append(_read_run(folder))
         except DabsError as error:
             refused.append(f"  - {error}")
     if refused:
@@ -68,21 +68,27 @@ def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
     labels = sorted({run.provenance["label"] for run in runs})
     if len(labels) > 1:
         raise RequestError(
-            f"these are runs of several algorithms ({', '.join(labels)}); a submission has one. Name its folder, such "
-            f"as {runs[0].folder.parents[1]}."
+            f"these are runs of several algorithms ({', '.join(labels)}), but a submission has one. Name the folder of "
+            f"one algorithm, such as {runs[0].folder.parents[1]}."
         )
     return sorted(runs, key=lambda run: (run.config.domain, run.config.seed))
 
 
-def _read(folder: Path) -> RunFolder:
+def _read_run(folder: Path) -> RunFolder:
     config, provenance = load_run(folder)
     paths = sorted((folder / "results").glob(f"*{SUFFIX}"))
     results = {path: read_result(path) for path in paths}
     return RunFolder(folder=folder, config=config, provenance=provenance, results=results)
 
 
-def disagreements(runs: Sequence[RunFolder], source: str, labels: Labels) -> list[str]:
-    """A text for everything that does not fit: between a run and its results, the source, the predictions, the data."""
+def find_disagreements(runs: Sequence[RunFolder], source: str, labels: LabelReader) -> list[str]:
+    """Return one line for each disagreement between the runs and their results, source, predictions and data.
+
+    Args:
+        runs: the runs of one algorithm.
+        source: the text of the algorithm's file.
+        labels: reads the labels of the prepared data.
+    """
     digest, found = hashlib.sha256(source.encode()).hexdigest(), []
     stale = [run for run in runs if run.provenance["algorithm_sha256"] != digest]
     if stale:
@@ -90,33 +96,33 @@ def disagreements(runs: Sequence[RunFolder], source: str, labels: Labels) -> lis
             f"the algorithm's source was changed after {stale[0].folder} was made ({len(stale)} of {len(runs)} runs): "
             f"its hash is {digest[:12]}, the run has {stale[0].provenance['algorithm_sha256'][:12]}. Run again"
         )
-    seen: Seen = {}
+    seen: SeenLabels = {}
     for run in runs:
-        found += _of_run(run)
+        found += _check_run(run)
         for path, result in run.results.items():
-            found += _of_result(path, result, run)
-            found += prediction_differences(path, result, labels, seen)
+            found += _check_result(path, result, run)
+            found += check_predictions(path, result, labels, seen)
     return found
 
 
-def _of_run(run: RunFolder) -> list[str]:
-    """The run's own files: weights as hashed, results there, a clean checkout."""
+def _check_run(run: RunFolder) -> list[str]:
+    """Return what is wrong with a run itself: exchanged weights, no results, or a dirty checkout."""
     found = []
     weights = run.folder / "encoder" / "encoder.safetensors"
     if not weights.is_file() or sha256_file(weights) != run.provenance["weights_sha256"]:
-        found.append(f"{weights} is missing or not what the run wrote: its hash is not the one in run.json")
+        found.append(f"{weights} is missing or is not what the run wrote: its hash is not the one in run.json")
     if not run.results:
         found.append(f"{run.folder} has no results: run `dabs eval {run.folder}`")
-    said = any(result.environment.git_dirty for result in run.results.values())  # the rules speak of those
-    if run.provenance["environment"]["git_dirty"] and not said:
+    reported = any(result.environment.git_dirty for result in run.results.values())  # the rules refuse such results
+    if run.provenance["environment"]["git_dirty"] and not reported:
         found.append(f"{run.folder} was pretrained from a checkout of dabs with uncommitted changes")
     return found
 
 
-def _of_result(path: Path, result: Result, run: RunFolder) -> list[str]:
-    """What a result says of its run must be what the run says."""
+def _check_result(path: Path, result: Result, run: RunFolder) -> list[str]:
+    """Return a line for each fact that a result and its run state differently."""
     pretraining, environment = result.pretraining, run.provenance["environment"]
-    mine: dict[str, Any] = {
+    stated: dict[str, Any] = {
         "algorithm": result.algorithm,
         "algorithm_sha256": result.algorithm_sha256,
         "domain": result.domain,
@@ -127,7 +133,7 @@ def _of_result(path: Path, result: Result, run: RunFolder) -> list[str]:
         "environment.dabs_version": result.environment.dabs_version,
         "environment.versions": result.environment.versions,
     }
-    theirs: dict[str, Any] = {
+    recorded: dict[str, Any] = {
         "algorithm": run.provenance["label"],
         "algorithm_sha256": run.provenance["algorithm_sha256"],
         "domain": run.config.domain,
@@ -139,37 +145,37 @@ def _of_result(path: Path, result: Result, run: RunFolder) -> list[str]:
         "environment.versions": environment["versions"],
     }
     for name in ("steps", "examples_seen", "wall_seconds", "final_loss", "data_sha256", "weights_sha256"):
-        mine[f"pretraining.{name}"] = getattr(pretraining, name)
-        theirs[f"pretraining.{name}"] = run.provenance[name]
-    different = [name for name in mine if mine[name] != theirs[name]]
-    return [f"{path}: {name} is {mine[name]!r}, the run has {theirs[name]!r}" for name in different]
+        stated[f"pretraining.{name}"] = getattr(pretraining, name)
+        recorded[f"pretraining.{name}"] = run.provenance[name]
+    different = [name for name in stated if stated[name] != recorded[name]]
+    return [f"{path}: {name} is {stated[name]!r}, the run has {recorded[name]!r}" for name in different]
 
 
-def prediction_differences(path: Path, result: Result, labels: Labels, seen: Seen) -> list[str]:
-    """Predictions must have their hash and give the score; labels must be those of the data and of other results.
+def check_predictions(path: Path, result: Result, labels: LabelReader, seen: SeenLabels) -> list[str]:
+    """Return what is wrong with a result's predictions: their hash, their score, or labels that are not the data's.
 
     Args:
-        path: the result's file, beside which the predictions lie.
-        result: what it holds.
-        labels: of the prepared data.
-        seen: labels beside the results looked at before; this one's are added when its task is new.
+        path: the result's file; its predictions are in the same folder.
+        result: the result in that file.
+        labels: reads the labels of the prepared data.
+        seen: the labels of each task checked so far; those of a new task are added.
     """
     try:
         arrays = read_predictions(path)
     except DabsError as error:
         return [str(error)]
-    found = score_differences(path, result, arrays)
+    found = check_score(path, result, arrays)
     label = arrays.get("label", np.empty(0))
     known = labels(result.domain, result.task)
     if known is not None and not np.array_equal(known, label):
-        found.append(f"{path}: the labels beside its predictions are not those of the prepared data")
+        found.append(f"{path}: the labels stored with its predictions are not those of the prepared data")
     if not np.array_equal(seen.setdefault((result.domain, result.task), label), label):
-        found.append(f"{path}: the labels beside its predictions are not those of the other results of this task")
+        found.append(f"{path}: the labels stored with its predictions are not those of the other results of this task")
     return found
 
 
-def score_differences(path: Path, result: Result, arrays: dict[str, np.ndarray]) -> list[str]:
-    """A text for each number of a result that does not follow from its predictions."""
+def check_score(path: Path, result: Result, arrays: dict[str, np.ndarray]) -> list[str]:
+    """Return one line for each number of a result that does not follow from its predictions."""
     wrong = misfit(result, arrays)
     if wrong:
         return [f"{path}: {wrong}"]
@@ -185,7 +191,7 @@ def score_differences(path: Path, result: Result, arrays: dict[str, np.ndarray])
         "interval.high": (result.interval.high, interval["high"]),
     }
     return [
-        f"{path}: {name} is {said:.6g}, its predictions give {computed:.6g}; the file was edited"
-        for name, (said, computed) in pairs.items()
-        if not math.isclose(said, computed, rel_tol=0, abs_tol=CLOSE)
+        f"{path}: {name} is {stated:.6g}, its predictions give {computed:.6g}; the file was edited"
+        for name, (stated, computed) in pairs.items()
+        if not math.isclose(stated, computed, rel_tol=0, abs_tol=SCORE_TOLERANCE)
     ]

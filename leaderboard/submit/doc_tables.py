@@ -1,10 +1,10 @@
-"""The tables of README.md and docs/results.md, written from the committed results and submissions."""
+"""Generate the tables of README.md and docs/results.md, and the tree of files."""
 
 from __future__ import annotations
 
-import re
+import ast
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dabs.config import PROTOCOLS
@@ -17,70 +17,67 @@ from dabs.utils.strict_json import read_json
 
 RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"
-PACKAGES = (
-    *(
-        "dabs",
-        "dabs/bench",
-        "dabs/check",
-        "dabs/launch",
-        "dabs/cli",
-        "domains",
-        "domains/paper",
-        "algorithms",
-        "leaderboard",
-    ),
-    "benchmarks",
+TREE_FOLDERS = ("dabs", "algorithms", "domains", "leaderboard", "tests")
+MAX_SUBMISSIONS = 8  # a table has one column per submission, so it shows only the best ones
+README, RESULTS_PAGE, ARCHITECTURE_PAGE = (
+    Path(name) for name in ("README.md", "docs/results.md", "docs/architecture.md")
 )
-MOST_ROWS = 8  # submissions in a table, whose columns they are
-README, PAGE = Path("README.md"), Path("docs") / "results.md"
+PAGES = (README, RESULTS_PAGE, ARCHITECTURE_PAGE)
 
 
-def update(root: Path, out: Path | None = None) -> list[str]:
-    """Fill every marker of the two pages in `out` from the results in `root`; gives the names of pages that changed.
+def update_pages(root: Path, out: Path | None = None) -> list[str]:
+    """Fill every pair of markers on the pages in `out` from the files in `root`; return the pages that changed.
 
     Args:
         root: a checkout of the project.
-        out: where the pages are; `root` itself by default.
+        out: the folder that holds the pages; `root` by default.
 
     Raises:
-        DabsError: a result, a submission or a page is not what it should be.
+        DabsError: a result or submission is invalid, or a page lacks its markers.
     """
     out = out or root
     results = load_results(root / RESULTS)
     submissions = [load_submission(folder) for folder in submission_folders(root / SUBMISSIONS)]
-    theirs = {
+    submitted = {
         ruleset: [result for submission, own in submissions if submission.ruleset == ruleset for result in own]
         for ruleset in RULESETS
     }
-    fixed, note = leading(results + theirs["fixed"], {r.algorithm for r in theirs["fixed"]})
+    fixed, note = keep_best_submissions(results + submitted["fixed"], {r.algorithm for r in submitted["fixed"]})
     linear = build_table(fixed, "linear")
-    changed = [
-        update_between_markers(out / README, "table", markdown_domains(linear) + note),
-        update_between_markers(out / README, "wins", wins(linear)),
-        update_between_markers(out / README, "timing", timing(root)),
-        update_between_markers(out / README, "tree", tree(root)),
-    ]
-    stale = [README.name] if any(changed) else []
-    changed = [update_between_markers(out / PAGE, name, tasks_of(fixed, name) + note) for name in PROTOCOLS]
-    about = [submission for submission, _ in submissions]
-    changed.append(update_between_markers(out / PAGE, "submissions", submission_list(about)))
     floors = [result for result in results if result.algorithm in FLOORS]
-    changed.append(update_between_markers(out / PAGE, "tuned", _tuned(floors, theirs["tuned"])))
-    return stale + ([PAGE.as_posix()] if any(changed) else [])
+    texts: dict[Path, dict[str, str]] = {
+        README: {
+            "table": markdown_domains(linear) + note,
+            "wins": wins_table(linear),
+            "timing": timing_sentence(root),
+        },
+        RESULTS_PAGE: {
+            **{protocol: task_table(fixed, protocol) + note for protocol in PROTOCOLS},
+            "submissions": submissions_table([submission for submission, _ in submissions]),
+            "tuned": _tuned_table(floors, submitted["tuned"]),
+        },
+        ARCHITECTURE_PAGE: {"tree": file_tree(root)},
+    }
+    changed = []
+    for page, parts in texts.items():
+        updates = [update_between_markers(out / page, name, text) for name, text in parts.items()]
+        if any(updates):
+            changed.append(page.as_posix())
+    return changed
 
 
-def stale_pages(root: Path) -> list[str]:
-    """The pages whose tables differ from the committed results; nothing in `root` is changed."""
+def find_stale_pages(root: Path) -> list[str]:
+    """Return the pages whose generated parts are out of date; nothing in `root` is changed."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        for page in (README, PAGE):
+        for page in PAGES:
             (copy / page).parent.mkdir(exist_ok=True)
             (copy / page).write_bytes((root / page).read_bytes())
-        return update(root, copy)
+        return update_pages(root, copy)
 
 
-def timing(root: Path) -> str:
-    """How long `make run` took, and on what."""
+def timing_sentence(root: Path) -> str:
+    """Return how long `make run` took, and on which machine."""
     value = read_json(root / RESULTS / "lite" / "timing.json")
     minutes, machine = value["minutes"], value["machine"]
     total = sum(minutes.values())
@@ -91,8 +88,8 @@ def timing(root: Path) -> str:
     )
 
 
-def wins(table: Table) -> str:
-    """How often each algorithm beats the random encoder."""
+def wins_table(table: Table) -> str:
+    """Return the Markdown table of how often each algorithm beats the random encoder."""
     lines = ["| algorithm | tasks above the random encoder by more than the seeds' spread |", "|---|---|"]
     for algorithm in table.algorithms:
         if algorithm not in FLOORS:
@@ -102,70 +99,80 @@ def wins(table: Table) -> str:
     return "\n".join(lines)
 
 
-def tasks_of(results: Sequence[Result], protocol: str) -> str:
-    """The table of every task under one protocol."""
+def task_table(results: Sequence[Result], protocol: str) -> str:
+    """Return the Markdown table of every task under one protocol."""
     chosen = [result for result in results if result.protocol == protocol]
     return markdown_tasks(build_table(chosen, protocol)) if chosen else "No result files of this protocol yet."
 
 
-def submission_list(submissions: Sequence[Submission]) -> str:
-    """Who handed in what."""
+def submissions_table(submissions: Sequence[Submission]) -> str:
+    """Return the Markdown table of submissions and their authors."""
     if not submissions:
         return "No submission yet."
     lines = ["| submission | authors | ruleset | runs tried in each domain | more |", "|---|---|---|---|---|"]
-    for s in submissions:
-        tried = str(s.tuning.budget) if isinstance(s.tuning, Tuning) else "the default options"
-        authors = plain_markdown(", ".join(s.authors))
-        link = f"[source](../{SUBMISSIONS.as_posix()}/{s.name}/algorithm.py), <{plain_url(s.url)}>"
-        lines.append(f"| {plain_markdown(s.name)} | {authors} | {s.ruleset} | {tried} | {link} |")
+    for submission in submissions:
+        name, tuning = submission.name, submission.tuning
+        tried = str(tuning.budget) if isinstance(tuning, Tuning) else "the default options"
+        authors = plain_markdown(", ".join(submission.authors))
+        links = f"[source](../{SUBMISSIONS.as_posix()}/{name}/algorithm.py), <{escape_url(submission.url)}>"
+        lines.append(f"| {plain_markdown(name)} | {authors} | {submission.ruleset} | {tried} | {links} |")
     return "\n".join(lines)
 
 
-def plain_url(url: str) -> str:
-    """A URL that ends no table cell."""
+def escape_url(url: str) -> str:
+    """Return a URL without `|`, which would end the cell of a Markdown table."""
     return url.replace("|", "%7C")
 
 
-def _tuned(floors: list[Result], theirs: list[Result]) -> str:
-    if not theirs:
+def _tuned_table(floors: list[Result], tuned: list[Result]) -> str:
+    if not tuned:
         return "No tuned submission yet."
-    shown, note = leading(floors + theirs, {result.algorithm for result in theirs})
-    return tasks_of(shown, "linear") + note
+    shown, note = keep_best_submissions(floors + tuned, {result.algorithm for result in tuned})
+    return task_table(shown, "linear") + note
 
 
-def leading(results: list[Result], submitted: Collection[str]) -> tuple[list[Result], str]:
-    """Results without those of submissions that a table has no room for, and what says so below it.
+def keep_best_submissions(results: list[Result], submitted: Collection[str]) -> tuple[list[Result], str]:
+    """Drop the results of submissions that a table has no room for; return the rest and a note for below the table.
 
     Args:
-        results: of one ruleset.
-        submitted: which algorithms are submissions; the `MOST_ROWS` best of them (linear probe, all domains) are kept.
+        results: results of one ruleset.
+        submitted: the algorithms that are submissions; the `MAX_SUBMISSIONS` best (linear probe, all domains) stay.
     """
-    if len(submitted) <= MOST_ROWS:
+    if len(submitted) <= MAX_SUBMISSIONS:
         return results, ""
     table = build_table(results, "linear")
     means = {name: table.overall(name) for name in submitted}
     ranked = sorted(submitted, key=lambda name: (means[name] is None, -(means[name] or 0.0), name))
-    dropped = set(ranked[MOST_ROWS:])
+    dropped = set(ranked[MAX_SUBMISSIONS:])
     note = (
-        f"\n\nOf {len(ranked):,} submissions the {MOST_ROWS} with the highest mean over all domains (linear probe) are "
-        "shown; the site has all: `dabs leaderboard build --results "
+        f"\n\nOf {len(ranked):,} submissions, the {MAX_SUBMISSIONS} with the highest mean over all domains (linear "
+        "probe) are shown; the site has all of them: `dabs leaderboard build --results "
         f"{RESULTS.as_posix()} {SUBMISSIONS.as_posix()} --out site`."
     )
     return [result for result in results if result.algorithm not in dropped], note
 
 
-def tree(root: Path) -> str:
-    """The project's files with the first line of each docstring."""
+def file_tree(root: Path) -> str:
+    """Return the project's packages and Python files as a tree, each with the first line of its docstring."""
     lines = ["```"]
-    for package in PACKAGES:
-        lines.append(f"{package}/")
-        for path in sorted((root / package).glob("*.py")):
-            if path.name != "__init__.py":
-                first = re.match(r'"""(.*?)(?:"""|\n)', path.read_text(encoding="utf-8"))
-                text = first.group(1).rstrip(".") if first else ""
-                lines.append(f"  {path.name:21} {text if len(text) < 96 else text[:93] + '...'}")
-    lines += ["tests/                  mirrors the packages; contract tests over every algorithm, input and dataset"]
-    lines += [
-        "docs/                   architecture, protocol, results, comparing, submitting, paper suite, scaling, sheets"
-    ]
+    for name in TREE_FOLDERS:
+        entries = list(_tree_entries(root / name)) if (root / name).is_dir() else []
+        width = max((len(name) for name, _ in entries), default=0) + 2
+        lines += [f"{name:{width}}{text}".rstrip() for name, text in entries]
     return "\n".join([*lines, "```"])
+
+
+def _tree_entries(folder: Path, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Yield the indented name and the description of a package, of its files, then of the packages inside it."""
+    yield f"{'  ' * depth}{folder.name}/", _first_docstring_line(folder / "__init__.py")
+    for path in sorted(folder.glob("*.py")):
+        if path.name != "__init__.py":
+            yield f"{'  ' * (depth + 1)}{path.name}", _first_docstring_line(path)
+    for path in sorted(folder.glob("*/__init__.py")):
+        yield from _tree_entries(path.parent, depth + 1)
+
+
+def _first_docstring_line(path: Path) -> str:
+    """Return the first line of a file's docstring without its full stop; "" without a file or docstring."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0].removesuffix(".")

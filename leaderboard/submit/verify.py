@@ -1,7 +1,7 @@
-"""Is what is committed valid: every result and submission by the same models and rules, no doubles, tables current.
+"""Check that all committed results, submissions and generated pages are valid.
 
-A row of `leaderboard/results/` is one of the project's own algorithms, whose source lies in the checkout; everything
-else is a submission, which brings its source along.
+Each row of `leaderboard/results/` is one of the project's own algorithms, whose source is in the checkout. Every other
+row is a submission, which brings its source along.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from dabs.errors import DabsError
 from dabs.evaluation.raw_input import RAW
-from dabs.leaderboard.submit.consistency import Labels, Seen, prediction_differences
-from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, stale_pages
-from dabs.leaderboard.submit.rules import REQUIRED, Rules, broken_rules, clashes, options_of
+from dabs.leaderboard.submit.consistency import LabelReader, SeenLabels, check_predictions
+from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, find_stale_pages
+from dabs.leaderboard.submit.rules import REQUIRED, Rules, find_broken_rules, find_clashes, options_of
 from dabs.leaderboard.tables.aggregate import FLOORS, protocols_of
 from dabs.results.files import SUFFIX, read_result, result_files
 from dabs.results.schema import Result
@@ -26,41 +26,45 @@ from dabs.results.submission import SOURCE, Submission, Tuning, load_submission,
 from dabs.source_scan import MOST_SOURCE, scan
 from dabs.utils.files import text_of
 
-RAW_SOURCE = Path("dabs") / "evaluation" / "raw_input.py"  # of the row that is no algorithm
-Rows = Mapping[str, Sequence[Result]]  # a table's row -> its results
+RAW_SOURCE = Path("dabs") / "evaluation" / "raw_input.py"  # the source of the row `raw`, which is not an algorithm
+RowResults = Mapping[str, Sequence[Result]]  # a row's name -> its results
 
 
-def problems(root: Path, rules: Rules, labels: Labels = lambda domain, task: None) -> list[str]:
-    """A text for everything that is wrong with the results, submissions and tables of a checkout.
+def find_problems(root: Path, rules: Rules, labels: LabelReader = lambda domain, task: None) -> list[str]:
+    """Return one line for each problem with the results, submissions and generated pages of a checkout.
 
     Args:
         root: the checkout.
-        rules: what a submission must be.
-        labels: of the prepared data, against which those beside included predictions are held.
+        rules: what a submission must satisfy.
+        labels: reads the labels of the prepared data, to which those of included predictions are compared.
+
+    Raises:
+        DabsError: `root` has no folder of results, or a page cannot be generated.
     """
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
-    rows, found = committed_rows(root / RESULTS)
-    known = Known(rows)
+    rows, found = read_committed_rows(root / RESULTS)
+    known = KnownRows(rows)
     for name, own in rows.items():
-        found += [f"{root / RESULTS}, {name}: {text}" for text in of_row(root, name, own, rules)]
-    submissions, seen = root / SUBMISSIONS, Seen()
+        found += [f"{root / RESULTS}, {name}: {text}" for text in check_row(root, name, own, rules)]
+    submissions, seen = root / SUBMISSIONS, SeenLabels()
     for folder in sorted(path for path in submissions.glob("*") if path.is_dir() or path.is_symlink()):
         if folder not in submission_folders(submissions):
-            found.append(f"{folder} holds no submission.json")
+            found.append(f"{folder} has no submission.json")
             continue
-        wrong, results = of_submission(folder, rules, known)
-        found += wrong + _edited(folder, results, labels, seen)
+        wrong, results = check_submission(folder, rules, known)
+        found += wrong + _find_edits(folder, results, labels, seen)
         known.add(folder.name, results)
-    if not found:  # tables of invalid results say nothing
+    if not found:  # pages made from invalid results mean nothing
         found += [
-            f"the tables in {page} differ from leaderboard/: run docs/update_tables.py" for page in stale_pages(root)
+            f"the generated parts of {page} are out of date: run docs/update_tables.py"
+            for page in find_stale_pages(root)
         ]
     return found
 
 
-def committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str]]:
-    """The project's own results by algorithm, and what is wrong with them: schema, names, places, doubles, dirt."""
+def read_committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str]]:
+    """Return the project's own results by algorithm, and a line for each invalid, misplaced, duplicate or dirty one."""
     rows: dict[str, list[Result]] = defaultdict(list)
     found: list[str] = []
     places: dict[tuple[str, ...], Path] = {}
@@ -78,49 +82,49 @@ def committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str]]:
             found.append(f"{path} was made from a checkout with uncommitted changes")
         cell = (*parts, result.task, result.protocol)
         if cell in places:
-            found.append(f"{places[cell]} and {path} are results of one cell")
+            found.append(f"{places[cell]} and {path} are results of the same cell")
         places[cell] = path
         rows[result.algorithm].append(result)
     return dict(rows), found
 
 
-def of_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> list[str]:
-    """What is wrong with one of the project's own rows: made of another source than is here, or not by the rules.
+def check_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> list[str]:
+    """Return what is wrong with one of the project's own rows: another source than in the checkout, or broken rules.
 
-    What is said of a protocol holds for its own table, so that its seeds and commit may be others than another's.
+    The rules apply to each protocol on its own, since the protocols of a row may differ in their seeds and commit.
     """
     source = root / (RAW_SOURCE if name == RAW else f"algorithms/{name}.py")
     if not (name.isidentifier() and not name.startswith("_") and source.is_file()):
-        return ["is no algorithm of the project: hand it in with `dabs submit`"]
+        return ["is not an algorithm of the project: hand it in with `dabs submit`"]
     digest = hashlib.sha256(source.read_text(encoding="utf-8").encode()).hexdigest()
     others = [result for result in results if result.algorithm_sha256 != digest]
     found = []
     if others:
-        found.append(f"{len(others)} of {len(results)} results were made of another source than {source}: run again")
+        found.append(f"{len(others)} of {len(results)} results were made with another version of {source}: run again")
     if name in FLOORS:  # they learn nothing, and the raw input has no encoder
-        nothing = {domain: {"steps": 0} for domain in rules.tasks}
-        rules = replace(rules, budgets=nothing, encoders={} if name == RAW else rules.encoders)
+        no_steps = {domain: {"steps": 0} for domain in rules.tasks}
+        rules = replace(rules, budgets=no_steps, encoders={} if name == RAW else rules.encoders)
     for protocol in dict.fromkeys((*REQUIRED, *protocols_of(results))):
         own = replace(rules, seeds=1, protocols={protocol: rules.protocols[protocol]})
-        broken = broken_rules([result for result in results if result.protocol == protocol], own, None)
+        broken = find_broken_rules([result for result in results if result.protocol == protocol], own, None)
         found += [f"{protocol}: {text}" for text in broken]
     return found
 
 
-Settings = frozenset[tuple[str, str, str]]
+Settings = frozenset[tuple[str, str, str]]  # (hash of the source, domain, options as JSON)
 
 
-class Known:
-    """What of the rows so far a new one can clash with. Not all of their results: a thousand rows have too many.
+class KnownRows:
+    """What a new row can clash with in the rows read so far. Keeping all results of a thousand rows takes too much.
 
     Attributes:
         settings: each row's `settings_of`.
-        firsts: of each task and protocol the first result, and the first with pretraining, which the others equal in
-            all that must be equal.
-        floors: the same of the random encoder and the raw input alone.
+        firsts: for each task and protocol, the first result, and the first that was pretrained; the others equal these
+            in everything that must be equal.
+        floors: the same for the random encoder and the raw input alone.
     """
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: RowResults) -> None:
         self.settings: dict[str, Settings] = {}
         self.firsts: dict[tuple[Any, ...], Result] = {}
         self.floors: dict[tuple[Any, ...], Result] = {}
@@ -128,7 +132,7 @@ class Known:
             self.add(name, results)
 
     def add(self, name: str, results: Sequence[Result]) -> None:
-        """Take a row in."""
+        """Add a row."""
         self.settings[name] = settings_of(results)
         for result in results:
             key = (result.domain, result.task, result.protocol, bool(result.pretraining.steps))
@@ -137,8 +141,8 @@ class Known:
                 self.floors.setdefault(key, result)
 
 
-def of_submission(folder: Path, rules: Rules, known: Known) -> tuple[list[str], list[Result]]:
-    """What is wrong with one submission beside the rows before it, and its results (none when it cannot be read)."""
+def check_submission(folder: Path, rules: Rules, known: KnownRows) -> tuple[list[str], list[Result]]:
+    """Return what is wrong with a submission, given the rows before it, and its results ([] if it is unreadable)."""
     try:
         submission, results = load_submission(folder)
         source = text_of(folder / SOURCE, MOST_SOURCE, "Make the submission again with `dabs submit`.")
@@ -147,15 +151,15 @@ def of_submission(folder: Path, rules: Rules, known: Known) -> tuple[list[str], 
     tuning = submission.tuning if isinstance(submission.tuning, Tuning) else None
     others = list((known.firsts if submission.ruleset == "fixed" else known.floors).values())
     wrong = [f"{SOURCE} line {use.line}: {use.what}" for use in scan(source)]
-    wrong += taken(submission.name, results, known.settings)
-    wrong += broken_rules(results, rules, tuning)
-    wrong += clashes(results, others, rules.tasks)
-    wrong += _contradictions(submission, results)
+    wrong += find_duplicates(submission.name, results, known.settings)
+    wrong += find_broken_rules(results, rules, tuning)
+    wrong += find_clashes(results, others, rules.tasks)
+    wrong += _find_contradictions(submission, results)
     return [f"{folder}: {text}" for text in wrong], results
 
 
-def taken(name: str, results: Sequence[Result], rows: Mapping[str, Settings]) -> list[str]:
-    """Whether a row of this name, or of the same source and options under another name, is there already."""
+def find_duplicates(name: str, results: Sequence[Result], rows: Mapping[str, Settings]) -> list[str]:
+    """Return a line if a row of this name exists, and one for each row with the same source and options."""
     found = []
     if name.casefold() in {other.casefold() for other in (*rows, *FLOORS)}:
         found.append(f"the name {name} is taken; choose another")
@@ -164,17 +168,17 @@ def taken(name: str, results: Sequence[Result], rows: Mapping[str, Settings]) ->
 
 
 def settings_of(results: Sequence[Result]) -> Settings:
-    """Which source was run where with which options; one tuned may agree with another in some domains."""
+    """Return which source was run in which domain with which options. Two tuned rows may share some of these."""
     return frozenset((r.algorithm_sha256, r.domain, json.dumps(options_of(r), sort_keys=True)) for r in results)
 
 
-def _contradictions(submission: Submission, results: Sequence[Result]) -> list[str]:
-    """Where `submission.json` says something else than its results."""
+def _find_contradictions(submission: Submission, results: Sequence[Result]) -> list[str]:
+    """Return a line for each fact in `submission.json` that differs from the results."""
     found = []
     runs = {(run.domain, run.seed): run for run in submission.runs}
     seen = {(result.domain, result.seed) for result in results}
     if set(runs) != seen:
-        found.append(f"runs and results are of other domains and seeds: {sorted(set(runs) ^ seen)}")
+        found.append(f"runs and results are of different domains and seeds: {sorted(set(runs) ^ seen)}")
     for result in results:
         run = runs.get((result.domain, result.seed))
         place = f"results/{result.domain}/seed{result.seed}"
@@ -192,15 +196,17 @@ def _contradictions(submission: Submission, results: Sequence[Result]) -> list[s
             facts["runs.weights_sha256"] = (run.weights_sha256, result.pretraining.weights_sha256)
         cell = f"{place}/{result.task}.{result.protocol}{SUFFIX}"
         found += [
-            f"{name} of submission.json is not that of {cell}" for name, (said, is_) in facts.items() if said != is_
+            f"{name} in submission.json is not that of {cell}"
+            for name, (stated, actual) in facts.items()
+            if stated != actual
         ]
         if cell not in submission.files:
-            found.append(f"a result of {cell} stands in another place")
+            found.append(f"the result of {cell} is in another place")
     return found
 
 
-def _edited(folder: Path, results: Sequence[Result], labels: Labels, seen: Seen) -> list[str]:
-    """Scores and labels that do not follow from the predictions and the data, where predictions are included."""
+def _find_edits(folder: Path, results: Sequence[Result], labels: LabelReader, seen: SeenLabels) -> list[str]:
+    """Return a line for each score or label that does not follow from the included predictions and the data."""
     places = [(folder / f"results/{r.domain}/seed{r.seed}", r) for r in results]
     included = [(place, result) for place, result in places if (place / result.predictions.file).exists()]
     found = []
@@ -208,5 +214,5 @@ def _edited(folder: Path, results: Sequence[Result], labels: Labels, seen: Seen)
         found.append(f"{folder}: predictions of {len(included)} of {len(places)} results are included: all or none")
     for place, result in included:
         path = place / f"{result.task}.{result.protocol}{SUFFIX}"
-        found += prediction_differences(path, result, labels, seen)
+        found += check_predictions(path, result, labels, seen)
     return found

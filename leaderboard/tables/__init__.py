@@ -1,1 +1,1 @@
-"""Tables of scores: which results share one, their means, how they are shown."""
+"""Tables of scores: which results may share one, their means, and their display."""

@@ -1,6 +1,6 @@
-"""Results gathered into one table: means over seeds, tasks and domains, and what may stand in one table together.
+"""A table of results: means over seeds, tasks and domains.
 
-Every score is higher-is-better. A missing task empties the mean of its domain and of the whole; it is never skipped.
+Higher scores are better. A missing task leaves the means of its domain and of all domains empty; it is never skipped.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ from typing import Any
 from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
 from dabs.evaluation.raw_input import RAW
-from dabs.leaderboard.tables.compatibility import budget_of, data_of, evaluation_of, plain, recipe_of
+from dabs.leaderboard.tables.compatibility import (
+    budget_of,
+    data_of,
+    evaluation_of,
+    recipe_of,
+    refuse_repeated_seed,
+    to_plain,
+)
 from dabs.results.schema import Counts, MetricRecord, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
-FLOORS = ("none", RAW)  # the random encoder and the raw input, which stand first
+FLOORS = ("none", RAW)  # the random encoder and the raw input, which come first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +35,10 @@ class CellMean:
 
     Attributes:
         seeds: the seeds, ascending.
-        scores: one a seed, in the same order.
-        mean: of the scores.
-        deviation: their sample standard deviation; None with one seed.
-        interval: ends of the interval over test examples, averaged over seeds. It says nothing about seeds.
+        scores: one per seed, in the same order.
+        mean: mean of the scores.
+        deviation: sample standard deviation of the scores; None for one seed.
+        interval: ends of the interval over test examples, averaged over seeds. It says nothing about other seeds.
     """
 
     algorithm: str
@@ -46,13 +53,13 @@ class CellMean:
 
     @property
     def spread(self) -> float:
-        """Largest score less smallest over seeds; 0 with one seed."""
+        """Largest score minus smallest over seeds; 0 for one seed."""
         return max(self.scores) - min(self.scores)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskInfo:
-    """What all results of a task agree on; tasks of one `test_split` (its hash) ask about the same examples."""
+    """What all results of a task agree on; tasks with the same `test_split` (a hash) use the same examples."""
 
     domain: str
     task: str
@@ -64,14 +71,14 @@ class TaskInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Wins:
-    """The tasks (domain, task) on which an algorithm beats a baseline, out of `tasks`, and their share."""
+    """The tasks (domain, task) on which an algorithm beats a baseline, out of a number of `tasks`."""
 
     won: tuple[tuple[str, str], ...]
     tasks: int
 
     @property
     def share(self) -> float:
-        """Between 0 and 1; a task that either of the two lacks counts as not won."""
+        """Share of tasks won, from 0 to 1; a task that either of the two lacks counts as not won."""
         return len(self.won) / self.tasks
 
 
@@ -80,10 +87,10 @@ class Table:
     """The results of one suite under one protocol.
 
     Attributes:
-        algorithms: none, raw, then alphabetical.
-        tasks: all tasks of every domain, whether or not there is a result.
+        algorithms: none, raw, then in alphabetical order.
+        tasks: all tasks of every domain, with or without results.
         cells: by (algorithm, domain, task).
-        info: by (domain, task); lacks the tasks that no algorithm has a result for.
+        info: by (domain, task), for the tasks that any algorithm has a result for.
     """
 
     suite: str
@@ -94,24 +101,24 @@ class Table:
     info: dict[tuple[str, str], TaskInfo]
 
     def cell(self, algorithm: str, domain: str, task: str) -> CellMean | None:
-        """One algorithm's cell for a task, or None."""
+        """Return an algorithm's cell for a task, or None."""
         return self.cells.get((algorithm, domain, task))
 
     def score(self, algorithm: str, domain: str, task: str) -> float | None:
-        """Mean over seeds, or None without a result."""
+        """Return the mean score over seeds, or None without a result."""
         cell = self.cell(algorithm, domain, task)
         return cell.mean if cell else None
 
     def domain_mean(self, algorithm: str, domain: str) -> float | None:
-        """Mean over all tasks of the domain; None when one is missing."""
+        """Return the mean over all tasks of the domain; None when one is missing."""
         return _mean_of_all([self.score(algorithm, domain, task) for task in self.tasks[domain]])
 
     def overall(self, algorithm: str) -> float | None:
-        """Mean over all domains, each counting the same; None when a task is missing anywhere."""
+        """Return the mean over all domains with equal weights; None when any task is missing."""
         return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.tasks])
 
     def domain_interval(self, algorithm: str, domain: str) -> tuple[float, float] | None:
-        """Interval of `domain_mean` over test examples, at the level of the cells' own; None where the mean is."""
+        """Return the interval of `domain_mean` over test examples, at the level of the cells; None without a mean."""
         parts = [
             (cell.mean, cell.interval, self.info[domain, task].test_split) if cell else None
             for task in self.tasks[domain]
@@ -120,7 +127,7 @@ class Table:
         return _interval_of_mean(parts)
 
     def overall_interval(self, algorithm: str) -> tuple[float, float] | None:
-        """Interval of `overall` over test examples; None where the mean is."""
+        """Return the interval of `overall` over test examples; None without a mean."""
         parts = []
         for domain in self.tasks:
             mean, interval = self.domain_mean(algorithm, domain), self.domain_interval(algorithm, domain)
@@ -128,116 +135,122 @@ class Table:
         return _interval_of_mean(parts)
 
     def origins(self, domain: str) -> tuple[str, ...]:
-        """The origins of the domain's data, as far as results name them."""
+        """Return the origins of the domain's data, as far as results name them."""
         return tuple(sorted({info.origin for (d, _), info in self.info.items() if d == domain}))
 
     def beats(self, algorithm: str, baseline: str = "none") -> Wins:
-        """The tasks whose mean exceeds the baseline's by more than the seeds' spread: the larger of the two ranges.
+        """Return the tasks whose mean exceeds the baseline's by more than the spread over seeds.
+
+        The spread is the larger of the two ranges over seeds.
 
         Raises:
             RequestError: one of the two is not in the table.
         """
         for name in (algorithm, baseline):
             if name not in self.algorithms:
-                raise RequestError(f"the table has no results of {name!r}; it has {', '.join(self.algorithms)}.")
-        every = [(domain, task) for domain, tasks in self.tasks.items() for task in tasks]
+                raise RequestError(f"the table has no results for {name!r}, only for {', '.join(self.algorithms)}.")
+        keys = [(domain, task) for domain, tasks in self.tasks.items() for task in tasks]
         won = []
-        for domain, task in every:
-            mine, theirs = self.cell(algorithm, domain, task), self.cell(baseline, domain, task)
-            if mine and theirs and mine.mean - theirs.mean > max(mine.spread, theirs.spread):
+        for domain, task in keys:
+            own, other = self.cell(algorithm, domain, task), self.cell(baseline, domain, task)
+            if own and other and own.mean - other.mean > max(own.spread, other.spread):
                 won.append((domain, task))
-        return Wins(won=tuple(won), tasks=len(every))
+        return Wins(won=tuple(won), tasks=len(keys))
 
 
 def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
-    """The protocols there are results for, in the order linear, knn, finetune."""
+    """Return the protocols that have results, in the order linear, knn, finetune."""
     seen = {result.protocol for result in results}
     return tuple(protocol for protocol in PROTOCOLS if protocol in seen)
 
 
 def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = None) -> Table:
-    """Gather the results of one protocol.
+    """Build the table of one protocol.
 
     Args:
-        results: of any protocols; those of the others only tell which tasks there are.
+        results: results of any protocols; those of the others only add to the known tasks.
         protocol: "linear", "knn" or "finetune".
-        tasks: all tasks of each domain; by default those that occur in `results` for any algorithm.
+        tasks: all tasks of each domain; by default those that any of `results` is about.
 
     Raises:
-        RequestError: no results, a result outside `tasks`, or results that may not be compared: another suite, other
-            data, splits or evaluation settings for one task, or seeds of one cell that differ in more than the seed.
+        RequestError: there are no results of the protocol, one is about a task outside `tasks`, or they may not be
+            compared: the suite differs, a task's data, splits or evaluation settings differ, a domain's pretraining
+            budgets differ, or the seeds of a cell differ in more than the seed.
     """
     chosen = [result for result in results if result.protocol == protocol]
     if not chosen:
-        raise RequestError(f"there are no results of the protocol {protocol!r}.")
+        raise RequestError(f"there are no results for the protocol {protocol!r}.")
     _check_equal(results, "suite", lambda r: "the table", lambda r: {"suite": r.suite})
-    _check_equal(results, "data", _task_words, data_of)
-    _check_equal(chosen, "evaluation", _task_words, evaluation_of)
-    _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_words(r)}", recipe_of)
+    _check_equal(results, "data", _task_path, data_of)
+    _check_equal(chosen, "evaluation", _task_path, evaluation_of)
+    _check_equal(chosen, "seeds", lambda r: f"{r.algorithm} on {_task_path(r)}", recipe_of)
     trained = [result for result in chosen if result.pretraining.steps]
     _check_equal(trained, "budget", lambda r: f"pretraining in {r.domain}", budget_of)
-    known = _tasks_of(results, tasks)
+    known = tasks_of(results, tasks)
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
         groups[result.algorithm, result.domain, result.task].append(result)
     return Table(
         suite=chosen[0].suite,
         protocol=protocol,
-        algorithms=ordered({result.algorithm for result in results}),
+        algorithms=order_algorithms({result.algorithm for result in results}),
         tasks=known,
-        cells={key: _cell(group) for key, group in groups.items()},
+        cells={key: _make_cell(group) for key, group in groups.items()},
         info={(r.domain, r.task): _info(r) for r in results},
     )
 
 
-def ordered(algorithms: Iterable[str]) -> tuple[str, ...]:
-    """The floors first, then alphabetical."""
+def order_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:
+    """Return algorithms in the order of a table: the floors first, then alphabetically."""
     return tuple(sorted(algorithms, key=lambda name: (FLOORS.index(name) if name in FLOORS else len(FLOORS), name)))
 
 
 def _mean_of_all(values: Sequence[float | None]) -> float | None:
-    there = [value for value in values if value is not None]
-    return statistics.fmean(there) if there and len(there) == len(values) else None
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known and len(known) == len(values) else None
 
 
 def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float], str] | None]) -> tuple[float, float] | None:
-    """Interval of the mean of scores from their own intervals; None when one is missing.
+    """Return the interval of the mean of scores from their own intervals; None when one is missing.
 
-    Each score comes with the name of its examples. The distances from score to either end add where scores share their
-    examples, which are taken as wholly dependent (as `evidence.mean_evidence` does), and otherwise in quadrature
-    (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
+    Each part is a score, its interval and the name of its examples. The distances from score to end add up for scores
+    on the same examples, which are taken as fully dependent (as `compare.scores.mean_evidence` does), and add in
+    quadrature otherwise (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
     """
-    there = [part for part in parts if part]
-    if not there or len(there) < len(parts):
+    known = [part for part in parts if part]
+    if not known or len(known) < len(parts):
         return None
-    mean = statistics.fmean(score for score, _, _ in there)
+    mean = statistics.fmean(score for score, _, _ in known)
     below: dict[str, float] = defaultdict(float)
     above: dict[str, float] = defaultdict(float)
-    for score, (low, high), examples in there:
+    for score, (low, high), examples in known:
         below[examples] += max(0.0, score - low)
         above[examples] += max(0.0, high - score)
-    return mean - math.hypot(*below.values()) / len(there), mean + math.hypot(*above.values()) / len(there)
+    return mean - math.hypot(*below.values()) / len(known), mean + math.hypot(*above.values()) / len(known)
 
 
-def _tasks_of(results: Sequence[Result], tasks: Tasks | None) -> dict[str, tuple[str, ...]]:
-    seen: dict[str, set[str]] = defaultdict(set)
+def tasks_of(results: Iterable[Result], tasks: Tasks | None = None) -> dict[str, tuple[str, ...]]:
+    """Return all tasks of each domain: `tasks` if given, else those that any result is about, alphabetically.
+
+    Raises:
+        RequestError: a result is about a task that is not in `tasks`.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
     for result in results:
-        seen[result.domain].add(result.task)
+        found[result.domain].add(result.task)
     if tasks is None:
-        return {domain: tuple(sorted(names)) for domain, names in sorted(seen.items())}
-    for domain, names in seen.items():
+        return {domain: tuple(sorted(names)) for domain, names in sorted(found.items())}
+    for domain, names in found.items():
         for task in sorted(names - set(tasks.get(domain, ()))):
-            raise RequestError(f"there is a result of the task {domain}/{task}, which is not in the list of tasks.")
+            raise RequestError(f"there is a result for the task {domain}/{task}, which is not in the list of tasks.")
     return {domain: tuple(names) for domain, names in tasks.items()}
 
 
-def _cell(group: list[Result]) -> CellMean:
+def _make_cell(group: list[Result]) -> CellMean:
     group = sorted(group, key=lambda result: result.seed)
     first, scores = group[0], tuple(result.score for result in group)
     seeds = tuple(result.seed for result in group)
-    if len(set(seeds)) < len(seeds):
-        words = f"{first.algorithm} on {_task_words(first)} ({first.protocol})"
-        raise RequestError(f"{words} has two results of one seed among {seeds}. Remove one of the two.")
+    refuse_repeated_seed(f"{first.algorithm} on {_task_path(first)} ({first.protocol})", seeds)
     ends = [statistics.fmean(getattr(r.interval, end) for r in group) for end in ("low", "high")]
     return CellMean(
         algorithm=first.algorithm,
@@ -263,26 +276,27 @@ def _info(result: Result) -> TaskInfo:
     )
 
 
-def _task_words(result: Result) -> str:
+def _task_path(result: Result) -> str:
     return f"{result.domain}/{result.task}"
 
 
 def _check_equal(
     results: Sequence[Result], what: str, group: Callable[[Result], str], facts: Callable[[Result], dict[str, Any]]
 ) -> None:
-    """Refuse results of one group whose facts differ, naming the fact, both values and whose they are."""
+    """Refuse results of one group whose facts differ; the message names the fact, both values and both results."""
     firsts: dict[str, tuple[Result, dict[str, Any]]] = {}
     for result in results:
-        mine = facts(result)
-        first, theirs = firsts.setdefault(group(result), (result, mine))
-        for name in mine:
-            if mine[name] != theirs[name]:
+        own = facts(result)
+        first, expected = firsts.setdefault(group(result), (result, own))
+        for name in own:
+            if own[name] != expected[name]:
+                values = to_plain(expected[name]), to_plain(own[name])
                 raise RequestError(
                     f"{group(result)}: {name} differs, so these results may not share a table ({what}): "
-                    f"{_whose(first)} has {plain(theirs[name])!r}, {_whose(result)} has {plain(mine[name])!r}. "
+                    f"{_describe(first)} has {values[0]!r}, {_describe(result)} has {values[1]!r}. "
                     "Leave one of them out, or make it again with the same data and settings."
                 )
 
 
-def _whose(result: Result) -> str:
-    return f"{result.algorithm} ({_task_words(result)}, {result.protocol}, seed {result.seed})"
+def _describe(result: Result) -> str:
+    return f"{result.algorithm} ({_task_path(result)}, {result.protocol}, seed {result.seed})"

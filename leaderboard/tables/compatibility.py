@@ -1,4 +1,4 @@
-"""What must be equal before two results may be compared, and what differs where it is not."""
+"""What must be equal for results to be compared, and which fields differ."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dabs.errors import RequestError
 from dabs.results.schema import Result
 
 
 def data_of(result: Result) -> dict[str, Any]:
-    """What all results of a task share: its rows, splits, metric and sizes."""
+    """Return what all results of a task share: its data, splits, metric and sizes."""
     return {
         "data.sha256": result.data.sha256,
         "data.split_sha256": result.data.split_sha256,
@@ -22,13 +23,13 @@ def data_of(result: Result) -> dict[str, Any]:
     }
 
 
-def plain(fact: Any) -> Any:
-    """A fact as a message shows it; they are compared as they are, since making them plain takes far longer."""
+def to_plain(fact: Any) -> Any:
+    """Return a fact as messages show it. Comparisons use the facts themselves, as conversion takes far longer."""
     return fact.model_dump() if isinstance(fact, BaseModel) else fact
 
 
 def recipe_of(result: Result) -> dict[str, Any]:
-    """What the seeds of one cell share; a `seed` among the settings is what may differ."""
+    """Return what the seeds of one cell share: every setting except `seed`."""
     config = {key: value for key, value in result.pretraining.config.items() if key != "seed"}
     return {
         "algorithm_sha256": result.algorithm_sha256,
@@ -40,56 +41,56 @@ def recipe_of(result: Result) -> dict[str, Any]:
 
 
 def evaluation_of(result: Result) -> dict[str, Any]:
-    """What all results of a protocol share on a task."""
+    """Return what all results of a protocol share on a task."""
     return {"evaluation.config": result.evaluation.config}
 
 
-UNSTATED = {"accumulate": 1}  # settings that a result leaves out where they have this value
+OMITTED_DEFAULTS = {"accumulate": 1}  # settings that a result leaves out when they have this value
 
 
 def setting_of(result: Result, name: str) -> Any:
-    """A setting of the pretraining, None where the result does not say and nothing follows from that."""
-    return result.pretraining.config.get(name, UNSTATED.get(name))
+    """Return a pretraining setting; None when the result does not state it and it has no omitted default."""
+    return result.pretraining.config.get(name, OMITTED_DEFAULTS.get(name))
 
 
 def budget_of(result: Result) -> dict[str, Any]:
-    """What all algorithms that learn in a domain share: steps, batches, optimiser and encoder."""
+    """Return what all algorithms that are pretrained on a domain share: steps, batches, optimiser and encoder."""
     names = ("batch_size", "accumulate", "lr", "weight_decay", "encoder")
     settings = {f"pretraining.config.{name}": setting_of(result, name) for name in names}
     return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
 
 
-SHOWN = 12  # differences that a message lists
-Fact = tuple[str, str, Any]  # where it holds, which field, its value
+MAX_DIFFERENCES = 12  # that a message lists
+Fact = tuple[str, str, Any]  # scope, field, value
 
 
 def differences(groups: Mapping[str, Sequence[Result]]) -> list[str]:
-    """What keeps the results of several contestants from being compared, a line a field; empty when nothing does.
+    """Return one line for each field that keeps results from being compared; empty when they may be.
 
     Args:
-        groups: results of one protocol by the name of their contestant.
+        groups: results of one protocol, by contestant.
     """
     firsts: dict[tuple[str, str], tuple[str, Any]] = {}
     found: dict[tuple[str, str, str], dict[str, tuple[Any, Any]]] = defaultdict(dict)
     for name, results in groups.items():
         for result in results:
-            for where, field, value in _facts(name, result):
-                whose, first = firsts.setdefault((where, field), (name, value))
+            for scope, field, value in _facts(name, result):
+                first_name, first = firsts.setdefault((scope, field), (name, value))
                 if value != first:
-                    found[field, whose, name].setdefault(where, (first, value))
-    return [_line(*key, places) for key, places in found.items()]
+                    found[field, first_name, name].setdefault(scope, (first, value))
+    return [_describe_difference(*key, scopes) for key, scopes in found.items()]
 
 
 def refusal(lines: Sequence[str]) -> str:
-    """One message for all of `differences`."""
-    more = [f"and {len(lines) - SHOWN} more fields"] if len(lines) > SHOWN else []
-    listed = "\n".join(f"  - {line}" for line in [*lines[:SHOWN], *more])
-    return f"these results may not be compared, because they were not made alike:\n{listed}\nMake one side again."
+    """Return one message for the lines of `differences`."""
+    more = [f"and {len(lines) - MAX_DIFFERENCES} more fields"] if len(lines) > MAX_DIFFERENCES else []
+    listed = "\n".join(f"  - {line}" for line in [*lines[:MAX_DIFFERENCES], *more])
+    return f"these results may not be compared, because their settings differ:\n{listed}\nMake one side again."
 
 
 def _facts(name: str, result: Result) -> Iterator[Fact]:
-    """Every fact of a result that must be equal: over all, on its task, in its domain, and over its own seeds."""
-    yield "the suite", "suite", result.suite
+    """Yield every fact of a result that must be equal: overall, on its task, in its domain, and over its seeds."""
+    yield "all results", "suite", result.suite
     task = f"{result.domain}/{result.task}"
     for field, value in (data_of(result) | evaluation_of(result)).items():
         yield task, field, value
@@ -99,23 +100,29 @@ def _facts(name: str, result: Result) -> Iterator[Fact]:
     if has_encoder(result):
         yield result.domain, "encoder.config", result.encoder.config
     for field, value in recipe_of(result).items():
-        yield f"{task}, {name}", f"{field} over seeds", value
+        yield f"{task}, {name}", f"{field} between seeds", value
 
 
 def has_encoder(result: Result) -> bool:
-    """Whether there is an encoder, whose initialisation depends on a seed; the raw input has none."""
+    """Return whether the result has an encoder, whose initialisation depends on a seed; the raw input has none."""
     return result.encoder.parameters > 0
 
 
-def _line(field: str, whose: str, name: str, places: Mapping[str, tuple[Any, Any]]) -> str:
-    where, (first, value) = next(iter(places.items()))
-    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    first, value = _part(plain(first), plain(value))
-    return f"{field} ({where}{more}): {whose} has {_short(first)}, {name} has {_short(value)}"
+def refuse_repeated_seed(who: str, seeds: Sequence[int]) -> None:
+    """Raise RequestError when two results of one cell have the same seed."""
+    if len(set(seeds)) < len(seeds):
+        raise RequestError(f"{who} has two results with the same seed, among {tuple(seeds)}. Remove one of the two.")
 
 
-def _part(first: Any, value: Any) -> tuple[Any, Any]:
-    """Of two dictionaries what differs, else the two as they are."""
+def _describe_difference(field: str, first_name: str, name: str, scopes: Mapping[str, tuple[Any, Any]]) -> str:
+    scope, (first, value) = next(iter(scopes.items()))
+    more = f" and {len(scopes) - 1} more" if len(scopes) > 1 else ""
+    first, value = _differing_part(to_plain(first), to_plain(value))
+    return f"{field} ({scope}{more}): {first_name} has {_short(first)}, {name} has {_short(value)}"
+
+
+def _differing_part(first: Any, value: Any) -> tuple[Any, Any]:
+    """Reduce two dictionaries to the entries that differ; return other values unchanged."""
     if isinstance(first, dict) and isinstance(value, dict):
         keys = [key for key in first | value if first.get(key) != value.get(key)]
         return {k: first.get(k) for k in keys}, {k: value.get(k) for k in keys}

@@ -1,6 +1,7 @@
-"""Numbers of papers, kept apart from what was run with this package: another protocol, never ranked with ours.
+"""Numbers published in papers, kept separate from results of this package.
 
-`published.json` holds them with their sources; a number enters it by hand, copied from the place its source names.
+They come from other protocols, so they are never ranked with ours. `published.json` holds them with their sources; each
+number is copied by hand from the place that its source names.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class _Strict(BaseModel):
 
 
 class Publication(_Strict):
-    """Where numbers come from and how they were made."""
+    """A source of numbers, and how they were made."""
 
     key: str
     title: str
@@ -35,15 +36,15 @@ class Publication(_Strict):
 
 
 class PublishedRow(_Strict):
-    """One line of a table of results.
+    """One row of a published table.
 
     Attributes:
-        domain: as registered.
-        task: as registered, or "*" for the mean over the domain's tasks.
-        label: as the source calls it.
-        pretrained_on: the same.
+        domain: registered name.
+        task: registered name, or "*" for the mean over the domain's tasks.
+        label: what the source calls the task.
+        pretrained_on: what the source calls the pretraining data.
         percent: algorithm -> score times 100.
-        source: the key of its source.
+        source: key of the publication.
     """
 
     domain: str
@@ -55,7 +56,7 @@ class PublishedRow(_Strict):
 
 
 class Published(_Strict):
-    """What was published on one suite."""
+    """The numbers published on one suite."""
 
     format: Literal[1]
     suite: str
@@ -63,34 +64,36 @@ class Published(_Strict):
     rows: tuple[PublishedRow, ...]
 
     @model_validator(mode="after")
-    def _whole(self) -> Published:
+    def _check_rows(self) -> Published:
         for row in self.rows:
             self.source(row)
             if set(row.percent) != set(self.algorithms):
-                raise ValueError(f"{row.label} has numbers of {sorted(row.percent)}, not of {sorted(self.algorithms)}")
+                raise ValueError(
+                    f"{row.label} has numbers for {sorted(row.percent)}, not for {sorted(self.algorithms)}"
+                )
         cells = [(row.domain, row.task, row.source) for row in self.rows]
         if len(set(cells)) < len(cells):
-            raise ValueError("a task stands twice")
+            raise ValueError("duplicate task")
         return self
 
     @property
     def algorithms(self) -> tuple[str, ...]:
-        """The columns, in the order of the first row."""
+        """The columns of the table, in the order of the first row."""
         return tuple(self.rows[0].percent)
 
     def source(self, row: PublishedRow) -> Publication:
-        """Where a row comes from."""
+        """Return the publication that a row comes from."""
         for source in self.sources:
             if source.key == row.source:
                 return source
-        raise ValueError(f"{row.label} names the source {row.source!r}, which is not there")
+        raise ValueError(f"{row.label} names the source {row.source!r}, which is not listed")
 
 
-def published_of(suite: str, path: Path = FILE) -> Published | None:
-    """What was published on a suite; None where nothing was.
+def load_published(suite: str, path: Path = FILE) -> Published | None:
+    """Return the numbers published on a suite; None when there are none.
 
     Raises:
-        DabsError: the file is not as it should be.
+        DabsError: the file cannot be read or is not valid.
     """
     try:
         found = Published.model_validate_json(path.read_text(encoding="utf-8"))
@@ -100,7 +103,7 @@ def published_of(suite: str, path: Path = FILE) -> Published | None:
 
 
 def show_published(published: Published, console: Console) -> None:
-    """Print the numbers as a table of their own, with the source and its protocol below."""
+    """Print the numbers as a separate table, with each source and its protocol below."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, title="published, not re-run")
     table.add_column("domain, task", no_wrap=True)
     for algorithm in published.algorithms:

@@ -1,4 +1,4 @@
-"""A short run of `benchmarks/coverage.py`: intervals cover, false alarms are rare, simpler methods would fail."""
+"""A short `benchmarks/coverage.py`: our intervals cover, simpler ones do not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_intervals_of_tasks_cover_and_simpler_methods_do_not(coverage: ModuleTyp
     world = coverage.World(seeds=(2, 2), sigma=0.025)
     interval, examples, hierarchical, alarm = coverage.tasks_row(world, 150, 200, np.random.default_rng(11))
     assert 93 <= interval <= 97.5
-    assert alarm <= 9  # 5 % wanted, of 150 experiments
+    assert alarm <= 9  # 5 % expected, in 150 experiments
     assert examples < 85
     assert hierarchical < 93
 

@@ -1,4 +1,4 @@
-"""Opening pages from disk in Debian's Chromium, and what must never happen on them."""
+"""Open pages from disk in Debian's Chromium, and record what goes wrong on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMAGE = '"><img src=x onerror=window.broken=1>'
 
 
 class Visit:
-    """A page that was opened from disk, and what went wrong on it."""
+    """A page opened from disk, with its console messages, errors and requests."""
 
     def __init__(self, browser: Any, path: Path, width: int = 1280, scheme: str = "light", anchor: str = "") -> None:
         self.page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
@@ -31,16 +31,16 @@ class Visit:
         self.page.goto(path.as_uri() + anchor)
 
     def column(self, table: str, number: int) -> list[str]:
-        """The visible first words of a column's cells."""
+        """Return the first line of each visible cell of a column."""
         cells = self.page.locator(f".view:not([hidden]) table.{table} tbody tr > :nth-child({number})")
         return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
 
     def open_details(self) -> None:
-        """Show what is folded away."""
+        """Open every <details> element."""
         self.page.locator("summary").evaluate_all("all => all.forEach(summary => summary.click())")
 
 
-# texts whose contrast with what lies behind them is under 4.5 to 1
+# lists texts whose contrast with their background is below 4.5:1
 CONTRAST = """() => {
   const linear = (x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
   const light = (c) => {

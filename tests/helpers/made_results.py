@@ -1,9 +1,10 @@
-"""Made-up results: a factory for one, and a small suite of them."""
+"""Made-up results: a factory for one, a small suite, and submissions of them."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,23 @@ SUITE = {
         "word": ("accuracy", 0.03, "synthesised"),
     },
 }
+ENVIRONMENT = {
+    "python": "3.11.9",
+    "platform": "Linux-6.1-x86_64",
+    "processor": "x86_64",
+    "cores": 2,
+    "device": "cpu",
+    "precision": "bf16",
+    "versions": {"torch": "2.11.0", "numpy": "2.4.6"},
+    "dabs_version": "0.1.0",
+    "git_commit": hashlib.sha256(repr(("commit",)).encode()).hexdigest()[:40],
+    "git_dirty": False,
+}
 GAIN = {"none": 0.12, "raw": 0.15, "contrastive": 0.24, "emix": 0.27, "shed": 0.31}
 
 
 def digest(*words: object) -> str:
-    """A hash that depends on the words only."""
+    """Return a hash that depends only on the words."""
     return hashlib.sha256(repr(words).encode()).hexdigest()
 
 
@@ -45,10 +58,8 @@ def make_payload(
     seed: int = 0,
     score: float = 0.71,
 ) -> dict[str, Any]:
-    """A valid result as plain values, with predictions named but not written."""
+    """Return a valid result as plain values; its file of predictions is named but not written."""
     metric, chance, origin = SUITE.get(domain, {}).get(task, ("accuracy", 0.1, "recorded"))
-    steps = 0 if algorithm in ("none", "raw") else 600
-    points = [step for step in range(0, steps + 1, 20) if steps]
     splits = ("train", "validation", "test")
     return {
         "schema_version": 1,
@@ -83,43 +94,38 @@ def make_payload(
             "split_sha256": {split: digest(domain, task, split, "groups") for split in splits},
             "sources": [{"package": "seglearn", "version": "1.2.5", "sha256": digest("seglearn")}],
         },
-        "pretraining": {
-            "config": {"seed": seed, "lr": 0.0001, "names": ["a", "b"], "nested": {"on": True}},
-            "steps": steps,
-            "examples_seen": 64 * steps,
-            "wall_seconds": 21.3 * bool(steps),
-            "peak_memory_bytes": 412_000_000,
-            "final_loss": 0.8 * bool(steps),
-            "data_sha256": digest(domain) if steps else "none",
-            "weights_sha256": digest(algorithm, domain, seed) if algorithm != "raw" else "none",
-            "curve": [[step, 0.8 + 1.4 * float(np.exp(-step / (120 + 20 * seed)))] for step in points],
-        },
+        "pretraining": _make_pretraining(algorithm, domain, seed),
         "evaluation": {"config": {"protocol": protocol, "features": "mean"}},
         "encoder": {"config": {"width": 64, "depth": 4}, "parameters": 123456},
-        "environment": {
-            "python": "3.11.9",
-            "platform": "Linux-6.1-x86_64",
-            "processor": "x86_64",
-            "cores": 2,
-            "device": "cpu",
-            "precision": "bf16",
-            "versions": {"torch": "2.11.0", "numpy": "2.4.6"},
-            "dabs_version": "0.1.0",
-            "git_commit": digest("commit")[:40],
-            "git_dirty": False,
-        },
+        "environment": copy.deepcopy(ENVIRONMENT),
         "predictions": {"file": f"{task}.{protocol}.predictions.npz", "sha256": digest("predictions")},
         "timings": {"started": "2026-11-21T04:50:00Z", "seconds": {"features": 1.2, "fit": 0.8}},
     }
 
 
+def _make_pretraining(algorithm: str, domain: str, seed: int) -> dict[str, Any]:
+    steps = 0 if algorithm in ("none", "raw") else 600
+    points = [step for step in range(0, steps + 1, 20) if steps]
+    return {
+        "config": {"seed": seed, "lr": 0.0001, "names": ["a", "b"], "nested": {"on": True}},
+        "steps": steps,
+        "examples_seen": 64 * steps,
+        "wall_seconds": 21.3 * bool(steps),
+        "peak_memory_bytes": 412_000_000,
+        "final_loss": 0.8 * bool(steps),
+        "data_sha256": digest(domain) if steps else "none",
+        "weights_sha256": digest(algorithm, domain, seed) if algorithm != "raw" else "none",
+        "curve": [[step, 0.8 + 1.4 * float(np.exp(-step / (120 + 20 * seed)))] for step in points],
+    }
+
+
 def make(**changes: Any) -> Result:
-    """A valid result; keyword arguments as for `make_payload`."""
+    """Return a valid result; keyword arguments as for `make_payload`."""
     return Result.model_validate_json(_json(make_payload(**changes)))
 
 
 def alter(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A copy of `payload` with the field at the dotted `path` set to `value`."""
+    """Return a copy of `payload` with the field at the dotted `path` set to `value`."""
     changed = copy.deepcopy(payload)
     *parents, last = path.split(".")
     part = changed
@@ -130,18 +136,22 @@ def alter(payload: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 def altered(path: str, value: Any, **changes: Any) -> Result:
-    """A valid result with one field set to another value."""
+    """Return a valid result with the field at the dotted `path` set to `value`."""
     return Result.model_validate_json(_json(alter(make_payload(**changes), path, value)))
 
 
 def _json(payload: dict[str, Any]) -> str:
-    import json
-
     return json.dumps(payload)
 
 
+def write_payload(folder: Path, payload: dict[str, Any], predictions: Mapping[str, np.ndarray]) -> Path:
+    """Write a result given as plain values, with its predictions."""
+    record = predictions_record(payload["task"], payload["protocol"], predictions).model_dump()
+    return write_result(folder, Result.model_validate_json(_json(payload | {"predictions": record})), predictions)
+
+
 def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, names: Any = None) -> list[Result]:
-    """Results of every algorithm on every task; `names` maps an algorithm's name to another one."""
+    """Return results of every algorithm on every task; `names` maps algorithms to other names."""
     generator = np.random.default_rng(7)
     results = []
     for protocol in protocols:
@@ -151,21 +161,15 @@ def make_suite(protocols: tuple[str, ...] = ("linear", "knn"), seeds: int = 3, n
                     ease = generator.uniform(0.4, 1.2)
                     for seed in range(1 if algorithm == "raw" else seeds):
                         score = round(min(0.97, chance + gain * ease + generator.normal(0, 0.008)), 4)
-                        called = (names or {}).get(algorithm, algorithm)
+                        name = (names or {}).get(algorithm, algorithm)
                         results.append(
-                            make(algorithm=called, domain=domain, task=task, protocol=protocol, seed=seed, score=score)
+                            make(algorithm=name, domain=domain, task=task, protocol=protocol, seed=seed, score=score)
                         )
     return results
 
 
-def write_payload(folder: Path, payload: dict[str, Any], predictions: Mapping[str, np.ndarray]) -> Path:
-    """Write a result given as plain values, with its predictions."""
-    record = predictions_record(payload["task"], payload["protocol"], predictions).model_dump()
-    return write_result(folder, Result.model_validate_json(_json(payload | {"predictions": record})), predictions)
-
-
 def write(folder: Path, results: list[Result]) -> Path:
-    """Result files as runs leave them."""
+    """Write result files as runs do."""
     for result in results:
         place = folder / result.domain / f"seed{result.seed}" / "results"
         place.mkdir(parents=True, exist_ok=True)
@@ -174,7 +178,7 @@ def write(folder: Path, results: list[Result]) -> Path:
 
 
 def submit(folder: Path, results: list[Result], **changes: Any) -> Path:
-    """A submission of results, called as its folder, with fields of its `submission.json` changed."""
+    """Write a submission named after its folder; `changes` replaces fields of its `submission.json`."""
     source = b"class Mine: ...\n"
     sha256 = hashlib.sha256(source).hexdigest()
     files = {"algorithm.py": source}
@@ -192,7 +196,7 @@ def submit(folder: Path, results: list[Result], **changes: Any) -> Path:
         "tuning": "none",
         "suite": "lite",
         "algorithm": {"reference": "mine.py:Mine", "kind": "Mine", "sha256": sha256},
-        "environment": make_payload()["environment"],
+        "environment": ENVIRONMENT,
         "runs": tuple({"domain": d, "seed": s, **run} for d, s in {(r.domain, r.seed): 0 for r in results}),
         "predictions": {},
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},

@@ -1,4 +1,4 @@
-"""Runs of the toy domain that could be submitted, and the rules they follow; shared by the tests of submissions."""
+"""Runs of the toy domain that can be submitted, and the rules they follow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dabs.data.domain import Domain
 from dabs.data.prepare import prepare
 from dabs.evaluation.evaluate import evaluate, write_results
 from dabs.leaderboard.cli.submit import SubmitOptions
-from dabs.leaderboard.cli.suite_rules import rules_of
+from dabs.leaderboard.cli.suite_rules import build_rules
 from dabs.leaderboard.submit.rules import Rules
 from dabs.registry import find_domain
 from dabs.training.pretrain import pretrain
@@ -30,7 +30,7 @@ STEPS = 6
 
 @contextlib.contextmanager
 def toy_domain(home: Path) -> Iterator[Domain]:
-    """The toy domain, registered and prepared, in what seems to be a clean checkout."""
+    """Register and prepare the toy domain, and make the checkout look clean, for the duration of the block."""
     with pytest.MonkeyPatch.context() as patch:
         folder = home / "more_domains"
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,13 +48,13 @@ def toy_domain(home: Path) -> Iterator[Domain]:
 
 
 def toy_rules() -> Rules:
-    """The rules of a suite that has the toy domain alone, with a tiny budget."""
-    rules = rules_of("lite", ("toy",))
+    """Return the rules of a suite that consists of the toy domain, with a tiny budget."""
+    rules = build_rules("lite", ("toy",))
     return replace(rules, budgets={"toy": {**rules.budgets["toy"], "steps": STEPS}})
 
 
 def make_runs(folder: Path, *, seeds: tuple[int, ...] = (0, 1), hidden: float = 0.3) -> Path:
-    """Runs of an algorithm of one's own, below FOLDER/runs/lite/MyIdea; its file is FOLDER/my_idea.py."""
+    """Run the algorithm FOLDER/my_idea.py, which is created if missing; return FOLDER/runs/lite/MyIdea."""
     if not (folder / "my_idea.py").exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_new("my_idea", folder)
@@ -72,8 +72,8 @@ def make_runs(folder: Path, *, seeds: tuple[int, ...] = (0, 1), hidden: float = 
     return folder / "runs" / "lite" / "MyIdea"
 
 
-def options(runs: Path, out: Path, **changes: object) -> SubmitOptions:
-    """Options of `dabs submit`."""
+def submit_options(runs: Path, out: Path, **changes: object) -> SubmitOptions:
+    """Return valid options of `dabs submit`, with some changed."""
     values = {
         "runs": (runs,),
         "name": "mine",

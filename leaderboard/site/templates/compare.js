@@ -1,15 +1,15 @@
 "use strict";
-// The compare page: two rows are chosen, their file of comparisons is loaded, and what it says is shown.
-// Nothing is computed here but the other way round of a pair; the numbers are those of `dabs compare --format json`.
+// The compare page: the user chooses two rows; the script loads their comparison and shows it.
+// The numbers are those of `dabs compare --format json`; all that is computed here is a pair with its sides swapped.
 (() => {
   const { facts, makeSortable } = window.dabs; // facts: compare-facts.js
-  const taken = {}; // "pairs/shed" -> what that file held
-  window.dabs.take = (kind, slug, value) => { taken[`${kind}/${slug}`] = value; };
-  const asked = {};
-  const load = (kind, slug) => (asked[`${kind}/${slug}`] ??= new Promise((resolve, reject) => {
+  const received = {}; // "pairs/shed" -> the value in that file
+  window.dabs.take = (kind, slug, value) => { received[`${kind}/${slug}`] = value; };
+  const loading = {};
+  const load = (kind, slug) => (loading[`${kind}/${slug}`] ??= new Promise((resolve, reject) => {
     const script = document.createElement("script"); // a page opened from disk may load scripts, not JSON
     script.src = `data/${slug}/${kind}.js`;
-    script.onload = () => resolve(taken[`${kind}/${slug}`]);
+    script.onload = () => resolve(received[`${kind}/${slug}`]);
     script.onerror = () => reject(new Error(`cannot read ${script.src}`));
     document.head.append(script);
   }));
@@ -22,7 +22,7 @@
     return element;
   };
 
-  // ---- the pair, either way round
+  // ---- a pair with its sides swapped
   const mirrored = (estimate, around = 0) => estimate && {
     ...estimate,
     value: 2 * around - estimate.value,
@@ -44,16 +44,16 @@
     a: pair.b, b: pair.a, tasks: pair.tasks.map(swappedTask), domains: pair.domains.map(swappedMean), overall: swappedMean(pair.overall),
   });
 
-  // ---- two rows without a test: the scores beside each other
-  const less = (a, b) => (a === null || b === null ? null : { value: a - b, low: null, high: null, p: null });
-  const plainMean = (scope, a, b) => ({ scope, a, b, difference: less(a, b), over_tasks: null, improvement: null, iqm_difference: null });
+  // ---- two rows that are not tested: their scores and differences
+  const plainDifference = (a, b) => (a === null || b === null ? null : { value: a - b, low: null, high: null, p: null });
+  const plainMean = (scope, a, b) => ({ scope, a, b, difference: plainDifference(a, b), over_tasks: null, improvement: null, iqm_difference: null });
   const plain = (a, b) => ({
     a: a.name, b: b.name,
     overall: plainMean("all domains", a.overall, b.overall),
     domains: Object.keys(a.domains).map((name) => plainMean(name, a.domains[name], b.domains[name])),
     tasks: a.tasks.map((task, i) => ({ ...task, a: task.score, b: b.tasks[i].score }))
       .filter((task) => task.a !== null && task.b !== null)
-      .map((task) => ({ ...task, difference: less(task.a, task.b), p_holm: null, verdict: null, test: "" })),
+      .map((task) => ({ ...task, difference: plainDifference(task.a, task.b), p_holm: null, verdict: null, test: "" })),
   });
 
   const pairOf = async (a, b, protocol) => {
@@ -68,10 +68,10 @@
     return i < j ? pair : swapped(pair);
   };
 
-  // ---- words
+  // ---- how values are shown
   const points = (value) => (value === null ? "–" : (100 * value).toFixed(1).replace("-0.0", "0.0").replace("-", "−"));
   const signed = (value) => (value > 0 && points(value) !== "0.0" ? "+" : "") + points(value);
-  const chance = (value) => (value === null ? "–" : value < 0.001 ? "< 0.001" : value.toFixed(3));
+  const pValue = (value) => (value === null ? "–" : value < 0.001 ? "< 0.001" : value.toFixed(3));
   const number = (value, text, extra = {}, ...more) =>
     make("td", { class: "number", "data-value": value === null ? "" : value, ...extra }, text, ...more);
   const range = (estimate, show = signed) =>
@@ -116,8 +116,8 @@
     const key = (name) => `${task.domain}/${task.task}.${name}`;
     const href = (slug) => `data/${slug}/${task.domain}.${task.task}.${protocol}.json`;
     const more = task.verdict === null ? [] : [
-      number(task.difference.p, chance(task.difference.p), { "data-key": key("p"), title: task.test }),
-      number(task.p_holm, chance(task.p_holm), { "data-key": key("p_holm") }),
+      number(task.difference.p, pValue(task.difference.p), { "data-key": key("p"), title: task.test }),
+      number(task.p_holm, pValue(task.p_holm), { "data-key": key("p_holm") }),
       make("td", { "data-key": key("verdict"), "data-value": task.verdict }, verdicts[task.verdict]),
     ];
     const about = make("small", {}, ` ${task.domain}, ${task.metric}`);
@@ -126,7 +126,7 @@
       difference(task.difference, key("difference")), bar(task.difference, most), ...more);
   };
 
-  const summary = (pair, level) => {
+  const summarize = (pair, level) => {
     const { difference: all, wins, ties, losses } = pair.overall;
     const name = (text) => make("bdi", {}, text);
     const line = [];
@@ -155,13 +155,13 @@
       pair.tasks.map((task) => taskRow(task, a, b, protocol, most)));
     const how = [...new Set(pair.tasks.map((task) => task.test))].join("; ");
     const words = tested
-      ? `Scores × 100. Under each difference its ${level} interval; “over tasks” is uncertain by the choice of tasks instead. A verdict holds at ${about.alpha} after Holm’s correction over the tasks. Tests: ${how}.`
-      : "Scores × 100. These two are not tested here: the site tests its best rows against each other. For intervals and p values run “dabs compare” on the two.";
+      ? `Scores × 100. Under each difference is its ${level} interval; that of “over tasks” covers the choice of tasks instead. Verdicts are at level ${about.alpha}, after Holm’s correction over the tasks. Tests: ${how}.`
+      : "Scores × 100. The site tests only its best rows against each other, and not these two. For intervals and p values, run “dabs compare” on them.";
     const json = new Blob([JSON.stringify({ protocol, ...pair }, null, 2)], { type: "application/json" });
     const download = make("a", { class: "button", href: URL.createObjectURL(json), download: `compare.${a}.${b}.${protocol}.json` }, "This comparison as JSON");
     const notes = make("ul", { class: "plain caption notes" }, ...about.notes.map((note) => make("li", {}, note)));
     const parts = [make("p", { class: "caption" }, words), means, tasks, make("p", { class: "actions" }, download)];
-    return { said: summary(pair, level), parts: about.notes.length ? [...parts, notes] : parts };
+    return { summary: summarize(pair, level), parts: about.notes.length ? [...parts, notes] : parts };
   };
 
   // ---- choosing
@@ -173,16 +173,16 @@
     let latest = 0;
     const show = async () => {
       const [a, b, by, mine] = [first.value, second.value, protocol(), ++latest];
-      let drawn = { said: ["Choose two different algorithms."], parts: [] };
+      let drawn = { summary: ["Choose two different algorithms."], parts: [] };
       try {
         const pair = a === b ? null : await pairOf(a, b, by);
         if (pair) drawn = draw(pair, a, b, by);
-        else if (a !== b) drawn.said = ["The two have no task in common under this protocol."];
+        else if (a !== b) drawn.summary = ["The two have no task in common under this protocol."];
       } catch (error) {
-        drawn.said = [`${error.message}; is the site's folder complete?`];
+        drawn.summary = [`${error.message}; is the site's folder complete?`];
       }
       if (mine !== latest) return; // another pair was chosen while this one was loading
-      document.getElementById("summary").replaceChildren(...drawn.said);
+      document.getElementById("summary").replaceChildren(...drawn.summary);
       result.replaceChildren(...drawn.parts);
       document.getElementById("filter").dispatchEvent(new Event("input"));
       result.dataset.shown = `${a} ${b} ${by}`;

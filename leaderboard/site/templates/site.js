@@ -1,8 +1,8 @@
 "use strict";
-// Colours, the choice of protocol, sorting and filtering. The report holds this file inline, the site's pages load it.
+// Colours, the choice of protocol, sorting and filtering. The report contains this file, the pages of the site load it.
 (() => {
   const root = document.documentElement;
-  // a page opened from disk may have no storage; then a choice lasts as long as the page
+  // a page opened from disk may have no storage; then a choice lasts only as long as the page
   const recall = (key) => { try { return localStorage.getItem(`dabs-${key}`); } catch { return null; } };
   const keep = (key, value) => { try { localStorage.setItem(`dabs-${key}`, value); } catch { /* not kept */ } };
 
@@ -37,19 +37,19 @@
     choose(choices.find((choice) => choice.checked).value);
   };
 
-  // ---- long tables: the page holds the best rows, a script the others, loaded when they are wanted
+  // ---- long tables: the page holds the best rows; a script, loaded on demand, holds the rest
   const limitOf = (table) => (table.dataset.shown && table.dataset.whole !== "yes" ? Number(table.dataset.shown) : Infinity);
   const noteOf = (table) => [...document.querySelectorAll("p.more")].find((note) => note.dataset.of === table.dataset.key);
-  const rest = (found) => document.querySelectorAll("table[data-key]").forEach((table) => {
+  const addRest = (found) => document.querySelectorAll("table[data-key]").forEach((table) => {
     const rows = document.createElement("template");
     rows.innerHTML = found[table.dataset.key] ?? ""; // made by the page's own templates, every value escaped
     table.tBodies[0].append(rows.content);
   });
-  let asked = null;
-  const whole = () => {
+  let loading = null;
+  const loadRest = () => {
     const source = document.body.dataset.rest;
     if (!source) return Promise.resolve();
-    asked ??= new Promise((resolve) => {
+    loading ??= new Promise((resolve) => {
       const script = document.createElement("script");
       script.src = source;
       script.onload = resolve;
@@ -62,7 +62,7 @@
       };
       document.head.append(script);
     });
-    return asked;
+    return loading;
   };
 
   const isNumber = (cell) => cell.classList.contains("number");
@@ -80,12 +80,12 @@
     const direction = before ? (before === "ascending" ? "descending" : "ascending") : first;
     table.querySelectorAll("thead th").forEach((other) => other.removeAttribute("aria-sort"));
     header.setAttribute("aria-sort", direction);
-    if (table.dataset.key) await whole();
+    if (table.dataset.key) await loadRest();
     const sign = direction === "ascending" ? 1 : -1;
     const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row, column, isText), row]);
     rows.sort(([a], [b]) => (a === null) - (b === null) || (a === null ? 0 : sign * compare(a, b)));
     table.tBodies[0].append(...rows.map(([, row]) => row));
-    arrange();
+    updateRows();
   };
   const makeSortable = (table) => table.querySelectorAll("thead th").forEach((header, column) => {
     const button = document.createElement("button");
@@ -95,10 +95,10 @@
     button.addEventListener("click", () => sort(table, header, column));
   });
 
-  // ---- which rows are shown: those that hold all words of the filter, of a long table the first of them
+  // ---- which rows are shown: those with every word of the filter; of a long table, the first of these
   const textOf = (row) => [...row.cells].filter((cell) => !isNumber(cell)).map((cell) => cell.textContent).join(" ").toLowerCase();
   const wordsOf = () => (document.querySelector(".filter input")?.value ?? "").toLowerCase().split(/\s+/).filter(Boolean);
-  const arrange = () => {
+  const updateRows = () => {
     const words = wordsOf();
     let [left, all] = [0, 0];
     document.querySelectorAll("table.filterable").forEach((table) => {
@@ -108,40 +108,40 @@
       rows.forEach((row) => { row.hidden = !shown.has(row); });
       if (!table.closest(".view[hidden]")) [left, all] = [left + found.length, all + rows.length];
       const note = noteOf(table)?.querySelector("span");
-      if (note && asked && !note.dataset.lost) note.textContent = `${shown.size.toLocaleString("en")} of ${found.length.toLocaleString("en")} rows are shown.`;
+      if (note && loading && !note.dataset.lost) note.textContent = `${shown.size.toLocaleString("en")} of ${found.length.toLocaleString("en")} rows are shown.`;
     });
     const status = document.querySelector(".filter [role=status]");
     if (status) status.textContent = words.length ? `${left} of ${all} rows` : "";
   };
   const startFilters = () => document.querySelectorAll(".filter").forEach((box) => {
     const apply = async () => {
-      if (wordsOf().length) await whole();
-      arrange();
+      if (wordsOf().length) await loadRest();
+      updateRows();
     };
     box.hidden = false;
     box.querySelector("input").addEventListener("input", apply);
-    document.addEventListener("change", apply); // another protocol shows other rows
-    apply(); // a browser that goes back keeps what was typed
+    document.addEventListener("change", apply); // each protocol has rows of its own
+    apply(); // going back in the browser keeps what was typed
   });
-  const startLong = () => document.querySelectorAll("table[data-key]").forEach((table) => {
+  const startLongTables = () => document.querySelectorAll("table[data-key]").forEach((table) => {
     const button = noteOf(table).querySelector("button");
     const all = button.textContent;
     button.hidden = false;
     button.addEventListener("click", async () => {
-      await whole();
+      await loadRest();
       table.dataset.whole = table.dataset.whole === "yes" ? "no" : "yes";
       button.setAttribute("aria-expanded", String(table.dataset.whole === "yes"));
       button.textContent = table.dataset.whole === "yes" ? `Show ${table.dataset.shown} rows` : all;
-      arrange();
+      updateRows();
     });
   });
 
-  window.dabs = { makeSortable, rest }; // for tables that the compare page makes later; for the script of other rows
+  window.dabs = { makeSortable, rest: addRest }; // used by compare.js, and by the scripts in rest/
   document.addEventListener("DOMContentLoaded", () => {
     startTheme();
     startProtocols();
     document.querySelectorAll("table.sortable").forEach(makeSortable);
     startFilters();
-    startLong();
+    startLongTables();
   });
 })();

@@ -17,9 +17,9 @@ from dabs.cli.new import write_new
 from dabs.errors import DabsError
 from dabs.evaluation.evaluate import evaluate
 from dabs.leaderboard.cli.submit import submit
-from dabs.leaderboard.submit.verify import problems
+from dabs.leaderboard.submit.verify import find_problems
 from dabs.registry import find_algorithm, read_algorithm
-from tests.helpers.submitting import make_runs, options, toy_domain, toy_rules
+from tests.helpers.submitting import make_runs, submit_options, toy_domain, toy_rules
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def checkout(runs: Path) -> Path:
     was_run()
     root = runs.parents[2] / "checkout"
     (root / "leaderboard" / "results").mkdir(parents=True)
-    submit(options(runs, root / "leaderboard" / "submissions"), toy_rules())
+    submit(submit_options(runs, root / "leaderboard" / "submissions"), toy_rules())
     assert not was_run(), "dabs submit"
     return root
 
@@ -66,8 +66,8 @@ def test_evaluating_runs_none(runs: Path) -> None:
 
 
 def test_verifying_runs_none(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dabs.leaderboard.submit.verify.stale_pages", lambda root: [])
-    problems(checkout, toy_rules())
+    monkeypatch.setattr("dabs.leaderboard.submit.verify.find_stale_pages", lambda root: [])
+    find_problems(checkout, toy_rules())
     assert not was_run()
 
 

@@ -214,8 +214,8 @@ def test_a_submission_lists_no_file_elsewhere(tmp_path: Path, name: str) -> None
 def test_a_source_that_is_no_source_is_a_finding(tmp_path: Path, source: bytes) -> None:
     import hashlib
 
-    from dabs.leaderboard.cli.suite_rules import rules_of
-    from dabs.leaderboard.submit.verify import Known, of_submission
+    from dabs.leaderboard.cli.suite_rules import build_rules
+    from dabs.leaderboard.submit.verify import KnownRows, check_submission
 
     folder = submit(tmp_path / "mine", [make()])
     (folder / "algorithm.py").write_bytes(source)
@@ -223,7 +223,7 @@ def test_a_source_that_is_no_source_is_a_finding(tmp_path: Path, source: bytes) 
     value = read_json(folder / "submission.json")
     value["files"]["algorithm.py"] = value["algorithm"]["sha256"] = digest
     write_json(folder / "submission.json", value)
-    found, _ = of_submission(folder, rules_of("lite"), Known({}))
+    found, _ = check_submission(folder, build_rules("lite"), KnownRows({}))
     assert any(
         "algorithm.py" in line and ("not Python" in line or "UTF-8" in line or "large" in line) for line in found
     )

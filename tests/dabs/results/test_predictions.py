@@ -14,7 +14,7 @@ import pytest
 
 from dabs.errors import DabsError
 from dabs.leaderboard.compare.pairwise import compare
-from dabs.leaderboard.submit.consistency import prediction_differences
+from dabs.leaderboard.submit.consistency import check_predictions
 from dabs.results import files as result_files
 from dabs.results.files import read_predictions, read_result
 from dabs.results.predictions import npz_bytes, read_npz
@@ -121,7 +121,7 @@ def test_predictions_that_do_not_fit_stop_neither_verify_nor_compare(tmp_path: P
     fitting = np.arange(1031) % 5
     arrays = {"label": fitting, "prediction": fitting} | change
     path = write_payload(tmp_path / "a", make_payload(score=1.0), arrays)
-    (said,) = prediction_differences(path, read_result(path), lambda domain, task: None, {})[:1]
+    (said,) = check_predictions(path, read_result(path), lambda domain, task: None, {})[:1]
     assert str(path) in said
     write_payload(tmp_path / "b", make_payload(algorithm="emix", score=1.0), {"label": fitting, "prediction": fitting})
     refusal(lambda: compare([str(tmp_path / "a"), str(tmp_path / "b")], resamples=100), path)

@@ -1,4 +1,4 @@
-"""Scores under resamples against the metrics themselves and against scipy's bootstrap."""
+"""Scores under resamples, against the metrics themselves and scipy's bootstrap."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from scipy import stats
 
 from dabs.errors import DabsError
 from dabs.evaluation.metrics import METRICS
-from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resampled_scores, weights
+from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, draw_weights, resample_scores
 
 
 def data(metric: str, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions with ties, and labels."""
+    """Return predictions with ties, and labels."""
     rng = np.random.default_rng(seed)
     if metric == "auroc":
         label = (rng.random((n, 3)) < 0.3).astype(np.int8)
@@ -25,16 +25,16 @@ def data(metric: str, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarr
 
 
 @pytest.mark.parametrize("metric", sorted(SCORERS))
-def test_a_weight_is_how_often_an_example_stands_there(metric: str) -> None:
+def test_a_weight_repeats_an_example(metric: str) -> None:
     prediction, label = data(metric)
-    block = next(weights(len(label), 20, seed=3))
+    block = next(draw_weights(len(label), 20, seed=3))
     for r, score in enumerate(SCORERS[metric](prediction, label)(block)):
         index = np.repeat(np.arange(len(label)), block[:, r].astype(int))
         assert score == pytest.approx(METRICS[metric].score(prediction[index], label[index]), abs=2e-6)
 
 
 @pytest.mark.parametrize("metric", ["matthews", "spearman"])
-def test_a_constant_prediction_scores_nothing(metric: str) -> None:
+def test_a_constant_prediction_scores_zero(metric: str) -> None:
     _, label = data(metric)
     ones = np.ones((len(label), 1), dtype=np.float32)
     assert SCORERS[metric](np.zeros(len(label), dtype=label.dtype), label)(ones)[0] == 0
@@ -44,43 +44,43 @@ def test_the_paired_standard_error_is_scipys() -> None:
     label = data("accuracy", 400)[1]
     both = [data("accuracy", 400, seed)[0] for seed in (0, 0)]
     both[1] = np.where(np.random.default_rng(5).random(400) < 0.3, label, both[0])
-    draws = resampled_scores("accuracy", both, label, resamples=4000, seed=1)
+    draws = resample_scores("accuracy", both, label, resamples=4000, seed=1)
     cov = covariance(draws)
     gap = (both[0] == label).astype(float) - (both[1] == label)
     expected = stats.bootstrap((gap,), np.mean, n_resamples=4000, rng=np.random.default_rng(0)).standard_error
     assert np.sqrt(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1]) == pytest.approx(expected, rel=0.06)
 
 
-def test_a_model_against_itself_has_no_spread() -> None:
+def test_a_model_differs_in_no_resample_from_itself() -> None:
     prediction, label = data("spearman")
-    draws = resampled_scores("spearman", [prediction, prediction], label, resamples=200, seed=1)
+    draws = resample_scores("spearman", [prediction, prediction], label, resamples=200, seed=1)
     assert np.array_equal(draws[:, 0], draws[:, 1])
 
 
-def test_resamples_do_not_depend_on_who_is_compared() -> None:
+def test_resamples_do_not_depend_on_the_other_models() -> None:
     (first, label), (second, _) = data("matthews"), data("matthews", seed=4)
-    alone = resampled_scores("matthews", [first], label, resamples=150, seed=9)
-    together = resampled_scores("matthews", [second, first], label, resamples=150, seed=9)
+    alone = resample_scores("matthews", [first], label, resamples=150, seed=9)
+    together = resample_scores("matthews", [second, first], label, resamples=150, seed=9)
     assert np.array_equal(alone[:, 0], together[:, 1])
 
 
-def test_groups_are_drawn_whole_and_their_spread_is_that_of_group_means() -> None:
+def test_groups_are_drawn_whole_and_give_the_variance_of_group_means() -> None:
     group = np.repeat(np.arange(40), 25)
     label = np.ones(1000, dtype=np.int64)
     prediction = (np.random.default_rng(2).random(40) < 0.5).astype(np.int64)[group]
-    block = next(weights(1000, 10, 0, group))
+    block = next(draw_weights(1000, 10, 0, group))
     assert all(len(np.unique(block[group == g, r])) == 1 for g in range(40) for r in range(10))
     variances = [
-        covariance(resampled_scores("accuracy", [prediction], label, resamples=4000, seed=0, group_n=g))[0, 0]
+        covariance(resample_scores("accuracy", [prediction], label, resamples=4000, seed=0, group_n=g))[0, 0]
         for g in (None, group)
     ]
     assert variances[1] == pytest.approx(np.var(prediction[::25], ddof=1) / 40, rel=0.1)
     assert variances[1] / variances[0] == pytest.approx(25, rel=0.15)
 
 
-def test_a_finding_that_hardly_any_resample_has_is_refused() -> None:
+def test_a_finding_that_no_resample_has_is_refused() -> None:
     label = np.zeros((3, 1), dtype=np.int8)
-    draws = resampled_scores("auroc", [np.zeros((3, 1))], label, resamples=100, seed=0)
+    draws = resample_scores("auroc", [np.zeros((3, 1))], label, resamples=100, seed=0)
     assert np.isnan(draws).all()
     with pytest.raises(DabsError, match="too small"):
         covariance(draws)

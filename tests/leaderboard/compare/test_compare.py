@@ -1,4 +1,4 @@
-"""Comparisons of made-up runs: numbers, refusals, what is said where something is missing, and every format."""
+"""Comparisons of synthetic runs: numbers, refusals, missing data, all formats."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ from scipy import stats
 
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.metrics import METRICS
-from dabs.leaderboard.compare.contestants import contestants_of
-from dabs.leaderboard.compare.formats import FORMATS, latex_escaped, show
-from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare import pairwise
+from dabs.leaderboard.compare.contestants import load_contestants
+from dabs.leaderboard.compare.formats import FORMATS, escape_latex, show
+from dabs.leaderboard.compare.model import Comparison, Estimate
 from dabs.leaderboard.compare.pairwise import compare
+from dabs.leaderboard.compare.scores import Evidence
+from dabs.leaderboard.compare.statistics import holm_correction
 from tests.helpers.made_results import alter, make, make_payload, submit, write_payload
 
 TASKS = {
@@ -35,7 +38,7 @@ Writer = Callable[..., Path]
 
 
 def predictions(metric: str, skill: float, task: str, seed: int) -> dict[str, np.ndarray]:
-    """Better with more skill; the labels and the hard examples of a task are the same for everyone."""
+    """Return predictions that improve with skill; labels and hard examples of a task are the same for all."""
     of_task, own = np.random.default_rng(len(task)), np.random.default_rng([seed, int(1000 * skill)])
     if metric == "accuracy":
         return {"label": np.ones(N, dtype=np.int64), "prediction": (of_task.random(N) < skill).astype(np.int64)}
@@ -51,7 +54,7 @@ def predictions(metric: str, skill: float, task: str, seed: int) -> dict[str, np
 
 @pytest.fixture
 def write(tmp_path: Path) -> Writer:
-    """Writes the runs of an algorithm with predictions; gives their folder."""
+    """Return a function that writes an algorithm's runs with predictions and returns their folder."""
 
     def writer(algorithm: str, skill: float, seeds: int = 2, tasks: Any = TASKS, **fields: Any) -> Path:
         for (domain, task), metric in ((key, TASKS[key]) for key in tasks):
@@ -78,7 +81,7 @@ def _payload(algorithm: str, domain: str, task: str, metric: str, seed: int, arr
 
 
 def both(write: Writer, **changes: Any) -> Comparison:
-    """Two algorithms, the first better."""
+    """Compare two algorithms, of which the first is better."""
     return compare([str(write("better", 0.8)), str(write("worse", 0.5, **changes))], resamples=500)
 
 
@@ -92,7 +95,7 @@ def test_numbers_of_a_task(write: Writer) -> None:
     assert [one.seed for one in task.mcnemar] == [0, 1]
 
 
-def test_one_seed_each_is_mcnemars_test(write: Writer) -> None:
+def test_with_one_seed_each_the_test_is_mcnemars(write: Writer) -> None:
     comparison = compare([str(write("better", 0.8, 1)), str(write("worse", 0.5, 1))], resamples=500)
     task = next(one for one in comparison.pairs[0].tasks if one.task == "exercise")
     one = task.mcnemar[0]
@@ -101,19 +104,43 @@ def test_one_seed_each_is_mcnemars_test(write: Writer) -> None:
     assert any("one pretraining seed" in note for note in comparison.notes)
 
 
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_p_is_no_evidence(write: Writer, monkeypatch: pytest.MonkeyPatch, missing: float | None) -> None:
+    before = both(write).pairs[0]
+    tasks = before.tasks
+    assert tasks[-1].verdict == "win"
+    measured = pairwise.estimate_difference
+
+    def without_last(a: Evidence, *others: Any, **options: Any) -> tuple[Estimate, str, str]:
+        difference, *words = measured(a, *others, **options)
+        return (replace(difference, p=missing) if a.mean == tasks[-1].a else difference, *words)
+
+    monkeypatch.setattr(pairwise, "estimate_difference", without_last)
+    comparison = both(write)
+    found = comparison.pairs[0]
+    assert (found.tasks[-1].verdict, found.tasks[-1].p_holm) == ("tie", None)
+    assert (found.swapped().tasks[-1].verdict, found.swapped().tasks[-1].p_holm) == ("tie", None)
+    assert (found.overall.wins, found.overall.ties) == (before.overall.wins - 1, before.overall.ties + 1)
+    p_values = [task.difference.p or 1.0 for task in tasks[:-1]]
+    assert [task.p_holm for task in found.tasks[:-1]] == pytest.approx(holm_correction([*p_values, 1.0])[:-1])
+    assert FORMATS["markdown"](comparison).count("| – |") > 0
+
+
 def test_aggregates_and_their_means(write: Writer) -> None:
     pair = both(write).pairs[0]
     sensor = next(one for one in pair.domains if one.scope == "sensor")
     assert sensor.a == pytest.approx(np.mean([one.a for one in pair.tasks if one.domain == "sensor"]))
     assert pair.overall.difference is not None
-    assert pair.overall.difference.value == pytest.approx(np.mean([d.a - d.b for d in pair.domains if d.a and d.b]))
+    assert pair.overall.difference.value == pytest.approx(
+        np.mean([d.a - d.b for d in pair.domains if d.a is not None and d.b is not None])
+    )
     assert pair.overall.tasks == pair.overall.wins + pair.overall.ties + pair.overall.losses == 5
     runs = [[np.greater.outer(t.scores_a, t.scores_b).mean() for t in pair.tasks]]
     assert pair.overall.improvement is not None
     assert pair.overall.improvement.value == pytest.approx(np.mean(runs))
 
 
-def test_the_other_way_round_is_the_mirror(write: Writer) -> None:
+def test_exchanging_the_sides_mirrors_the_pair(write: Writer) -> None:
     a, b = str(write("better", 0.8)), str(write("worse", 0.6))
     there, back = compare([a, b], resamples=500), compare([b, a], resamples=500)
     mine, theirs = there.pair("worse", "better"), back.pair("worse", "better")
@@ -139,7 +166,7 @@ def test_a_third_contestant_changes_no_pair(write: Writer) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("suite", "paper", "suite (the suite"),
+        ("suite", "paper", "suite (all results"),
         ("data__split_sha256__test", "0" * 64, "data.split_sha256 (chest_xray/findings and 4 more)"),
         ("evaluation__config", {"protocol": "other"}, "evaluation.config"),
         ("pretraining__config", {"batch_size": 32}, "pretraining.config.batch_size"),
@@ -147,7 +174,9 @@ def test_a_third_contestant_changes_no_pair(write: Writer) -> None:
         ("encoder__config", {"width": 128, "depth": 4}, "encoder.config"),
     ],
 )
-def test_what_was_not_made_alike_is_refused_and_listed(write: Writer, field: str, value: Any, said: str) -> None:
+def test_results_made_with_other_settings_are_refused_and_listed(
+    write: Writer, field: str, value: Any, said: str
+) -> None:
     with pytest.raises(RequestError, match="may not be compared") as refusal:
         both(write, **{field: value})
     assert said in str(refusal.value)
@@ -155,13 +184,13 @@ def test_what_was_not_made_alike_is_refused_and_listed(write: Writer, field: str
     assert "worse has" in str(refusal.value)
 
 
-def test_all_that_differs_is_listed(write: Writer) -> None:
+def test_every_difference_is_listed(write: Writer) -> None:
     with pytest.raises(RequestError) as refusal:
         both(write, suite="paper", pretraining__steps=700)
     assert len(re.findall(r"^  - ", str(refusal.value), re.M)) == 2
 
 
-def test_options_chosen_per_domain_are_said(write: Writer) -> None:
+def test_options_chosen_per_domain_give_a_note(write: Writer) -> None:
     one, other = TASKS, {"pretraining__config": {"options": {"rate": 0.3}}}
     write("worse", 0.5, tasks=list(one)[:2], pretraining__config={"options": {"rate": 0.1}})
     tuned, plain = str(write("worse", 0.5, tasks=list(one)[2:], **other)), str(write("better", 0.8, **other))
@@ -172,11 +201,11 @@ def test_options_chosen_per_domain_are_said(write: Writer) -> None:
 
 def test_other_protocols_are_not_read(write: Writer) -> None:
     a, b = str(write("better", 0.8)), str(write("worse", 0.5, protocol="knn"))
-    with pytest.raises(RequestError, match=r"no results of the protocol 'linear' \(it has those of knn\)"):
+    with pytest.raises(RequestError, match=r"no results for the protocol 'linear' \(it has some for: knn\)"):
         compare([a, b], resamples=200)
 
 
-def test_without_predictions_the_interval_is_wider_and_it_says_so(write: Writer) -> None:
+def test_without_predictions_the_interval_is_wider_and_a_note_says_so(write: Writer) -> None:
     with_them = both(write)
     root = Path(with_them.contestants[1].source)
     for file in root.rglob("*.npz"):
@@ -233,32 +262,32 @@ def test_groups_without_predictions_are_refused(write: Writer) -> None:
         compare([str(a), str(b)], resamples=200, groups=lambda key, suite, sha: np.arange(N) // 30)
 
 
-def test_sources_are_told_apart(write: Writer, tmp_path: Path) -> None:
+def test_sources_select_contestants(write: Writer, tmp_path: Path) -> None:
     a, b = write("better", 0.8), write("worse", 0.5)
-    assert [one.name for one in contestants_of([str(tmp_path)], "linear")] == ["better", "worse"]
-    assert [one.name for one in contestants_of([f"{tmp_path}:worse", str(a)], "linear")] == ["worse", "better"]
-    assert [one.name for one in contestants_of([str(tmp_path)], "linear", ("worse", "better"))] == ["worse", "better"]
+    assert [one.name for one in load_contestants([str(tmp_path)], "linear")] == ["better", "worse"]
+    assert [one.name for one in load_contestants([f"{tmp_path}:worse", str(a)], "linear")] == ["worse", "better"]
+    assert [one.name for one in load_contestants([str(tmp_path)], "linear", ("worse", "better"))] == ["worse", "better"]
     with pytest.raises(RequestError, match="several algorithms"):
-        contestants_of([str(tmp_path), str(b)], "linear")
+        load_contestants([str(tmp_path), str(b)], "linear")
     with pytest.raises(RequestError, match="named twice"):
-        contestants_of([str(a), str(a)], "linear")
+        load_contestants([str(a), str(a)], "linear")
     with pytest.raises(RequestError, match="better"):
-        contestants_of([f"{tmp_path}:bettr", str(b)], "linear")
+        load_contestants([f"{tmp_path}:bettr", str(b)], "linear")
     with pytest.raises(RequestError, match="needs two"):
-        contestants_of([str(a)], "linear")
-    with pytest.raises(RequestError, match="page for readers"):
-        contestants_of(["report.html", str(b)], "linear")
+        load_contestants([str(a)], "linear")
+    with pytest.raises(RequestError, match="is an HTML page"):
+        load_contestants(["report.html", str(b)], "linear")
 
 
-def test_submissions_are_told_apart_and_must_be_whole(write: Writer, tmp_path: Path) -> None:
+def test_submissions_go_by_name_and_must_be_intact(write: Writer, tmp_path: Path) -> None:
     b, both = write("worse", 0.5), tmp_path / "submissions"
     mine, other = (submit(both / name, [make(algorithm="Mine")]) for name in ("mine", "other"))
-    assert [one.name for one in contestants_of([str(mine), str(b)], "linear")] == ["mine", "worse"]
-    assert [one.name for one in contestants_of([str(both)], "linear")] == ["mine", "other"]
-    assert [one.name for one in contestants_of([f"{both}:other", str(b)], "linear")] == ["other", "worse"]
+    assert [one.name for one in load_contestants([str(mine), str(b)], "linear")] == ["mine", "worse"]
+    assert [one.name for one in load_contestants([str(both)], "linear")] == ["mine", "other"]
+    assert [one.name for one in load_contestants([f"{both}:other", str(b)], "linear")] == ["other", "worse"]
     next(other.rglob("*.result.json")).write_text(make(score=0.9).model_dump_json())
     with pytest.raises(DabsError, match="was changed"):
-        contestants_of([str(other), str(b)], "linear")
+        load_contestants([str(other), str(b)], "linear")
 
 
 def test_json_holds_every_number(write: Writer) -> None:
@@ -315,7 +344,7 @@ def test_names_never_act_as_markup(write: Writer, name: str) -> None:
 
 
 def test_latex_letters() -> None:
-    assert latex_escaped(r"a_b & 5% \x [y]") == r"a\_b \& 5\% \textbackslash{}x {[}y{]}"
+    assert escape_latex(r"a_b & 5% \x [y]") == r"a\_b \& 5\% \textbackslash{}x {[}y{]}"
 
 
 def test_markdown_of_more_than_two_has_pairs_and_ranks(write: Writer) -> None:

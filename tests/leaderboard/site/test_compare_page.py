@@ -1,4 +1,4 @@
-"""The compare page: two rows chosen in the browser, with the numbers of `dabs compare --format json`."""
+"""The compare page shows the numbers of `dabs compare --format json`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dabs.leaderboard.cli.compare import main as compare_command
-from dabs.leaderboard.compare.contestants import contestant
+from dabs.leaderboard.compare.contestants import make_contestant
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.build import build_site
 from dabs.results.entries import Placed, load_rows, rows_of
@@ -38,43 +38,43 @@ def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_site(load_rows(results), tmp_path_factory.mktemp("site") / "site")
 
 
-def opened(browser: Any, site: Path, a: str, b: str, protocol: str = "linear", **settings: Any) -> Visit:
-    """The page with a pair chosen, once it is shown."""
+def open_pair(browser: Any, site: Path, a: str, b: str, protocol: str = "linear", **settings: Any) -> Visit:
+    """Open the page with a pair chosen and wait until it is shown."""
     visit = Visit(browser, site / "compare.html", anchor=f"#a={a}&b={b}&protocol={protocol}", **settings)
     visit.page.wait_for_selector(f'#result[data-shown="{a} {b} {protocol}"]', state="attached")
     return visit
 
 
-def shown_in(visit: Visit) -> dict[str, str]:
-    """Every number of the page by its key, unrounded."""
+def read_numbers(visit: Visit) -> dict[str, str]:
+    """Return every number of the page by its key, unrounded."""
     found = visit.page.locator("[data-key]").evaluate_all(
         "all => all.map(cell => [cell.dataset.key, cell.dataset.value, cell.dataset.ties, cell.dataset.losses])"
     )
     return {key: value if ties is None else f"{value} {ties} {losses}" for key, value, ties, losses in found}
 
 
-def numbers_of(pair: dict[str, Any]) -> dict[str, str]:
-    """The same from the command's JSON."""
+def expected_numbers(pair: dict[str, Any]) -> dict[str, str]:
+    """Return the same numbers from the command's JSON."""
 
-    def said(value: Any) -> str:
+    def text_of(value: Any) -> str:
         value = value["value"] if isinstance(value, dict) else value
         return "" if value is None else repr(value)
 
     numbers = {}
     for mean in [pair["overall"], *pair["domains"]]:
         for name in ("a", "b", "difference", "over_tasks", "improvement", "iqm_difference"):
-            numbers[f"{mean['scope']}.{name}"] = said(mean[name])
+            numbers[f"{mean['scope']}.{name}"] = text_of(mean[name])
         numbers[f"{mean['scope']}.wins"] = f"{mean['wins']} {mean['ties']} {mean['losses']}"
     for task in pair["tasks"]:
         key = f"{task['domain']}/{task['task']}"
-        numbers |= {f"{key}.{name}": said(task[name]) for name in ("a", "b", "difference", "p_holm")}
-        numbers[f"{key}.p"] = said(task["difference"]["p"])
+        numbers |= {f"{key}.{name}": text_of(task[name]) for name in ("a", "b", "difference", "p_holm")}
+        numbers[f"{key}.p"] = text_of(task["difference"]["p"])
         numbers[f"{key}.verdict"] = task["verdict"]
     return numbers
 
 
-def same(found: dict[str, str], wanted: dict[str, str]) -> bool:
-    """Whether all numbers agree to the last digits; the other way round, 1 - p may differ by a rounding."""
+def agree(found: dict[str, str], wanted: dict[str, str]) -> bool:
+    """Return whether all numbers agree to 12 digits; with the sides swapped, 1 - p may be rounded differently."""
 
     def equal(a: str, b: str) -> bool:
         try:
@@ -99,10 +99,10 @@ def test_the_numbers_are_those_of_the_command(
     compare_command([*sources, "--protocol", protocol, "--format", "json", "--out", str(out)])
     (pair,) = json.loads(out.read_text())["pairs"]
     assert (pair["a"], pair["b"]) == (a, b)
-    visit = opened(browser, site, a, b, protocol)
-    wanted = numbers_of(pair)
+    visit = open_pair(browser, site, a, b, protocol)
+    wanted = expected_numbers(pair)
     assert len(wanted) > 40
-    assert same(shown_in(visit), wanted)
+    assert agree(read_numbers(visit), wanted)
     for key in ("all domains.a", "all domains.difference", "speech/word.b", "sensor/tempo.difference"):
         text = visit.page.locator(f"[data-key='{key}']").inner_text().split("\n")[0].replace("−", "-")
         assert float(text) == pytest.approx(100 * float(wanted[key]), abs=0.0501)
@@ -110,7 +110,7 @@ def test_the_numbers_are_those_of_the_command(
     with visit.page.expect_download() as download:
         visit.page.get_by_text("This comparison as JSON").click()
     downloaded = json.loads(Path(download.value.path()).read_text())
-    assert same(numbers_of(downloaded), wanted)
+    assert agree(expected_numbers(downloaded), wanted)
     for mine, theirs in zip(downloaded["tasks"], pair["tasks"], strict=True):
         assert [mine[f"{what}_{side}"] for what in ("seeds", "scores") for side in "ab"] == [
             theirs[f"{what}_{side}"] for what in ("seeds", "scores") for side in "ab"
@@ -118,13 +118,13 @@ def test_the_numbers_are_those_of_the_command(
 
 
 @pytest.mark.browser
-def test_a_pair_is_chosen_and_turned_round_by_keyboard(browser: Any, site: Path) -> None:
-    visit = opened(browser, site, "shed", "none")
-    before = shown_in(visit)
+def test_a_pair_is_chosen_and_swapped_by_keyboard(browser: Any, site: Path) -> None:
+    visit = open_pair(browser, site, "shed", "none")
+    before = read_numbers(visit)
     visit.page.locator("#swap").focus()
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_selector('#result[data-shown="none shed linear"]')
-    after = shown_in(visit)
+    after = read_numbers(visit)
     assert float(after["all domains.difference"]) == -float(before["all domains.difference"])
     assert after["all domains.a"] == before["all domains.b"]
     visit.page.get_by_label("First").select_option("emix")
@@ -138,7 +138,7 @@ def test_a_pair_is_chosen_and_turned_round_by_keyboard(browser: Any, site: Path)
 
 @pytest.mark.browser
 def test_its_tables_sort_and_filter(browser: Any, site: Path) -> None:
-    visit = opened(browser, site, "shed", "none")
+    visit = open_pair(browser, site, "shed", "none")
     tasks = visit.page.locator("#result section:nth-of-type(2)")
     tasks.get_by_role("button", name="Difference").click()
     values = [float(cell.get_attribute("data-value")) for cell in tasks.locator("[data-key$='.difference']").all()]
@@ -152,26 +152,26 @@ def test_its_tables_sort_and_filter(browser: Any, site: Path) -> None:
 
 
 @pytest.mark.browser
-def test_rows_that_are_not_tested_are_shown_without_a_test(browser: Any, tmp_path: Path) -> None:
+def test_untested_rows_are_shown_without_tests(browser: Any, tmp_path: Path) -> None:
     results = [make(algorithm=f"a{i}", task=t, score=i / 10) for i in range(1, 8) for t in ("exercise", "side")]
     results.append(make(algorithm="knn only", protocol="knn"))
-    site = build_site(rows_of(results), tmp_path / "site", tested=3)
+    site = build_site(rows_of(results), tmp_path / "site", max_tested=3)
     assert sorted(path.parent.name for path in site.glob("data/*/pairs.js")) == ["a5", "a6"]
-    tested, plain = opened(browser, site, "a5", "a7"), opened(browser, site, "a1", "a7")
-    assert float(shown_in(plain)["all domains.difference"]) == pytest.approx(-0.6)
+    tested, plain = open_pair(browser, site, "a5", "a7"), open_pair(browser, site, "a1", "a7")
+    assert float(read_numbers(plain)["all domains.difference"]) == pytest.approx(-0.6)
     assert "dabs compare" in plain.page.locator("#result .caption").first.inner_text()
     assert plain.page.locator("[data-key$='.p']").count() == 0
     assert tested.page.locator("[data-key$='.p']").count() == 2
     slug = next(path.parent.name for path in site.glob("data/knn-only-*/row.js"))
-    assert "no task in common" in opened(browser, site, "a1", slug).page.locator("#summary").inner_text()
+    assert "no task in common" in open_pair(browser, site, "a1", slug).page.locator("#summary").inner_text()
     assert tested.problems == plain.problems == []
 
 
 @pytest.mark.browser
-def test_a_missing_file_is_said(browser: Any, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(browser: Any, tmp_path: Path) -> None:
     site = build_site(rows_of([make(), make(algorithm="emix")]), tmp_path / "site")
     (site / "data" / "emix" / "pairs.js").unlink()
-    visit = opened(browser, site, "emix", "shed")
+    visit = open_pair(browser, site, "emix", "shed")
     assert "is the site's folder complete?" in visit.page.locator("#summary").inner_text()
 
 
@@ -180,11 +180,11 @@ def test_rows_without_a_task_in_common_are_not_tested(tmp_path: Path) -> None:
     assert not list(site.glob("data/*/pairs.js"))
 
 
-def test_a_pair_does_not_depend_on_who_else_is_there() -> None:
+def test_a_pair_does_not_depend_on_the_other_rows() -> None:
     groups: dict[str, list[Placed]] = {}
     for result in make_suite(("linear",), seeds=2):
         groups.setdefault(result.algorithm, []).append(Placed(result=result))
-    every = [contestant(name, "", placed) for name, placed in groups.items()]
+    every = [make_contestant(name, "", placed) for name, placed in groups.items()]
     two = [one for one in every if one.name in ("shed", "raw")]
     alone, among = (compare_contestants(some).pair("shed", "raw") for some in (two, every))
     assert alone == among

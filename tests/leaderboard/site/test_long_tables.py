@@ -1,4 +1,4 @@
-"""A board of many rows: pages hold the best, and sorting, filtering and showing all reach the others."""
+"""Long tables: pages hold the best rows; sorting and filtering cover the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dabs.leaderboard.site.build import build_site
-from dabs.leaderboard.site.long_tables import SHOWN
+from dabs.leaderboard.site.long_tables import MAX_ROWS
 from dabs.results.entries import rows_of
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
 from tests.helpers.made_results import make
@@ -23,7 +23,7 @@ CELLS = [("sensor", "exercise"), ("sensor", "side"), ("speech", "word")]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows whose scores on one task run against those on the others; two have names that would do harm, far below."""
+    """A site whose rows rank in reverse on one task; two rows far down have hostile names."""
     results = []
     for i in range(COUNT):
         name = {100: HOSTILE, 110: IMAGE}.get(i, f"row {i:03}")
@@ -32,24 +32,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
             results.append(make(algorithm=name, domain=domain, task=task, score=score))
             results.append(make(algorithm=name, domain=domain, task=task, score=score, protocol="knn"))
     results += [make(algorithm="none", domain=domain, task=task, score=0.1) for domain, task in CELLS]
-    return build_site(rows_of(results), tmp_path_factory.mktemp("long") / "site", tested=4)
+    return build_site(rows_of(results), tmp_path_factory.mktemp("long") / "site", max_tested=4)
 
 
-def rest_of(site: Path, name: str) -> dict[str, str]:
-    """What a page's script of other rows holds, by table."""
+def read_rest(site: Path, name: str) -> dict[str, str]:
+    """Return the rows in a page's rest script, by table."""
     text = (site / "rest" / f"{name}.js").read_text()
     found: dict[str, str] = json.loads(text.removeprefix("dabs.rest(").removesuffix(");\n"))
     return found
 
 
 @pytest.mark.parametrize(("page", "tables"), [("index", 2), ("domains/sensor", 2), ("tasks/sensor.side", 1)])
-def test_a_page_holds_the_best_rows_and_its_script_the_others(site: Path, page: str, tables: int) -> None:
-    text, rest = (site / f"{page}.html").read_text(), rest_of(site, page.replace("/", "."))
+def test_a_page_holds_the_best_rows_and_its_script_the_rest(site: Path, page: str, tables: int) -> None:
+    text, rest = (site / f"{page}.html").read_text(), read_rest(site, page.replace("/", "."))
     bodies = [body for body in re.findall(r"<tbody>(.*?)</tbody>", text, re.S) if "<bdi>" in body]
     assert len(bodies) == len(rest) == tables
     for body, others in zip(bodies, rest.values(), strict=True):
         names = [re.findall(r"<bdi>(.*?)</bdi>", part) for part in (body, others)]
-        assert [len(part) for part in names] == [SHOWN, COUNT + 1 - SHOWN]
+        assert [len(part) for part in names] == [MAX_ROWS, COUNT + 1 - MAX_ROWS]
         assert len({*names[0], *names[1]}) == COUNT + 1
     folder = (site / page).parent
     links = [html.unescape(link) for others in rest.values() for link in re.findall(r'href="([^"]*)"', others)]
@@ -57,15 +57,15 @@ def test_a_page_holds_the_best_rows_and_its_script_the_others(site: Path, page: 
     assert all((folder / link).resolve().is_file() for link in links)
 
 
-def test_a_board_of_few_rows_has_no_scripts_of_others(tmp_path: Path) -> None:
-    results = [make(algorithm=f"row {i}") for i in range(SHOWN)]
+def test_a_board_of_few_rows_has_no_rest_scripts(tmp_path: Path) -> None:
+    results = [make(algorithm=f"row {i}") for i in range(MAX_ROWS)]
     site = build_site(rows_of(results), tmp_path / "site")
     assert not (site / "rest").exists()
     assert not (site / "rows.html").exists()
     assert "data-rest" not in (site / "index.html").read_text()
 
 
-def test_every_row_is_reached_without_a_script(site: Path) -> None:
+def test_every_row_is_linked_without_a_script(site: Path) -> None:
     assert 'href="rows.html"' in (site / "index.html").read_text()
     assert 'href="../rows.html"' in (site / "tasks/sensor.side.html").read_text()
     names = [html.unescape(name) for name in re.findall(r"<bdi>(.*?)</bdi>", (site / "rows.html").read_text())]
@@ -73,62 +73,62 @@ def test_every_row_is_reached_without_a_script(site: Path) -> None:
     assert {HOSTILE, IMAGE, "none"} <= set(names)
 
 
-def test_pages_grow_little_with_rows(site: Path) -> None:
+def test_pages_stay_small_with_many_rows(site: Path) -> None:
     assert (site / "index.html").stat().st_size < 150_000
 
 
-def shown(visit: Visit) -> Any:
+def visible_rows(visit: Visit) -> Any:
     return visit.page.locator(".view:not([hidden]) table.headline tbody tr:visible th")
 
 
 @pytest.mark.browser
-def test_sorting_takes_all_rows(browser: Any, site: Path) -> None:
+def test_sorting_covers_all_rows(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "tasks/sensor.side.html")
     rows = visit.page.locator("table.scores tbody tr:visible")
-    assert rows.count() == SHOWN
+    assert rows.count() == MAX_ROWS
     heading = visit.page.locator("table.scores thead th").nth(1)  # the best first at the beginning
     heading.locator("button").focus()
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_function("document.querySelectorAll('table.scores tbody tr').length > 50")
     assert heading.get_attribute("aria-sort") == "ascending"
-    assert rows.count() == SHOWN
+    assert rows.count() == MAX_ROWS
     first = rows.locator("th").all_inner_texts()[:3]
     assert first == ["none", "row 000", "row 001"]
-    assert visit.page.locator("p.more span").inner_text() == f"{SHOWN} of {COUNT + 1} rows are shown."
+    assert visit.page.locator("p.more span").inner_text() == f"{MAX_ROWS} of {COUNT + 1} rows are shown."
     assert visit.problems == []
 
 
 @pytest.mark.browser
-def test_filtering_takes_all_rows(browser: Any, site: Path) -> None:
+def test_filtering_covers_all_rows(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "index.html")
-    assert shown(visit).count() == SHOWN
+    assert visible_rows(visit).count() == MAX_ROWS
     visit.page.get_by_label("Filter algorithms").fill("row 12")
     status = visit.page.locator(".filter [role=status]")
     visit.page.wait_for_function("document.querySelector('.filter [role=status]').textContent.startsWith('12 of 131')")
-    assert shown(visit).all_inner_texts() == ["row 012", "row 112", *(f"row {i}" for i in range(120, 130))]
+    assert visible_rows(visit).all_inner_texts() == ["row 012", "row 112", *(f"row {i}" for i in range(120, 130))]
     visit.page.get_by_text("K-nearest neighbours", exact=True).click()
     assert status.inner_text() == "12 of 131 rows"
     visit.page.get_by_label("Filter algorithms").fill("")
-    assert shown(visit).count() == SHOWN
+    assert visible_rows(visit).count() == MAX_ROWS
     assert visit.problems == []
     assert visit.page.evaluate("window.broken === undefined")
     assert visit.page.locator("img").count() == 0
 
 
 @pytest.mark.browser
-def test_all_rows_are_shown_by_keyboard_and_put_away_again(browser: Any, site: Path) -> None:
+def test_all_rows_are_shown_and_hidden_again_by_keyboard(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "index.html", width=320)
     button = visit.page.get_by_role("button", name=f"Show all {COUNT + 1} rows")
     button.focus()
     visit.page.keyboard.press("Enter")
-    less = visit.page.get_by_role("button", name=f"Show {SHOWN} rows")
+    less = visit.page.get_by_role("button", name=f"Show {MAX_ROWS} rows")
     less.wait_for()
     assert less.get_attribute("aria-expanded") == "true"
-    assert shown(visit).count() == COUNT + 1
+    assert visible_rows(visit).count() == COUNT + 1
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 320
     assert visit.page.evaluate("document.activeElement.tagName") == "BUTTON"
     visit.page.keyboard.press("Enter")
-    assert shown(visit).count() == SHOWN
+    assert visible_rows(visit).count() == MAX_ROWS
     assert visit.problems == []
     assert all(url.startswith(f"{site.as_uri()}/") for url in visit.requests)
 
@@ -148,25 +148,25 @@ def test_axe_finds_nothing(browser: Any, site: Path, page: str) -> None:
 
 
 @pytest.mark.browser
-def test_a_lost_script_is_said_and_the_rest_goes_on(browser: Any, site: Path, tmp_path: Path) -> None:
+def test_a_missing_script_is_reported_and_the_page_still_works(browser: Any, site: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(site, tmp_path / "site"))
     shutil.rmtree(copy / "rest")
     visit = Visit(browser, copy / "index.html")
     visit.page.locator(".view:not([hidden]) table.headline thead button").first.click()
     visit.page.wait_for_function("document.querySelector('p.more span').textContent.includes('cannot be read')")
-    texts = shown(visit).all_inner_texts()
+    texts = visible_rows(visit).all_inner_texts()
     assert texts == sorted(texts)
-    assert len(texts) == SHOWN
+    assert len(texts) == MAX_ROWS
     visit.page.get_by_label("Filter algorithms").fill("row 00")
-    assert shown(visit).count() == 10
+    assert visible_rows(visit).count() == 10
 
 
 @pytest.mark.browser
-def test_a_page_without_scripts_is_whole(browser: Any, site: Path) -> None:
+def test_the_page_works_without_javascript(browser: Any, site: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site / "index.html").as_uri())
-    assert page.locator("table.headline").first.locator("tbody tr").count() == SHOWN
+    assert page.locator("table.headline").first.locator("tbody tr").count() == MAX_ROWS
     assert page.get_by_role("button", name="Show all").count() == 0
     page.get_by_role("link", name="all rows by name").first.click()
     assert page.locator("main li a").count() == COUNT + 1

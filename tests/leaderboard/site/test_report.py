@@ -1,4 +1,4 @@
-"""The report: what it holds, and how it behaves in a browser."""
+"""The report: its content, and its behaviour in a browser."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_nothing_is_fetched_from_anywhere(tmp_path: Path) -> None:
     assert not re.findall(r"https?://|@import|url\(|<link|<img| src=", html)
 
 
-def test_with_one_seed_the_page_says_that_their_spread_is_unknown(tmp_path: Path) -> None:
-    words = "with one seed that is unknown"
+def test_with_one_seed_the_page_says_that_the_spread_is_unknown(tmp_path: Path) -> None:
+    words = "with one seed the spread is unknown"
     alone = [make(algorithm="none", score=0.5), make(algorithm="emix", score=0.6)]
     assert words in build_report(alone, tmp_path / "a.html").read_text()
     assert words not in build_report(make_suite(), tmp_path / "a.html").read_text()
@@ -44,10 +44,10 @@ def test_no_results_and_mixed_results_are_refused(tmp_path: Path) -> None:
 
 
 def test_odd_but_valid_results_still_make_a_page(tmp_path: Path) -> None:
-    lonely = [make(algorithm="raw", score=0.0)]
+    single = [make(algorithm="raw", score=0.0)]
     many = [make(algorithm=f"algorithm_{i}", score=0.5) for i in range(20)]
     flat = [altered("pretraining.curve", [[0, 1.0], [600, 1.0]])]
-    for results in (lonely, many, flat):
+    for results in (single, many, flat):
         assert build_report(results, tmp_path / "a.html").stat().st_size > 10_000
     build_report([make()], tmp_path / "a.html", {"sensor": ["exercise", "side"], "speech": ["word"]})
 

@@ -1,4 +1,4 @@
-"""The site: its files, its links, and how its pages behave in a browser."""
+"""The site: its files, its links, and its behaviour in a browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from dabs.errors import RequestError
 from dabs.leaderboard.cli.leaderboard import main as board
-from dabs.leaderboard.site.boards import DRAWN
+from dabs.leaderboard.site.boards import MAX_DRAWN
 from dabs.leaderboard.site.build import build_site
 from dabs.registry import domain_names, find_domain
 from dabs.results.entries import Entry, Placed, load_rows, rows_of
@@ -48,7 +48,7 @@ def links_of(page: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Made-up results of every protocol, and a tuned submission."""
+    """A site of made-up results of every protocol and a tuned submission."""
     rows = [*rows_of(make_suite(("linear", "knn", "finetune"))), tuned_row()]
     domains = [find_domain(name) for name in ("sensor", "speech")]
     return build_site(rows, tmp_path_factory.mktemp("site") / "site", domains=domains)
@@ -56,7 +56,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The committed results."""
+    """The site of the committed results."""
     rows = rows_of(load_results(ROOT / "leaderboard" / "results"))
     return build_site(rows, tmp_path_factory.mktemp("site") / "site", domains=[find_domain(n) for n in domain_names()])
 
@@ -67,7 +67,7 @@ def test_the_same_rows_give_the_same_bytes(site: Path, tmp_path: Path) -> None:
     assert files_of(build_site(rows, tmp_path / "again", domains=domains)) == files_of(site)
 
 
-def test_the_committed_results_fit(committed: Path) -> None:
+def test_the_site_of_the_committed_results_is_small_and_complete(committed: Path) -> None:
     assert sum(path.stat().st_size for path in committed.rglob("*") if path.is_file()) < 2_000_000
     assert {path.name for path in committed.iterdir()} == {
         "index.html", "compare.html", "cards.html", "submit.html", "domains", "tasks", "algorithms", "data",
@@ -77,7 +77,7 @@ def test_the_committed_results_fit(committed: Path) -> None:
 
 
 @pytest.mark.parametrize("which", ["site", "committed"])
-def test_every_link_leads_to_something_inside(which: str, request: pytest.FixtureRequest) -> None:
+def test_every_link_leads_into_the_site(which: str, request: pytest.FixtureRequest) -> None:
     folder: Path = request.getfixturevalue(which)
     outside = set()
     for page in folder.rglob("*.html"):
@@ -94,26 +94,26 @@ def test_every_link_leads_to_something_inside(which: str, request: pytest.Fixtur
     assert outside == ({"https://example.org/ours"} if which == "site" else set())
 
 
-def test_every_score_leads_to_the_json_that_says_it(site: Path) -> None:
+def test_every_score_links_to_the_json_that_states_it(site: Path) -> None:
     seen = set()
     for page in site.rglob("*.html"):
         cells = re.findall(r'<td class="number[^>]*data-value="([^"]+)"[^>]*>(.{0,400})', page.read_text())
         for value, text in cells:
             link = re.match(r'<a href="([^"]+)">', text)
             if link:
-                said = json.loads((page.parent / link[1]).read_text())
-                if "mean" in said:
-                    assert said["mean"] == float(value)
+                stated = json.loads((page.parent / link[1]).read_text())
+                if "mean" in stated:
+                    assert stated["mean"] == float(value)
                 else:
-                    means = [[p["overall"], *p["domains"].values()] for p in said["protocols"].values()]
+                    means = [[p["overall"], *p["domains"].values()] for p in stated["protocols"].values()]
                     assert float(value) in [mean["mean"] for all_of in means for mean in all_of]
-                seen.add((page.parent.name, "mean" in said))
-            else:  # chance and counts of wins are no scores
+                seen.add((page.parent.name, "mean" in stated))
+            else:  # chance and counts of wins are not scores
                 assert re.match(r"[\d.,]+(<|$|\s)", text), (page, text)
     assert seen >= {("site", False), ("domains", False), ("domains", True), ("tasks", True), ("algorithms", True)}
 
 
-def test_the_json_holds_all_that_the_result_files_hold(committed: Path) -> None:
+def test_the_json_holds_everything_in_the_result_files(committed: Path) -> None:
     results = {
         (r.algorithm, r.domain, r.task, r.protocol, r.seed): r for r in load_results(ROOT / "leaderboard/results")
     }
@@ -183,7 +183,7 @@ def test_only_a_site_is_replaced(tmp_path: Path) -> None:
     precious = tmp_path / "docs" / "thesis.txt"
     precious.parent.mkdir()
     precious.write_text("x")
-    with pytest.raises(RequestError, match="holds no site"):
+    with pytest.raises(RequestError, match="is not a site"):
         build_site(rows_of([make()]), precious.parent)
     assert precious.read_text() == "x"
     folder = build_site(rows_of([make(), make(algorithm="old")]), tmp_path / "site")
@@ -205,13 +205,13 @@ def test_figures_show_the_best_when_there_are_many(tmp_path: Path) -> None:
     results = [make(algorithm=f"a{i:02}", score=i / 50) for i in range(30)] + [make(algorithm="none", score=0.1)]
     page = build_site(rows_of(results), tmp_path / "site") / "domains" / "sensor.html"
     drawn = re.findall(r"<title>(a\d\d|none): ", page.read_text())
-    assert sorted(set(drawn)) == sorted(["none", *(f"a{i:02}" for i in range(30 - DRAWN, 30))])
+    assert sorted(set(drawn)) == sorted(["none", *(f"a{i:02}" for i in range(30 - MAX_DRAWN, 30))])
 
 
 PAGES = ["index", "compare", "cards", "submit", "domains/speech", "tasks/sensor.exercise", "algorithms/shed", "tuned"]
 
 
-def place(site: Path, page: str) -> Path:
+def path_of(site: Path, page: str) -> Path:
     if page == "tuned":
         return next(site.glob("algorithms/ours-*.html"))
     return site / f"{page}.html"
@@ -221,7 +221,7 @@ def place(site: Path, page: str) -> Path:
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_open_from_disk_without_errors_and_stay_inside(browser: Any, site: Path, page: str) -> None:
     for width in (320, 1280):
-        visit = Visit(browser, place(site, page), width=width)
+        visit = Visit(browser, path_of(site, page), width=width)
         visit.open_details()
         visit.page.wait_for_timeout(100)
         assert visit.problems == []
@@ -237,7 +237,7 @@ def test_pages_open_from_disk_without_errors_and_stay_inside(browser: Any, site:
 )
 def test_axe_finds_nothing(browser: Any, site: Path, page: str, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    visit = Visit(browser, place(site, page), width=360 if scheme == "dark" else 1280, scheme=scheme)
+    visit = Visit(browser, path_of(site, page), width=360 if scheme == "dark" else 1280, scheme=scheme)
     visit.open_details()
     visit.page.wait_for_timeout(100)
     found = axe.Axe().run(visit.page).response["violations"]
@@ -283,7 +283,7 @@ def test_colours_and_protocol_are_kept_from_page_to_page(browser: Any, site: Pat
     assert visit.page.locator(".view:visible").get_attribute("data-protocol") == "knn"
 
 
-# what a long name would stretch
+# lists elements that a long name has stretched
 TALL = """() => [...document.querySelectorAll("tr, h1, p, li, dd, figcaption, select")]
   .filter((e) => e.offsetHeight > 300)
   .map((e) => e.tagName + " " + e.offsetHeight + " " + e.textContent.trim().slice(0, 30))"""
@@ -291,20 +291,20 @@ TALL = """() => [...document.querySelectorAll("tr, h1, p, li, dd, figcaption, se
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site with a submission for each hostile string, which stands wherever a submission may write."""
+    """A site with a submission for each hostile string, in every field that a submission controls."""
     rows = rows_of(make_suite(("linear",), seeds=1))
     for name in ATTACKS:
         row = tuned_row(name=name, authors=name, url=f"javascript:{name}")
         config = {"lr": 0.0001, "options": {name: name}}
-        hurt = [
+        hostile = [
             r.model_copy(update={"pretraining": r.pretraining.model_copy(update={"config": config})})
             for r in row.results
         ]
-        rows.append(replace(row, placed=tuple(Placed(result=result) for result in hurt)))
+        rows.append(replace(row, placed=tuple(Placed(result=result) for result in hostile)))
     return build_site(rows, tmp_path_factory.mktemp("attacked") / "site")
 
 
-def test_hostile_names_make_plain_files(attacked: Path) -> None:
+def test_hostile_names_get_plain_file_names(attacked: Path) -> None:
     stems = {path.stem for path in attacked.glob("algorithms/*.html")} - {"none", "raw", "contrastive", "emix", "shed"}
     assert len(stems) == len(ATTACKS)
     assert all(re.fullmatch(r"[a-z0-9-]{1,49}", stem) for stem in stems)

@@ -1,10 +1,16 @@
-"""What of many submissions the pages of text show."""
+"""Generated parts of pages: which submissions a table shows; the tree of files."""
 
 from __future__ import annotations
 
-from dabs.leaderboard.submit.doc_tables import MOST_ROWS, leading
-from tests.helpers.made_results import make
+from pathlib import Path
 
+import pytest
+
+from dabs.leaderboard.submit.doc_tables import MAX_SUBMISSIONS, TREE_FOLDERS, file_tree, keep_best_submissions
+from tests.helpers.made_results import make
+from tests.helpers.places import ROOT
+
+TASKS = (("sensor", "exercise"), ("speech", "word"))
 OWN = [make(algorithm="none", score=0.2), make(algorithm="shed", score=0.1)]
 
 
@@ -13,30 +19,73 @@ def submitted(count: int) -> list:
 
 
 def test_few_submissions_are_all_shown() -> None:
-    theirs = submitted(MOST_ROWS)
-    assert leading([*OWN, *theirs], {r.algorithm for r in theirs}) == ([*OWN, *theirs], "")
+    theirs = submitted(MAX_SUBMISSIONS)
+    assert keep_best_submissions([*OWN, *theirs], {r.algorithm for r in theirs}) == ([*OWN, *theirs], "")
 
 
 def test_of_many_the_best_are_shown_with_all_of_the_projects_own_rows() -> None:
     theirs = submitted(1000)
-    found, note = leading([*OWN, *theirs], {r.algorithm for r in theirs})
+    found, note = keep_best_submissions([*OWN, *theirs], {r.algorithm for r in theirs})
     assert [r.algorithm for r in found] == [
         "none",
         "shed",
-        *(f"idea-{i}" for i in range(1000 - MOST_ROWS, 1000)),
+        *(f"idea-{i}" for i in range(1000 - MAX_SUBMISSIONS, 1000)),
     ]
-    assert f"Of 1,000 submissions the {MOST_ROWS} with the highest mean" in note
+    assert f"Of 1,000 submissions, the {MAX_SUBMISSIONS} with the highest mean" in note
 
 
 def test_a_submission_without_a_mean_over_all_domains_comes_last() -> None:
     whole = [
         make(algorithm=f"idea-{i}", domain=domain, task=task, score=0.3)
-        for i in range(MOST_ROWS)
+        for i in range(MAX_SUBMISSIONS)
         for domain, task in TASKS
     ]
     part = make(algorithm="part", score=0.99)
-    found, _ = leading([part, *whole], {r.algorithm for r in [part, *whole]})
+    found, _ = keep_best_submissions([part, *whole], {r.algorithm for r in [part, *whole]})
     assert "part" not in {r.algorithm for r in found}
 
 
-TASKS = (("sensor", "exercise"), ("speech", "word"))
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout with a package in a package, a folder that is not a package, and docstrings of every length."""
+    files = {
+        "dabs/__init__.py": '"""The engine."""\n',
+        "dabs/specs.py": f'"""{"What an input looks like, " * 8}whole.\n\nMore of it.\n"""\n',
+        "dabs/data/__init__.py": "",
+        "dabs/data/split.py": '# a comment comes first\n"""One split"""\n',
+        "dabs/data/bare.py": "X = 1\n",
+        "dabs/templates/new.py": '"""Not in a package."""\n',
+        "tests/test_specs.py": '"""Inputs."""\n',
+        "benchmarks/speed.py": '"""Not in the tree."""\n',
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_the_tree_has_every_file_with_its_whole_first_docstring_line(checkout: Path) -> None:
+    assert file_tree(checkout).splitlines() == [
+        "```",
+        "dabs/         The engine",
+        f"  specs.py    {'What an input looks like, ' * 8}whole",
+        "  data/",
+        "    bare.py",
+        "    split.py  One split",
+        "tests/",
+        "  test_specs.py  Inputs",
+        "```",
+    ]
+
+
+def test_the_tree_of_the_project_has_every_file_of_its_packages() -> None:
+    tree = file_tree(ROOT)
+    names = [line.split()[0] for line in tree.splitlines()[1:-1]]
+    paths = [
+        path
+        for folder in TREE_FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+        if path.name != "__init__.py" and "submissions" not in path.parts
+    ]
+    assert sorted(name for name in names if name.endswith(".py")) == sorted(path.name for path in paths)
+    assert "..." not in tree.replace("dabs VERB ...", "").replace("RUNS ...", "").replace("A B ...", "")

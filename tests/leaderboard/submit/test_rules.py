@@ -1,4 +1,4 @@
-"""What a set of made-up results breaks of the rules, and what it does not."""
+"""Which rules made-up sets of results break, and which they follow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dabs.leaderboard.submit.rules import Rules, broken_rules
+from dabs.leaderboard.submit.rules import Rules, find_broken_rules
 from dabs.results.schema import Result
 from tests.helpers.made_results import altered, make
 
@@ -23,64 +23,64 @@ CELLS = [(task, protocol) for task in ("exercise", "side") for protocol in ("lin
 
 
 def whole(seeds: tuple[int, ...] = (0, 1)) -> list[Result]:
-    """Results that follow the rules when the seeds do."""
+    """Return a complete set of results, which follows the rules if the seeds do."""
     return [make(task=task, protocol=protocol, seed=seed) for task, protocol in CELLS for seed in seeds]
 
 
 def with_field(path: str, value: Any) -> list[Result]:
-    """Results of which every one has a field of another value."""
+    """Return a complete set of results with one field changed in each."""
     return [altered(path, value, task=task, protocol=protocol, seed=s) for task, protocol in CELLS for s in (0, 1)]
 
 
 def test_a_whole_set_breaks_nothing() -> None:
-    assert broken_rules(whole(), RULES, None) == []
-    assert broken_rules([], RULES, None) == ["there are no results"]
+    assert find_broken_rules(whole(), RULES, None) == []
+    assert find_broken_rules([], RULES, None) == ["there are no results"]
 
 
 def test_results_of_an_installed_copy_are_refused() -> None:
-    (said,) = broken_rules(with_field("environment.git_commit", "not a git checkout"), RULES, None)
-    assert "8 results (sensor/exercise linear seed 0, ...)" in said
-    assert "pip install --editable ." in said
+    (message,) = find_broken_rules(with_field("environment.git_commit", "not a git checkout"), RULES, None)
+    assert "8 results (sensor/exercise linear seed 0, ...)" in message
+    assert "pip install --editable ." in message
 
 
-def test_seeds_that_were_picked_are_refused() -> None:
-    assert broken_rules(whole((0, 1, 2)), RULES, None) == []
-    (said,) = broken_rules(whole((3, 7)), RULES, None)
-    assert said.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none was picked")
-    (said,) = broken_rules(whole((1,)), RULES, None)
-    assert said.startswith("1 pretraining seed (1), at least 2 are asked for")
+def test_hand_picked_seeds_are_refused() -> None:
+    assert find_broken_rules(whole((0, 1, 2)), RULES, None) == []
+    (message,) = find_broken_rules(whole((3, 7)), RULES, None)
+    assert message.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none is hand-picked")
+    (message,) = find_broken_rules(whole((1,)), RULES, None)
+    assert message.startswith("1 pretraining seed (1), at least 2 are required")
 
 
 def test_a_batch_in_parts_is_another_budget() -> None:
     budgets = {"sensor": {**RULES.budgets["sensor"], "accumulate": 1}}
     rules = replace(RULES, budgets=budgets)
-    assert broken_rules(whole(), rules, None) == [], "results of whole batches say nothing of parts"
+    assert find_broken_rules(whole(), rules, None) == [], "results of whole batches do not state `accumulate`"
     config = {"seed": 0, "lr": 0.0001, "accumulate": 4}
-    (said,) = broken_rules(with_field("pretraining.config", config), rules, None)
-    assert said.startswith("pretraining.accumulate is 4, the protocol of sensor has 1")
+    (message,) = find_broken_rules(with_field("pretraining.config", config), rules, None)
+    assert message.startswith("pretraining.accumulate is 4, the protocol of sensor has 1")
 
 
 def test_an_interval_of_another_level_is_refused() -> None:
-    (said,) = broken_rules(with_field("interval.level", 0.5), RULES, None)
-    assert said.startswith("interval.level is 0.5, the protocol of sensor has 0.95")
+    (message,) = find_broken_rules(with_field("interval.level", 0.5), RULES, None)
+    assert message.startswith("interval.level is 0.5, the protocol of sensor has 0.95")
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"width": 4096, "depth": 4}, "encoder.width is 4096, the protocol of sensor has 64"),
         ({"width": 64}, "encoder.depth is None, the protocol of sensor has 4"),
         ({"width": 64, "depth": 4, "experts": 8}, "encoder.experts is 8, the protocol of sensor has None"),
     ],
 )
-def test_an_encoder_of_other_sizes_is_refused(config: dict[str, int], said: str) -> None:
-    (found,) = broken_rules(with_field("encoder.config", config), RULES, None)
-    assert found.startswith(said)
+def test_an_encoder_of_other_sizes_is_refused(config: dict[str, int], message: str) -> None:
+    (found,) = find_broken_rules(with_field("encoder.config", config), RULES, None)
+    assert found.startswith(message)
 
 
 def test_the_rules_have_every_size_of_a_suites_encoder() -> None:
-    from dabs.leaderboard.cli.suite_rules import rules_of
+    from dabs.leaderboard.cli.suite_rules import build_rules
 
-    encoder = rules_of("lite", ("sensor",)).encoders["sensor"]
+    encoder = build_rules("lite", ("sensor",)).encoders["sensor"]
     assert (encoder["width"], encoder["depth"], encoder["heads"], encoder["mlp"]) == (128, 3, 4, 256)
     assert encoder["specs"] == [{"kind": "series", "steps": 128, "channels": 6, "segment": 4}]

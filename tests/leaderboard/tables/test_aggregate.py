@@ -1,4 +1,4 @@
-"""Means over seeds, tasks and domains, and what may not stand in one table."""
+"""Means over seeds, tasks and domains, and which results may not share a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.errors import RequestError
-from dabs.leaderboard.tables.aggregate import build_table, ordered, protocols_of
+from dabs.leaderboard.tables.aggregate import build_table, order_algorithms, protocols_of
 from dabs.results.schema import Result
 from tests.helpers.made_results import alter, altered, make, make_payload, make_suite
 
@@ -45,7 +45,7 @@ def test_every_domain_counts_the_same() -> None:
     assert table.overall("shed") == pytest.approx(0.6)
 
 
-def test_a_missing_task_empties_the_mean_and_is_never_skipped() -> None:
+def test_a_missing_task_leaves_the_mean_empty() -> None:
     results = [make(), make(task="side"), make(algorithm="emix", task="side")]
     table = build_table(results, "linear")
     assert table.domain_mean("shed", "sensor") is not None
@@ -112,11 +112,11 @@ def test_seeds_of_one_cell_share_their_recipe(field: str, value: Any) -> None:
 
 
 def test_two_results_of_one_seed_are_refused() -> None:
-    with pytest.raises(RequestError, match="two results of one seed"):
+    with pytest.raises(RequestError, match="two results with the same seed"):
         build_table([make(), make(score=0.5)], "linear")
 
 
-def test_beating_means_more_than_the_spread_over_seeds() -> None:
+def test_a_win_exceeds_the_spread_over_seeds() -> None:
     def both(task: str, none: list[float], shed: list[float]) -> list[Any]:
         return [
             make(algorithm=a, task=task, seed=i, score=s)
@@ -136,8 +136,8 @@ def test_a_missing_task_is_not_won() -> None:
         build_table(results, "linear").beats("emix")
 
 
-def test_the_floors_stand_first() -> None:
-    assert ordered({"shed", "raw", "emix", "none"}) == ("none", "raw", "emix", "shed")
+def test_the_floors_come_first() -> None:
+    assert order_algorithms({"shed", "raw", "emix", "none"}) == ("none", "raw", "emix", "shed")
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
@@ -191,7 +191,7 @@ def test_intervals_of_tasks_on_the_same_examples_add() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.2, 0.8), st.floats(0, 0.1), st.floats(0, 0.1)), min_size=1, max_size=6))
-def test_a_mean_is_surer_than_its_parts(parts: list[tuple[float, float, float]]) -> None:
+def test_a_mean_is_more_certain_than_its_parts(parts: list[tuple[float, float, float]]) -> None:
     results = [
         altered("interval", _interval(score - below, score + above), task=f"t{i}", score=score)
         for i, (score, below, above) in enumerate(parts)
@@ -206,7 +206,7 @@ def test_a_mean_is_surer_than_its_parts(parts: list[tuple[float, float, float]])
     assert interval[1] - mean <= max(above for _, _, above in parts) + 1e-12
 
 
-def test_algorithms_share_a_learning_rate() -> None:
+def test_algorithms_with_other_learning_rates_do_not_share_a_table() -> None:
     results = [make(), altered("pretraining.config.lr", 0.5, algorithm="emix")]
     with pytest.raises(RequestError, match="lr differs"):
         build_table(results, "linear")

@@ -1,4 +1,4 @@
-"""Published numbers: validated, linked to their source, and kept apart from what was run."""
+"""Published numbers: validated, linked to their source, and separate from results."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dabs.cli import main
 from dabs.errors import DabsError
 from dabs.leaderboard.site.report import build_report
 from dabs.leaderboard.tables.aggregate import build_table
-from dabs.leaderboard.tables.published import FILE, published_of
+from dabs.leaderboard.tables.published import FILE, load_published
 from dabs.registry import find_domain
 from tests.helpers.made_results import alter, altered, make, make_payload, write_payload
 
 PAPER = {"domain": "natural_images", "task": "cifar10"}
 
 
-def test_every_row_names_a_task_of_the_suite_and_a_source():
-    published = published_of("paper")
+def test_every_row_names_a_task_of_the_suite_and_its_source():
+    published = load_published("paper")
     assert len(published.rows) == 20
     assert published.algorithms == ("none", "emix", "shed")
     assert {row.domain for row in published.rows} == {
@@ -35,17 +35,17 @@ def test_every_row_names_a_task_of_the_suite_and_a_source():
 
 
 def test_other_suites_have_none():
-    assert published_of("lite") is None
-    assert published_of("paper32") is None  # other inputs: not what the paper measured
+    assert load_published("lite") is None
+    assert load_published("paper32") is None  # other inputs than the paper's
 
 
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
         (("rows", 0, "source"), "nobody", "names the source 'nobody'"),
-        (("rows", 0, "percent"), {"none": 1.0}, "CIFAR-10 has numbers of|not of"),
+        (("rows", 0, "percent"), {"none": 1.0}, "CIFAR-10 has numbers for|not for"),
         (("rows", 0, "percent", "none"), 240.0, "less than or equal to 100"),
-        (("rows", 1, "task"), "cifar10", "stands twice"),
+        (("rows", 1, "task"), "cifar10", "duplicate task"),
         (("rows", 0, "note"), "x", "Extra inputs"),
         (("sources", 0, "url"), "arxiv", "valid URL"),
     ],
@@ -58,22 +58,22 @@ def test_a_wrong_file_is_refused(tmp_path, path, value, said):
     part[path[-1]] = value
     (tmp_path / "published.json").write_text(json.dumps(whole))
     with pytest.raises(DabsError, match=said):
-        published_of("paper", tmp_path / "published.json")
+        load_published("paper", tmp_path / "published.json")
 
 
-def test_the_report_shows_them_apart_with_a_link(tmp_path):
+def test_the_report_shows_them_separately_with_a_link(tmp_path):
     result = altered("suite", "paper", **PAPER)
     html = build_report([result], tmp_path / "a.html").read_text()
     assert html.count('href="https://arxiv.org/abs/2111.12062"') == 21
     assert "not re-run here" in html
     before, _, after = html.partition('id="published"')
-    assert "39.43" not in before  # e-Mix on CIFAR-10 stands in no table of ours
+    assert "39.43" not in before  # e-Mix on CIFAR-10 is in none of our tables
     assert "39.43" in after
     lite = build_report([make()], tmp_path / "b.html").read_text()
     assert 'id="published"' not in lite
 
 
-def test_they_are_in_no_mean():
+def test_no_mean_includes_them():
     table = build_table([altered("suite", "paper", **PAPER)], "linear")
     assert table.algorithms == (make().algorithm,)
     assert len(table.cells) == 1
@@ -112,9 +112,9 @@ def test_the_command_line_shows_them_with_and_without_results(tmp_path, monkeypa
     assert call("leaderboard", "show", "--suite", "paper", "--results", "nowhere") == 1
 
 
-def test_the_console_is_the_one_given():
+def test_the_given_console_is_used():
     from dabs.leaderboard.tables.published import show_published
 
     buffer = io.StringIO()
-    show_published(published_of("paper"), Console(file=buffer, width=200))
+    show_published(load_published("paper"), Console(file=buffer, width=200))
     assert "88.69" in buffer.getvalue()

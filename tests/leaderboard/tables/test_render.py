@@ -10,7 +10,13 @@ from rich.console import Console
 
 from dabs.errors import DabsError
 from dabs.leaderboard.tables.aggregate import build_table
-from dabs.leaderboard.tables.render import best, markdown_domains, markdown_tasks, show, update_between_markers
+from dabs.leaderboard.tables.render import (
+    best_positions,
+    markdown_domains,
+    markdown_tasks,
+    show,
+    update_between_markers,
+)
 from tests.helpers.made_results import make, make_suite
 
 
@@ -35,15 +41,15 @@ def test_a_missing_task_shows_as_a_dash() -> None:
     assert [line.split()[-2:] for line in text.splitlines() if "sensor" in line] == [["–", "–"]]
 
 
-def test_names_are_not_read_as_markup() -> None:
+def test_names_never_act_as_markup() -> None:
     assert "[red]x[/red]" in shown([make(algorithm="[red]x[/red]")])
     markdown = markdown_domains(build_table([make(algorithm="a|b<script>")], "linear"))
     assert r"a\|b\<script\>" in markdown
 
 
 def test_equal_looking_values_share_the_best() -> None:
-    assert best([0.50001, None, 0.50002, 0.4]) == {0, 2}
-    assert best([None]) == set()
+    assert best_positions([0.50001, None, 0.50002, 0.4]) == {0, 2}
+    assert best_positions([None]) == set()
 
 
 def test_markdown_by_domain() -> None:
@@ -55,7 +61,7 @@ def test_markdown_by_domain() -> None:
     assert len([line for line in lines if line.startswith("|")]) == 2 + 4 + 1
 
 
-def test_markdown_by_task_gives_intervals() -> None:
+def test_markdown_by_task_has_intervals() -> None:
     lines = markdown_tasks(build_table(make_suite(), "linear")).splitlines()
     assert lines[2].startswith("| chest_xray | findings‡ | auroc | 60.6 (58.5 to 62.5) |")
     assert len([line for line in lines if line.startswith("|")]) == 2 + 10
@@ -70,7 +76,7 @@ def test_text_between_markers_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "<!-- a:begin -->", "<!-- a:end --><!-- a:begin -->", "<!-- a:begin -->" * 2])
-def test_missing_or_muddled_markers_are_refused(tmp_path: Path, text: str) -> None:
+def test_missing_or_misplaced_markers_are_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "README.md"
     path.write_text(text)
     with pytest.raises(DabsError, match="once each"):
@@ -78,7 +84,7 @@ def test_missing_or_muddled_markers_are_refused(tmp_path: Path, text: str) -> No
     assert path.read_text() == text
 
 
-def test_text_with_a_marker_of_its_own_is_refused(tmp_path: Path) -> None:
+def test_text_that_contains_a_marker_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     path.write_text("<!-- a:begin --><!-- a:end -->")
     with pytest.raises(DabsError, match="own markers"):
