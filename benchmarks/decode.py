@@ -1,14 +1,15 @@
-"""How many examples a second one core reads: from the publisher's files, and from prepared data.
+"""How fast one core reads examples from source files and from prepared data.
 
-    python benchmarks/decode.py                                       # prepared rows of every paper domain, made up
-    python benchmarks/decode.py --samples ../shared/data/paper        # also the samples' files, completed as tests do
-    python benchmarks/decode.py --data-dir DIR --suite paper32        # also real sets, a folder each
+    python benchmarks/decode.py                                       # synthetic prepared rows of every paper domain
+    python benchmarks/decode.py --samples ../shared/data/paper        # also sample files, completed as in the tests
+    python benchmarks/decode.py --data-dir DIR --suite paper32        # also real datasets, a folder each
 
-From files: decoding, resizing, spectrograms and tokens, as `dabs data prepare` does, after one pass that imports what
-is needed and warms the cache. From prepared data: random batches of 256 from a mapped file that the page cache holds,
-in their stored types as a GPU gets them, and as floats made on the CPU. Rates are per second of wall time, and in
-brackets of processor time, which others on the machine disturb less.
-The number to get for a GPU that trains 20,000 examples a second: as many rows as stored, from at most two cores.
+From files: decoding, resizing, spectrograms and tokens, as in `dabs data prepare`, after one pass that imports what is
+needed and warms the cache. From prepared data: random batches of 256 from a mapped file in the page cache, in their
+stored types as a GPU gets them, and as floats made on the CPU. Rates are per second of wall time, and in brackets per
+second of processor time, which other programs disturb less.
+
+Expected for a GPU that trains 20,000 examples per second: as many rows as stored, from at most two cores.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from dabs.errors import DabsError
 from dabs.registry import domain_names, find_domain
 
 ROOT = Path(__file__).parents[1]
-WANTED = 20_000  # examples a second of a GPU on the smallest inputs
+WANTED = 20_000  # examples per second that a GPU trains on the smallest inputs
 TOKENIZERS = {
     "captioned_images": "bert-base-uncased",
     "english_text": "bert-base-uncased",
@@ -43,12 +44,12 @@ TOKENIZERS = {
 
 SAMPLES = """
 The files are samples of the datasets, some of them completed with generated ones, and the tokenizers have 3,000 and
-4,000 pieces instead of 30,522 and 250,002: a real set may be read at another rate.
+4,000 pieces instead of 30,522 and 250,002: a real dataset may be read at another rate.
 """
 
 
-def one_core() -> None:
-    """This process stays on the core it is on; builders then decode in it and start no others."""
+def use_one_core() -> None:
+    """Keep this process on one core; builders then decode in it and start no others."""
     torch.set_num_threads(1)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
@@ -56,8 +57,8 @@ def one_core() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def counted(rows: Iterator[object], limit: int) -> int:
-    """How many rows come, at most about `limit`."""
+def count_rows(rows: Iterator[object], limit: int) -> int:
+    """Read about `limit` rows, or all if there are fewer, and return how many."""
     total = 0
     for block in rows:
         total += len(block.group)  # type: ignore[attr-defined]
@@ -66,8 +67,8 @@ def counted(rows: Iterator[object], limit: int) -> int:
     return total
 
 
-def per_second(work: Callable[[], int]) -> tuple[int, str]:
-    """What `work` counts, and that per second of wall time (of processor time)."""
+def rate_of(work: Callable[[], int]) -> tuple[int, str]:
+    """Return what `work` counts, and that number per second of wall time (of processor time)."""
     wall, processor = time.perf_counter(), time.process_time()
     done = work()
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
@@ -75,18 +76,18 @@ def per_second(work: Callable[[], int]) -> tuple[int, str]:
 
 
 def from_files(unit: object, limit: int) -> tuple[int, str]:
-    """Rows and their rate from the files of a dataset."""
+    """Return how many rows of a dataset were read from its files, and the rate."""
     sources = {s.name: s.fetch(Path(), lambda line: None) for s in unit.sources}  # type: ignore[attr-defined]
 
     def build() -> Iterator[object]:
         return unit.build(Workspace(sources=sources, say=lambda line: None))  # type: ignore[attr-defined,no-any-return]
 
-    counted(build(), limit)
-    return per_second(lambda: counted(build(), limit))
+    count_rows(build(), limit)
+    return rate_of(lambda: count_rows(build(), limit))
 
 
 def lay_out_samples(samples: Path, folder: Path) -> dict[str, Path]:
-    """The samples in the official layout, completed with generated files; gives a tiny tokenizer for each domain."""
+    """Lay the samples out as published, completed with generated files; return a tiny tokenizer for each domain."""
     sys.path.insert(0, str(ROOT))
     from tests.helpers.paper import texts
     from tests.helpers.paper.layouts import AS_THEY_ARE, LAYOUTS, lay_out
@@ -99,7 +100,7 @@ def lay_out_samples(samples: Path, folder: Path) -> dict[str, Path]:
 
 
 def files_table(suite: str, domains: Sequence[str], limit: int, tokenizers: Mapping[str, Path]) -> TimingTable:
-    """A row for each dataset that is there."""
+    """Return a table with a row for each dataset; one that cannot be read says why."""
     rows = []
     for name in domains:
         domain = find_domain(name, suite)
@@ -111,35 +112,37 @@ def files_table(suite: str, domains: Sequence[str], limit: int, tokenizers: Mapp
                 rows.append((name, unit.only, f"{count:,}", rate))
             except DabsError as error:
                 rows.append((name, unit.only, str(error).splitlines()[0], ""))
-    return TimingTable(title="rows a second from files, one core", columns=("domain", "set", "rows", "rate"), rows=rows)
+    return TimingTable(
+        title="rows per second from files, one core", columns=("domain", "dataset", "rows", "rate"), rows=rows
+    )
 
 
 def prepared_table(suite: str, megabytes: int, rounds: int) -> TimingTable:
-    """A row for each domain: made-up rows of its inputs, `megabytes` of them."""
+    """Return a table with a row for each domain, measured on `megabytes` of synthetic rows."""
     rows = []
     for name in domain_names(suite):
         specs = find_domain(name, suite).specs
-        pixels = np.float16 if name == "speech" else np.uint8  # decibels are kept finer than pictures
+        pixels = np.float16 if name == "speech" else np.uint8  # spectrograms are stored as float16
         size = sum(x.nbytes for x in synthetic_rows(specs, 1, pixels=pixels))
         with synthetic_domain(specs, max(256, megabytes * 1_000_000 // size), pixels=pixels) as domain:
             _, stored, floats = reading_rates(domain, rounds)
         cores = f"{WANTED / stored:.2f}"
         rows.append((name, f"{size:,}", f"{stored:,.0f}", f"{stored * size / 1e9:.1f}", f"{floats:,.0f}", cores))
-    columns = ("domain", "bytes an example", "as stored", "GB/s", "as floats", f"cores for {WANTED:,}/s")
-    return TimingTable(title="rows a second from prepared data, one core", columns=columns, rows=rows)
+    columns = ("domain", "bytes per example", "as stored", "GB/s", "as floats", f"cores for {WANTED:,}/s")
+    return TimingTable(title="rows per second from prepared data, one core", columns=columns, rows=rows)
 
 
 def main() -> None:
-    """Parse, lay out, measure."""
+    """Parse, lay out files, measure."""
     parser = parser_of(__doc__)
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--samples", type=Path, help="folder with the samples of the paper's datasets")
-    place.add_argument("--data-dir", type=Path, help="folder with the datasets in their official layout")
+    place.add_argument("--samples", type=Path, help="folder with samples of the paper's datasets")
+    place.add_argument("--data-dir", type=Path, help="folder with the datasets as published")
     parser.add_argument("--suite", default="paper", choices=("paper", "paper32"))
     parser.add_argument("--domains", nargs="*", help="default: all of the suite")
-    parser.add_argument("--rows", type=int, default=2000, help="rows of each set at most")
+    parser.add_argument("--rows", type=int, default=2000, help="how many rows of each dataset to read")
     options = parser.parse_args()
-    one_core()
+    use_one_core()
     tables = [prepared_table(options.suite, 2 if options.quick else 256, 1 if options.quick else 5)]
     if options.samples or options.data_dir:
         with tempfile.TemporaryDirectory() as folder:

@@ -1,16 +1,18 @@
-"""What evaluation costs: features against a bare forward pass, the probe, and 100 epochs through a frozen encoder.
+"""What evaluation costs: features, the linear probe, and 100 frozen epochs.
 
     python benchmarks/evaluation.py                                   # under three minutes on two cores
-    python benchmarks/evaluation.py --runs RUNS/lite/shed             # scores instead, on runs of a prepared lite suite
+    python benchmarks/evaluation.py --runs RUNS/lite/shed             # scores instead, on runs of the lite suite
 
-Features: `features_of` over a prepared split of made-up rows, against the same encoder on batches that are there
-already, of whichever size is fastest. Both in fp32 and, where the machine has it, in bf16.
-100 epochs: what the DABS paper does, the frozen encoder run again for every step of a linear head's SGD. The time of a
-few steps is measured and multiplied up: with the attention of the reference (einsum, softmax), and with this encoder's
-own in fp32. For the scores the head is trained for 100 epochs on features computed once: a frozen encoder gives the
-same features every epoch, so these are the numbers of running it again.
-The numbers to get: features at 80 % of a forward pass or more, the probe under 3 s, 400 times faster than 100 epochs,
-and scores as good.
+Features: `features_of` over a prepared split of synthetic rows, against the same encoder on batches already in memory,
+of the fastest size. Both are timed in fp32 and, if the machine has it, in bf16.
+
+100 epochs: the DABS paper runs the frozen encoder again for every step of a linear head's SGD. The time of a few steps
+is measured and multiplied up, with the reference implementation's attention (einsum, softmax) and with this encoder's
+own in fp32. For the scores, the head is trained for 100 epochs on features computed once, because a frozen encoder
+computes the same features in every epoch.
+
+Expected: features at 80 % of the speed of a forward pass or more, the probe under 3 s, 400 times faster than 100
+epochs, and scores as good.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ RATES = (0.1, 0.01, 0.001)  # of SGD with momentum 0.9, chosen on validation lik
 
 
 def feature_rates(name: str, specs: Specs, config: EncoderConfig, rows: int, rounds: int) -> list[tuple[str, ...]]:
-    """One row a precision: examples a second bare and as features, their ratio, and how far bf16 is from fp32."""
+    """Return a row per precision: examples per second bare and as features, their ratio, the distance from fp32."""
     lines = []
     for precision in precisions():
         times = feature_seconds(specs, config, rows, rounds, precision=precision, sizes=(16, 32, 64, rows))
@@ -60,19 +62,19 @@ def feature_rates(name: str, specs: Specs, config: EncoderConfig, rows: int, rou
                 f"{rows / times['bare'].median:,.1f}",
                 f"{rows / times['features'].median:,.1f}",
                 f"{100 * share.median:.0f} % ±{100 * share.spread:.0f} %",
-                apart(specs, config, precision),
+                distance_from_fp32(specs, config, precision),
             )
         )
     return lines
 
 
 def precisions() -> tuple[str, ...]:
-    """Those that this machine computes in."""
+    """Return the precisions that this machine computes in."""
     return ("fp32", "bf16") if has_bf16() else ("fp32",)
 
 
-def apart(specs: Specs, config: EncoderConfig, precision: str) -> str:
-    """How far features of 64 examples are from those in fp32: root mean square, in deviations of a feature."""
+def distance_from_fp32(specs: Specs, config: EncoderConfig, precision: str) -> str:
+    """Return the RMS distance between the features of 64 examples and those in fp32, in deviations of a feature."""
     torch.manual_seed(0)
     encoder = Encoder(config, specs)
     with synthetic_domain(specs, 64) as domain:
@@ -82,7 +84,7 @@ def apart(specs: Specs, config: EncoderConfig, precision: str) -> str:
 
 
 def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, rounds: int) -> tuple[str, ...]:
-    """Seconds for 5,000 training examples both ways, from `rows` of them and the time of the probe."""
+    """Return the seconds for 5,000 training examples both ways, extrapolated from `rows` of them."""
     torch.manual_seed(0)
     encoder = Encoder(config, specs).eval()
     head = nn.Linear(config.width, 10)
@@ -120,8 +122,8 @@ def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, ro
 
 
 def textbook_attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
-    """The reference's formulation: scores by einsum, softmax, einsum."""
-    q, k, v = rearranged(self.qkv(x_BSD), self.heads)
+    """Compute attention as the reference implementation does: scores by einsum, softmax, einsum."""
+    q, k, v = split_heads(self.qkv(x_BSD), self.heads)
     scores_BHST = torch.einsum("bshk,bthk->bhst", q, k) / q.shape[-1] ** 0.5
     if mask_B11S is not None:
         scores_BHST = scores_BHST.masked_fill(~mask_B11S, float("-inf"))
@@ -129,29 +131,29 @@ def textbook_attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None)
     return self.out(out_BSHK.flatten(2))
 
 
-def rearranged(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, S, 3 H K) -> three of (B, S, H, K)."""
+def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Split (B, S, 3 H K) into three tensors (B, S, H, K)."""
     b, s, _ = qkv.shape
     return qkv.reshape(b, s, 3, heads, -1).unbind(dim=2)
 
 
 def probe_row(rows: int, width: int, classes: int) -> tuple[str, ...]:
-    """Seconds of the C sweep and the last fit."""
+    """Time the sweep over C and the final fit."""
     pair = synthetic_features(rows, width, classes)
     return f"{rows:,} × {width}, {classes} classes", f"{seconds_of(lambda: linear_probe(*pair)):.2f} s"
 
 
-def head_for_epochs(cached: Features, task: Task, epochs: int) -> float:
-    """Test score of a linear head trained by SGD on train, the learning rate and the epoch chosen on validation."""
+def head_for_epochs(data: Features, task: Task, epochs: int) -> float:
+    """Train a linear head by SGD, choose learning rate and epoch on validation, and return the test score."""
     assert isinstance(task.target, Classes)
     score = metric_of(task.metric).score
-    x = {name: torch.from_numpy(cached.features[name]) for name in SPLITS}
+    x = {name: torch.from_numpy(data.features[name]) for name in SPLITS}
     best = (-np.inf, 0.0)
     for rate in RATES:
         torch.manual_seed(0)
         head = nn.Linear(x[TRAIN].shape[1], len(task.target))
         optimizer = torch.optim.SGD(head.parameters(), lr=rate, momentum=0.9)
-        label = torch.tensor(cached.labels[TRAIN])
+        label = torch.tensor(data.labels[TRAIN])
         for _ in range(epochs):
             for part in torch.randperm(len(label)).split(64):
                 optimizer.zero_grad()
@@ -159,13 +161,13 @@ def head_for_epochs(cached: Features, task: Task, epochs: int) -> float:
                 optimizer.step()
             with torch.no_grad():
                 found = {name: head(x[name]).argmax(dim=1).numpy() for name in SPLITS}
-            scores = [score(found[name], cached.labels[name]) for name in ("validation", "test")]
+            scores = [score(found[name], data.labels[name]) for name in ("validation", "test")]
             best = max(best, (scores[0], scores[1]))
     return best[1]
 
 
 def score_row(runs: Path, domain_name: str, task_name: str, epochs: int) -> tuple[str, ...]:
-    """Test scores of a probe on cached features and of a head trained for 100 epochs."""
+    """Return the test scores of the probe and of a head trained for `epochs` epochs."""
     domain = find_domain(domain_name)
     task = domain.task(task_name)
     encoder = load_encoder(runs / domain_name / "seed0" / "encoder")
@@ -173,23 +175,23 @@ def score_row(runs: Path, domain_name: str, task_name: str, epochs: int) -> tupl
         name: features_of(encoder, Split(open_prepared(domain, task_name), name, labels=False)) for name in SPLITS
     }
     labels = {name: open_prepared(domain, task_name).columns(name, ("label",))["label"] for name in SPLITS}
-    cached = Features(features=features, labels=labels)
+    data = Features(features=features, labels=labels)
     score = metric_of(task.metric).score
-    prediction = linear_probe(cached, task).prediction
+    prediction = linear_probe(data, task).prediction
     found = bootstrap_interval(task.metric, prediction, labels["test"])
     probe = f"{100 * score(prediction, labels['test']):.1f} ({100 * found['low']:.1f} to {100 * found['high']:.1f})"
-    return f"{domain_name}, {task_name}", probe, f"{100 * head_for_epochs(cached, task, epochs):.1f}"
+    return f"{domain_name}, {task_name}", probe, f"{100 * head_for_epochs(data, task, epochs):.1f}"
 
 
 def cost_tables(quick: bool) -> list[TimingTable]:
-    """Features, the probe, and both against 100 epochs."""
+    """Return tables of features, of the probe, and of both against 100 epochs."""
     if quick:
         kinds, config, rows, rounds = {name: KINDS[name] for name in ("image", "tokens")}, TINY, 24, 1
     else:
         names = ("natural_images", "english_text")
         kinds, config, rows, rounds = {n: find_domain(n, "paper").specs for n in names}, PRESETS["paper"], 64, 2
     features = TimingTable(
-        title="features, examples a second",
+        title="features, examples per second",
         columns=("inputs", "precision", "bare forward pass", "features", "share", "from fp32"),
         rows=[line for name, specs in kinds.items() for line in feature_rates(name, specs, config, rows, rounds)],
     )
@@ -206,7 +208,7 @@ def cost_tables(quick: bool) -> list[TimingTable]:
 
 
 def score_table(quick: bool, runs: Path) -> TimingTable:
-    """Whether what takes so much less time scores as well."""
+    """Return a table of whether the faster way scores as well."""
     return TimingTable(
         title=f"test accuracy × 100, lite runs of {runs.name}",
         columns=("task", "probe (95 %)", f"head, {EPOCHS} epochs"),
@@ -218,7 +220,10 @@ def main() -> int:
     """Measure and print."""
     parser = parser_of(__doc__)
     parser.add_argument(
-        "--runs", type=Path, metavar="DIR", help="runs of one algorithm on the lite suite: scores instead"
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        help="compare scores instead, on these runs of one algorithm on the lite suite",
     )
     options = parser.parse_args()
     found = [score_table(options.quick, options.runs)] if options.runs else cost_tables(options.quick)

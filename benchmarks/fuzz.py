@@ -1,10 +1,11 @@
-"""Coverage-guided fuzzing of the readers of files that come from anyone: nothing but the documented error may come out.
+"""Fuzz the readers of untrusted files: they may raise only a DabsError.
 
     pip install 'dabs[fuzz]'
     python benchmarks/fuzz.py --target result --seconds 600        # or submission, configuration
 
-Atheris changes valid files: half of the time as bytes, half of the time as the JSON that they are. What ends in another
-exception than DabsError is counted once a place, and the input kept in `--keep`. Seconds are the process's own.
+Atheris, a coverage-guided fuzzer, changes valid files, half of the time as bytes and half of the time as JSON. A file
+that raises another exception than a DabsError counts once per place in the code, and is kept in `--keep`. Seconds are
+those of the process's own time.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-SLOW = 2.0  # seconds of the process's own time for one file
+SLOW = 2.0  # seconds of the process's own time for one file that count as a fault
 Reader = Callable[[Path], object]  # reads the file at a path
 NASTY: list[Any] = [
     *(None, True, -1, 0, 10**17, 10**400, 1e308, float("nan"), float("inf"), "", "\n", "\ud800", "\u202e", "x" * 500),
@@ -34,15 +35,15 @@ NASTY: list[Any] = [
 
 
 def seeds(target: str) -> list[bytes]:
-    """Valid files of a target."""
+    """Return valid files of a target."""
     results = sorted((ROOT / "leaderboard/results/lite").rglob("seed0/results/*.result.json"))[::12]
     if target == "result":
         return [path.read_bytes() for path in results]
     config = json.loads(results[-1].read_text())["pretraining"]["config"]
     if target == "configuration":
         return [json.dumps({"format": 1, "pretrain": config, "identity": {}}).encode()]
-    files = {name: hashlib.sha256(data).hexdigest() for name, data in beside(target).items()}
-    one, sha256 = json.loads(list(beside(target).values())[1]), files["algorithm.py"]
+    files = {name: hashlib.sha256(data).hexdigest() for name, data in companions(target).items()}
+    one, sha256 = json.loads(list(companions(target).values())[1]), files["algorithm.py"]
     run = {"domain": one["domain"], "seed": 0, "options": {"rate": 0.5}, "weights_sha256": sha256}
     run |= {"git_commit": "a" * 40, "commands": ["dabs pretrain", "dabs eval"]}
     value = {
@@ -57,8 +58,8 @@ def seeds(target: str) -> list[bytes]:
     return [json.dumps(value).encode()]
 
 
-def beside(target: str) -> dict[str, bytes]:
-    """What lies beside a target's file, by its path from there."""
+def companions(target: str) -> dict[str, bytes]:
+    """Return the files next to a target's file, by their path relative to its folder."""
     if target != "submission":
         return {}
     result = (ROOT / "leaderboard/results/lite/shed/sensor/seed0/results/exercise.linear.result.json").read_bytes()
@@ -69,7 +70,7 @@ def beside(target: str) -> dict[str, bytes]:
 
 
 def reader(target: str) -> tuple[str, Reader]:
-    """The name of a target's file, and what reads it."""
+    """Return the name of a target's file, and the function that reads it."""
     if target == "result":
         from dabs.results.files import read_result
 
@@ -83,11 +84,13 @@ def reader(target: str) -> tuple[str, Reader]:
     return "config.json", load_config
 
 
-def changed(data: bytes, chance: random.Random) -> bytes:
-    """The JSON of `data` with one to four of its values replaced, removed, repeated or put elsewhere."""
+def change_json(data: bytes, chance: random.Random) -> bytes:
+    """Return the JSON of `data` with one to four of its values replaced, removed, repeated or moved."""
     value = json.loads(data)
     for _ in range(chance.randint(1, 4)):
-        places = [(box, key) for box in _boxes(value) for key in (box if isinstance(box, dict) else range(len(box)))]
+        places = [
+            (box, key) for box in _containers(value) for key in (box if isinstance(box, dict) else range(len(box)))
+        ]
         if not places:
             break
         box, key = chance.choice(places)
@@ -104,25 +107,25 @@ def changed(data: bytes, chance: random.Random) -> bytes:
     return json.dumps(value, check_circular=False).encode()
 
 
-def _boxes(value: Any) -> list[Any]:
-    """The lists and objects in a value, itself first."""
+def _containers(value: Any) -> list[Any]:
+    """Return the lists and objects in a value, itself first."""
     if not isinstance(value, dict | list):
         return []
     inside = value.values() if isinstance(value, dict) else value
-    return [value, *(box for item in inside for box in _boxes(item))]
+    return [value, *(box for item in inside for box in _containers(item))]
 
 
-def child(target: str, seconds: float, keep: Path) -> None:
-    """Fuzz until the process has worked for so long; what came of it is noted in `keep` every ten seconds."""
+def fuzz(target: str, seconds: float, keep: Path) -> None:
+    """Fuzz for some seconds of the process's own time, and write the figures into `keep` every ten seconds."""
     import atheris
 
-    with atheris.instrument_imports(include=["dabs", "leaderboard"]):
+    with atheris.instrument_imports(include=["dabs"]):
         name, read = reader(target)
         from dabs.errors import DabsError
     folder = Path(tempfile.mkdtemp(prefix="dabs-fuzz-"))
     path = folder / name
     path.parent.mkdir(exist_ok=True)
-    for other, data in beside(target).items():
+    for other, data in companions(target).items():
         (path.parent / other).parent.mkdir(parents=True, exist_ok=True)
         (path.parent / other).write_bytes(data)
     corpus = folder / "corpus"
@@ -142,7 +145,7 @@ def child(target: str, seconds: float, keep: Path) -> None:
             counts["accepted"] += 1
         except DabsError as error:
             if len(str(error)) > 20_000 or "\x1b" in str(error):
-                found.setdefault("an error that is not for reading", str(error)[:200])
+                found.setdefault("an error message that cannot be shown", str(error)[:200])
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             key = f"{type(error).__name__} at {place.filename}:{place.lineno}"
@@ -163,7 +166,7 @@ def child(target: str, seconds: float, keep: Path) -> None:
         chance = random.Random(seed)
         try:
             if chance.random() < 0.5:
-                return changed(data, chance)[:most]
+                return change_json(data, chance)[:most]
         except (ValueError, RecursionError, TypeError, LookupError):
             pass
         return bytes(atheris.Mutate(data, most))
@@ -181,16 +184,16 @@ def child(target: str, seconds: float, keep: Path) -> None:
 
 
 def main() -> None:
-    """Fuzz one target in a process of its own and print the figures."""
+    """Fuzz one target in another process, and print the figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--target", choices=("result", "submission", "configuration"), required=True)
     parser.add_argument("--seconds", type=float, default=600.0, help="of the process's own time")
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-crashes"), help="where inputs that crash are kept")
+    parser.add_argument("--keep", type=Path, default=Path("fuzz-crashes"), help="folder for inputs that crash")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.keep.mkdir(parents=True, exist_ok=True)
     if options.child:
-        child(options.target, options.seconds, options.keep.resolve())
+        fuzz(options.target, options.seconds, options.keep.resolve())
         return
     command = [sys.executable, __file__, "--child", "--target", options.target]
     command += ["--seconds", str(options.seconds), "--keep", str(options.keep)]

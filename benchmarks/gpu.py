@@ -1,13 +1,13 @@
-"""Training on a GPU: examples a second, share of its peak, memory, what remains, and hours for the paper's budget.
+"""Training on a GPU: speed, share of peak, memory, hours for the paper's budget.
 
     python benchmarks/gpu.py                                             # a CUDA device; about half an hour
     python benchmarks/gpu.py --domains natural_images --algorithms emix --batches 64 1024 4096
-    python benchmarks/gpu.py --device cpu --quick                        # tries the script itself
+    python benchmarks/gpu.py --device cpu --quick                        # tests the script
 
-A step is one of `dabs pretrain` on made-up examples that are on the device already. Modes: eager (bf16 autocast, fused
-AdamW, attention as PyTorch chooses), compile, and graphs (`torch.compile(mode="reduce-overhead")`, CUDA graphs). MFU is
-the work of the step's products over its time, against the fastest bf16 product measured on this device, not against
-a data sheet. The number to get: 40 % on images at large batch.
+A step is one of `dabs pretrain` on synthetic examples that are already on the device. Modes: eager (bf16 autocast,
+fused AdamW, attention as PyTorch chooses), compile, and graphs (`torch.compile(mode="reduce-overhead")`, CUDA graphs).
+MFU is the FLOP/s of the step's matrix products as a share of the fastest bf16 product measured on this device, not of
+its data sheet. Expected: 40 % on images in large batches.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ BACKENDS = (
     SDPBackend.CUDNN_ATTENTION,
     SDPBackend.MATH,
 )
-STEPS = 100_000  # of the paper, in each of its seven domains
+STEPS = 100_000  # in the paper, for each of its seven domains
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class StepMeasurement:
     """One measured step."""
 
     domain: str
     algorithm: str
     batch: int
     mode: str
-    seconds: float  # of a step; not a number where it failed
+    seconds: float  # per step; NaN if it failed
     spread: float
     flops: int
-    memory: int  # bytes, the most that was allocated
+    memory: int  # peak of allocated bytes
     failure: str = ""
 
     def row(self, peak: float) -> tuple[str, ...]:
-        """For the table."""
+        """Return the table's row."""
         head = (self.domain, self.algorithm, f"{self.batch:,}", self.mode)
         if self.failure:
             return (*head, self.failure, "", "", "")
@@ -64,8 +64,8 @@ class Cell:
         return (*head, time, f"{rate:,.0f}", f"{100 * share:.1f} %", f"{self.memory / 1e9:.1f}")
 
 
-def measured(options: argparse.Namespace, domain: str, algorithm: str, batch: int, mode: str) -> Cell:
-    """Time one step; what it fails with, usually memory, is kept in words."""
+def measure(options: argparse.Namespace, domain: str, algorithm: str, batch: int, mode: str) -> StepMeasurement:
+    """Time one step; if it fails, usually for lack of memory, record why."""
     about = {"domain": domain, "algorithm": algorithm, "batch": batch, "mode": mode}
     torch.compiler.reset()
     if options.device == "cuda":
@@ -77,33 +77,33 @@ def measured(options: argparse.Namespace, domain: str, algorithm: str, batch: in
         times = alternate({"step": step}, options.rounds, warmup=1 if options.quick else 5)["step"]
     except Exception as error:
         first = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:60]}"
-        return Cell(**about, seconds=float("nan"), spread=0.0, flops=0, memory=0, failure=first)
+        return StepMeasurement(**about, seconds=float("nan"), spread=0.0, flops=0, memory=0, failure=first)
     memory = torch.cuda.max_memory_allocated() if options.device == "cuda" else step.memory()
-    return Cell(**about, seconds=times.median, spread=times.spread, flops=flops, memory=memory)
+    return StepMeasurement(**about, seconds=times.median, spread=times.spread, flops=flops, memory=memory)
 
 
 def step_of(options: argparse.Namespace, domain: str, algorithm: str, batch: int, mode: str) -> TrainingStep:
-    """A step in bf16."""
+    """Return a step in bf16."""
     specs, config = find_domain(domain, "paper").specs, TINY if options.quick else PRESETS["paper"]
     kind = find_algorithm(algorithm)
     return TrainingStep(specs, kind, config, batch, precision="bf16", device=options.device, mode=MODES[mode])
 
 
-def cells(options: argparse.Namespace) -> Iterator[Cell]:
-    """Eager at every batch size; the other modes at the domain's own and at the largest."""
+def measure_all(options: argparse.Namespace) -> Iterator[StepMeasurement]:
+    """Measure eager steps at every batch size, and other modes at the domain's own size and at the largest."""
     for domain in options.domains:
         own = 2 if options.quick else find_domain(domain, "paper").batch_size
         for algorithm in options.algorithms:
             for batch in sorted({own, *options.batches}):
                 modes = options.modes if batch in (own, max(options.batches)) else ("eager",)
                 for mode in modes:
-                    cell = measured(options, domain, algorithm, batch, mode)
+                    cell = measure(options, domain, algorithm, batch, mode)
                     print(" ".join(cell.row(1.0)[:5]), flush=True)
                     yield cell
 
 
-def hours(found: list[Cell], options: argparse.Namespace) -> TimingTable:
-    """Hours for the paper's steps in each domain at its own batch, by the fastest mode, and over all domains."""
+def hours_table(found: list[StepMeasurement], options: argparse.Namespace) -> TimingTable:
+    """Return the hours for the paper's steps at each domain's own batch size in the fastest mode, and their sum."""
     rows = []
     for algorithm in options.algorithms:
         spent = []
@@ -120,18 +120,13 @@ def hours(found: list[Cell], options: argparse.Namespace) -> TimingTable:
 
 
 def attention_backends(options: argparse.Namespace) -> TimingTable:
-    """Forward and backward of attention at the paper's image size, by each backend."""
+    """Time the forward and backward pass of attention at the paper's image size, by each backend."""
     b, s = (2, 17) if options.quick else (256, 197)
     q, k, v = (
         torch.randn(b, 8, s, 64, device=options.device, dtype=torch.bfloat16, requires_grad=True) for _ in range(3)
     )
     rows = []
-    for backend in (
-        SDPBackend.FLASH_ATTENTION,
-        SDPBackend.EFFICIENT_ATTENTION,
-        SDPBackend.CUDNN_ATTENTION,
-        SDPBackend.MATH,
-    ):
+    for backend in BACKENDS:
 
         def both(backend: SDPBackend = backend) -> None:
             with sdpa_kernel(backend):
@@ -145,8 +140,8 @@ def attention_backends(options: argparse.Namespace) -> TimingTable:
     return TimingTable(title=f"attention ({b}, 8, {s}, 64), forward and backward", columns=("backend", "ms"), rows=rows)
 
 
-def remaining(options: argparse.Namespace, cell: Cell) -> TimingTable:
-    """The operations that most of a step's device time goes to."""
+def profile_table(options: argparse.Namespace, cell: StepMeasurement) -> TimingTable:
+    """Return the operations that take most of a step's time on the device."""
     step = step_of(options, cell.domain, cell.algorithm, cell.batch, cell.mode)
     for _ in range(3):
         step()
@@ -174,20 +169,20 @@ def main() -> int:
     parser.add_argument("--modes", nargs="*", choices=tuple(MODES), default=list(MODES))
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
-        parser.error("there is no CUDA device; `--device cpu --quick` tries the script")
+        parser.error("there is no CUDA device; `--device cpu --quick` tests the script")
     if options.quick:
         options.batches, options.modes = [2, 4], [mode for mode in options.modes if mode == "eager"]
     options.rounds = 1 if options.quick else 10
     torch.backends.cuda.matmul.allow_tf32 = True
     peak = peak_flops(torch.bfloat16, options.device, seconds=0.2 if options.quick else 5.0)
-    found = list(cells(options))
+    found = list(measure_all(options))
     columns = ("domain", "algorithm", "batch", "mode", "ms", "examples/s", "MFU", "GB")
     title = f"a training step; peak {peak / 1e12:.1f} TFLOP/s in bf16"
     tables = [TimingTable(title=title, columns=columns, rows=[cell.row(peak) for cell in found])]
-    tables += [hours(found, options), attention_backends(options)]
+    tables += [hours_table(found, options), attention_backends(options)]
     worked = [cell for cell in found if not cell.failure]
-    if worked:  # of the domains' own and the largest batches, what uses the device least
-        tables.append(remaining(options, min(worked, key=lambda cell: cell.flops / cell.seconds)))
+    if worked:  # the step that uses the device least
+        tables.append(profile_table(options, min(worked, key=lambda cell: cell.flops / cell.seconds)))
     for table in tables:
         table.show()
     publish(options.markdown, "gpu", tables)

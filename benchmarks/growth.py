@@ -1,12 +1,16 @@
-"""How time and memory of a step grow with embeddings, batch and depth, and of reading and probing with the data.
+"""How the costs of steps grow with their sizes, and of data with its rows.
+
+The time and memory of a training step grow with embeddings, batch and depth; the time of reading and probing with rows.
 
     python benchmarks/growth.py                               # three minutes on two cores
     python benchmarks/growth.py --plot docs/growth.png --markdown benchmarks/README.md
 
-A step is one of `dabs pretrain` (forward, backward, clipping, AdamW) in fp32 with blocks of the paper's width; its
+A step is one of `dabs pretrain` (forward, backward, clipping, AdamW) in fp32, with blocks of the paper's width; its
 memory is what the forward pass keeps for the backward pass, the same on every machine. All sizes of a row take turns,
-and the exponent p of size ** p is fitted to the three largest, where what is constant matters least.
-The number to get: no exponent above 2, attention's in N (time: 2.2, for the noise of timing); else the exit code is 1.
+and the exponent p of size ** p is fitted to the three largest sizes, where constant costs matter least.
+
+Expected: no exponent above 2, that of attention in N (for times 2.2, because timing is noisy). If one is larger, the
+exit code is 1.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from dabs.bench.step import TrainingStep
 from dabs.bench.synthetic import synthetic_domain, synthetic_features
 from dabs.bench.timing import TimingTable, alternate
 from dabs.encoder import PRESETS
-from dabs.evaluation.probes import linear_probe, nearest_neighbours
+from dabs.evaluation.probes import Features, linear_probe, nearest_neighbours
 from dabs.registry import find_algorithm
 from dabs.specs import Series, Tokens
 
@@ -34,7 +38,7 @@ TOKENS = Tokens(length=128, vocabulary=30522)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class GrowthCurve:
     """One quantity at growing sizes."""
 
     along: str  # what grows
@@ -45,11 +49,11 @@ class Line:
 
     @property
     def exponent(self) -> float:
-        """p of size ** p over the three largest sizes."""
+        """Return the exponent p of size ** p, fitted to the three largest sizes."""
         return float(np.polyfit(np.log(self.sizes[-3:]), np.log(self.values[-3:]), 1)[0])
 
     def row(self) -> tuple[str, ...]:
-        """For the table: sizes with their values, and the exponent."""
+        """Return the table's row: sizes, values, exponent."""
         unit, scale = ("ms", 1e3) if self.kind == "time" else ("MB", 1e-6)
         values = ", ".join(f"{scale * value:,.3g}" for value in self.values)
         sizes = f"{self.sizes[0]:,} … {self.sizes[-1]:,}"
@@ -57,74 +61,76 @@ class Line:
 
 
 def step(embeddings: int, batch: int, depth: int, algorithm: str) -> TrainingStep:
-    """A step on a series with one time step an embedding."""
+    """Return a step on a series with one time step per embedding."""
     specs = (Series(steps=embeddings, channels=8, segment=1),)
     return TrainingStep(specs, find_algorithm(algorithm), replace(PRESETS["paper"], depth=depth), batch)
 
 
-def of_steps(along: str, name: str, makers: dict[int, Callable[[], TrainingStep]], rounds: int) -> list[Line]:
-    """Time and memory of steps of growing size."""
+def measure_steps(
+    along: str, name: str, makers: dict[int, Callable[[], TrainingStep]], rounds: int
+) -> list[GrowthCurve]:
+    """Measure the time and memory of steps of growing size."""
     steps = {str(size): make() for size, make in makers.items()}
     times, sizes = alternate(steps, rounds), tuple(makers)
     seconds = tuple(times[str(size)].median for size in sizes)
     kept = tuple(float(one.memory()) for one in steps.values())
     return [
-        Line(along=along, name=name, kind="time", sizes=sizes, values=seconds),
-        Line(along=along, name=name, kind="memory", sizes=sizes, values=kept),
+        GrowthCurve(along=along, name=name, kind="time", sizes=sizes, values=seconds),
+        GrowthCurve(along=along, name=name, kind="memory", sizes=sizes, values=kept),
     ]
 
 
-def of_work(along: str, name: str, work: dict[int, Callable[[], object]], rounds: int) -> Line:
-    """Time of some work at growing sizes."""
+def measure_work(along: str, name: str, work: dict[int, Callable[[], object]], rounds: int) -> GrowthCurve:
+    """Measure the time of some work at growing sizes."""
     times = alternate({str(size): one for size, one in work.items()}, rounds)
     values = tuple(times[str(size)].median for size in work)
-    return Line(along=along, name=name, kind="time", sizes=tuple(work), values=values)
+    return GrowthCurve(along=along, name=name, kind="time", sizes=tuple(work), values=values)
 
 
-def lines_of_steps(quick: bool) -> Iterator[Line]:
-    """Embeddings, batch and depth."""
+def step_curves(quick: bool) -> Iterator[GrowthCurve]:
+    """Measure steps of growing embeddings, batch and depth."""
     rounds = 1 if quick else 3
     ns, batches, depths = (16, 32, 64), (2, 4, 8), (1, 2, 4)
     if not quick:
         ns, batches, depths = (64, 128, 256, 512, 1024), (4, 8, 16, 32, 64), (1, 2, 4, 8, 16)
     for algorithm in ALGORITHMS:
         makers = {n: (lambda n=n, a=algorithm: step(n, 4, 2, a)) for n in ns}
-        yield from of_steps("embeddings N", algorithm, makers, rounds)
+        yield from measure_steps("embeddings N", algorithm, makers, rounds)
         makers = {b: (lambda b=b, a=algorithm: step(ns[0], b, 2, a)) for b in batches}
-        yield from of_steps("batch B", algorithm, makers, rounds)
+        yield from measure_steps("batch B", algorithm, makers, rounds)
         makers = {d: (lambda d=d, a=algorithm: step(ns[0], 4, d, a)) for d in depths}
-        yield from of_steps("depth", algorithm, makers, rounds)
+        yield from measure_steps("depth", algorithm, makers, rounds)
 
 
-def lines_of_data(quick: bool) -> Iterator[Line]:
-    """What depends on how many rows there are: a batch, the order of an epoch, the probes."""
+def data_curves(quick: bool) -> Iterator[GrowthCurve]:
+    """Measure what depends on the number of rows: a batch, the order of an epoch, the probes."""
     rounds = 1 if quick else 5
     rows = (200, 400, 800) if quick else (16_000, 64_000, 256_000)
     places = {n: np.random.default_rng(0).integers(0, n, 256) for n in rows}
     with synthetic_domain((TOKENS,), rows[-1]) as domain:
         (column,) = mapped_inputs(domain)
         batch = {n: (lambda n=n: column.rows(places[n])) for n in rows}
-        yield of_work("rows", "reading a batch of 256 texts", batch, 20 * rounds)
+        yield measure_work("rows", "reading a batch of 256 texts", batch, 20 * rounds)
     order = {n: (lambda n=n: np.random.Generator(np.random.PCG64([0, 0])).permutation(n)) for n in rows}
-    yield of_work("rows", "the order of an epoch", order, rounds)
+    yield measure_work("rows", "the order of an epoch", order, rounds)
     rows = (100, 200, 400) if quick else (2000, 4000, 8000)
     made = {n: synthetic_features(n, 16 if quick else 256, 10) for n in rows}
     probes = {n: (lambda pair=pair: linear_probe(*pair)) for n, pair in made.items()}
-    yield of_work("rows", "linear probe, C swept", probes, 1 if quick else 2)
-    fixed = {n: (replace_test(*pair), pair[1]) for n, pair in made.items()}
+    yield measure_work("rows", "linear probe, C swept", probes, 1 if quick else 2)
+    fixed = {n: (with_few_queries(data), task) for n, (data, task) in made.items()}
     neighbours = {n: (lambda pair=pair: nearest_neighbours(*pair)) for n, pair in fixed.items()}
-    yield of_work("rows", "k-NN of 100 queries", neighbours, rounds)
+    yield measure_work("rows", "k-NN of 100 queries", neighbours, rounds)
 
 
-def replace_test(cached, task):  # type: ignore[no-untyped-def]
-    """The same training rows with ten a split to predict."""
+def with_few_queries(data: Features) -> Features:
+    """Return the same training rows, with only a few rows of the other splits to predict."""
     cut = {"train": slice(None), "validation": slice(10), "test": slice(90)}
-    parts = [{name: x[cut[name]] for name, x in kept.items()} for kept in (cached.features, cached.labels)]
-    return replace(cached, features=parts[0], labels=parts[1])
+    parts = [{name: x[cut[name]] for name, x in kept.items()} for kept in (data.features, data.labels)]
+    return replace(data, features=parts[0], labels=parts[1])
 
 
-def draw(lines: list[Line], path: Path) -> None:
-    """A panel for each thing that grows: time in full lines, memory in broken ones, against size 1 at the left."""
+def draw(lines: list[GrowthCurve], path: Path) -> None:
+    """Draw a panel for each thing that grows: time as solid, memory as dashed lines, relative to the smallest size."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -145,17 +151,17 @@ def draw(lines: list[Line], path: Path) -> None:
             axis.loglog(sizes, (sizes / sizes[0]) ** power, ":", color="grey", linewidth=1)
             axis.annotate(f"size$^{power}$", (sizes[-1], (sizes[-1] / sizes[0]) ** power), color="grey", fontsize=8)
         axis.set(xlabel=along, ylabel="times the smallest")
-        axis.xaxis.set_minor_formatter("")  # sizes below a decade would write over each other
+        axis.xaxis.set_minor_formatter("")  # labels within a decade would overlap
         axis.legend(fontsize=7)
     figure.savefig(path, dpi=110)
 
 
 def main() -> int:
-    """Measure, print, and say what grows too fast."""
+    """Measure, print, and report what grows too fast."""
     parser = parser_of(__doc__)
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw it")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curves")
     options = parser.parse_args()
-    lines = [*lines_of_steps(options.quick), *lines_of_data(options.quick)]
+    lines = [*step_curves(options.quick), *data_curves(options.quick)]
     table = TimingTable(
         title="growth",
         columns=("grows", "of", "sizes", "values", "exponent"),

@@ -1,12 +1,12 @@
-"""Where the minutes of the lite suite go, and whether two cells at a time are faster than one after the other.
+"""Where the minutes of the lite suite go, and whether two jobs are faster than one.
 
-    dabs run --algorithms none emix shed contrastive --out runs       # the number to get: 12 minutes on two cores
-    python benchmarks/lite_suite.py runs                              # its processor-minutes, by domain and by work
-    python benchmarks/lite_suite.py --together                        # short cells with one job and with two, in turns
+    dabs run --algorithms none emix shed contrastive --out runs       # expected: 12 minutes on two cores
+    python benchmarks/lite_suite.py runs                              # its processor-minutes by domain and kind of work
+    python benchmarks/lite_suite.py --together                        # short cells, with one job and with two in turn
 
-The minutes are those that the runs and results recorded of themselves (`run.json`, `timings` of the results), seed 0;
-the whole grid's are in its timing.json, if it was run in one go. Two jobs of one thread each are compared with one job
-of all threads on the same cells: the sensor domain, whose data has to be prepared, with few steps.
+The minutes are those recorded by the runs and results of seed 0 (`run.json`, and `timings` in the results). Those of
+the whole grid are in its timing.json, if it was run in one go. `--together` compares two jobs of one thread each with
+one job of all threads, on the same short cells of the sensor domain, which must be prepared.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from reporting import parser_of, publish
 from dabs.bench.timing import TimingTable, alternate
 from dabs.utils.strict_json import read_json
 
-STEPS = 100  # of a cell of `--together`
+STEPS = 100  # per cell with `--together`
 
 
 def breakdown(suite: Path) -> TimingTable:
-    """Processor-minutes of seed 0 by domain, and of all domains beside the grid's own minutes."""
+    """Return the processor-minutes of seed 0 by domain and for all domains, and the minutes of the grid."""
     spent: dict[str, Counter[str]] = defaultdict(Counter)
     for path in sorted(suite.glob("*/*/seed0/run.json")):
         spent[path.parent.parent.name]["pretrain"] += read_json(path)["wall_seconds"]
@@ -36,7 +36,7 @@ def breakdown(suite: Path) -> TimingTable:
         result = read_json(path)
         seconds, of = result["timings"]["seconds"], spent[result["domain"]]
         of[f"{result['protocol']} fit"] += seconds["fit"]
-        if result["protocol"] == "linear":  # k-NN reads the same features
+        if result["protocol"] == "linear":  # k-NN uses the same features
             of["features"] += seconds["features"]
     kinds = sorted({kind for counts in spent.values() for kind in counts})
     rows = [(name, *(f"{counts[kind] / 60:.1f}" for kind in kinds)) for name, counts in sorted(spent.items())]
@@ -48,7 +48,7 @@ def breakdown(suite: Path) -> TimingTable:
 
 
 def _wall(suite: Path) -> str:
-    """What the grid took, where it was run in one go."""
+    """Return how long the grid took, if it was run in one go."""
     if not (suite / "timing.json").exists():
         return ""
     timing = read_json(suite / "timing.json")
@@ -57,11 +57,11 @@ def _wall(suite: Path) -> str:
 
 
 def together(rounds: int, steps: int) -> TimingTable:
-    """The same four cells with one job and with two."""
+    """Time the same four cells with one job and with two."""
 
     def grid(jobs: int) -> Callable[[], object]:
         def run() -> object:
-            """Into an empty folder, in processes of their own."""
+            """Run the cells into an empty folder, in another process."""
             with tempfile.TemporaryDirectory() as folder:
                 words = ["run", "--algorithms", "shed", "contrastive", "--domains", "sensor", "--seeds", "2"]
                 words += ["--steps", str(steps), "--jobs", str(jobs), "--out", folder]
@@ -81,7 +81,7 @@ def together(rounds: int, steps: int) -> TimingTable:
 def main() -> None:
     """Print one of the two tables."""
     parser = parser_of(__doc__)
-    parser.add_argument("runs", nargs="?", type=Path, help="the folder of a grid")
+    parser.add_argument("runs", nargs="?", type=Path, help="the folder that `dabs run --out` wrote")
     parser.add_argument("--together", action="store_true", help="compare one job with two instead")
     options = parser.parse_args()
     if options.together:

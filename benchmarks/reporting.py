@@ -1,4 +1,4 @@
-"""What the benchmarks have in common: their options, and the section of a page that each of them writes."""
+"""Options and the written section that the benchmark scripts share."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from dabs.utils.files import replacing
 
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
-    """A parser with `--quick` and `--markdown`; `doc` is the script's docstring."""
+    """Return a parser with `--quick` and `--markdown`; `doc` is the script's docstring."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes: says whether it works, not how fast it is")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the section of a page, as README.md")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to test the script; the numbers mean nothing")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write a section of this page, such as README.md"
+    )
     return parser
 
 
 def publish(page: Path | None, name: str, tables: list[TimingTable], notes: str = "") -> None:
-    """Write tables with machine and date between the markers of `name`, added at the end where there are none.
+    """Write tables, with the machine and the date, between the markers of `name`; missing markers are added at the end.
 
     Args:
         page: the file; None writes nothing.
-        name: of the section, the script's.
+        name: of the section, which starts with the script's.
         tables: in their order.
-        notes: what a reader must know, below them.
+        notes: a text below the tables.
     """
     if page is None:
         return

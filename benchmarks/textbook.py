@@ -1,7 +1,7 @@
-"""The training step as a textbook writes it, which the fast one is measured against and must agree with.
+"""A training step as textbooks write it; the fast step must agree with it.
 
-Attention by einsum over materialised scores, a module's Bernoulli dropout, AdamW one parameter after the other: the
-reference implementation's formulation (Tamkin et al. 2021), on this project's parameters and algorithms.
+Attention by einsum over materialised scores, torch's dropout, AdamW one parameter after the other: this is how the
+reference implementation computes a step (Tamkin et al. 2021), here with this project's parameters and algorithms.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dabs.training.step import CLIP_NORM
 
 
 def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
-    """`Attention.forward` with every score in memory."""
+    """Compute `Attention.forward` with every score in memory."""
     b, s, _ = x_BSD.shape
     q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
     dots_BHSS = torch.einsum("bhik,bhjk->bhij", q, k) * q.shape[-1] ** -0.5
@@ -33,14 +33,14 @@ def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tenso
 
 
 def block(self: Block, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
-    """`Block.forward` with torch's dropout."""
+    """Compute `Block.forward` with torch's dropout."""
     x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S)
     hidden = F.dropout(F.gelu(self.up(self.norm2(x_BSD))), self.dropout, self.training)
     return x_BSD + F.dropout(self.down(hidden), self.dropout, self.training)
 
 
 class TextbookStep(TrainingStep):
-    """A step in that formulation; `precision` "bf16" puts the same code under autocast."""
+    """A `TrainingStep` written this way; `precision` "bf16" runs the same code under autocast."""
 
     def __init__(
         self, specs: Specs, algorithm: type[Algorithm], config: EncoderConfig, size: int, **options: Any
@@ -52,7 +52,7 @@ class TextbookStep(TrainingStep):
         self.optimizer = torch.optim.AdamW(self.objective.parameters(), lr=1e-4, weight_decay=1e-4, foreach=False)
 
     def __call__(self) -> None:
-        """Forward, backward, clipping, AdamW; denormal numbers are left to the processor."""
+        """Take one step: forward, backward, clipping, AdamW. Denormal numbers are not flushed to zero."""
         self.loss(self.batch).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.objective.parameters(), CLIP_NORM, foreach=False)
         self.optimizer.step()

@@ -1,16 +1,17 @@
-"""A training step against the textbook's, for each kind of input and each algorithm, with the paper's encoder.
+"""Time training steps against a textbook's, per kind of input and algorithm.
 
     python benchmarks/training_step.py                               # batches of 16; six minutes on two cores
     python benchmarks/training_step.py --encoder small --batch 64    # the sizes of the lite suite
-    python benchmarks/training_step.py --compile                     # also torch.compile, with its seconds
+    python benchmarks/training_step.py --compile                     # also torch.compile, and how long it takes
     python benchmarks/training_step.py --curve                       # 200 steps in bf16 against three seeds in fp32
-    python benchmarks/training_step.py --profile emix natural_images # what the time of one step goes to
+    python benchmarks/training_step.py --profile emix natural_images # where the time of one step goes
 
-All sides of a row have the same weights and batch and take turns in one process. Before that their losses and gradients
-without dropout are compared: in fp32 they must agree within rounding (1e-4), and in bf16 ours must lie no further from
-them than half as much again as the textbook's own under autocast. The numbers to get: a geometric mean of 4 against the
-textbook in fp32, none under 3, and of 2 against the same code under bf16 autocast. What a machine can give is bounded
-by the ratio of its two peaks, which the table's title says.
+All sides of a row have the same weights and batch, and take turns in one process. Before that, their losses and
+gradients are compared without dropout: in fp32 they must agree up to rounding (1e-4); in bf16, ours may deviate from
+fp32 at most 1.5 times as much as the textbook's own under autocast.
+
+Expected: a geometric mean of 4 against the textbook in fp32, with no row under 3, and of 2 against the same code under
+bf16 autocast. The ratio of the machine's two peaks, which the table's title states, is an upper bound.
 """
 
 from __future__ import annotations
@@ -40,15 +41,15 @@ from dabs.training.pretrain import pretrain
 
 DOMAINS = ("natural_images", "english_text", "sensor", "captioned_images")  # image, tokens, series, image and tokens
 ALGORITHMS = ("emix", "shed", "contrastive")
-PASSES = {"emix": 2.0, "shed": 1.0, "contrastive": 1.0}  # of the whole batch through the encoder, in a step's work
+PASSES = {"emix": 2.0, "shed": 1.0, "contrastive": 1.0}  # how often the whole batch goes through the encoder in a step
 TEXTBOOK, TEXTBOOK_BF16, OURS, COMPILED = "textbook fp32", "textbook bf16", "dabs", "dabs compiled"
-FP32_APART = 1e-4  # gradients may lie apart from the textbook's, as a share of their length
-BF16_APART = 1.5  # and in bf16, as a multiple of what rounding does to the textbook's own
+FP32_TOLERANCE = 1e-4  # largest distance from the textbook's gradients, as a share of their length
+BF16_TOLERANCE = 1.5  # and in bf16, as a multiple of that of the textbook's own step in bf16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One kind of input and one algorithm."""
+class StepComparison:
+    """The times of all sides for one kind of input and one algorithm."""
 
     domain: str
     algorithm: str
@@ -57,7 +58,7 @@ class Row:
     compile_seconds: float | None
 
     def cells(self, peak: float) -> tuple[str, ...]:
-        """For the table; `peak` is the machine's in our precision."""
+        """Return the table's row; `peak` is the machine's peak in our precision."""
         ours = self.times[OURS]
         parts = [f"{self.algorithm}, {self.domain}", *(f"{1e3 * t.median:.0f}" for t in self.times.values())]
         parts += [str(self.times[side].over(ours)) for side in (TEXTBOOK, TEXTBOOK_BF16)]
@@ -69,7 +70,7 @@ class Row:
 
 
 def gradients(step: TrainingStep) -> tuple[float, torch.Tensor]:
-    """The loss of the step's batch and all its gradients in one vector."""
+    """Return the loss of the step's batch, and all its gradients in one vector."""
     torch.manual_seed(0)
     loss = step.loss(step.batch)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -79,30 +80,30 @@ def gradients(step: TrainingStep) -> tuple[float, torch.Tensor]:
 
 
 def check(domain: str, algorithm: str, config: EncoderConfig, *, lite: bool) -> None:
-    """Stop unless our step computes what the textbook's does, in fp32 and in bf16, where nothing is dropped."""
+    """Exit unless our step without dropout computes what the textbook's does, in fp32 and in bf16."""
     specs, objective = find_domain(domain, "lite" if lite else "paper").specs, find_algorithm(algorithm)
     plain, size = replace(config, dropout=0.0), 8
     loss, exact = gradients(TextbookStep(specs, objective, plain, size))
 
-    def apart(side: TrainingStep) -> float:
+    def distance(side: TrainingStep) -> float:
         found_loss, found = gradients(side)
         if abs(found_loss - loss) > (0.02 if side.precision == "bf16" else 1e-4) * abs(loss):
             sys.exit(
-                f"{algorithm}, {domain}: a loss of {found_loss:.6g} in {side.precision}, of {loss:.6g} in a textbook"
+                f"{algorithm}, {domain}: the loss is {found_loss:.6g} in {side.precision}, the textbook's {loss:.6g}"
             )
         return float((found - exact).norm() / exact.norm())
 
-    rounding = apart(TextbookStep(specs, objective, plain, size, precision="bf16"))
-    for precision, limit in (("fp32", FP32_APART), ("bf16", BF16_APART * rounding)):
-        found = apart(TrainingStep(specs, objective, plain, size, precision=precision))
+    rounding = distance(TextbookStep(specs, objective, plain, size, precision="bf16"))
+    for precision, limit in (("fp32", FP32_TOLERANCE), ("bf16", BF16_TOLERANCE * rounding)):
+        found = distance(TrainingStep(specs, objective, plain, size, precision=precision))
         if found > limit:
-            sys.exit(f"{algorithm}, {domain}: gradients in {precision} are {found:.2g} of their length apart")
+            sys.exit(f"{algorithm}, {domain}: gradients in {precision} deviate by {found:.2g} of their length")
 
 
 def sides_of(
     domain: str, algorithm: str, config: EncoderConfig, size: int, *, lite: bool, compiled: bool
 ) -> dict[str, TrainingStep]:
-    """The sides of a row, with equal weights and batches."""
+    """Return the sides of a row, with equal weights and batches."""
     specs, objective = find_domain(domain, "lite" if lite else "paper").specs, find_algorithm(algorithm)
     auto = resolve_precision("auto")
     sides: dict[str, TrainingStep] = {
@@ -115,8 +116,8 @@ def sides_of(
     return sides
 
 
-def row_of(domain: str, algorithm: str, options: Namespace) -> Row:
-    """Check and time one row."""
+def row_of(domain: str, algorithm: str, options: Namespace) -> StepComparison:
+    """Check and time all sides of a row."""
     config, size, lite = PRESETS[options.encoder], options.batch, options.encoder == "small"
     check(domain, algorithm, config, lite=lite)
     sides = sides_of(domain, algorithm, config, size, lite=lite, compiled=options.compile)
@@ -127,11 +128,11 @@ def row_of(domain: str, algorithm: str, options: Namespace) -> Row:
         compile_seconds = time.perf_counter() - begun
     times = alternate(sides, options.rounds)
     flops = step_flops(sides[OURS].objective.encoder, size, PASSES[algorithm])
-    return Row(domain=domain, algorithm=algorithm, times=times, flops=flops, compile_seconds=compile_seconds)
+    return StepComparison(domain=domain, algorithm=algorithm, times=times, flops=flops, compile_seconds=compile_seconds)
 
 
-def table_of(rows: list[Row], options: Namespace) -> TimingTable:
-    """All rows, and their geometric means."""
+def table_of(rows: list[StepComparison], options: Namespace) -> TimingTable:
+    """Return the table of all rows and their geometric means."""
     peak = {name: peak_flops(dtype) for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
     columns = ["step", *(f"{name}, ms" for name in rows[0].times), "against fp32", "against bf16", "GFLOP/s", "of peak"]
     if options.compile:
@@ -156,7 +157,7 @@ def table_of(rows: list[Row], options: Namespace) -> TimingTable:
 
 
 def curve_of(seed: int, precision: str, steps: int, options: Namespace) -> np.ndarray:
-    """The losses of a run on the lite sensor data, averaged over ten steps at a time."""
+    """Return the losses of a run on the lite sensor data, averaged over ten steps at a time."""
     config = PretrainConfig(
         algorithm="emix",
         domain="sensor",
@@ -172,7 +173,7 @@ def curve_of(seed: int, precision: str, steps: int, options: Namespace) -> np.nd
 
 
 def curve_table(options: Namespace) -> TimingTable:
-    """bf16 against fp32 with the same seed, and fp32 seeds against each other."""
+    """Compare the losses in bf16 and fp32 with the same seed, and those of fp32 seeds with each other."""
     steps = 20 if options.quick else 200
     exact = [curve_of(seed, "fp32", steps, options) for seed in range(3)]
     rounded = curve_of(0, "bf16", steps, options)
@@ -186,7 +187,7 @@ def curve_table(options: Namespace) -> TimingTable:
 
 
 def show_profile(algorithm: str, domain: str, options: Namespace) -> None:
-    """Print the operations that one of our steps spends its time in."""
+    """Print the operations that take most of the time of one of our steps."""
     sides = sides_of(
         domain, algorithm, PRESETS[options.encoder], options.batch, lite=options.encoder == "small", compiled=False
     )
@@ -197,20 +198,22 @@ def show_profile(algorithm: str, domain: str, options: Namespace) -> None:
 
 
 def arguments() -> ArgumentParser:
-    """The options."""
+    """Return the parser of the options."""
     parser = parser_of(__doc__)
     parser.add_argument("--encoder", choices=("paper", "small"), default="paper")
-    parser.add_argument("--batch", type=int, default=16, help="examples of a step")
+    parser.add_argument("--batch", type=int, default=16, help="examples per step")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--domains", nargs="+", choices=DOMAINS, default=DOMAINS, help="whose inputs")
+    parser.add_argument("--domains", nargs="+", choices=DOMAINS, default=DOMAINS, help="domains whose inputs to use")
     parser.add_argument("--compile", action="store_true", help="also time torch.compile")
-    parser.add_argument("--curve", action="store_true", help="the loss curves instead of the steps")
-    parser.add_argument("--profile", nargs=2, metavar=("ALGORITHM", "DOMAIN"), help="one step's profile instead")
+    parser.add_argument("--curve", action="store_true", help="compare loss curves instead")
+    parser.add_argument(
+        "--profile", nargs=2, metavar=("ALGORITHM", "DOMAIN"), help="print the profile of one step instead"
+    )
     return parser
 
 
 def main() -> None:
-    """Print the table, or the curves, or a profile."""
+    """Print the table of steps, that of loss curves, or a profile."""
     options = arguments().parse_args()
     if options.quick:
         options.batch, options.rounds, options.encoder = 4, 1, "small"

@@ -1,1 +1,1 @@
-"""Accidents that `benchmarks/faults.py` causes, one file a kind; `stage.py` is what they have in common."""
+"""The accidents that `benchmarks/faults.py` causes; `stage.py` is what they share."""

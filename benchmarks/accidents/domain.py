@@ -1,4 +1,4 @@
-"""The domain that accidents happen to: sums of sines, made from a file that a server of this machine gives."""
+"""The domain that accidents happen to: sine waves with noise from a local server."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ KINDS = ("slow", "middle", "fast")
 
 @dataclass(frozen=True)
 class Served:
-    """`CONTENT`, from the server at $FAULTS_URL."""
+    """A source that fetches `CONTENT` from the server at $FAULTS_URL."""
 
     name: str = "noise"
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
-        """Download it unless it is there."""
+        """Download the file unless it is there."""
         from dabs.domains.sources.download import download
 
         path = folder / "noise.bin"
@@ -39,12 +39,12 @@ class Served:
         return path
 
     def describe(self) -> dict[str, str]:
-        """For the manifest."""
+        """Return the source's entry in the manifest."""
         return {"name": self.name, "sha256": SHA256}
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:
-    """Sines of three speeds with the file's bytes as noise, in blocks of 32 rows."""
+    """Yield sine waves of three speeds with the file's bytes as noise, in blocks of 32 rows."""
     noise = np.frombuffer(workspace.sources["noise"].read_bytes(), dtype=np.uint8).astype(np.float32) / 255
     time = np.arange(64, dtype=np.float32)
     for number, dataset in enumerate((PRETRAIN, "speed")):

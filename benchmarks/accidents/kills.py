@@ -1,4 +1,4 @@
-"""kill -9 and SIGTERM at random moments of every command, then the same command again."""
+"""kill -9 and SIGTERM at random moments of a command, which is then run again."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from accidents.jobs import Job
-from accidents.stage import GRACE, Facts, Row, Stage
+from accidents.commands import Command
+from accidents.stage import GRACE, FileContents, Stage, Tally
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 EVENTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree")
 ALL = 1 << 60
 
 
-def changes_counted(place: str, seen: mmap.mmap, last: int) -> Callable[[], None]:
-    """Count, in this process and from now on, what is about to change in paths that hold `place`; die at the `last`."""
+def kill_at_change(place: str, seen: mmap.mmap, last: int) -> Callable[[], None]:
+    """Return a function that makes a process count the changes it makes to files, and die at the `last`.
+
+    Args:
+        place: only changes to paths that contain this word count.
+        seen: where the count is kept; the processes share it.
+        last: the number of the change at which the process dies, before it makes the change.
+    """
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -39,96 +45,96 @@ def changes_counted(place: str, seen: mmap.mmap, last: int) -> Callable[[], None
     return lambda: sys.addaudithook(hook)
 
 
-class Disturbed:
-    """A job that is killed and run again.
+class DisturbedCommand:
+    """A command that is killed and run again.
 
     Args:
-        stage: where.
-        job: which command.
-        wanted: what an undisturbed one leaves.
-        place: only changes to paths that hold this word count as moments.
+        stage: where it runs.
+        command: the command.
+        wanted: the contents of the files that it writes when undisturbed.
+        place: only changes to paths that contain this word count as moments to kill it.
     """
 
-    def __init__(self, stage: Stage, job: Job, wanted: Facts, place: str = "") -> None:
-        self.stage, self.job, self.wanted, self.seen = stage, job, wanted, mmap.mmap(-1, 8)
+    def __init__(self, stage: Stage, command: Command, wanted: FileContents, place: str = "") -> None:
+        self.stage, self.command, self.wanted, self.seen = stage, command, wanted, mmap.mmap(-1, 8)
         self.place = place or str(stage.folder / "tries")
-        folder = self.fresh()
+        folder = self.fresh_folder()
         begun = time.perf_counter()
-        stage.need(*job.words(folder), before=self.counted(ALL), **job.environment(folder))
+        stage.require(*command.words(folder), before=self.count_changes(ALL), **command.environment(folder))
         self.seconds = time.perf_counter() - begun
         self.changes = int.from_bytes(self.seen[:8], "little")
 
-    def counted(self, last: int) -> Callable[[], None]:
-        """Begin to count the changes anew, and die at the `last`."""
+    def count_changes(self, last: int) -> Callable[[], None]:
+        """Start a new count of changes, and return the function that makes a process die at the `last`."""
         self.seen[:8] = bytes(8)
-        return changes_counted(self.place, self.seen, last)
+        return kill_at_change(self.place, self.seen, last)
 
-    def fresh(self) -> Path:
-        """A folder of its own with what the command needs."""
+    def fresh_folder(self) -> Path:
+        """Return a new folder with what the command needs."""
         self.stage.count += 1
-        folder = self.stage.folder / "tries" / f"{self.job.name}{self.stage.count}"
+        folder = self.stage.folder / "tries" / f"{self.command.name}{self.stage.count}"
         folder.mkdir(parents=True)
-        self.job.setup(folder)
+        self.command.setup(folder)
         return folder
 
-    def again(self, folder: Path, row: Row) -> None:
-        """Look at what the accident left, run the command again, judge."""
-        problems = self.job.halves(folder)
-        code, text = self.stage.run(*self.job.words(folder), **self.job.environment(folder))
-        more, lost = self.job.whole(folder, self.wanted, code, text)
-        row.judge(problems + more, lost)
+    def repeat(self, folder: Path, tally: Tally) -> None:
+        """Look for damage, run the command again, and add the verdict to the tally."""
+        problems = self.command.damage(folder)
+        code, text = self.stage.run(*self.command.words(folder), **self.command.environment(folder))
+        more, lost = self.command.check_repeat(folder, self.wanted, code, text)
+        tally.judge(problems + more, lost)
         if not problems + more:
             shutil.rmtree(folder)
 
 
-def killed(disturbed: Disturbed, tries: int, name: str, *, timed: bool = True) -> Row:
-    """kill -9 at random changes of files and, every second time if `timed`, at random moments."""
-    row, stage, job = Row(f"kill -9: {name}"), disturbed.stage, disturbed.job
+def kill_at_random(disturbed: DisturbedCommand, tries: int, name: str, *, timed: bool = True) -> Tally:
+    """Kill the command at random changes of files and, if `timed`, every second time at a random moment."""
+    tally, stage, command = Tally(f"kill -9: {name}"), disturbed.stage, disturbed.command
     missed = 0
-    while row.tried < tries and missed < 5 * tries:
-        folder = disturbed.fresh()
-        words, environment = job.words(folder), job.environment(folder)
-        if timed and row.tried % 2:
+    while tally.tried < tries and missed < 5 * tries:
+        folder = disturbed.fresh_folder()
+        words, environment = command.words(folder), command.environment(folder)
+        if timed and tally.tried % 2:
             child = stage.start(*words, **environment)
             time.sleep(stage.random.uniform(0, disturbed.seconds))
             child.kill()
         else:
             last = stage.random.randint(1, disturbed.changes)
-            child = stage.start(*words, before=disturbed.counted(last), **environment)
+            child = stage.start(*words, before=disturbed.count_changes(last), **environment)
         if child.wait() != -signal.SIGKILL:
-            missed += 1  # it had ended
+            missed += 1  # it had already ended
             continue
-        disturbed.again(folder, row)
-    return enough(row, tries)
+        disturbed.repeat(folder, tally)
+    return require_all_tries(tally, tries)
 
 
-def enough(row: Row, tries: int) -> Row:
-    """A row that says so when the command was over before most accidents."""
-    if row.tried < tries:
-        row.wrong += 1
-        row.notes.append(f"only {row.tried} of {tries} could be tried")
-    return row
+def require_all_tries(tally: Tally, tries: int) -> Tally:
+    """Count it as wrong if too few accidents happened before the command ended."""
+    if tally.tried < tries:
+        tally.wrong += 1
+        tally.notes.append(f"only {tally.tried} of {tries} could be tried")
+    return tally
 
 
-def terminated(disturbed: Disturbed, tries: int) -> Row:
-    """SIGTERM at random moments: exit code 143 within the grace time, and the same command goes on."""
-    row, stage, job = Row(f"SIGTERM: {disturbed.job.name}"), disturbed.stage, disturbed.job
+def terminate_at_random(disturbed: DisturbedCommand, tries: int) -> Tally:
+    """Send SIGTERM at random moments: the command exits with 143 within the grace time, and resumes when run again."""
+    tally, stage, command = Tally(f"SIGTERM: {disturbed.command.name}"), disturbed.stage, disturbed.command
     longest, missed = 0.0, 0
-    while row.tried < tries and missed < 5 * tries:
-        folder = disturbed.fresh()
-        child = stage.start(*job.words(folder), **job.environment(folder))
+    while tally.tried < tries and missed < 5 * tries:
+        folder = disturbed.fresh_folder()
+        child = stage.start(*command.words(folder), **command.environment(folder))
         time.sleep(disturbed.seconds * stage.random.uniform(0.1, 1))
         asked = time.perf_counter()
         child.kill(signal.SIGTERM)
         code, took = child.wait(), time.perf_counter() - asked
-        if code in (0, -signal.SIGTERM):  # it had ended, or not yet begun
+        if code in (0, -signal.SIGTERM):  # it had already ended, or not yet begun
             missed += 1
             continue
         longest = max(longest, took)
-        before = row.wrong
-        disturbed.again(folder, row)
-        if (code != 143 or took > GRACE or "Traceback" in child.text) and row.wrong == before:
-            row.wrong, row.survived = row.wrong + 1, row.survived - 1
-            row.notes.append(f"it ended with {code} after {took:.1f} s: {child.text[-300:]}")
-    row.notes.append(f"the longest took {longest:.2f} s to save and end")
-    return enough(row, tries)
+        before = tally.wrong
+        disturbed.repeat(folder, tally)
+        if (code != 143 or took > GRACE or "Traceback" in child.text) and tally.wrong == before:
+            tally.wrong, tally.survived = tally.wrong + 1, tally.survived - 1
+            tally.notes.append(f"it ended with {code} after {took:.1f} s: {child.text[-300:]}")
+    tally.notes.append(f"the longest took {longest:.2f} s to save and end")
+    return require_all_tries(tally, tries)

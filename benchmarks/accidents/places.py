@@ -1,4 +1,4 @@
-"""Disks that get full or may only be read, a network that is cut, a clock that goes back."""
+"""Accidents of the machine: full and read-only disks, network, clock."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from accidents.jobs import Job, half_checkpoint
-from accidents.kills import Disturbed
-from accidents.stage import URL, Facts, Row, Stage, differences, facts
+from accidents.commands import Command, checkpoint_damage
+from accidents.kills import DisturbedCommand
+from accidents.stage import URL, FileContents, Stage, Tally, differences, file_contents
 
-SIZE = 64 << 20  # of a disk of its own
+SIZE = 64 << 20  # bytes of the disk that `small_disk` mounts
 
 
 def can_mount() -> bool:
-    """Whether this process may mount (see `faults.py`, which asks for a mount namespace of its own)."""
+    """Whether this process may mount disks; `faults.py` asks for a mount namespace of its own."""
     return os.environ.get("FAULTS_MOUNTS") == "1"
 
 
 @contextmanager
-def disk(folder: Path) -> Iterator[None]:
-    """A small disk of its own at a folder, where one may be mounted."""
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount a small disk at a folder, if this process may mount."""
     folder.mkdir(parents=True, exist_ok=True)
     if can_mount():
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "none", str(folder)], check=True)
@@ -39,76 +39,83 @@ def disk(folder: Path) -> Iterator[None]:
             subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def one_paragraph(code: int, text: str, *words: str) -> list[str]:
-    """What is wrong with how a command failed: it must exit with 1, and say why in one of these words."""
+def failure_problems(code: int, text: str, *words: str) -> list[str]:
+    """Return what is wrong with how a command failed: it must exit with 1 and print one of these words."""
     problems = [] if code == 1 else [f"it ended with {code} instead of 1: {text[-300:]}"]
     if "Traceback" in text or not any(word in text for word in words):
         problems.append(f"it does not say what to do: {text[-300:]}")
     return problems
 
 
-def full_disk(stage: Stage, job: Job, wanted: Facts, tries: int) -> Row:
-    """The disk gets full at a random place of what a command writes; then there is space, and it is run again."""
+def full_disk(stage: Stage, command: Command, wanted: FileContents, tries: int) -> Tally:
+    """Let the disk fill up at a random point of what a command writes; then make space and run it again."""
     how = "a tmpfs" if can_mount() else "RLIMIT_FSIZE"
-    row = Row(f"disk full ({how}): {job.name}")
-    needed, largest = job.peak * sum(map(len, wanted.values())), max(map(len, wanted.values()))
+    tally = Tally(f"disk full ({how}): {command.name}")
+    needed, largest = command.peak * sum(map(len, wanted.values())), max(map(len, wanted.values()))
     for _ in range(tries):
         share = stage.random.uniform(0.02, 0.9)
         stage.count += 1
-        folder = stage.folder / "disks" / f"{job.name}{stage.count}"
-        with disk(folder):
-            job.setup(folder)
-            held = sum(map(len, facts(folder / job.made).values())) if (folder / job.made).exists() else 0
+        folder = stage.folder / "disks" / f"{command.name}{stage.count}"
+        with small_disk(folder):
+            command.setup(folder)
+            held = (
+                sum(map(len, file_contents(folder / command.output).values()))
+                if (folder / command.output).exists()
+                else 0
+            )
             room = max(4096, int((needed - held) * share))
             ballast = folder / ".ballast"
-            before = Limit(0 if can_mount() else min(room, int(largest * share)))
+            before = FileSizeLimit(0 if can_mount() else min(room, int(largest * share)))
             if can_mount():
                 found = os.statvfs(folder)
                 ballast.write_bytes(bytes(max(0, found.f_bavail * found.f_frsize - room)))
-            code, text = stage.run(*job.words(folder), before=before, **job.environment(folder))
-            problems = one_paragraph(code, text, "No space left", "File too large", "is full", "cannot write")
+            code, text = stage.run(*command.words(folder), before=before, **command.environment(folder))
+            problems = failure_problems(code, text, "No space left", "File too large", "is full", "cannot write")
             ballast.unlink(missing_ok=True)
-            problems += job.halves(folder)
-            code, text = stage.run(*job.words(folder), **job.environment(folder))
-            more, lost = job.whole(folder, wanted, code, text)
-            row.judge(problems + more, lost)
-    return row
+            problems += command.damage(folder)
+            code, text = stage.run(*command.words(folder), **command.environment(folder))
+            more, lost = command.check_repeat(folder, wanted, code, text)
+            tally.judge(problems + more, lost)
+    return tally
 
 
-class Limit:
-    """Called in a command's process: no file may become larger than so many bytes; 0 sets no limit."""
+class FileSizeLimit:
+    """Limits the size of files in the process that calls it; 0 sets no limit."""
 
     def __init__(self, size: int) -> None:
         self.size = size
 
     def __call__(self) -> None:
-        """Set it; what is written beyond it then fails, as Python ignores the signal."""
-        impatient()
+        """Set the limit. Writing beyond it then fails with an error, because the signal is ignored."""
+        retry_at_once()
         if self.size:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, self.size))
 
 
-def read_only(stage: Stage, job: Job, wanted: Facts) -> Row:
-    """The folder may only be read; then it may be written."""
+def read_only(stage: Stage, command: Command, wanted: FileContents) -> Tally:
+    """Make the folder read-only, run the command, make it writable, and run the command again."""
     how = "a tmpfs mounted ro" if can_mount() else "mode 0555"
-    row, folder = Row(f"read-only folder ({how}): {job.name}"), stage.folder / "disks" / f"{job.name}-read-only"
-    with disk(folder):
-        job.setup(folder)
-        before = facts(folder)
+    tally, folder = (
+        Tally(f"read-only folder ({how}): {command.name}"),
+        stage.folder / "disks" / f"{command.name}-read-only",
+    )
+    with small_disk(folder):
+        command.setup(folder)
+        before = file_contents(folder)
         set_writable(folder, False)
-        code, text = stage.run(*job.words(folder), **job.environment(folder))
-        problems = one_paragraph(code, text, "cannot write", "Read-only", "Permission denied")
+        code, text = stage.run(*command.words(folder), **command.environment(folder))
+        problems = failure_problems(code, text, "cannot write", "Read-only", "Permission denied")
         set_writable(folder, True)
-        problems += differences(facts(folder), before)[0]
-        code, text = stage.run(*job.words(folder), **job.environment(folder))
-        more, lost = job.whole(folder, wanted, code, text)
-        row.judge(problems + more, lost)
-    return row
+        problems += differences(file_contents(folder), before)[0]
+        code, text = stage.run(*command.words(folder), **command.environment(folder))
+        more, lost = command.check_repeat(folder, wanted, code, text)
+        tally.judge(problems + more, lost)
+    return tally
 
 
 def set_writable(folder: Path, wanted: bool) -> None:
-    """Remount a disk of its own, or change the mode of every folder."""
+    """Remount the disk, or change the mode of every folder."""
     if can_mount():
         subprocess.run(["mount", "-o", f"remount,{'rw' if wanted else 'ro'}", str(folder)], check=True)
         return
@@ -116,58 +123,58 @@ def set_writable(folder: Path, wanted: bool) -> None:
         path.chmod(0o755 if wanted else 0o555)
 
 
-def network_cut(stage: Stage, job: Job, wanted: Facts, tries: int) -> Row:
-    """The server cuts some connections, which a download survives by itself; or it is gone, which is said."""
-    row = Row("network cut: prepare")
+def network_cut(stage: Stage, command: Command, wanted: FileContents, tries: int) -> Tally:
+    """Cut some connections, which a download survives, or let the server be gone, which the command reports."""
+    tally = Tally("network cut: prepare")
     for number in range(tries):
         folder = stage.folder / "tries" / f"network{number}"
-        job.setup(folder)
+        command.setup(folder)
         gone = number % 2 == 1
         stage.cuts.write_text(str(stage.random.randint(1, 4)))
         more = {URL: "http://127.0.0.1:9/noise.bin"} if gone else {}
-        code, text = stage.run(*job.words(folder), before=impatient, **job.environment(folder), **more)
-        problems = one_paragraph(code, text, "run the same command again") if gone else []
+        code, text = stage.run(*command.words(folder), before=retry_at_once, **command.environment(folder), **more)
+        problems = failure_problems(code, text, "run the same command again") if gone else []
         stage.cuts.write_text("0")
-        problems += job.halves(folder)
+        problems += command.damage(folder)
         if gone:
-            code, text = stage.run(*job.words(folder), before=impatient, **job.environment(folder))
-        wrong, lost = job.whole(folder, wanted, code, text)
-        row.judge(problems + wrong, lost)
-    return row
+            code, text = stage.run(*command.words(folder), before=retry_at_once, **command.environment(folder))
+        wrong, lost = command.check_repeat(folder, wanted, code, text)
+        tally.judge(problems + wrong, lost)
+    return tally
 
 
-def impatient() -> None:
-    """Wait only a moment before another attempt at a download."""
+def retry_at_once() -> None:
+    """Wait only a moment before a download is tried again."""
     import dabs.domains.sources.download as download
 
     download.RETRY_DELAY = 0.01
 
 
-def clock_back(disturbed: Disturbed, evaluated: Facts, tries: int) -> Row:
-    """Files come from the future and in no order, and the clock runs backwards, while a killed run goes on.
+def clock_set_back(disturbed: DisturbedCommand, evaluated: FileContents, tries: int) -> Tally:
+    """Give files dates in random order and from the future, and let the clock run backwards while a killed run resumes.
 
     Args:
-        disturbed: the job of a run.
-        evaluated: the facts of such a run with its results.
+        disturbed: `dabs pretrain`.
+        evaluated: the contents of the files of an undisturbed run and its results.
         tries: how often.
     """
-    row, stage, job = Row("clock set back: pretrain, eval"), disturbed.stage, disturbed.job
+    tally, stage, command = Tally("clock set back: pretrain, eval"), disturbed.stage, disturbed.command
     for _ in range(tries):
-        folder, last = disturbed.fresh(), stage.random.randint(disturbed.changes // 2, disturbed.changes)
-        stage.start(*job.words(folder), before=disturbed.counted(last)).wait()
-        problems = [text for path in folder.glob("run/checkpoints/step-*") for text in half_checkpoint(path)]
+        folder, last = disturbed.fresh_folder(), stage.random.randint(disturbed.changes // 2, disturbed.changes)
+        stage.start(*command.words(folder), before=disturbed.count_changes(last)).wait()
+        problems = [text for path in folder.glob("run/checkpoints/step-*") for text in checkpoint_damage(path)]
         scatter_times(folder, stage.random)
-        code, text = stage.run(*job.words(folder), before=backwards)
-        more, _ = job.whole(folder, disturbed.wanted, code, text)
+        code, text = stage.run(*command.words(folder), before=turn_clock_back)
+        more, _ = command.check_repeat(folder, disturbed.wanted, code, text)
         scatter_times(folder, stage.random)
-        code, text = stage.run("eval", str(folder / "run"), before=backwards)
-        worse, lost = differences(facts(folder / "run"), evaluated)
-        row.judge(problems + more + worse, lost)
-    return row
+        code, text = stage.run("eval", str(folder / "run"), before=turn_clock_back)
+        worse, lost = differences(file_contents(folder / "run"), evaluated)
+        tally.judge(problems + more + worse, lost)
+    return tally
 
 
 def scatter_times(folder: Path, moments: random.Random) -> None:
-    """Give every file a moment between 1980 and 2100; the newest checkpoint the oldest."""
+    """Date every file at random between 1980 and 2100, and the newest checkpoint before all others."""
     for path in folder.rglob("*"):
         stamp = moments.uniform(315_600_000, 4_102_000_000)
         os.utime(path, (stamp, stamp))
@@ -175,19 +182,19 @@ def scatter_times(folder: Path, moments: random.Random) -> None:
         os.utime(path, (315_600_000 + number, 315_600_000 + number))
 
 
-def backwards() -> None:
-    """From now on every look at the clock is earlier than the one before, by an hour."""
-    import dabs.evaluation.evaluate
+def turn_clock_back() -> None:
+    """From now on, let every reading of the clock be an hour earlier than the one before."""
+    import dabs.evaluation.record
 
-    now, looks = time.time() - 3e8, iter(range(1 << 60))
+    now, readings = time.time() - 3e8, iter(range(1 << 60))
 
     class Moment(datetime):
-        """A moment of the clock that goes back."""
+        """A moment of the clock that runs backwards."""
 
         @classmethod
         def now(cls, tz: Any = None) -> Any:
-            return datetime.fromtimestamp(now, tz) - timedelta(hours=next(looks))
+            return datetime.fromtimestamp(now, tz) - timedelta(hours=next(readings))
 
-    time.time = lambda: now - 3600 * next(looks)
+    time.time = lambda: now - 3600 * next(readings)
     time.time_ns = lambda: int(time.time() * 1e9)
-    dabs.evaluation.evaluate.datetime = Moment  # type: ignore[misc]
+    dabs.evaluation.record.datetime = Moment  # type: ignore[misc]

@@ -1,8 +1,8 @@
-"""The stage of the accidents: a domain, a server, `dabs` commands in processes of their own, and what they left.
+"""Where accidents happen: a domain, a server, commands, and the files they leave.
 
-Commands run in forks of one process that has imported everything: a fork is killed as any process is, and starts at
-once. Two things are not as on the command line: the checkout counts as clean (submissions ask for that), and the rules
-of the suite know the one domain of `domain.py`.
+Commands run in forks of one process that has imported everything: a fork starts at once, and can be killed like any
+process. Two things differ from the command line: the checkout counts as clean, which submissions require, and the rules
+of the suite know only the domain of `domain.py`.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-STEPS, EVERY = 40, 5  # of a run, and between its checkpoints
-GRACE = 30.0  # seconds that schedulers leave between SIGTERM and SIGKILL
+STEPS, EVERY = 40, 5  # steps of a run, and between its checkpoints
+GRACE = 30.0  # seconds between SIGTERM and SIGKILL that schedulers allow
 LIMIT = 120.0  # seconds after which a command counts as hanging
 URL = "FAULTS_URL"
-Facts = dict[str, bytes]
+FileContents = dict[str, bytes]
 
 
 @dataclass
-class Row:
-    """What came of one kind of accident."""
+class Tally:
+    """The outcomes of one kind of accident."""
 
     accident: str
     tried: int = 0
-    survived: int = 0  # afterwards, the same command ended with what an undisturbed one gives
-    lost: int = 0  # bytes of files that are missing or others afterwards
-    wrong: int = 0  # half-written files, wrong numbers, a wrong exit code or a message that is none
+    survived: int = 0  # run again, the command wrote what an undisturbed one writes
+    lost: int = 0  # bytes of files that are missing or different afterwards
+    wrong: int = 0  # tries with half-written files, wrong numbers, a wrong exit code or no clear message
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     def judge(self, problems: list[str], lost: int) -> None:
-        """Count one try."""
+        """Add one try."""
         self.tried += 1
         self.lost += lost
         self.wrong += bool(problems)
@@ -53,14 +53,14 @@ class Row:
 
 @dataclass
 class Child:
-    """A command on its way."""
+    """A running command."""
 
     pid: int
     log: Path
     begun: float = field(default_factory=time.perf_counter)
 
     def wait(self, seconds: float = LIMIT) -> int:
-        """Its exit code, negative for the signal that ended it."""
+        """Return its exit code, or minus the signal that ended it."""
         deadline = time.perf_counter() + seconds
         while time.perf_counter() < deadline:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -72,12 +72,12 @@ class Child:
         return 1000  # it hung
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Send it a signal, if it is still there."""
+        """Send it a signal."""
         os.kill(self.pid, number)
 
     @property
     def text(self) -> str:
-        """What it printed, on one line."""
+        """Return what it printed, on one line."""
         return " ".join(self.log.read_text(errors="replace").split())
 
 
@@ -85,8 +85,8 @@ class Stage:
     """Where accidents happen.
 
     Args:
-        folder: emptied by who made it.
-        seed: of the moments at which accidents happen.
+        folder: holds everything; the caller removes it.
+        seed: draws the moments at which accidents happen.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -103,12 +103,12 @@ class Stage:
         root = str(Path(__file__).parents[2])
         os.environ["PYTHONPATH"] = os.pathsep.join([str(plugin), root, os.environ.get("PYTHONPATH", "")])
         os.environ["DABS_HOME"] = str(self.home)
-        self.cuts = folder / "cuts"  # how many connections the server still cuts
+        self.cuts = folder / "cuts"  # how many more connections the server cuts
         self.server, os.environ[URL] = serve(self.cuts)
         import_all()
 
     def start(self, *words: str, before: Callable[[], Any] = lambda: None, **environment: str) -> Child:
-        """Begin `dabs WORDS` after calling `before` in its process."""
+        """Start `dabs WORDS` in a process that first calls `before`."""
         self.count += 1
         log = self.folder / "logs" / f"{self.count:05d}.log"
         sys.stdout.flush()
@@ -136,12 +136,12 @@ class Stage:
             os._exit(code)
 
     def run(self, *words: str, **more: Any) -> tuple[int, str]:
-        """Run a command to its end; gives its exit code and what it printed."""
+        """Run a command to its end; return its exit code and what it printed."""
         child = self.start(*words, **more)
         return child.wait(), child.text
 
-    def need(self, *words: str, **more: Any) -> None:
-        """Run a command that must succeed for anything here to mean something."""
+    def require(self, *words: str, **more: Any) -> None:
+        """Run a command that must succeed, because the accidents build on it."""
         code, text = self.run(*words, **more)
         if code:
             raise SystemExit(f"without any accident, `dabs {' '.join(words)}` exits with {code}: {text}")
@@ -153,7 +153,7 @@ class Stage:
 
 
 def import_all() -> None:
-    """Import what the commands import, and let the checkout count as clean and the suite as one domain."""
+    """Import what the commands import; let the checkout count as clean and the suite as one domain."""
     import datasets  # noqa: F401
     import sklearn.linear_model
     import sklearn.neighbors  # noqa: F401
@@ -184,10 +184,13 @@ def import_all() -> None:
 
 
 def serve(cuts: Path) -> tuple[int, str]:
-    """Serve the domain's file on this machine, in a process of its own; gives its id and the URL.
+    """Serve the domain's file on this machine, in a process of its own.
 
     Args:
-        cuts: a file with a number; so many connections are cut after a third of what they ask for.
+        cuts: a file with the number of connections to cut, each after a third of what it asks for.
+
+    Returns:
+        The process's id and the file's URL.
     """
     from accident_plugin import CONTENT
 
@@ -218,21 +221,21 @@ def serve(cuts: Path) -> tuple[int, str]:
     return pid, url
 
 
-def facts(folder: Path, *, environment: bool = True) -> Facts:
-    """The content of every file below a folder (or of one file) that a repetition gives again, without what it cannot.
+def file_contents(folder: Path, *, environment: bool = True) -> FileContents:
+    """Return the content of every file below a folder (or of one file), without what differs between repetitions.
 
-    Left out are timings and peak memory, the moment a submission was made, and locks.
+    Timings, peak memory, the date of a submission, and locks are left out.
     """
     found = {}
     for path in [folder] if folder.is_file() else sorted(folder.rglob("*")):
         inside = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(".") or part == "tensorboard" for part in inside.parts):
-            found[str(inside)] = canonical(path, environment)
+            found[str(inside)] = repeatable_content(path, environment)
     return found
 
 
-def canonical(path: Path, environment: bool) -> bytes:
-    """A file's content without timings."""
+def repeatable_content(path: Path, environment: bool) -> bytes:
+    """Return a file's content without what differs between repetitions."""
     content = path.read_bytes()
     if path.name == "metrics.csv":
         rows = list(csv.DictReader(io.StringIO(content.decode())))
@@ -251,14 +254,14 @@ def canonical(path: Path, environment: bool) -> bytes:
     return json.dumps({k: v for k, v in value.items() if k not in dropped}, sort_keys=True).encode()
 
 
-def differences(found: Facts, wanted: Facts) -> tuple[list[str], int]:
-    """What differs, a text each, and how many bytes of what is wanted are missing or others."""
+def differences(found: FileContents, wanted: FileContents) -> tuple[list[str], int]:
+    """Return what differs, as one text each, and how many bytes of the wanted files are missing or different."""
     wrong = [name for name in wanted if found.get(name) != wanted[name]]
     more = [f"{name} was not there in an undisturbed run" for name in found.keys() - wanted.keys()]
     lost = sum(len(wanted[name]) for name in wrong)
-    return [f"{name} is {'another' if name in found else 'missing'}" for name in wrong] + more, lost
+    return [f"{name} is {'different' if name in found else 'missing'}" for name in wrong] + more, lost
 
 
 def leftovers(folder: Path) -> list[str]:
-    """Temporary files and folders that nobody will remove."""
+    """Return the temporary files and folders that nothing will remove."""
     return [f"{path.name} was left behind" for path in folder.rglob(".*") if path.name.endswith(".tmp")]

@@ -1,1 +1,1 @@
-"""Benchmarks of speed on synthetic data, for `dabs bench` and the scripts in benchmarks/."""
+"""Measurements of speed, for `dabs bench` and the scripts in benchmarks/."""

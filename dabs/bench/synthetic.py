@@ -35,7 +35,7 @@ def synthetic_features(rows: int, width: int, classes: int, seed: int = 0) -> tu
         noisy = centres[labels[split]] + generator.normal(0, 1, (count, width))
         features[split] = (noisy @ mixing).astype(np.float32)
     names = tuple(str(i) for i in range(classes))
-    task = Task(name="made_up", question="Which?", target=Classes(names=names), metric="accuracy", split_by="row")
+    task = Task(name="synthetic", question="Which?", target=Classes(names=names), metric="accuracy", split_by="row")
     return Features(features=features, labels=labels), task
 
 
@@ -80,11 +80,11 @@ def synthetic_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.u
                 inputs = synthetic_rows(specs, count, pixels=pixels)
                 yield Rows(dataset=dataset, split=split, inputs=inputs, label=label, group=["x"] * count)
 
-    nothing = Card(title="made up", origin="generated", licence="", citation="", source="", size="")
+    nothing = Card(title="synthetic", origin="generated", licence="", citation="", source="", size="")
     target = Classes(names=("0", "1"))
     task = Task(name="task", question="Which?", target=target, metric="accuracy", split_by="row")
     domain = Domain(
-        name="made_up", suite="paper", title="made up", specs=specs, card=nothing, tasks=(task,), build=_build
+        name="synthetic", suite="paper", title="synthetic", specs=specs, card=nothing, tasks=(task,), build=_build
     )
     before = os.environ.get("DABS_HOME")
     with tempfile.TemporaryDirectory() as folder:

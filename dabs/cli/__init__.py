@@ -2,6 +2,8 @@
 
 The verbs are thin: they call functions that a notebook can call too. A verb's file is imported only when the verb is
 used, and this file imports nothing heavy, so `dabs --help` answers at once.
+
+This file must not call the built-in functions `list` and `eval`: its modules of these names hide them once imported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`dabs bench`: how fast this machine trains, evaluates and reads, and what limits it."""
+"""`dabs bench`: how fast this machine trains, evaluates and reads."""
 
 from __future__ import annotations
 

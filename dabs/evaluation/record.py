@@ -18,7 +18,7 @@ from dabs.data.prepared import Prepared, open_prepared
 from dabs.encoder import Encoder
 from dabs.errors import DabsError
 from dabs.evaluation.finetune import Recipe
-from dabs.evaluation.metrics import bootstrap_interval, chance, metric_of
+from dabs.evaluation.metrics import Metric, bootstrap_interval, chance, metric_of
 from dabs.evaluation.probes import MAX_ITERATIONS, NEIGHBOURS, STRENGTHS, ProbeResult
 from dabs.evaluation.raw_input import COMPONENTS, RAW
 from dabs.results.files import explain, predictions_record
@@ -147,8 +147,7 @@ def build_result(
     Raises:
         DabsError: a value that a result cannot hold, such as a score that is not a number.
     """
-    domain, card, metric = data.domain, task.card or data.domain.card, metric_of(task.metric)
-    entries = {split: data.entry(split) for split in SPLITS}
+    domain, metric = data.domain, metric_of(task.metric)
     predictions = {"prediction": found.prediction, "label": labels[TEST]}
     try:
         result = Result(
@@ -160,24 +159,13 @@ def build_result(
             algorithm=origin.algorithm,
             algorithm_sha256=origin.algorithm_sha256,
             seed=origin.seed,
-            metric=MetricRecord(
-                name=metric.name,
-                direction="higher",
-                low=metric.low,
-                high=metric.high,
-                chance=chance(metric.name, labels[TRAIN], labels[TEST]),
-            ),
+            metric=_metric_record(metric, labels),
             score=metric.score(found.prediction, labels[TEST]),
             interval=Interval(**bootstrap_interval(metric.name, found.prediction, labels[TEST])),
             validation_score=found.validation_score,
             selected=dict(found.selected),
-            counts=Counts(**{split: entry.rows for split, entry in entries.items()}),
-            data=Data(
-                origin=card.origin,
-                sha256=SplitHashes(**{split: entry.sha256 for split, entry in entries.items()}),
-                split_sha256=SplitHashes(**{split: entry.split_sha256 for split, entry in entries.items()}),
-                sources=tuple(data.manifest["sources"]),
-            ),
+            counts=Counts(**{split: data.entry(split).rows for split in SPLITS}),
+            data=_data_record(data, task),
             pretraining=origin.pretraining,
             evaluation=EvaluationRecord(config=_as_json(protocol_config(protocol))),
             encoder=origin.encoder,
@@ -193,6 +181,26 @@ def build_result(
             f"the result of {domain.name}/{task.name} ({protocol}) cannot be recorded: {explain(error)}"
         ) from error
     return EvaluatedTask(result=result, predictions=predictions)
+
+
+def _metric_record(metric: Metric, labels: Mapping[str, np.ndarray]) -> MetricRecord:
+    return MetricRecord(
+        name=metric.name,
+        direction="higher",
+        low=metric.low,
+        high=metric.high,
+        chance=chance(metric.name, labels[TRAIN], labels[TEST]),
+    )
+
+
+def _data_record(data: Prepared, task: Task) -> Data:
+    entries = {split: data.entry(split) for split in SPLITS}
+    return Data(
+        origin=(task.card or data.domain.card).origin,
+        sha256=SplitHashes(**{split: entry.sha256 for split, entry in entries.items()}),
+        split_sha256=SplitHashes(**{split: entry.split_sha256 for split, entry in entries.items()}),
+        sources=tuple(data.manifest["sources"]),
+    )
 
 
 def _as_json(value: Any) -> Any:

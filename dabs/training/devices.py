@@ -1,4 +1,4 @@
-"""The devices of a run: one process or several, on one node or several, by Lightning Fabric.
+"""The devices of a run: one or several processes and nodes, by Lightning Fabric.
 
 The processes are started by Fabric itself (`--devices 8`), by torchrun or by Slurm's srun; the latter two say in the
 environment how many there are. DDP keeps the whole model on each device, FSDP a shard of it.

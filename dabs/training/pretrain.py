@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,6 @@ def pretrain(
         independent=independent,
         identity=identity,
         objective=objective,
-        state={"steps_done": 0, "seconds": 0.0, "waited": 0.0, "loss": 0.0},
         logger=logger,
         checkpoint_every=checkpoint_every,
         keep_checkpoints=keep_checkpoints,
@@ -165,11 +164,14 @@ class _Run:
     independent: bool  # each process draws its own random numbers and computes its own loss
     identity: dict[str, Any]
     objective: Objective
-    state: dict[str, Any]  # saved with each checkpoint: steps_done, seconds, waited (seconds of them), loss
     logger: str
     checkpoint_every: int
     keep_checkpoints: int
     watch: Watch | None
+    # saved with each checkpoint; `waited` is the part of `seconds` that training waited for data
+    state: dict[str, Any] = field(
+        default_factory=lambda: {"steps_done": 0, "seconds": 0.0, "waited": 0.0, "loss": 0.0},
+    )
 
     def complete(self) -> None:
         """Claim the folder, train, and write the final encoder."""

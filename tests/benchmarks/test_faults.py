@@ -1,4 +1,4 @@
-"""The script that causes accidents: it finds what is wrong, and finds nothing wrong with a sample of them."""
+"""The script that causes accidents finds what is wrong, and nothing is wrong after a sample of them."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ BENCHMARKS = ROOT / "benchmarks"
 @pytest.fixture
 def accidents(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    from accidents import jobs, stage
+    from accidents import commands, stage
 
-    return jobs, stage
+    return commands, stage
 
 
-def test_it_sees_what_is_missing_changed_or_left_behind(accidents, tmp_path):
+def test_it_finds_what_is_missing_changed_or_left_behind(accidents, tmp_path):
     _, stage = accidents
     for name, run in {"whole": {"loss": 1, "wall_seconds": 2.5}, "again": {"loss": 1, "wall_seconds": 3.5}}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text(json.dumps(run))
         (tmp_path / name / "weights").write_bytes(b"12345678")
         (tmp_path / name / "metrics.csv").write_text(f"step,loss,examples_per_second\n0,0.5,{run['wall_seconds']}\n")
-    wanted, again = stage.facts(tmp_path / "whole"), tmp_path / "again"
-    assert stage.differences(stage.facts(again), wanted) == ([], 0)
+    wanted, again = stage.file_contents(tmp_path / "whole"), tmp_path / "again"
+    assert stage.differences(stage.file_contents(again), wanted) == ([], 0)
     (again / "weights").write_bytes(b"1234567")
     (again / ".encoder.0123abcd.tmp").mkdir()
-    assert stage.differences(stage.facts(again), wanted) == (["weights is another"], 8)
+    assert stage.differences(stage.file_contents(again), wanted) == (["weights is different"], 8)
     assert stage.leftovers(again) == [".encoder.0123abcd.tmp was left behind"]
     (again / "weights").unlink()
     (again / "more").write_text("")
-    problems, lost = stage.differences(stage.facts(again), wanted)
+    problems, lost = stage.differences(stage.file_contents(again), wanted)
     assert problems == ["weights is missing", "more was not there in an undisturbed run"]
-    row = stage.Row("x")
-    row.judge(problems, lost)
-    row.judge([], 0)
-    assert (row.tried, row.survived, row.lost, row.wrong) == (2, 1, 8, 1)
+    tally = stage.Tally("x")
+    tally.judge(problems, lost)
+    tally.judge([], 0)
+    assert (tally.tried, tally.survived, tally.lost, tally.wrong) == (2, 1, 8, 1)
 
 
-def test_it_sees_a_checkpoint_that_is_half_written(accidents, tmp_path):
-    jobs, _ = accidents
-    assert jobs.half_checkpoint(tmp_path)[0].startswith(f"{tmp_path.name} is half-written")
+def test_it_finds_a_half_written_checkpoint(accidents, tmp_path):
+    commands, _ = accidents
+    assert commands.checkpoint_damage(tmp_path)[0].startswith(f"{tmp_path.name} is half-written")
     (tmp_path / "training.pt").write_bytes(b"whole")
     digest = "4fd2a1d1d28a1a8a6c7d2d4d2a1f3b0f"
     (tmp_path / "sha256.json").write_text(json.dumps({"training.pt": digest}))
-    assert jobs.half_checkpoint(tmp_path) == [f"{tmp_path.name}/training.pt is half-written"]
+    assert commands.checkpoint_damage(tmp_path) == [f"{tmp_path.name}/training.pt is half-written"]
 
 
 @pytest.mark.slow

@@ -52,8 +52,10 @@ def test_a_section_is_replaced_and_the_rest_is_kept(tmp_path):
 
 
 def test_growth_is_fitted_to_the_largest_sizes():
-    line = load_growth().Line(along="N", name="x", kind="time", sizes=(1, 2, 4, 8), values=(50.0, 4.0, 16.0, 64.0))
-    assert line.exponent == pytest.approx(2.0)
+    curve = load_growth().GrowthCurve(
+        along="N", name="x", kind="time", sizes=(1, 2, 4, 8), values=(50.0, 4.0, 16.0, 64.0)
+    )
+    assert curve.exponent == pytest.approx(2.0)
 
 
 def load_growth() -> ModuleType:
