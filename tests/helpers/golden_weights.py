@@ -1,4 +1,4 @@
-"""The reference implementation's parameter names in ours."""
+"""Load the reference implementation's parameters into our encoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CONFIG = EncoderConfig(width=32, depth=2, heads=4, head_width=8, mlp=64, project
 
 
 def our_name(theirs: str) -> str:
-    """`transformer.layers.0.1.fn.net.3.weight` -> `blocks.0.down.weight`, and so on."""
+    """Return our name of a parameter, such as `blocks.0.down.weight` for `transformer.layers.0.1.fn.net.3.weight`."""
     name = theirs.removeprefix("model.")
     simple = {"pos_embedding": "positions", "cls_token": "cls", "predictor.": "head.", "mlp_head.": "project."}
     for old, new in simple.items():
@@ -38,8 +38,8 @@ def our_name(theirs: str) -> str:
     return name
 
 
-def renamed(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, torch.Tensor]:
-    """All `prefix/*` arrays under our names and shapes."""
+def parameters_of(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, torch.Tensor]:
+    """Return all `prefix/*` arrays under our names and in our shapes."""
     out = {}
     for key, value in arrays.items():
         if key.startswith(prefix + "/"):
@@ -51,8 +51,8 @@ def renamed(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, torch.Tenso
 
 
 def golden_encoder(arrays: dict[str, np.ndarray], specs: Specs) -> tuple[Encoder, dict[str, torch.Tensor]]:
-    """Our encoder with the reference's weights, and the weights of the algorithm's own head."""
-    weights = renamed(arrays, "weight")
+    """Return our encoder with the reference's weights, and the weights of the algorithm's own head."""
+    weights = parameters_of(arrays, "weight")
     head = {name: weights.pop(name) for name in list(weights) if name.startswith("head.")}
     encoder = Encoder(CONFIG, specs)
     encoder.load_state_dict(weights, strict=True)
@@ -60,5 +60,5 @@ def golden_encoder(arrays: dict[str, np.ndarray], specs: Specs) -> tuple[Encoder
 
 
 def golden_inputs(arrays: dict[str, np.ndarray], specs: Specs) -> tuple[torch.Tensor, ...]:
-    """The recorded inputs, one a spec."""
+    """Return the recorded inputs, one per spec."""
     return tuple(torch.from_numpy(arrays[f"input/{i}"]) for i in range(len(specs)))

@@ -1,4 +1,4 @@
-"""What the tests of the launchers run in other processes."""
+"""Functions that the tests of the launchers run in other processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def note(folder: str, name: str) -> str:
-    """Add a line to FOLDER/NAME and say so."""
+    """Add a line to FOLDER/NAME."""
     with open(Path(folder) / name, "a", encoding="utf-8") as handle:
         handle.write(f"{os.getpid()}\n")
     print(f"{name} prints")
@@ -18,13 +18,13 @@ def note(folder: str, name: str) -> str:
 
 
 def fail(folder: str, name: str) -> str:
-    """Fail for a reason of its own."""
+    """Raise an error."""
     note(folder, name)
     raise ValueError(f"{name} has a mistake")
 
 
 def die(folder: str, name: str, times: int) -> str:
-    """Be killed, the first `times` times."""
+    """Kill this process, on the first `times` calls."""
     note(folder, name)
     if len((Path(folder) / name).read_text().splitlines()) <= times:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -32,14 +32,14 @@ def die(folder: str, name: str, times: int) -> str:
 
 
 def sleep(folder: str, name: str, seconds: float) -> str:
-    """Take a while."""
+    """Sleep for some seconds."""
     note(folder, name)
     time.sleep(seconds)
     return f"{name} slept"
 
 
 def log(folder: str, name: str) -> str:
-    """Warn through a handler that the process's first such task made, as libraries do on import."""
+    """Log a warning through a handler that the first such job in the process made, as libraries do on import."""
     logger = logging.getLogger("tests.helpers.launched")
     if not logger.handlers:
         logger.addHandler(logging.StreamHandler())

@@ -1,4 +1,4 @@
-"""Where files are that tests use."""
+"""Paths of files that tests use."""
 
 from pathlib import Path
 

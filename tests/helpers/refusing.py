@@ -1,4 +1,4 @@
-"""How a file that is refused must be refused."""
+"""Check the error with which a file is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dabs.errors import DabsError
 
 
 def refusal(read: Callable[[], object], *named: object) -> str:
-    """The one paragraph with which a file is refused; it names what it should."""
+    """Check that `read` raises a DabsError of one printable paragraph that contains `named`, and return it."""
     with pytest.raises(DabsError) as caught:
         read()
     text = str(caught.value)

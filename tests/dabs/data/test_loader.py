@@ -1,4 +1,4 @@
-"""How batches reach a run: stored types, mapped files, reading ahead, the time that is waited."""
+"""How batches reach a run: stored types, mapped files, reading ahead, waiting time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def domain(request):
         yield domain
 
 
-def test_a_mapped_file_gives_the_rows_that_memory_gives(domain):
+def test_a_mapped_file_and_memory_have_the_same_rows(domain):
     held, mapped = (
         Split(open_prepared(domain, "task"), TRAIN, labels=True, in_memory=where) for where in (True, False)
     )
@@ -41,7 +41,7 @@ def test_a_mapped_file_gives_the_rows_that_memory_gives(domain):
         assert torch.equal(a, b)
 
 
-def test_pictures_and_ids_stay_small_until_they_are_on_the_device(domain):
+def test_images_and_ids_keep_their_small_types_until_they_are_on_the_device(domain):
     stored = Split(open_prepared(domain), TRAIN, labels=False).stored(np.arange(4))
     assert stored.mask is None
     found = {type(spec).__name__: x.dtype for spec, x in zip(domain.specs, stored.inputs, strict=True)}
@@ -50,19 +50,19 @@ def test_pictures_and_ids_stay_small_until_they_are_on_the_device(domain):
 
 
 @pytest.mark.parametrize("row", [-1, ROWS])
-def test_a_row_that_is_not_there_is_refused(domain, row):
+def test_a_row_out_of_range_is_refused(domain, row):
     with pytest.raises(IndexError, match=str(row)):
         Split(open_prepared(domain), TRAIN, labels=False, in_memory=False).stored(np.array([0, row]))
 
 
-def test_decoded_pixels_are_what_division_gives():
+def test_pixels_are_decoded_by_division():
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     spec = Image(height=16, width=16, channels=1, patch=4)
     assert torch.equal(decode(Batch(inputs=(pixels,)), (spec,)).inputs[0], pixels.float() / 255)
     assert pixels[0, 0, 0, 1] == 1
 
 
-def test_reading_a_split_gives_its_batches_in_order(domain):
+def test_a_split_is_read_in_order(domain):
     split = Split(open_prepared(domain), TRAIN, labels=False)
     both = zip(read_batches(split, split.in_order(4000), CPU), split.batches(4000), strict=True)
     assert [torch.equal(one.inputs[-1], other.inputs[-1]) for one, other in both] == [True] * 3
@@ -70,7 +70,7 @@ def test_reading_a_split_gives_its_batches_in_order(domain):
 
 @given(st.lists(st.integers(), max_size=20), st.integers(1, 6))
 @settings(deadline=None, max_examples=30)
-def test_reading_ahead_keeps_what_comes_and_its_order(items, count):
+def test_reading_ahead_keeps_all_items_in_order(items, count):
     assert list(read_ahead(iter(items), count)) == items
 
 
@@ -88,12 +88,12 @@ def test_reading_ahead_is_ahead_and_ends_its_thread():
         if len(made) >= 4:
             break
         time.sleep(0.01)
-    assert len(made) == 4  # the one that is used, and three
+    assert len(made) == 4  # the one in use and three more
     running.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
 
 
-def test_an_error_while_reading_ahead_comes_when_it_is_met():
+def test_an_error_while_reading_ahead_is_raised_at_its_item():
     def items():
         yield 1
         raise ValueError("damaged")
@@ -104,7 +104,7 @@ def test_an_error_while_reading_ahead_comes_when_it_is_met():
         next(running)
 
 
-def test_the_loader_counts_what_it_is_waited_for_and_not_the_steps(domain):
+def test_the_loader_counts_waiting_time_and_not_the_time_of_steps(domain):
     config = PretrainConfig(algorithm="shed", domain="made_up", batch_size=8, steps=5)
     loader = Loader(Split(open_prepared(domain), TRAIN, labels=False), config, 2, CPU)
     sizes = []

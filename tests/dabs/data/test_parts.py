@@ -1,4 +1,4 @@
-"""A domain of parts: each dataset is prepared by itself, and what is there can be used without the rest."""
+"""A domain of parts: each dataset is prepared separately, and can be used without the others."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_suites_have_their_own_domains(parted):
         domain_names("papr")
 
 
-def test_what_can_be_prepared_is_and_the_rest_is_named(parted):
+def test_what_can_be_prepared_is_prepared_and_the_rest_is_named(parted):
     with pytest.raises(DabsError, match=r"1 of 4 datasets were not prepared\.\s+parted length: signed is not complete"):
         prepare(parted, quiet)
     assert is_prepared(parted, (PRETRAIN, "shade", "findings"))
@@ -85,7 +85,7 @@ def test_what_can_be_prepared_is_and_the_rest_is_named(parted):
         open_prepared(parted, "length")
 
 
-def test_one_part_alone_and_again_when_it_can_be(parted):
+def test_a_part_is_prepared_alone_or_once_its_source_is_there(parted):
     prepare(parted, quiet, datasets=("shade",))
     assert (folder_of(parted) / "shade" / "manifest.json").exists()
     assert [p.name for p in folder_of(parted).iterdir()] == ["shade"]
@@ -96,7 +96,7 @@ def test_one_part_alone_and_again_when_it_can_be(parted):
     assert is_prepared(parted)
 
 
-def test_each_part_has_its_sources_files_and_hashes(parted, toy):
+def test_each_part_has_its_own_sources_files_and_hashes(parted, toy):
     sys.modules["dabs.domains.paper.parted"].MISSING.here = True
     prepare(parted, quiet)
     assert open_prepared(parted, "length").manifest["sources"] == [{"name": "signed"}]
@@ -112,7 +112,7 @@ def test_each_part_has_its_sources_files_and_hashes(parted, toy):
     ).all()
 
 
-def test_verify_covers_every_part_that_is_there(parted):
+def test_verify_covers_every_prepared_part(parted):
     with pytest.raises(DabsError, match=r"parted pretrain .paper. is not prepared"):
         verify(parted)
     prepare(parted, quiet, datasets=(PRETRAIN, "shade"))
@@ -121,7 +121,7 @@ def test_verify_covers_every_part_that_is_there(parted):
     assert verify(parted) == ["parted/shade/words.txt: missing or not what was written"]
 
 
-def test_verifying_all_domains_passes_over_what_is_not_prepared(parted, capsys):
+def test_verifying_all_domains_skips_what_is_not_prepared(parted, capsys):
     prepare(parted, quiet, datasets=("shade",))
     domains = [replace(parted, suite="paper32"), parted]
     assert verify_all(domains, named=False) == 0
@@ -163,7 +163,7 @@ def test_parts_must_be_the_datasets_of_the_domain(parted):
         prepare(replace(parted, parts=wrong), quiet, datasets=("length",))
 
 
-def test_another_version_of_a_part_does_not_touch_the_others(parted):
+def test_another_version_of_a_part_does_not_affect_the_others(parted):
     prepare(parted, quiet, datasets=("shade", PRETRAIN))
     newer = replace(parted, parts=tuple(replace(p, version=2) if p.dataset == "shade" else p for p in parted.parts))
     assert is_prepared(newer, (PRETRAIN,))
@@ -183,10 +183,10 @@ def test_the_command_line_from_preparation_to_results(parted, capsys):
         main(["eval", "runs/paper/shed/parted/seed0", "--protocol", "knn"])
     assert stop.value.code == 0
     assert [p.name for p in Path("runs").rglob("*.result.json")] == ["shade.knn.result.json"]
-    assert "findings" in capsys.readouterr().out  # said to be left out
+    assert "findings" in capsys.readouterr().out  # it is listed as left out
 
 
-def test_the_grid_goes_on_with_what_is_there(parted):
+def test_the_grid_runs_on_what_is_prepared(parted):
     from dabs.cli.run import GridOptions, plan
     from dabs.grid import cells
 
@@ -214,7 +214,7 @@ def test_one_domain_that_fails_does_not_stop_the_others(parted, toy):
     assert is_prepared(replace(parted, suite="paper32"), ("shade",))
 
 
-def test_the_encoder_is_the_suites_unless_named(parted):
+def test_the_encoder_is_that_of_the_suite_unless_named(parted):
     from dabs.config import PretrainConfig
     from dabs.training.pretrain import resolve
 

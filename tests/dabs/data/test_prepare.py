@@ -1,4 +1,4 @@
-"""Prepared data: whole or not there, hashed, and read back as it was written."""
+"""Prepared data: complete or absent, hashed, and read back as it was written."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_hugging_face_datasets_reads_the_files(toy):
     assert table.column_names == ["input_0", "input_1", "label", "group"]
 
 
-def test_a_second_preparation_does_nothing_and_a_forced_one_gives_the_same_hashes(toy):
+def test_a_second_preparation_does_nothing_and_a_forced_one_has_the_same_hashes(toy):
     before = open_prepared(toy).manifest
     stamp = (folder_of(toy) / "manifest.json").stat().st_mtime_ns
     prepare(toy, lambda line: None)
@@ -64,16 +64,16 @@ def test_verify_holds_one_batch_at_a_time(home):
     expected, before = writer.close(), pa.total_allocated_bytes()
     peak: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        from dabs.data import arrow as splitfile
+        from dabs.data import arrow
 
-        update = splitfile.update_hashes
-        patch.setattr(splitfile, "update_hashes", lambda *a: (peak.append(len(a[3])), update(*a)))
+        update = arrow.update_hashes
+        patch.setattr(arrow, "update_hashes", lambda *a: (peak.append(len(a[3])), update(*a)))
         assert compute_hashes(home / "large.arrow") == expected
     assert peak == [4096] * 8
     assert pa.total_allocated_bytes() == before
 
 
-def test_verify_goes_on_after_a_split_that_cannot_be_read(toy):
+def test_verify_continues_after_a_split_that_cannot_be_read(toy):
     (folder_of(toy) / "shade" / "test.arrow").write_bytes(b"not arrow")
     (folder_of(toy) / "shade" / "train.arrow").unlink()
     (folder_of(toy) / "words.txt").write_text("other")
@@ -85,7 +85,7 @@ def test_verify_names_a_kept_file_that_changed(toy):
     assert verify(toy) == ["toy/words.txt: missing or not what was written"]
 
 
-def test_an_interrupted_preparation_is_not_taken_for_a_whole_one(toy, monkeypatch):
+def test_an_interrupted_preparation_is_not_mistaken_for_a_complete_one(toy, monkeypatch):
     from dataclasses import replace
 
     def broken(workspace):
@@ -99,8 +99,8 @@ def test_an_interrupted_preparation_is_not_taken_for_a_whole_one(toy, monkeypatc
     assert sorted(p.name for p in folder_of(toy).parent.iterdir()) == [".toy.lock", "toy"]
 
 
-def test_what_another_process_prepared_meanwhile_is_taken(toy, monkeypatch):
-    """Two processes find nothing; the second builds nothing once it holds the lock."""
+def test_what_another_process_prepared_meanwhile_is_used(toy, monkeypatch):
+    """Two processes find nothing prepared. When the second gets the lock, it has nothing left to build."""
     from contextlib import contextmanager
 
     kept, built = folder_of(toy).with_name("kept"), []
@@ -116,7 +116,7 @@ def test_what_another_process_prepared_meanwhile_is_taken(toy, monkeypatch):
     prepare(toy, built.append)
     assert built == []
     assert is_prepared(toy)
-    prepare(toy, built.append)  # there already: no lock, so that a disk may be read only
+    prepare(toy, built.append)  # it is prepared, so no lock is needed, which a read-only disk could not provide
 
 
 def test_what_a_killed_preparation_left_is_removed(toy):
@@ -131,7 +131,7 @@ def test_what_a_killed_preparation_left_is_removed(toy):
     assert other.exists()
 
 
-def test_a_source_that_cannot_be_read_is_not_said_to_be_a_full_disk(toy, tmp_path):
+def test_a_source_that_cannot_be_read_is_not_reported_as_a_full_disk(toy, tmp_path):
     from dataclasses import replace
 
     import pyarrow.parquet as pq
@@ -151,7 +151,7 @@ def test_a_source_that_cannot_be_read_is_not_said_to_be_a_full_disk(toy, tmp_pat
         assert "Free the space" not in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_written_is_still_said_so(toy, monkeypatch, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(toy, monkeypatch, tmp_path):
     import errno
     from dataclasses import replace
 
@@ -190,7 +190,7 @@ def test_missing_data_says_what_to_run(toy, monkeypatch, tmp_path):
         open_prepared(toy)
 
 
-def test_batches_have_floats_a_mask_and_no_label_unless_asked(toy):
+def test_batches_have_floats_a_mask_and_labels_only_on_request(toy):
     index = np.array([5, 0, 7])
     batch = Split(open_prepared(toy, "shade"), "train", labels=True).batch(index)
     columns = open_prepared(toy, "shade").columns("train")
@@ -203,7 +203,7 @@ def test_batches_have_floats_a_mask_and_no_label_unless_asked(toy):
     assert Split(open_prepared(toy, "shade"), "train", labels=False).batch(index).label is None
 
 
-def test_a_split_too_large_for_memory_gives_the_same_batches(toy, monkeypatch):
+def test_a_split_too_large_for_memory_has_the_same_batches(toy, monkeypatch):
     index = np.array([5, 0, 7])
     held = Split(open_prepared(toy, "findings"), "train", labels=True).batch(index)
     monkeypatch.setattr("dabs.data.split.IN_MEMORY_BYTES", 0)

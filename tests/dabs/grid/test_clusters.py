@@ -1,4 +1,4 @@
-"""The grid on a Ray cluster of two nodes, one of which is killed; as submitit jobs; from two launchers at once."""
+"""The grid on a Ray cluster that loses a node, as submitit jobs, and from two launchers at once."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
 from tests.helpers.places import ROOT, TOY_DOMAIN
 
-STEPS = 1200  # long enough for two runs that begin some seconds apart to train at the same time
+STEPS = 1200  # enough for two runs that start some seconds apart to train at the same time
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def plugin(toy, tmp_path, monkeypatch) -> None:
-    """The toy domain as an installed package offers it, so that the processes of a cluster find it too."""
+    """Offer the toy domain as an installed package does, so that the processes of a cluster find it."""
     folder = tmp_path / "plugin"
     about = folder / "toy_plugin-1.0.dist-info"
     about.mkdir(parents=True)
@@ -53,9 +53,9 @@ def losses(run: Path) -> list[float]:
 
 
 def alike(run: Path, config: PretrainConfig, scratch: Path) -> bool:
-    """Whether a run's losses are those of an undisturbed one in a single thread, as every cell here has.
+    """Return whether a run's losses equal those of an undisturbed run in a single thread, as every cell here has.
 
-    Another number of threads sums in another order, which in bf16 shows in the losses after some hundred steps.
+    Another number of threads adds numbers in another order, which changes losses in bf16 after some hundred steps.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -97,7 +97,7 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
     assert log.count("--- ") == 2, "one log of both attempts"
 
 
-def test_submitit_jobs_with_one_that_fails_and_nothing_twice(plugin, tmp_path):
+def test_submitit_jobs_of_which_one_fails_and_none_is_repeated(plugin, tmp_path):
     pytest.importorskip("submitit")
     out = tmp_path / "runs"
     (tmp_path / "broken.py").write_text(

@@ -1,4 +1,4 @@
-"""The shared store: on S3 (as moto plays it) and as a folder."""
+"""The shared store, as a folder and on S3 (simulated by moto)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEY = "lite/shed/toy/seed0"
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """The URL of an empty bucket on a server of this machine."""
+    """The URL of an empty bucket on a local server."""
     pytest.importorskip("s3fs")
     server_kind = pytest.importorskip("moto.server").ThreadedMotoServer
     import boto3
@@ -74,7 +74,7 @@ def test_a_cell_moves_between_machines_that_share_only_the_store(toy, tmp_path, 
     assert (second.folder / "run.json").stat().st_mtime_ns == stamp
 
 
-def test_a_run_goes_on_from_the_stores_checkpoint(toy, tmp_path, url):
+def test_a_run_resumes_from_the_checkpoint_in_the_store(toy, tmp_path, url):
     whole = pretrain(CONFIG, tmp_path / "whole", logger="none")
     first, second = (Store(url, tmp_path / name) for name in ("first", "second"))
 
@@ -85,9 +85,9 @@ def test_a_run_goes_on_from_the_stores_checkpoint(toy, tmp_path, url):
 
     with pytest.raises(Interrupted):
         pretrain(CONFIG, first.root / KEY, logger="none", checkpoint_every=4, watch=stop)
-    shutil.rmtree(first.root)  # the machine is gone
+    shutil.rmtree(first.root)  # the machine is lost
     second.fetch(second.root / KEY)
-    assert latest_checkpoint(second.root / KEY).name == "step-00000016"  # sent when step 17 was logged, not yet saved
+    assert latest_checkpoint(second.root / KEY).name == "step-00000016"  # sent at step 17, before the run saved its own
     run = pretrain(CONFIG, second.root / KEY, logger="none")
     assert [row["loss"] for row in read_metrics(run)] == [row["loss"] for row in read_metrics(whole)]
     second.send(run)
@@ -105,7 +105,7 @@ def test_only_results_are_fetched_for_a_table(toy, tmp_path, url):
     assert sorted(path.name for path in other.folder.iterdir()) == ["config.json", "results"]
 
 
-def test_a_store_that_cannot_be_reached_says_so(tmp_path, s3):
+def test_a_store_that_cannot_be_reached_is_reported(tmp_path, s3):
     with pytest.raises(RequestError, match="nothing://"):
         Store("nothing://here", tmp_path)
     (tmp_path / "run").mkdir()

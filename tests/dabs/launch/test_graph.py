@@ -1,4 +1,4 @@
-"""Graphs of tasks on every launcher: order, failures, what is lost and run again, logs; and locks."""
+"""Graphs of jobs on every launcher: order, failures, lost jobs that are run again, logs; and locks."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from tests.helpers.places import ROOT
 
 
 class Watched:
-    """Remembers what it was told."""
+    """A watcher that records what it is told."""
 
     def __init__(self) -> None:
         self.order: list[str] = []
         self.losses: list[str] = []
 
-    def ended(self, task: Job, outcome: Outcome) -> None:
-        self.order.append(task.name)
+    def ended(self, job: Job, outcome: Outcome) -> None:
+        self.order.append(job.name)
 
-    def lost(self, task: Job, reason: str) -> None:
-        self.losses.append(task.name)
+    def lost(self, job: Job, reason: str) -> None:
+        self.losses.append(job.name)
 
     def look(self) -> None: ...
 
 
-def task(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Job:
+def job_named(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Job:
     log = folder / "logs" / f"{name}.log"
     return Job(name=name, function=function, arguments=(str(folder), name, *more), log=log, after=after)
 
 
 def graph(folder: Path) -> list[Job]:
-    """Two that fail or die for good, one that dies once, and those that need them."""
+    """Return two jobs that fail or die for good, one that dies once, and jobs that need them."""
     return [
-        task(folder, "last", after=("first", "dies-once")),
-        task(folder, "first"),
-        task(folder, "fails", work.fail),
-        task(folder, "needs-fails", after=("fails",)),
-        task(folder, "needs-that", after=("needs-fails",)),
-        task(folder, "dies-once", work.die, 1),
-        task(folder, "dies", work.die, 99),
-        task(folder, "slow", work.sleep, 1.0),
+        job_named(folder, "last", after=("first", "dies-once")),
+        job_named(folder, "first"),
+        job_named(folder, "fails", work.fail),
+        job_named(folder, "needs-fails", after=("fails",)),
+        job_named(folder, "needs-that", after=("needs-fails",)),
+        job_named(folder, "dies-once", work.die, 1),
+        job_named(folder, "dies", work.die, 99),
+        job_named(folder, "slow", work.sleep, 1.0),
     ]
 
 
 @pytest.fixture
 def importable(monkeypatch) -> None:
-    """Other processes import `tests.helpers.launched` too."""
+    """Let other processes import `tests.helpers.launched`."""
     import os
 
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
@@ -74,7 +74,7 @@ def executor(request, tmp_path, importable) -> Iterator[Executor]:
 @pytest.mark.slow
 def test_a_graph_with_accidents(executor, tmp_path):
     watched = Watched()
-    retries = 1  # submitit takes many seconds to believe that a job is lost
+    retries = 1  # submitit takes many seconds to notice that a job is lost
     outcomes = run_graph(graph(tmp_path), executor, watched, retries=retries)
     assert {name for name, outcome in outcomes.items() if outcome.ok} == {"first", "dies-once", "last", "slow"}
     assert outcomes["first"].text == "first noted"
@@ -86,8 +86,8 @@ def test_a_graph_with_accidents(executor, tmp_path):
     assert watched.order.index("last") > max(watched.order.index(name) for name in ("first", "dies-once"))
     assert set(watched.losses) >= {"dies", "dies-once"}
     calls = {path.name: len(path.read_text().splitlines()) for path in tmp_path.iterdir() if path.is_file()}
-    assert calls["fails"] == 1, "its own mistake is not tried again"
-    # of processes that share their fate a death in company is nobody's fault; it can meet the other that dies once
+    assert calls["fails"] == 1, "a job that raises is not run again"
+    # if processes share their fate, a death beside other running jobs is not counted, such as that of dies-once
     assert calls["dies"] in ((2, 3, 4) if executor.shared_fate else (2,))
     assert calls["dies-once"] == 2
     assert "needs-fails" not in calls
@@ -97,11 +97,11 @@ def test_a_graph_with_accidents(executor, tmp_path):
     assert "process" in (tmp_path / "logs" / "dies.log").read_text()
 
 
-def test_a_task_runs_where_it_was_made_and_prints_into_its_log(tmp_path, monkeypatch, capfd):
+def test_a_job_runs_where_it_was_made_and_prints_to_its_log(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     for name in ("DABS_HOME", "DABS_DATA_DIR"):
         monkeypatch.setenv(name, "there")
-    made = task(tmp_path, "first")
+    made = job_named(tmp_path, "first")
     monkeypatch.chdir("/")
     for name in ("DABS_HOME", "DABS_DATA_DIR"):
         monkeypatch.delenv(name)
@@ -113,17 +113,17 @@ def test_a_task_runs_where_it_was_made_and_prints_into_its_log(tmp_path, monkeyp
     assert "first prints" in made.log.read_text()
 
 
-def test_a_log_handler_that_an_earlier_task_made_writes_into_the_log_of_the_current_one(tmp_path):
-    tasks = [task(tmp_path, name, work.log) for name in ("first", "second")]
+def test_a_log_handler_of_an_earlier_job_writes_to_the_log_of_the_current_one(tmp_path):
+    jobs = [job_named(tmp_path, name, work.log) for name in ("first", "second")]
     made = executor_of(LaunchOptions(jobs=1), tmp_path)
     try:
-        outcomes = run_graph(tasks, made, Watched(), retries=0)
+        outcomes = run_graph(jobs, made, Watched(), retries=0)
     finally:
         made.close()
     assert all(outcome.ok for outcome in outcomes.values())
-    for one in tasks:
-        text = one.log.read_text()
-        assert f"{one.name} warns" in text
+    for job in jobs:
+        text = job.log.read_text()
+        assert f"{job.name} warns" in text
         assert "Logging error" not in text
 
 
@@ -150,5 +150,5 @@ def test_a_folder_in_use_is_refused_until_its_process_is_gone(tmp_path, importab
             pass
         other.kill()
     begun = time.monotonic()
-    with sole_use(run, wait=True), sole_use(run):  # a killed process holds nothing; and a holder may take it again
+    with sole_use(run, wait=True), sole_use(run):  # a killed process holds no lock; a process may take its own again
         assert time.monotonic() - begun < 10

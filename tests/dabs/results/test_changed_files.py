@@ -1,6 +1,6 @@
-"""The readers of files that come from anyone, given changed valid files and noise: only the documented error comes out.
+"""Readers of untrusted files, given changed valid files and noise, raise only the documented error.
 
-`benchmarks/fuzz.py` does the same for hours, led by what the readers' code has not yet seen.
+`benchmarks/fuzz.py` does the same for hours, guided by coverage of the readers' code.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VALUES = st.recursive(
 
 
 def boxes_of(value: Any) -> list[Any]:
-    """The lists and objects in a value, itself first."""
+    """Return the lists and objects in a value, itself first."""
     if not isinstance(value, dict | list):
         return []
     inside = value.values() if isinstance(value, dict) else value
@@ -47,7 +47,7 @@ def boxes_of(value: Any) -> list[Any]:
 
 @st.composite
 def mutated(draw: st.DrawFn, valid: dict[str, Any]) -> bytes:
-    """A valid document with one to three of its values replaced, removed, added or repeated under the same key."""
+    """Draw a valid document with one to three values replaced, removed or added, sometimes with a duplicate key."""
     value = copy.deepcopy(valid)
     for _ in range(draw(st.integers(1, 3))):
         box = draw(st.sampled_from([box for box in boxes_of(value) if box] or [value]))
@@ -63,7 +63,7 @@ def mutated(draw: st.DrawFn, valid: dict[str, Any]) -> bytes:
     text = json.dumps(value)
     for name, number in RAW_NUMBERS.items():
         text = text.replace(f'"{name}"', number)
-    if draw(st.integers(0, 9)) == 0:  # a key twice
+    if draw(st.integers(0, 9)) == 0:  # a duplicate key
         text = '{"schema_version": 1, ' + text[1:]
     return text.encode()
 
@@ -72,7 +72,7 @@ RAW = st.binary(max_size=300) | st.text(max_size=200).map(str.encode) | st.sampl
 
 
 def only_documented(read: Callable[[], object]) -> None:
-    """Read; an error must be the documented one, and one a person can read."""
+    """Check that reading succeeds or raises the documented error, with a readable message."""
     try:
         read()
     except DabsError as error:
@@ -113,7 +113,7 @@ def test_the_result_reader(tmp_path: Path, data: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A valid one, whose `submission.json` is written over."""
+    """A valid submission, whose `submission.json` is overwritten."""
     return submit(tmp_path_factory.mktemp("in") / "mine", [make()])
 
 
@@ -147,7 +147,7 @@ def test_the_provenance_reader(tmp_path: Path, data: bytes) -> None:
     only_documented(lambda: load_run(tmp_path))
 
 
-def test_the_valid_documents_are_taken(tmp_path: Path, submission: Path) -> None:
+def test_the_valid_documents_are_accepted(tmp_path: Path, submission: Path) -> None:
     (tmp_path / "x.result.json").write_text(json.dumps(RESULT))
     (tmp_path / "config.json").write_text(json.dumps(CONFIG))
     (tmp_path / "run.json").write_text(json.dumps(PROVENANCE))

@@ -1,4 +1,4 @@
-"""Rows of the leaderboard: submissions and other algorithms, and their file names."""
+"""Entries of the leaderboard: submissions, other algorithms, and their file names."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.helpers.made_results import TUNED, make, submit, write
 
 
 def edit(folder: Path, **changes: Any) -> None:
-    """Change fields of a submission's own file."""
+    """Change fields of a `submission.json`."""
     path = folder / "submission.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def test_a_submission_is_a_row_of_its_own_name(tmp_path: Path) -> None:
+def test_a_submission_is_an_entry_under_its_own_name(tmp_path: Path) -> None:
     write(tmp_path / "results" / "shed", [make(), make(seed=1)])
     submit(tmp_path / "submissions" / "Ours", [make(score=0.9)], authors=("A. One", "B. Two"), **TUNED)
     ours, shed = load_entries(tmp_path)
@@ -49,13 +49,13 @@ def test_a_submission_is_a_row_of_its_own_name(tmp_path: Path) -> None:
         ({"url": "javascript:alert(1)"}, "url"),
     ],
 )
-def test_an_impossible_submission_is_refused_by_file_and_field(tmp_path: Path, change: dict, word: str) -> None:
+def test_an_invalid_submission_is_refused_with_its_file_and_field(tmp_path: Path, change: dict, word: str) -> None:
     edit(submit(tmp_path / "ours", [make()]), **change)
     with pytest.raises(DabsError, match=rf"submission\.json: {word}"):
         load_entries(tmp_path)
 
 
-def test_what_verify_refuses_is_no_row(tmp_path: Path) -> None:
+def test_a_submission_that_verify_refuses_is_not_an_entry(tmp_path: Path) -> None:
     folder = submit(tmp_path / "ours", [make()])
     path = next(folder.rglob("*.result.json"))
     text = path.read_text()
@@ -68,7 +68,7 @@ def test_what_verify_refuses_is_no_row(tmp_path: Path) -> None:
         load_entries(tmp_path)
 
 
-def test_a_submission_holds_results_of_its_own_source(tmp_path: Path) -> None:
+def test_a_submission_contains_results_of_its_own_source_only(tmp_path: Path) -> None:
     folder = submit(tmp_path / "ours", [make()])
     path = next(folder.rglob("*.result.json"))
     path.write_text(make().model_dump_json())  # of another source
@@ -83,7 +83,7 @@ def test_a_submission_holds_results_of_its_own_source(tmp_path: Path) -> None:
         load_entries(tmp_path)
 
 
-def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_entries_of_one_name_are_refused(tmp_path: Path) -> None:
     submit(tmp_path / "Ours", [make()])
     write(tmp_path / "b", [make(algorithm="Ours", task="side")])
     with pytest.raises(RequestError, match=r"'Ours'.*without a submission"):
@@ -91,12 +91,12 @@ def test_two_rows_of_one_name_are_refused(tmp_path: Path) -> None:
     refuse_duplicate_names([Entry(name="a", placed=()), Entry(name="b", placed=())])
 
 
-def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(
+def test_tables_and_exports_name_entries_and_leave_out_tuned_ones(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, out = tmp_path / "in", tmp_path / "out.csv"
     write(root / "shed", [make(), make(seed=1)])
-    for name in ("mine", "yours"):  # two strangers, one class name
+    for name in ("mine", "yours"):  # two strangers whose classes have the same name
         submit(root / name, [make(algorithm="Mine"), make(algorithm="Mine", task="side")])
     submit(root / "slow", [make(algorithm="Mine", score=0.9)], **TUNED)
     for words in (["show"], ["build", "--out", str(tmp_path / "page.html")], ["export", "--out", str(out)]):
@@ -114,7 +114,7 @@ def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(
 
 
 @pytest.mark.parametrize(
-    ("url", "led"),
+    ("url", "linked"),
     [
         ("https://example.org/a?b=c", True),
         ("http://example.org", True),
@@ -125,12 +125,12 @@ def test_tables_and_exports_take_rows_by_name_and_leave_out_tuned_ones(
         ("", False),
     ],
 )
-def test_only_web_addresses_are_led_to(url: str, led: bool) -> None:
-    assert Entry(name="a", placed=(), url=url).link == (url if led else "")
+def test_only_web_addresses_are_linked(url: str, linked: bool) -> None:
+    assert Entry(name="a", placed=(), url=url).link == (url if linked else "")
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), unique=True))
-def test_file_names_are_plain_and_apart(names: list[str]) -> None:
+def test_file_names_are_plain_and_unique(names: list[str]) -> None:
     found = slugs([*names, "shed", "Shed", "../../etc", HOSTILE])
     assert all(re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", slug) and len(slug) <= 49 for slug in found.values())
     assert len(set(found.values())) == len(found)

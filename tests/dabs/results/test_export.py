@@ -1,4 +1,4 @@
-"""Exports: Every Eval Ever records against its own schema (0.3.0, MIT licence, from the package), CSV and pandas."""
+"""Exports: Every Eval Ever records, checked against its schema (0.3.0, MIT licence, from its package), CSV, pandas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.helpers.made_results import make, make_payload, make_suite
 SCHEMA = json.loads(Path(__file__).with_name("every_eval_ever-0.3.0.schema.json").read_text(encoding="utf-8"))
 
 
-def test_records_are_valid_and_hold_every_score() -> None:
+def test_records_are_valid_and_contain_every_score() -> None:
     results = make_suite()
     found = records(results)
     for record in found:
@@ -36,7 +36,7 @@ def test_the_schema_test_can_fail() -> None:
         jsonschema.Draft7Validator(SCHEMA).validate(record)
 
 
-def test_records_are_written_alike_twice_and_hostile_names_make_no_path(tmp_path: Path) -> None:
+def test_records_are_written_reproducibly_and_hostile_names_make_no_path(tmp_path: Path) -> None:
     results = [make(algorithm="../../<script>")]
     first, second = write_records(results, tmp_path / "a"), write_records(results, tmp_path / "b")
     assert [path.relative_to(tmp_path / "a") for path in first] == [path.relative_to(tmp_path / "b") for path in second]
@@ -49,7 +49,7 @@ def test_nothing_to_export() -> None:
         records([])
 
 
-def test_csv_has_a_row_a_result_and_no_formula(tmp_path: Path) -> None:
+def test_csv_has_a_row_per_result_and_no_formula(tmp_path: Path) -> None:
     path = write_csv([make(algorithm="=1+1"), make(seed=1)], tmp_path / "r.csv")
     with path.open(newline="") as handle:
         found = list(csv.DictReader(handle))

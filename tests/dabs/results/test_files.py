@@ -1,4 +1,4 @@
-"""Result files on disk: writing, reading, and what each damage says."""
+"""Result files: writing, reading, and the error for each kind of damage."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(array, PREDICTIONS[name])
 
 
-def test_the_same_predictions_give_the_same_bytes() -> None:
+def test_the_same_predictions_have_the_same_bytes() -> None:
     assert npz_bytes(PREDICTIONS) == npz_bytes(dict(reversed(PREDICTIONS.items())))
     assert npz_bytes(PREDICTIONS) != npz_bytes({**PREDICTIONS, "label": np.arange(1, 6)})
 
@@ -74,7 +74,7 @@ def test_another_schema_version_is_refused(tmp_path: Path, version: Any) -> None
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"schema_version": 1, "score": NaN}', '{"a": 1, "a": 2}', "[" * 100_000]
 )
-def test_what_is_no_result_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_result_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.result.json"
     path.write_text(text)
     with pytest.raises(DabsError, match=r"x\.result\.json"):
@@ -112,7 +112,7 @@ def test_predictions_that_need_pickle_are_never_loaded(tmp_path: Path) -> None:
         read_predictions(path)
 
 
-def test_loading_goes_through_folders_in_order_and_reads_each_file_once(tmp_path: Path) -> None:
+def test_loading_sorts_results_and_reads_each_file_once(tmp_path: Path) -> None:
     for seed in (10, 2):
         write(tmp_path / f"run{seed}", seed=seed)
     write(tmp_path / "other" / "deep", algorithm="emix")

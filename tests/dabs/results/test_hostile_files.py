@@ -1,7 +1,7 @@
-"""Files that someone made to do harm: each is refused in one paragraph that names it, and nothing in it is run.
+"""Files made to do harm: each is refused with one paragraph that names it, and no code in it runs.
 
-Other hostile input has tests of its own: archives and pickles (domains/sources), predictions, changed documents
-(beside this file), checkpoints (dabs/training).
+Other hostile input has its own tests: archives and pickles (domains/sources), predictions and changed documents (in
+this folder), checkpoints (dabs/training).
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from tests.dabs.results.test_changed_files import CONFIG, PROVENANCE
 from tests.helpers.made_results import make, make_payload, submit
 from tests.helpers.refusing import refusal
 
-# ---- JSON: what every reader of it refuses
+# ---- JSON that every reader refuses
 
 JSON = {
-    "a number that is none": '{"a": NaN}',
+    "not a number": '{"a": NaN}',
     "infinity": '{"a": -Infinity}',
     "a float too large": '{"a": 1e400}',
     "a number of 5,000 digits": '{"a": ' + "9" * 5000 + "}",
     "a number of 19 digits": '{"a": ' + "9" * (MAX_DIGITS + 1) + "}",
     "deep nesting": '{"a": ' + "[" * 100_000,
     "nesting that Python takes": '{"a": ' + "[" * 200 + "]" * 200 + "}",
-    "a key twice": '{"a": 1, "a": 2}',
-    "a key twice, far inside": '{"a": [{"b": {"c": 1, "c": 1}}]}',
-    "half a character": '{"a": "\\ud800"}',
-    "half a character as a key": '{"\\udc00": 1}',
+    "a duplicate key": '{"a": 1, "a": 2}',
+    "a duplicate key, far inside": '{"a": [{"b": {"c": 1, "c": 1}}]}',
+    "half a surrogate pair": '{"a": "\\ud800"}',
+    "half a surrogate pair as a key": '{"\\udc00": 1}',
     "something after it": '{"a": 1} {"a": 1}',
     "a list": "[1, 2]",
     "a word": '"' + "x" * 10_000 + '"',
@@ -66,19 +66,19 @@ def test_json_that_readers_disagree_on_is_refused(tmp_path: Path, kind: str, wha
 
 
 @pytest.mark.parametrize("kind", READERS)
-def test_json_that_is_no_text_or_no_file_or_too_large_is_refused(tmp_path: Path, kind: str) -> None:
+def test_json_that_is_not_text_not_a_file_or_too_large_is_refused(tmp_path: Path, kind: str) -> None:
     name, read = READERS[kind]
     path = tmp_path / name
     path.write_bytes(b'{"a": "\xff\xfe"}')
     assert "UTF-8" in refusal(lambda: read(path), path)
     path.write_bytes(b"")
-    os.truncate(path, 100_000_000)  # a hole in a disk; only its beginning is read
+    os.truncate(path, 100_000_000)  # a sparse file; only its beginning is read
     assert "too large" in refusal(lambda: read(path), path)
     path.unlink()
-    os.mkfifo(path)  # a reader that waits for a writer would never end
+    os.mkfifo(path)  # a reader would wait for a writer forever
     assert "plain file" in refusal(lambda: read(path), path)
     path.unlink()
-    path.symlink_to("/dev/zero")  # says that it has no bytes and gives them without end
+    path.symlink_to("/dev/zero")  # its size is 0, but reading it never ends
     assert "plain file" in refusal(lambda: read(path), path)
     path.unlink()
     path.mkdir()
@@ -96,7 +96,7 @@ def test_a_string_of_100_mb_is_refused_without_being_read(tmp_path: Path) -> Non
     assert time.perf_counter() - begun < 1
 
 
-def test_finding_a_key_that_stands_twice_takes_no_longer_than_reading(tmp_path: Path) -> None:
+def test_finding_a_duplicate_key_is_fast(tmp_path: Path) -> None:
     keys = [f'"{i}": 0' for i in range(300_000)]
     path = tmp_path / "x.result.json"
     path.write_text("{" + ", ".join([*keys, keys[-1]]) + "}")
@@ -116,7 +116,7 @@ def test_finding_a_key_that_stands_twice_takes_no_longer_than_reading(tmp_path: 
         ("score", "1" * 100_000),
     ],
 )
-def test_an_error_shows_no_more_of_a_file_than_a_line(tmp_path: Path, field: str, value: Any) -> None:
+def test_an_error_shows_at_most_a_line_of_a_file(tmp_path: Path, field: str, value: Any) -> None:
     path = tmp_path / "x.result.json"
     path.write_text(json.dumps(make_payload() | {field: value}))
     refusal(lambda: read_result(path), path)
@@ -163,7 +163,7 @@ def test_a_run_that_lacks_an_entry_is_refused(tmp_path: Path, name: str, value: 
 @pytest.mark.parametrize(
     "text", [b"step,loss\n1,x\n", b"step,loss\n\xff\xfe,1\n", b"a,b\n1,2\n", b"step,loss\n1e400,1\n"]
 )
-def test_a_log_that_is_no_log_is_refused(tmp_path: Path, text: bytes) -> None:
+def test_a_file_that_is_not_a_log_is_refused(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "metrics.csv").write_bytes(text)
     refusal(lambda: loss_curve(tmp_path), tmp_path / "metrics.csv")
 
@@ -171,7 +171,7 @@ def test_a_log_that_is_no_log_is_refused(tmp_path: Path, text: bytes) -> None:
 # ---- submissions
 
 
-def test_files_of_a_submission_are_its_own_plain_ones(tmp_path: Path) -> None:
+def test_files_of_a_submission_are_plain_and_inside_it(tmp_path: Path) -> None:
     folder = submit(tmp_path / "in" / "mine", [make()])
     load_submission(folder)
     result = next(folder.rglob("*.result.json"))
@@ -195,7 +195,7 @@ def test_files_of_a_submission_are_its_own_plain_ones(tmp_path: Path) -> None:
     refusal(lambda: load_submission(folder), "not listed")
 
 
-def test_a_name_that_steers_the_terminal_is_spelled_out(tmp_path: Path) -> None:
+def test_a_name_that_controls_the_terminal_is_escaped(tmp_path: Path) -> None:
     folder = submit(tmp_path / "mine", [make()])
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff\x1b[2J\xe2\x80\xae")).touch()
     said = refusal(lambda: load_submission(folder), "not listed")
@@ -203,7 +203,7 @@ def test_a_name_that_steers_the_terminal_is_spelled_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../../x.npz", "/etc/passwd", "results/../../x.npz", "results/a/seed0/../x.npz"])
-def test_a_submission_lists_no_file_elsewhere(tmp_path: Path, name: str) -> None:
+def test_a_submission_lists_no_file_outside_it(tmp_path: Path, name: str) -> None:
     folder = submit(tmp_path / "mine", [make()])
     value = read_json(folder / "submission.json")
     write_json(folder / "submission.json", {**value, "files": {**value["files"], name: "a" * 64}})
@@ -211,7 +211,7 @@ def test_a_submission_lists_no_file_elsewhere(tmp_path: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("source", [b"\xff\xfe", b"a\x00b", b"(" * 5000, b"-" * 100_000 + b"1", b"x" * 1_000_001])
-def test_a_source_that_is_no_source_is_a_finding(tmp_path: Path, source: bytes) -> None:
+def test_a_source_that_cannot_be_parsed_is_a_finding(tmp_path: Path, source: bytes) -> None:
     import hashlib
 
     from dabs.leaderboard.cli.suite_rules import build_rules
@@ -251,7 +251,7 @@ def test_a_manifest_of_wrong_types_is_refused(toy: Any, home: Path, change: dict
     refusal(lambda: verify(toy), path)
 
 
-def test_a_split_that_is_another_than_the_manifest_says_is_refused(toy: Any, home: Path) -> None:
+def test_a_split_that_differs_from_the_manifest_is_refused(toy: Any, home: Path) -> None:
     path = home / "lite/toy/manifest.json"
     value = read_json(path)
     value["splits"]["shade/test"]["rows"] += 1
@@ -263,5 +263,5 @@ def test_a_split_that_is_another_than_the_manifest_says_is_refused(toy: Any, hom
         damaged = bytearray(content)
         damaged[start] ^= 0xFF
         split.write_bytes(bytes(damaged))
-        with contextlib.suppress(DabsError):  # values may have changed, which hashes tell; nothing else may happen
+        with contextlib.suppress(DabsError):  # values may differ, which hashes detect; no other error may occur
             open_prepared(toy, "shade").columns("validation")

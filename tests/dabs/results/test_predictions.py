@@ -1,4 +1,4 @@
-"""Files of predictions that someone made to do harm, and predictions that do not fit their result."""
+"""Files of predictions made to do harm, and predictions that do not match their result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def npy(array: np.ndarray) -> bytes:
 
 
 def header(shape: str, kind: str = "<f8", version: bytes = b"\x01\x00") -> bytes:
-    """A .npy member that promises an array and brings eight bytes of it."""
+    """Return a .npy member whose header claims an array, with eight bytes of content."""
     text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}}}\n".encode()
     return b"\x93NUMPY" + version + len(text).to_bytes(2 if version[0] == 1 else 4, "little") + text + b"\0" * 8
 
@@ -69,7 +69,7 @@ def test_predictions_are_plain_numbers(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "ran").exists()
 
 
-def test_predictions_that_swell_when_unpacked_are_refused(tmp_path: Path) -> None:
+def test_predictions_that_are_too_large_when_unpacked_are_refused(tmp_path: Path) -> None:
     swollen = npy(np.zeros(1_000_000))
     path = tmp_path / "x.npz"
     path.write_bytes(zipped({"label.npy": swollen}, zipfile.ZIP_DEFLATED))
@@ -79,7 +79,7 @@ def test_predictions_that_swell_when_unpacked_are_refused(tmp_path: Path) -> Non
     path.write_bytes(many)
     refusal(lambda: read_npz(path, "Out.", max_bytes=20_000_000), path)
     lies = bytearray(zipped({"label.npy": swollen}, zipfile.ZIP_DEFLATED))
-    for place in (22, lies.rindex(b"PK\x01\x02") + 24):  # says that it is small, in both of its headers
+    for place in (22, lies.rindex(b"PK\x01\x02") + 24):  # claims to be small, in both of its headers
         lies[place : place + 4] = (200).to_bytes(4, "little")
     path.write_bytes(bytes(lies))
     refusal(lambda: read_npz(path, "Out."), path)
@@ -117,7 +117,7 @@ def test_a_large_file_of_predictions_is_refused_before_it_is_read(
         {"third": np.zeros(1031, np.int64)},
     ],
 )
-def test_predictions_that_do_not_fit_stop_neither_verify_nor_compare(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_predictions_that_do_not_match_are_reported(tmp_path: Path, change: dict[str, Any]) -> None:
     fitting = np.arange(1031) % 5
     arrays = {"label": fitting, "prediction": fitting} | change
     path = write_payload(tmp_path / "a", make_payload(score=1.0), arrays)

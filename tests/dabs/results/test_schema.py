@@ -1,4 +1,4 @@
-"""What the schema takes and refuses."""
+"""What the schema accepts and refuses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.helpers.made_results import alter, altered, make, make_payload
 
 
 def _leaves(value: Any, path: str = "") -> list[str]:
-    """Dotted paths of every field below the top, lists left out."""
+    """Return the dotted path of every field that is not an object."""
     if not isinstance(value, dict):
         return [path]
     return [leaf for key, item in value.items() for leaf in _leaves(item, f"{path}.{key}".lstrip("."))]
@@ -116,7 +116,7 @@ def test_results_are_frozen() -> None:
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
-def test_a_score_is_taken_only_between_the_metric_bounds(score: float) -> None:
+def test_a_score_is_accepted_only_between_the_metric_bounds(score: float) -> None:
     text = json.dumps(alter(make_payload(), "score", score))
     if -SCORE_TOLERANCE <= score <= 1 + SCORE_TOLERANCE:
         assert Result.model_validate_json(text).score == score

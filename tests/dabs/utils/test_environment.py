@@ -1,4 +1,4 @@
-"""What a run says of the checkout it was made from."""
+"""What a run records about the checkout that it was made from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETTINGS = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with one commit, in whose folder dabs seems to lie."""
+    """A repository with one commit, which seems to contain dabs."""
     (tmp_path / "dabs").mkdir()
     (tmp_path / "dabs" / "run.py").write_text("")
     (tmp_path / "other.txt").write_text("")
@@ -26,13 +26,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def git(folder: Path, *words: str) -> str:
-    """What git says."""
+    """Return the output of git."""
     command = ["git", "-C", str(folder), *SETTINGS, *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_commit_of_another_project_is_not_taken(repository):
-    """A virtual environment may lie in a repository that knows nothing of dabs, with changes of its own."""
+def test_the_commit_of_another_project_is_not_recorded(repository):
+    """A virtual environment may be inside a repository without dabs, which has its own changes."""
     (repository / "other.txt").write_text("changed")
     assert dabs.utils.environment.git_state() == {"git_commit": "not a git checkout", "git_dirty": False}
 

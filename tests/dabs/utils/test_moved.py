@@ -12,7 +12,7 @@ from dabs.utils.moved import MOVED
 
 
 @pytest.mark.parametrize("old", MOVED)
-def test_an_old_path_warns_and_offers_what_the_new_one_does(old, monkeypatch):
+def test_an_old_path_warns_and_has_the_attributes_of_the_new_one(old, monkeypatch):
     monkeypatch.delitem(sys.modules, old, raising=False)
     with pytest.warns(DeprecationWarning, match=MOVED[old]):
         found = importlib.import_module(old)
@@ -33,6 +33,6 @@ def test_the_readme_of_version_0_1_still_imports():
     assert done.stdout.split() == ["dabs.training.pretrain", "dabs.evaluation.evaluate", "dabs.config"], done.stderr
 
 
-def test_what_never_was_is_not_found():
+def test_a_path_that_never_existed_is_not_found():
     with pytest.raises(ModuleNotFoundError, match=r"dabs\.nothing"):
         importlib.import_module("dabs.nothing")

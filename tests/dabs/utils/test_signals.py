@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: what saves first, what ends in order, and with which exit code."""
+"""Ctrl-C and SIGTERM: a run saves its state, other commands clean up, and the exit codes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def call(*words: str) -> int:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_run_saves_where_a_signal_found_it_and_goes_on(toy, tmp_path, number, code):
+def test_a_run_saves_on_a_signal_and_resumes(toy, tmp_path, number, code):
     def watch(step: int, *rest: float) -> None:
         if step == 10:
             send(number)
@@ -50,7 +50,7 @@ def test_a_run_saves_where_a_signal_found_it_and_goes_on(toy, tmp_path, number, 
     assert_same(whole, parts)
 
 
-def test_a_second_ctrl_c_breaks_in_and_a_second_sigterm_does_not():
+def test_a_second_ctrl_c_interrupts_and_a_second_sigterm_does_not():
     with stop_flag() as flag:
         assert flag.number == 0
         send(signal.SIGTERM)
@@ -75,7 +75,7 @@ def test_the_command_line_says_where_it_stopped_and_exits_with_143(toy, tmp_path
     assert len(read_metrics(tmp_path / "run")) == 11
 
 
-def test_another_command_ends_in_order(tmp_path, monkeypatch, capsys):
+def test_another_command_cleans_up(tmp_path, monkeypatch, capsys):
     def work(arguments: list[str]) -> int:
         with replacing(tmp_path / "file") as temporary:
             temporary.write_text("half")
