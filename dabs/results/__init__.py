@@ -1,4 +1,4 @@
-"""The result: its file, schema, predictions and exports, and `frame("runs")` for notebooks."""
+"""Results: schema, files, predictions and exports; `frame()` for notebooks."""
 
 from __future__ import annotations
 

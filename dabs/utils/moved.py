@@ -27,9 +27,11 @@ class _MovedModules(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Return a spec for a name in `MOVED`, and None for every other name."""
         return importlib.util.spec_from_loader(fullname, self) if fullname in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
+        """Warn, and let the module under the old name take its attributes from the new one."""
         new = MOVED[module.__name__]
         warnings.warn(f"{module.__name__} is now {new}; import that instead", DeprecationWarning, stacklevel=2)
 
