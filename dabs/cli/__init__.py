@@ -95,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Interrupted as error:
         code = print_error(str(error), error.code, debug)
     except KeyboardInterrupt:
-        code = print_error("stopped; the same command resumes", 130, debug)
+        code = print_error("stopped; the same command resumes from what is done", 130, debug)
     except BrokenPipeError:
         code = 141
     except Exception as error:  # an error in an algorithm, or a bug of ours

@@ -29,7 +29,7 @@ class CheckOptions:
     algorithm: tyro.conf.Positional[str]  # a name, or path/to/file.py:Class
     domains: tuple[
         str, ...
-    ] = ()  # domains whose inputs to test, in addition to each kind of input; all if none is named
+    ] = ()  # test the inputs of these domains too, besides one of each kind; all if none is named
     suite: Suite = "lite"  # suite of the domains
     limit: float = 10.0  # how many times as much as a plain step a step may cost: time, memory, dropped parameters
 

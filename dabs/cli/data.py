@@ -1,6 +1,6 @@
 """`dabs data prepare|status|verify`: fetch, convert and check the data.
 
-No other command fetches data from the network, except `dabs run`, which prepares what is missing.
+`dabs run` and `dabs reproduce` also prepare what is missing; no other command needs the network.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ class DataOptions:
     action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]  # what to do
     domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all if none is named
     suite: Suite = "lite"  # which datasets to use
-    tasks: tuple[
-        str, ...
-    ] = ()  # paper suites: only these datasets of one domain, "pretrain" or tasks; all if none is named
+    tasks: tuple[str, ...] = ()  # paper suites: only these datasets of one domain ("pretrain" or tasks), else all
     force: bool = False  # prepare again what is already prepared
     data_dir: Path | None = None  # official files, a folder per dataset; if not given: $DABS_DATA_DIR or $DABS_HOME/raw
     tokenizer: Path | None = None  # a local tokenizer.json to use instead of the hub's; if not given: $DABS_TOKENIZER
@@ -43,7 +41,7 @@ def main(arguments: list[str]) -> int:
     domains = [find_domain(name, options.suite) for name in options.domains or tuple(domain_names(options.suite))]
     if options.tasks and len(options.domains) != 1:
         raise RequestError("--tasks needs exactly one domain: dabs data prepare DOMAIN --tasks ...")
-    # the code that finds files reads these variables
+    # passed on as environment variables, so that worker processes see them too
     for name, path in {"DABS_DATA_DIR": options.data_dir, "DABS_TOKENIZER": options.tokenizer}.items():
         if path is not None:
             os.environ[name] = str(path.expanduser().resolve())
