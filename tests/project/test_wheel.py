@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -51,7 +50,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (own / name).mkdir()
         (own / name / "__init__.py").write_text("raise RuntimeError('this is another package')\n")
     # dependencies come from the environment that runs the tests, whose own import hook for dabs is not read
-    (own / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    paths = [path for path in sys.path if path.endswith("site-packages")]
+    (own / "dependencies.pth").write_text("\n".join(paths) + "\n")
     return python
 
 
