@@ -78,7 +78,7 @@ def _domains_in(target: str, suite: str) -> list[Domain]:
 
 
 def _load_file(path: Path) -> ModuleType:
-    """Run a stranger's algorithm file as a module. Only `check`, `pretrain`, `run` and `reproduce --trust` do this."""
+    """Import, and so run, an untrusted file. Only `check`, `pretrain`, `run` and `reproduce --trust` do this."""
     if not path.is_file():
         raise RequestError(f"there is no algorithm file {path}. Give ALGORITHM as a name or as path/to/file.py:Class.")
     spec = importlib.util.spec_from_file_location(f"dabs_file_{path.stem}", path)

@@ -163,7 +163,7 @@ def component_texts(messages: list[Message], split_of: dict[str, str]) -> list[T
 
 
 def language_texts(messages: list[Message], split_of: dict[str, str], generator: Any) -> list[Text]:
-    """Return single words that occur in one language only, equally many of each language in every split."""
+    """Return single words that occur in one language only, with equal numbers per language in every split."""
     languages_of: dict[str, set[str]] = {}
     found: list[tuple[str, str, str]] = []
     for message in messages:

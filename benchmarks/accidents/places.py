@@ -184,7 +184,7 @@ def scatter_times(folder: Path, moments: random.Random) -> None:
 
 def turn_clock_back() -> None:
     """From now on, let every reading of the clock be an hour earlier than the one before."""
-    import dabs.evaluation.record
+    import dabs.evaluation.build_result
 
     now, readings = time.time() - 3e8, iter(range(1 << 60))
 
@@ -197,4 +197,4 @@ def turn_clock_back() -> None:
 
     time.time = lambda: now - 3600 * next(readings)
     time.time_ns = lambda: int(time.time() * 1e9)
-    dabs.evaluation.record.datetime = Moment  # type: ignore[misc]
+    dabs.evaluation.build_result.datetime = Moment  # type: ignore[misc]

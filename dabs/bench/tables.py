@@ -120,9 +120,9 @@ def evaluation_table(algorithm: str, encoder: EncoderSize, batch_size: int, roun
     """Time features against a bare forward pass, and the probes.
 
     Args:
-        algorithm: in whose precision features are computed.
+        algorithm: features are computed in its precision.
         encoder: its sizes.
-        batch_size: half of the number of examples whose features are computed.
+        batch_size: features are computed for twice this many examples.
         rounds: how often features are timed.
     """
     rows, count = [], 2 * batch_size

@@ -102,7 +102,7 @@ class Task:
 
 @runtime_checkable
 class ProgressReporter(Protocol):
-    """A `say` that can also show progress, as that of the command line can."""
+    """A `say` callback that can also show a progress bar, like the command line's."""
 
     def progress(self, name: str, done: int, total: int) -> None:
         """Show that `done` bytes of a file are there; `total` is 0 if unknown."""

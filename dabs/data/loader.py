@@ -51,7 +51,7 @@ def step_indices(
         steps: the step to stop before.
         seed: of the permutations.
         start: the first step.
-        seed_by_step: seed each epoch with its first step instead of its number, as fine-tuning always has.
+        seed_by_step: seed each epoch with its first step instead of its number, as fine-tuning has always done.
     """
     per_epoch = rows // size
     for step in range(start, steps):

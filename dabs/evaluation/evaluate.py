@@ -21,11 +21,11 @@ from dabs.data.prepared import Prepared, is_prepared, open_prepared
 from dabs.data.split import Split
 from dabs.encoder import Encoder
 from dabs.errors import DabsError, RequestError, unknown
+from dabs.evaluation.build_result import EvaluatedTask, Origin, build_result, origin_of_raw_input, origin_of_run
 from dabs.evaluation.features import FeatureCache
 from dabs.evaluation.finetune import Recipe, finetune
 from dabs.evaluation.probes import PROBES, Features, ProbeResult
 from dabs.evaluation.raw_input import raw_features
-from dabs.evaluation.record import EvaluatedTask, Origin, build_result, origin_of_raw_input, origin_of_run
 from dabs.registry import find_domain
 from dabs.results.files import write_result
 from dabs.training.checkpoint import load_encoder

@@ -61,7 +61,7 @@ def fetch_cell(cell: Cell, *, results_only: bool = False) -> Store | None:
 
 
 def missing_results(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """Return the results that a cell lacks, as the tasks that lack the same protocols, by those protocols.
+    """Return a cell's missing results as {missing protocols: the tasks that lack exactly these}.
 
     The protocols of a task stay together so that they share its features.
     """
@@ -174,7 +174,7 @@ def pretrain_cell(cell: Cell) -> str:
 
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:
-    """Evaluate one cell on the tasks that lack results (or `only` on one), and return a line for the display."""
+    """Evaluate one cell on every task with missing results, or on the task `only`; return a line for the display."""
     from dabs.data.prepared import is_prepared
     from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer, write_results
     from dabs.registry import find_domain

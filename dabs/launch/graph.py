@@ -99,10 +99,10 @@ class _Graph:
                 self._start(self.suspects.pop(0))
             return
         for job in list(self.waiting.values()):
-            needed = [self.outcomes.get(name) for name in job.after if name not in self.waiting]
-            if any(outcome is not None and not outcome.ok for outcome in needed):
+            failed = [name for name in job.after if name in self.outcomes and not self.outcomes[name].ok]
+            if failed:
                 del self.waiting[job.name]
-                self._end(job, Outcome(False, f"it needs {', '.join(job.after)}", ran=False))
+                self._end(job, Outcome(False, f"it needs {', '.join(failed)}, which failed", ran=False))
             elif all(name in self.outcomes for name in job.after):
                 del self.waiting[job.name]
                 self._start(job)

@@ -112,7 +112,7 @@ def send_to(send: Callable[[Progress], None]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a job is."""
+    """How far along a job is."""
 
     name: str  # of what is in progress
     text: str = ""  # what it is doing
@@ -122,7 +122,7 @@ class Progress:
 
 
 def report(name: str, text: str = "", step: int = 0, steps: int = 0, **numbers: float) -> None:
-    """Report how far a job is to the display, or to the log every `REPORT_SECONDS`; see `Progress`."""
+    """Report how far along a job is to the display, or to the log every `REPORT_SECONDS`; see `Progress`."""
     global _reported
     if _send is not None:
         _send(Progress(name=name, text=text, step=step, steps=steps, numbers=numbers))

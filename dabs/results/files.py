@@ -70,7 +70,7 @@ def write_result(folder: Path, result: Result, predictions: Mapping[str, np.ndar
 
 
 def reproducible_part(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a result the same command reproduces on the same CPU: all but its timings and peak memory."""
+    """Return the part of a result that the same command reproduces on one CPU: all but its timings and peak memory."""
     cost = ("wall_seconds", "peak_memory_bytes")
     pretraining = {name: x for name, x in value["pretraining"].items() if name not in cost}
     return {name: x for name, x in value.items() if name != "timings"} | {"pretraining": pretraining}

@@ -130,7 +130,7 @@ class Data(StrictRecord):
 
 
 class Pretraining(StrictRecord):
-    """How the encoder was made. Without pretraining: steps and final loss 0, an empty curve, and "none" as hashes."""
+    """How the encoder was made. Without pretraining: steps and final loss 0 and an empty curve."""
 
     config: Config
     steps: Count

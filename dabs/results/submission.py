@@ -182,7 +182,7 @@ def load_submission(folder: Path) -> tuple[Submission, list[Result]]:
 
 
 def rename_result(result: Result, name: str) -> Result:
-    """Return a result under the name of its submission; the classes of two strangers may have the same name."""
+    """Return a result under the name of its submission; two submitters may use the same class name."""
     return result.model_copy(update={"algorithm": name})
 
 

@@ -28,7 +28,7 @@ class Devices:
     devices: int = 0  # GPUs per node (CPU processes if there is no GPU); 0: one, or what torchrun or srun started
     num_nodes: int = 0  # machines; 0: one, or what torchrun or srun started
     strategy: Literal["ddp", "fsdp"] = "ddp"  # ddp: the whole model on each device; fsdp: a shard, for large models
-    gather: bool = True  # contrast with the examples of all devices; if not, results depend on how many there are
+    gather: bool = True  # use all devices' examples as negatives; otherwise results depend on the number of devices
 
 
 def _launcher_and_counts() -> tuple[str, int, int]:

@@ -142,7 +142,7 @@ def pretrain(
 
 
 def identity_of(algorithm: type[Algorithm], data: Prepared) -> dict[str, Any]:
-    """Return the hashes of the algorithm's source file and of the pretraining data, which are part of what a run is.
+    """Return the hashes of the algorithm's source file and of the pretraining data: a run's identity.
 
     Raises:
         DabsError: the source cannot be read.

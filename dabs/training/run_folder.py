@@ -137,7 +137,7 @@ def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
 def recorded_config(config: PretrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration that a run's results state.
 
-    `accumulate` is left out if it is 1, because results from before there was that option do not have it. The number
+    `accumulate` is left out if it is 1, because results older than the option lack it. The number
     of processes is added if they computed independent losses, because the run then depends on it.
     """
     stated = {name: value for name, value in asdict(config).items() if (name, value) != ("accumulate", 1)}

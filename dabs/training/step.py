@@ -146,7 +146,7 @@ class OptimizerStep:
         return logged
 
     def _gradients_kept_local(self, wanted: bool) -> Any:
-        """Processes exchange gradients once per step, with the last part."""
+        """Skip the exchange of gradients between processes for every part but the last."""
         return nullcontext() if self.fabric is None else self.fabric.no_backward_sync(self.module, enabled=wanted)
 
 

@@ -98,7 +98,7 @@ def read_stretches(path: Path) -> list[Stretch]:
 
 
 def fill_gaps(series: np.ndarray, path: Path) -> np.ndarray:
-    """Fill the gaps (NaN) of every channel by linear interpolation, and its ends with the nearest value."""
+    """Fill the gaps (NaN) of every channel by linear interpolation, and gaps at its ends with the nearest value."""
     row = np.arange(len(series))
     filled = np.empty_like(series)
     for channel in range(series.shape[1]):

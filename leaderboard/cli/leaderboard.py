@@ -81,7 +81,7 @@ def show(
     tasks: Tasks = None,
     suite: str | None = None,
 ) -> None:
-    """Print the table of the results below some folders and, apart from it, what was published on their suite.
+    """Print the table of the results below some folders and, separately, the numbers published for their suite.
 
     Args:
         roots: folders to read.

@@ -15,7 +15,7 @@ def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """Return the rules for submissions to a suite; `domains` are all registered ones by default."""
     from dabs.config import PROTOCOLS, STANDARD_RATE, Training
     from dabs.encoder import PRESETS
-    from dabs.evaluation.record import protocol_config
+    from dabs.evaluation.build_result import protocol_config
     from dabs.leaderboard.submit.rules import Rules
     from dabs.registry import domain_names, find_domain
     from dabs.specs import specs_to_json

@@ -171,7 +171,9 @@ def _find_protocol_differences(results: Sequence[Result], rules: Rules) -> list[
             found |= {f"encoder.{name}": value for name, value in result.encoder.config.items()}
         for name in wanted.keys() | found.keys():
             if found.get(name) != wanted.get(name):
-                text = f"{name} is {found.get(name)!r}, the protocol of {result.domain} has {wanted.get(name)!r}"
+                text = (
+                    f"{name} is {found.get(name)!r}, but the protocol of {result.domain} requires {wanted.get(name)!r}"
+                )
                 differences[text].append(result)
     return [f"{text} ({_cell_name(group[0])}, {len(group)} results)" for text, group in sorted(differences.items())]
 

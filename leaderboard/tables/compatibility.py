@@ -85,7 +85,8 @@ def refusal(lines: Sequence[str]) -> str:
     """Return one message for the lines of `differences`."""
     more = [f"and {len(lines) - MAX_DIFFERENCES} more fields"] if len(lines) > MAX_DIFFERENCES else []
     listed = "\n".join(f"  - {line}" for line in [*lines[:MAX_DIFFERENCES], *more])
-    return f"these results may not be compared, because their settings differ:\n{listed}\nMake one side again."
+    way_out = "Run one side again with the settings of the other."
+    return f"these results may not be compared, because their settings differ:\n{listed}\n{way_out}"
 
 
 def _facts(name: str, result: Result) -> Iterator[Fact]:

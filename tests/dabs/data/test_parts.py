@@ -205,7 +205,7 @@ def test_tasks_belong_to_one_domain(parted, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["data", "prepare", "--suite", "paper", "--tasks", "shade"])
     assert stop.value.code == 2
-    assert "name it" in capsys.readouterr().err
+    assert "needs exactly one domain: dabs data prepare DOMAIN --tasks" in capsys.readouterr().err
 
 
 def test_one_domain_that_fails_does_not_stop_the_others(parted, toy):

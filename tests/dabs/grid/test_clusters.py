@@ -108,7 +108,7 @@ def test_submitit_jobs_of_which_one_fails_and_none_is_repeated(plugin, tmp_path)
     words = (*where, "--algorithms", "none", "broken.py:Broken", "--steps", "4")
     text = " ".join(ended(start(out, *words), code=1).split())
     assert text.count("my own mistake") == 1
-    assert "left out Broken toy seed 0 shade: it needs Broken toy seed 0" in text
+    assert "left out Broken toy seed 0 shade: it needs Broken toy seed 0, which failed" in text
     log = out / "logs" / "Broken-toy-seed-0.log"
     assert f"(log: {log})" in text
     assert "Traceback" in log.read_text()

@@ -175,6 +175,6 @@ def test_of_two_processes_that_make_the_same_folder_the_second_fails(tmp_path):
             meanwhile()
             (folder / ("second" if (tmp_path / "x").exists() else "first")).write_text("")
 
-    with pytest.raises(DabsError, match="there already; another process"):
+    with pytest.raises(DabsError, match="there already: another process"):
         make(lambda: make(lambda: None))
     assert (tmp_path / "x" / "first").exists()

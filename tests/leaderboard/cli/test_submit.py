@@ -211,7 +211,7 @@ def test_a_missing_source_says_how_to_name_it(runs, made, tmp_path):
         (("environment", "git_dirty"), True, "uncommitted changes"),
         (("environment", "git_commit"), "b" * 40, "environment.git_commit is mixed"),
         (("environment", "dabs_version"), "0.0.9", "environment.dabs_version is mixed"),
-        (("evaluation", "config"), {"k": 5}, "evaluation.k is 5, the protocol of toy has None"),
+        (("evaluation", "config"), {"k": 5}, "evaluation.k is 5, but the protocol of toy requires None"),
         (("pretraining", "steps"), 60, "pretraining.steps is 60"),
     ],
 )

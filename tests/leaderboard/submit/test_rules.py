@@ -57,20 +57,20 @@ def test_a_batch_in_parts_is_another_budget() -> None:
     assert find_broken_rules(whole(), rules, None) == [], "results of whole batches do not state `accumulate`"
     config = {"seed": 0, "lr": 0.0001, "accumulate": 4}
     (message,) = find_broken_rules(with_field("pretraining.config", config), rules, None)
-    assert message.startswith("pretraining.accumulate is 4, the protocol of sensor has 1")
+    assert message.startswith("pretraining.accumulate is 4, but the protocol of sensor requires 1")
 
 
 def test_an_interval_of_another_level_is_refused() -> None:
     (message,) = find_broken_rules(with_field("interval.level", 0.5), RULES, None)
-    assert message.startswith("interval.level is 0.5, the protocol of sensor has 0.95")
+    assert message.startswith("interval.level is 0.5, but the protocol of sensor requires 0.95")
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"width": 4096, "depth": 4}, "encoder.width is 4096, the protocol of sensor has 64"),
-        ({"width": 64}, "encoder.depth is None, the protocol of sensor has 4"),
-        ({"width": 64, "depth": 4, "experts": 8}, "encoder.experts is 8, the protocol of sensor has None"),
+        ({"width": 4096, "depth": 4}, "encoder.width is 4096, but the protocol of sensor requires 64"),
+        ({"width": 64}, "encoder.depth is None, but the protocol of sensor requires 4"),
+        ({"width": 64, "depth": 4, "experts": 8}, "encoder.experts is 8, but the protocol of sensor requires None"),
     ],
 )
 def test_an_encoder_of_other_sizes_is_refused(config: dict[str, int], message: str) -> None:

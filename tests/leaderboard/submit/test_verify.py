@@ -112,7 +112,7 @@ def test_the_floors_learn_nothing(root: Path, name: str, encoder: dict[str, int]
     }
     assert check_row(root, name, own(rows[name]), RULES) == []
     found = check_row(root, name, own(rows["shed"], algorithm=name), RULES)
-    assert all("pretraining.steps is 600, the protocol of sensor has 0" in text for text in found)
+    assert all("pretraining.steps is 600, but the protocol of sensor requires 0" in text for text in found)
     assert len(found) == 2
     wrong = check_row(root, "none", own([altered("encoder.config", {"width": 9}, algorithm="none")]), RULES)
     assert any("encoder.width is 9" in text for text in wrong)

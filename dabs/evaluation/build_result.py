@@ -93,7 +93,7 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
 
 
 def origin_of_raw_input(domain: Domain) -> Origin:
-    """Return the origin of raw-input results: no encoder and no pretraining; the source file's hash stands for both."""
+    """Return the origin of raw-input results; the hash of raw_input.py stands for the algorithm and the weights."""
     source = sha256_file(Path(__file__).with_name("raw_input.py"))
     return Origin(
         algorithm=RAW,
