@@ -1,1 +1,1 @@
-"""One file an algorithm, one class a file. A file dropped in here is found by its name."""
+"""One file per algorithm, one class per file; found by file name."""

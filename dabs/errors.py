@@ -30,8 +30,8 @@ class RequestError(DabsError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or the name of its type if it has no message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """Return the first line of an error's text without a final full stop, or its type's name if it has no text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
 def unknown(kind: str, name: str, known: list[str], *, of: str = "") -> RequestError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dabs.errors import DabsError
+from dabs.errors import DabsError, first_line
 from dabs.utils.files import raw_home
 
 if TYPE_CHECKING:
@@ -203,9 +203,3 @@ def missing_files(root: Path, patterns: Sequence[str]) -> list[str]:
         wanted = [f"{s[1]}{i:0{len(s[2])}}{s[3]}" for s in shards for i in range(int(s[4]))]
         absent += [name for name in dict.fromkeys(wanted) if name not in names] if names else [pattern]
     return absent
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, without a final full stop; its type if it has no message."""
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return text.rstrip(".")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dabs.data.domain import BuildError
-from dabs.domains.sources.hub import encode, first_line
-from dabs.errors import DabsError
+from dabs.domains.sources.hub import encode
+from dabs.errors import DabsError, first_line
 from dabs.utils.files import raw_home, replacing, write_json
 from dabs.utils.strict_json import read_json
 
