@@ -25,7 +25,8 @@ SPLIT_NUMBERS = {TRAIN: 0, VALIDATION: 1, TEST: 2}  # part of the seed of each s
 def list_coco(root: Path, subset: str) -> list[Item]:
     """List the images of `train2017` or `val2017`, sorted, each with its last caption, as in the reference.
 
-    The reference leaves out images without an annotated object, because of labels that nobody uses; here all are kept.
+    The reference leaves out images without an annotated object, because it also builds labels of objects, which it
+    never uses; here all images are kept.
     """
     content = _read_lists(root / "annotations" / f"captions_{subset}.json", "images", "annotations")
     caption = {a["image_id"]: a["caption"] for a in sorted(content["annotations"], key=lambda a: a["id"])}
