@@ -84,6 +84,7 @@ def verb_module(verb: str) -> Any:
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: print errors as one paragraph on stderr, with a traceback only for --debug, and exit."""
+    # not `list(arguments)`: once `dabs list` is imported, `list` here is that module
     given = sys.argv[1:] if arguments is None else [*arguments]
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]

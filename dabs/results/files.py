@@ -36,7 +36,10 @@ def predictions_record(task: str, protocol: str, predictions: Mapping[str, np.nd
     Raises:
         DabsError: an array would need pickle.
     """
-    content = npz_bytes(predictions)
+    return _record_of(task, protocol, npz_bytes(predictions))
+
+
+def _record_of(task: str, protocol: str, content: bytes) -> Predictions:
     return Predictions(file=f"{task}.{protocol}.predictions.npz", sha256=hashlib.sha256(content).hexdigest())
 
 
@@ -57,7 +60,7 @@ def write_result(folder: Path, result: Result, predictions: Mapping[str, np.ndar
     """
     path = folder / f"{result.task}.{result.protocol}{RESULT_SUFFIX}"
     content = npz_bytes(predictions)
-    if result.predictions != predictions_record(result.task, result.protocol, predictions):
+    if result.predictions != _record_of(result.task, result.protocol, content):
         raise DabsError(f"{path} was not written: its predictions are not those that the result names.")
     file = folder / result.predictions.file
     for place in (path, file):
