@@ -18,7 +18,7 @@ SUITES: tuple[str, ...] = get_args(Suite)
 
 EncoderSize = Literal["auto", "small", "paper", "large"]
 Precision = Literal["auto", "fp32", "bf16"]
-Protocol = Literal["linear", "knn", "finetune"]  # how an encoder is evaluated
+Protocol = Literal["linear", "knn", "linear_tokens", "finetune"]  # how an encoder is evaluated
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}  # peak learning rate for each encoder size
@@ -93,7 +93,12 @@ def config_from_json(values: Any, where: Path) -> PretrainConfig:
         raise RequestError(f"{where}: {error}.") from error
 
 
-_PROTOCOL_NAMES = {"linear": "linear probe", "knn": "k-nearest neighbours", "finetune": "fine-tuning"}
+_PROTOCOL_NAMES = {
+    "linear": "linear probe",
+    "knn": "k-nearest neighbours",
+    "linear_tokens": "linear probe of all positions",
+    "finetune": "fine-tuning",
+}
 
 
 def protocol_name(protocol: str) -> str:

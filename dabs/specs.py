@@ -147,6 +147,17 @@ def specs_from_json(values: Any) -> Specs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Channels:
+    """The mean and the standard deviation of each channel of one input, as the encoder reads it."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+Standardisation = tuple[Channels | None, ...]  # one item per spec; None for tokens, which have no channels
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """A batch of examples.
 

@@ -35,14 +35,15 @@ class SplitWriter:
         if rows.label is not None:
             columns["label"] = rows.label
         arrays = {name: _arrow_array(x) for name, x in columns.items()}
-        table = pa.table(arrays | {"group": pa.array(rows.group, pa.string())})
+        named = {"group": rows.group} | ({} if rows.cluster is None else {"cluster": rows.cluster})
+        table = pa.table(arrays | {name: pa.array(values, pa.string()) for name, values in named.items()})
         if self.writer is None:
             # the schema's metadata holds the feature types of `datasets`, so that Dataset.from_file knows them
             features = datasets.Features.from_arrow_schema(table.schema)
             self.schema = features.arrow_schema
             self.writer = pa.ipc.new_stream(self.path, self.schema)
         self.writer.write_table(table.cast(self.schema), max_chunksize=4096)
-        update_hashes(self.data, self.groups, columns, rows.group)
+        update_hashes(self.data, self.groups, columns, list(named.values()))
         self.rows += len(rows.group)
 
     def close(self) -> dict[str, Any]:
@@ -68,9 +69,9 @@ def compute_hashes(path: Path) -> dict[str, Any]:
             batch.validate(full=True)  # string offsets that point outside the file would be followed
             table = pa.Table.from_batches([batch])
             columns = {name: column_values(table.column(name)) for name in table.column_names}
-            group = columns.pop("group").tolist()
-            update_hashes(data, groups, columns, group)
-            rows += len(group)
+            named = [columns.pop(name).tolist() for name in ("group", "cluster") if name in columns]
+            update_hashes(data, groups, columns, named)
+            rows += batch.num_rows
     return {"rows": rows, "sha256": data.hexdigest(), "split_sha256": groups.hexdigest()}
 
 
@@ -81,11 +82,18 @@ def _arrow_array(x: np.ndarray) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(flat, x.shape[1]) if x.ndim == 2 else flat
 
 
-def update_hashes(data: Any, groups: Any, columns: dict[str, np.ndarray], group: list[str]) -> None:
-    """Hash rows one after the other, so that the hashes do not depend on how the rows were split into blocks."""
+def update_hashes(data: Any, groups: Any, columns: dict[str, np.ndarray], named: list[list[str]]) -> None:
+    """Hash rows one after the other, so that the hashes do not depend on how the rows were split into blocks.
+
+    Args:
+        data: the hash of the columns of numbers.
+        groups: the hash of the columns of names.
+        columns: the columns of numbers, in order.
+        named: the groups of the rows, and their clusters if there are any.
+    """
     raw = [np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8) for x in columns.values()]
     data.update(np.concatenate(raw, axis=1).tobytes())
-    groups.update("".join(f"{g}\n" for g in group).encode())
+    groups.update("".join("\t".join(names) + "\n" for names in zip(*named, strict=True)).encode())
 
 
 def column_values(column: pa.ChunkedArray) -> np.ndarray:

@@ -143,6 +143,8 @@ class Rows:
         label: (n,) int64 or float32, (n, k) int8, or None for pretraining.
         group: n strings that name what must not be in two splits (a person, a message id, half of a photograph). They
             are comparable across the datasets of a domain.
+        cluster: n strings that name what intervals draw as a whole (a recording, a drawing), because its rows are not
+            independent; None if that is the group.
     """
 
     dataset: str
@@ -150,6 +152,7 @@ class Rows:
     inputs: tuple[np.ndarray, ...]
     label: np.ndarray | None
     group: list[str]
+    cluster: list[str] | None = None
 
 
 @dataclass(kw_only=True)

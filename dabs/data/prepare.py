@@ -12,10 +12,11 @@ from typing import Any
 
 from dabs import __version__
 from dabs.data.arrow import SplitWriter, compute_hashes
-from dabs.data.domain import Domain, Rows, Workspace
+from dabs.data.domain import PRETRAIN, TRAIN, Domain, Rows, Workspace
 from dabs.data.prepared import FORMAT, Unit, folder_of, is_unit_prepared, read_manifest, units_of
+from dabs.data.standardisation import ChannelMoments, standardisation_to_json
 from dabs.errors import DabsError, RequestError
-from dabs.specs import specs_to_json
+from dabs.specs import Standardisation, specs_to_json
 from dabs.utils.files import data_home, remove_leftovers, replacing, sha256_file, sole_use, write_json
 
 
@@ -71,7 +72,7 @@ def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
     say(f"building {unit.name}")
     remove_leftovers(unit.folder)
     with replacing(unit.folder) as folder:
-        splits = _write_splits(unit, folder, unit.build(workspace))
+        splits, inputs = _write_splits(unit, folder, unit.build(workspace))
         for name, content in workspace.files.items():
             (folder / name).write_bytes(content)
         manifest = {
@@ -83,6 +84,7 @@ def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
             "specs": specs_to_json(domain.specs),
             "sources": [s.describe() for s in unit.sources],
             "splits": splits,
+            "inputs": standardisation_to_json(inputs),
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in workspace.files.items()},
         }
         if workspace.notes:
@@ -90,8 +92,13 @@ def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
         write_json(folder / "manifest.json", manifest)
 
 
-def _write_splits(unit: Unit, folder: Path, blocks: Iterator[Rows]) -> dict[str, dict[str, Any]]:
+def _write_splits(
+    unit: Unit, folder: Path, blocks: Iterator[Rows]
+) -> tuple[dict[str, dict[str, Any]], Standardisation]:
+    """Write the rows of every split; return the entries of the manifest and the constants of the pretraining inputs."""
     writers: dict[str, SplitWriter] = {}
+    moments = ChannelMoments(unit.domain.specs)
+    constants: Standardisation = ()
     for rows in blocks:
         key = f"{rows.dataset}/{rows.split}"
         if key not in unit.splits:
@@ -99,9 +106,12 @@ def _write_splits(unit: Unit, folder: Path, blocks: Iterator[Rows]) -> dict[str,
         if key not in writers:
             writers[key] = SplitWriter(folder / unit.splits[key])
         writers[key].write(rows)
+        if (rows.dataset, rows.split) == (PRETRAIN, TRAIN):
+            moments.update(rows.inputs)
+            constants = moments.constants(tuple(x.dtype for x in rows.inputs))
     if set(writers) != set(unit.splits):
         raise DabsError(f"{unit.name}: its builder wrote {sorted(writers)}, but its tasks need {sorted(unit.splits)}.")
-    return {key: writer.close() for key, writer in sorted(writers.items())}
+    return {key: writer.close() for key, writer in sorted(writers.items())}, constants
 
 
 def verify(domain: Domain) -> list[str]:

@@ -16,11 +16,13 @@ import numpy as np
 
 from dabs.data.arrow import column_values
 from dabs.data.domain import PRETRAIN, Domain, Rows, Source, Workspace
-from dabs.errors import DabsError, unknown
+from dabs.data.standardisation import standardisation_from_json
+from dabs.errors import DabsError, RequestError, unknown
+from dabs.specs import Standardisation
 from dabs.utils.files import data_home, short
 from dabs.utils.strict_json import read_object
 
-FORMAT = 1
+FORMAT = 2
 
 
 def folder_of(domain: Domain) -> Path:
@@ -109,7 +111,7 @@ def read_manifest(unit: Unit) -> dict[str, Any]:
 
 def _check_entries(path: Path, unit: Unit, manifest: dict[str, Any]) -> None:
     """Raise a DabsError if a manifest lacks an entry that its readers use, or an entry has the wrong type."""
-    kinds = {"splits": dict, "files": dict, "sources": list}
+    kinds = {"splits": dict, "files": dict, "sources": list, "inputs": list}
     wrong = [name for name, kind in kinds.items() if not isinstance(manifest.get(name), kind)]
     if not wrong:
         entry = {"rows": int, "sha256": str, "split_sha256": str}
@@ -191,6 +193,29 @@ class Prepared:
             return {name: x.reshape(-1, *shapes[name]) if name in shapes else x for name, x in columns.items()}
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
             raise DabsError(f"{path} cannot be read ({error}). Run `{self.unit.command} --force`.") from error
+
+    def clusters(self, split: str) -> np.ndarray:
+        """Return the number of each row's cluster, int64 (n,), counted from 0 in the order in which they appear.
+
+        A cluster is what an interval draws as a whole: the group, unless the domain names something smaller.
+        """
+        columns = self.columns(split)  # not every split has a column of clusters
+        names = columns.get("cluster", columns["group"])
+        _, first, number = np.unique(names, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[number]
+
+    def standardisation(self) -> Standardisation:
+        """Return the constants of the domain's inputs, which are those of its pretraining set.
+
+        Raises:
+            DabsError: the pretraining set is not prepared, or its manifest is damaged.
+        """
+        pretraining = self if self.dataset == PRETRAIN or not self.domain.parts else open_prepared(self.domain)
+        try:
+            return standardisation_from_json(pretraining.manifest["inputs"], self.domain.specs)
+        except RequestError as error:
+            path = pretraining.unit.folder / "manifest.json"
+            raise DabsError(f"{path} is damaged: {error}. Run `{pretraining.unit.command} --force`.") from error
 
     def labels(self, split: str) -> np.ndarray:
         """Return the labels of a split of a task, in their stored type."""

@@ -31,13 +31,13 @@ _HEADERS = {
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """Return an .npz file whose bytes depend only on names and values: sorted, uncompressed, without times.
+    """Return a compressed .npz file whose bytes depend on names, values and the version of zlib: sorted, without times.
 
     Raises:
         DabsError: an array would need pickle.
     """
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(arrays):
             member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
             member.create_system, member.external_attr = 3, 0o644 << 16
@@ -49,7 +49,7 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
                 raise DabsError(
                     f"predictions: the array {name!r} of type {kind} cannot be stored ({error})."
                 ) from error
-            archive.writestr(member, raw.getvalue())
+            archive.writestr(member, raw.getvalue(), zipfile.ZIP_DEFLATED, 9)
     return buffer.getvalue()
 
 
@@ -106,11 +106,11 @@ def _one_line(text: str) -> str:
 
 def find_mismatch(result: Result, arrays: Mapping[str, np.ndarray]) -> str:
     """Return why arrays cannot be the predictions of a result; an empty string if they can."""
-    if set(arrays) != {"label", "prediction"} or any(x.ndim == 0 for x in arrays.values()):
-        return f"its predictions contain {sorted(arrays)}, not as many predictions as labels"
-    prediction, label = arrays["prediction"], arrays["label"]
-    if len(label) != len(prediction):
-        return f"its predictions contain {len(prediction)} predictions and {len(label)} labels"
+    if set(arrays) != {"group", "label", "prediction"} or any(x.ndim == 0 for x in arrays.values()):
+        return f"its predictions contain {sorted(arrays)}, not one group, label and prediction per example"
+    prediction, label, group = arrays["prediction"], arrays["label"], arrays["group"]
+    if not len(label) == len(prediction) == len(group):
+        return f"its predictions contain {len(prediction)} predictions, {len(label)} labels and {len(group)} groups"
     if len(label) != result.counts.test:
         return f"counts.test is {result.counts.test}, but there are {len(label)} predictions"
     if len(label) > MAX_EXAMPLES:
@@ -121,7 +121,13 @@ def find_mismatch(result: Result, arrays: Mapping[str, np.ndarray]) -> str:
     if prediction.shape != label.shape or label.ndim != wanted:
         shapes = f"{prediction.shape} and {label.shape}"
         return f"its predictions and labels have the shapes {shapes}; {result.metric.name} takes {wanted} dimensions"
+    if (
+        group.ndim != 1
+        or not np.array_equal(np.unique(group), np.arange(result.interval.units))
+        and (result.interval.resampled == "groups")
+    ):
+        return f"its groups are not numbers from 0 to {result.interval.units - 1}, as interval.units says"
     classes = result.metric.name in ("accuracy", "matthews")
-    if classes and any(x.dtype.kind not in "biu" or x.min() < 0 or x.max() >= MAX_CLASSES for x in arrays.values()):
+    if classes and any(x.dtype.kind not in "biu" or x.min() < 0 or x.max() >= MAX_CLASSES for x in (prediction, label)):
         return f"its predictions or labels are not classes from 0 to {MAX_CLASSES - 1:,}"
     return ""

@@ -20,7 +20,7 @@ from dabs.config import Protocol
 from dabs.data.domain import DataOrigin, MetricName
 from dabs.utils.files import write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 MAX_CURVE_POINTS = 64
 SCORE_TOLERANCE = 1e-9  # how far a score may be outside its bounds, through rounding
@@ -89,13 +89,18 @@ class MetricRecord(StrictRecord):
 
 
 class Interval(StrictRecord):
-    """The uncertainty of the score from the choice of test examples. The score may be outside a percentile interval."""
+    """The uncertainty of the score from the choice of test examples, or of whole groups where examples share one.
+
+    The score may be outside a percentile interval.
+    """
 
     level: Annotated[float, Field(gt=0, lt=1)]
     low: Number
     high: Number
     method: Text
     resamples: Annotated[int, Field(ge=1)]
+    resampled: Literal["examples", "groups"]
+    units: Annotated[int, Field(ge=1, description="how many examples or groups were drawn from")]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -129,6 +134,22 @@ class Data(StrictRecord):
     sources: tuple[dict[Name, Text], ...]
 
 
+class Learning(StrictRecord):
+    """Whether pretraining learned anything: how the run ended, against what a constant answer scores."""
+
+    learned: bool
+    reason: Annotated[str, Field(max_length=400, description="why it did not learn; empty if it did")]
+    ending: Annotated[dict[Name, Number], Field(description="mean of each logged scalar over the last steps")]
+    constant: Annotated[dict[Name, Number], Field(description="what a constant answer scores, if the algorithm says")]
+    effective_rank: Annotated[Amount, Field(description="of the features of unlabelled validation inputs")]
+
+    @model_validator(mode="after")
+    def _explained(self) -> Self:
+        if self.learned == bool(self.reason):
+            raise ValueError("should have a reason exactly when the run did not learn")
+        return self
+
+
 class Pretraining(StrictRecord):
     """How the encoder was made. Without pretraining: steps and final loss 0 and an empty curve."""
 
@@ -138,6 +159,7 @@ class Pretraining(StrictRecord):
     wall_seconds: Amount
     peak_memory_bytes: Count
     final_loss: Number
+    learning: Learning
     data_sha256: Sha256 | Literal["none"]
     weights_sha256: Sha256 | Literal["none"]
     curve: Annotated[
@@ -200,7 +222,7 @@ class Timings(StrictRecord):
 class Result(StrictRecord):
     """One score, with everything needed to trust and reproduce it."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     suite: Word
     domain: Word
     task: Word
