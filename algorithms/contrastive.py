@@ -1,11 +1,14 @@
-"""Contrastive learning (SimCLR's NT-Xent, Chen et al. 2020) with a view that is defined for every input.
+"""Contrastive learning: SimCLR's NT-Xent with a view that is defined for every input.
 
-The two views of an example are two disjoint random halves of its embeddings, each keeping its positions and encoded
+Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020. Each of an example's two
+views is a random half of its embeddings, drawn independently of the other view, each keeping its position and encoded
 alone. The view is this project's choice, not the DABS paper's: it needs no augmentation that knows the domain, and
-shorter sequences make it cheaper than two passes over the whole input.
+shorter sequences make it cheaper than two passes over the whole input. docs/protocol.md lists what was tried.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -20,17 +23,20 @@ from dabs.specs import Batch
 def nt_xent(u_BK: Tensor, v_BK: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Normalised temperature-scaled cross-entropy over 2B views, each other view of the batch but itself a candidate.
 
+    Similarities are computed in fp32 also under autocast: those of many views differ by less than bf16 resolves.
+
     Returns:
         The scalar loss and the share of views whose partner is the most similar.
     """
-    z = F.normalize(torch.cat([u_BK, v_BK]).float(), dim=1)
-    logits = (z @ z.T / temperature).fill_diagonal_(float("-inf"))
-    target = torch.arange(len(z), device=z.device).roll(len(u_BK))
-    return F.cross_entropy(logits, target), (logits.argmax(dim=1) == target).float().mean()
+    with torch.autocast(u_BK.device.type, enabled=False):
+        z = F.normalize(torch.cat([u_BK, v_BK]).float(), dim=1)
+        logits = (z @ z.T / temperature).fill_diagonal_(float("-inf"))
+        target = torch.arange(len(z), device=z.device).roll(len(u_BK))
+        return F.cross_entropy(logits, target), (logits.argmax(dim=1) == target).float().mean()
 
 
 class Contrastive(Algorithm):
-    """Tell the other half of the same example from the halves of all others.
+    """Recognise another half of the same example among halves of all others.
 
     Args:
         temperature: divides the cosine similarities.
@@ -48,21 +54,28 @@ class Contrastive(Algorithm):
 
     @staticmethod
     def draw(x_BND: Tensor, mask_BN: Tensor | None) -> Tensor:
-        """Each example's positions in random order (B, N), the real ones before padding."""
+        """A random half of each example's positions, (B, N / 2) rounded up; padding only where real ones are too few.
+
+        In an example of n real positions, half of them are drawn, and at least one.
+        """
         b, n, _ = x_BND.shape
         noise_BN = own_examples(torch.rand(whole_batch(b), n)).to(x_BND.device)
         if mask_BN is not None:
             noise_BN = noise_BN.masked_fill(~mask_BN, 2.0)
-        return noise_BN.argsort(dim=1)
+        # taking every second place of the order halves the real positions, also of short padded texts
+        return noise_BN.argsort(dim=1)[:, 0::2]
 
     def loss(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """See the module; logs how often the partner is the nearest."""
         x_BND = encoder.embed(batch.inputs)
-        order_BN = self.draw(x_BND, batch.mask)
-        # taking every second place of the order deals real positions evenly, also in short padded texts
-        views = [self._view(encoder, x_BND, batch.mask, order_BN[:, start::2]) for start in (0, 1)]
-        loss, accuracy = nt_xent(gather_examples(views[0]), gather_examples(views[1]), self.temperature)
+        u_BK, v_BK = (self._view(encoder, x_BND, batch.mask, self.draw(x_BND, batch.mask)) for _ in range(2))
+        loss, accuracy = nt_xent(gather_examples(u_BK), gather_examples(v_BK), self.temperature)
         return {"loss": loss, "accuracy": accuracy}
+
+    def constant_answer(self, batch: Batch) -> dict[str, float]:
+        """All views alike: each of the others is as likely."""
+        others = 2 * whole_batch(len(batch)) - 1
+        return {"loss": math.log(others), "accuracy": 1 / others}
 
     def _view(self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, index_Bn: Tensor) -> Tensor:
         part_BnD = x_BND.gather(1, index_Bn[:, :, None].expand(-1, -1, x_BND.shape[2]))

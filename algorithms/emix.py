@@ -1,4 +1,4 @@
-"""e-Mix: mix embeddings, and say how much of which example is in the mixture.
+"""e-Mix: mix embeddings, and find the examples that are in the mixture.
 
 Tamkin et al., DABS, NeurIPS 2021; after i-Mix (Lee et al. 2021, arXiv 2010.08887). The reference implementation
 multiplies a (B, 1, 1) coefficient with (B,) losses, so that mixing weights never meet their own examples; here they do,
@@ -6,6 +6,8 @@ as in i-Mix.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -51,6 +53,11 @@ class EMix(Algorithm):
         x_BND = encoder.embed(batch.inputs)
         return self.loss_of(encoder, x_BND, batch.mask, *self.draw(whole_batch(len(x_BND)), x_BND.device))
 
+    def constant_answer(self, batch: Batch) -> dict[str, float]:
+        """All examples alike: each is as likely as every other."""
+        size = whole_batch(len(batch))
+        return {"loss": math.log(size), "accuracy": 1 / size}
+
     def loss_of(
         self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, lam_G: Tensor, partner_G: Tensor
     ) -> dict[str, Tensor]:
@@ -64,7 +71,10 @@ class EMix(Algorithm):
         mixed_BND = weight_B11 * real_BND + (1 - weight_B11) * gather_examples(real_BND.detach())[partner_B]
         mixed_mask = None if mask_BN is None else mask_BN | gather_examples(mask_BN)[partner_B]
         u_BK, v_BK = self._view(encoder, mixed_BND, mixed_mask), self._view(encoder, x_BND, mask_BN)
-        logits_GG = gather_examples(u_BK) @ gather_examples(v_BK).T / self.temperature
+        with torch.autocast(
+            u_BK.device.type, enabled=False
+        ):  # similarities of 64 examples need more digits than bf16's
+            logits_GG = gather_examples(u_BK) @ gather_examples(v_BK).T / self.temperature
         accuracy = (logits_GG.argmax(dim=1) == torch.arange(len(logits_GG), device=logits_GG.device)).float().mean()
         return {"loss": mixed_cross_entropy(logits_GG, lam_G, partner_G), "accuracy": accuracy}
 

@@ -6,6 +6,8 @@ positions, so balanced accuracy is logged beside the loss. Equal embeddings that
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +16,7 @@ from dabs.algorithm import Algorithm
 from dabs.distributed import gather_examples, own_examples, whole_batch
 from dabs.encoder import Encoder
 from dabs.errors import RequestError
-from dabs.specs import Batch
+from dabs.specs import Batch, total_embeddings
 
 
 def shuffle(x_BND: Tensor, chosen_BN: Tensor, order_BN: Tensor) -> Tensor:
@@ -47,6 +49,7 @@ class ShED(Algorithm):
         if not 0 < corruption_rate <= 1:
             raise RequestError(f"corruption_rate must be above 0 and at most 1, not {corruption_rate}")
         self.corruption_rate = corruption_rate
+        self.embeddings = total_embeddings(encoder.specs)
         self.head = nn.Linear(encoder.width, 2)
 
     def draw(self, x_BND: Tensor, mask_BN: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -58,11 +61,24 @@ class ShED(Algorithm):
         else:
             noise_BN = noise_BN.masked_fill(~mask_BN, 2.0)  # padding comes last and is never chosen
             real_B1 = mask_BN.sum(dim=1, keepdim=True)
-        # one embedding alone has nowhere to go: at least two exchange places, and none where there is but one
-        count_B1 = (self.corruption_rate * real_B1).ceil().long().clamp(min=2) * (real_B1 > 1)
+        count_B1 = self._moved(real_B1)
         order_BN = noise_BN.argsort(dim=1)
         first_BN = torch.arange(n, device=x_BND.device).expand(b, n) < count_B1
         return torch.zeros_like(first_BN).scatter_(1, order_BN, first_BN), order_BN
+
+    def _moved(self, real_B1: Tensor) -> Tensor:
+        """How many of an example's real embeddings move: at least two, and none where there is but one."""
+        return (self.corruption_rate * real_B1).ceil().long().clamp(min=2) * (real_B1 > 1)
+
+    def constant_answer(self, batch: Batch) -> dict[str, float]:
+        """The share of moved embeddings as the probability, everywhere."""
+        if batch.mask is None:
+            real_B1 = torch.full((len(batch), 1), self.embeddings)
+        else:
+            real_B1 = batch.mask.sum(dim=1, keepdim=True)
+        p = float(self._moved(real_B1).sum() / real_B1.sum())
+        loss = -sum(q * math.log(q) for q in (p, 1 - p) if q > 0)
+        return {"loss": loss, "balanced_accuracy": 0.5}
 
     def loss(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """See the module; logs accuracy and balanced accuracy over the real positions."""

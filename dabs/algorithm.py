@@ -46,6 +46,16 @@ class Algorithm(nn.Module):
         """
         raise NotImplementedError
 
+    def constant_answer(self, batch: Batch) -> dict[str, float]:
+        """Return what `loss` would return for the best answer that does not look at the input; optional.
+
+        A run that ends near these values is marked "did not learn". Return the loss, and accuracies that are logged.
+
+        Args:
+            batch: a batch of the size that `loss` gets, for its sizes and its padding mask.
+        """
+        return {}
+
     def after_step(self, step: int) -> None:
         """Run after each optimiser step, for example to update a moving-average teacher. Steps count from 0."""
 

@@ -22,6 +22,7 @@ Protocol = Literal["linear", "knn", "linear_tokens", "finetune"]  # how an encod
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}  # peak learning rate for each encoder size
+STANDARD_BETA2 = {"small": 0.95, "paper": 0.999, "large": 0.999}  # AdamW's second beta for each encoder size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,7 @@ class Training:
     accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
     lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0: the encoder's standard (small 3e-3, others 1e-4)
     weight_decay: float = 1e-4  # AdamW's weight decay, on all parameters
+    beta2: float = 0.0  # AdamW's second beta; 0: the encoder's standard (small 0.95, others 0.999)
     precision: Precision = "auto"  # auto: bf16 autocast if the machine supports it and it is faster
     compile: bool = False  # torch.compile the encoder's blocks; on a CPU this pays only in long runs of a small encoder
 
@@ -53,6 +55,8 @@ class PretrainConfig(Training):
         for name, low in lowest.items():
             if not getattr(self, name) >= low:
                 raise RequestError(f"{name} must be at least {low}, not {getattr(self, name)}")
+        if not 0 <= self.beta2 < 1:
+            raise RequestError(f"beta2 must be at least 0 and below 1, not {self.beta2}")
         if self.batch_size == 1:
             raise RequestError("batch_size must be at least 2: contrastive objectives need a second example")
         hints = get_type_hints(PretrainConfig)

@@ -2,9 +2,10 @@
 
     inputs --embed--> (B, N, D) --encode--> (B, 1+N, D) --pool--> (B, D) --project--> (B, projection)
 
-The architecture is that of the DABS paper (Tamkin et al., NeurIPS 2021): pre-norm blocks, learned positions, a [CLS]
-token, and mean pooling over all positions. There is one difference: padding is masked out of attention and pooling,
-whereas the reference attends to it. Without padding the two agree.
+The architecture is that of the DABS paper (Tamkin et al., NeurIPS 2021): pre-norm blocks, a [CLS] token, and mean
+pooling over all positions. There is one difference: padding is masked out of attention and pooling, whereas the
+reference attends to it. Without padding the two agree. The presets `paper` and `large` have the paper's learned
+positions; `small` has the settings that let a few hundred steps suffice (docs/experiments/lite-recipe).
 
 Shapes: B batch, N embeddings, S = 1+N positions with [CLS] first, D width, H heads, K head width, P values in a patch.
 """
@@ -18,12 +19,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.distributed import dropout
-from dabs.specs import Batch, Image, Series, Spec, Specs, Tokens, total_embeddings
+from dabs.specs import Batch, Image, Series, Spec, Specs, Standardisation, Tokens, total_embeddings
+
+Rotation = tuple[Tensor, Tensor]  # the cosine and sine of every position's angles, (S, K/2) or (B, 1, S, K/2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """The sizes of the encoder; the specs of its inputs are passed separately."""
+    """The sizes and settings of the encoder; the specs of its inputs are passed separately."""
 
     width: int = 128  # D
     depth: int = 4  # blocks
@@ -32,11 +35,30 @@ class EncoderConfig:
     mlp: int = 256  # hidden width of a block's perceptron
     projection: int = 128  # output of the projection head, used by contrastive objectives
     dropout: float = 0.1  # after attention, in the perceptron and on embeddings
+    standardise: bool = False  # scale each input channel to mean 0 and deviation 1 over the pretraining data
+    sinusoids: float = 0.0  # amplitude of fixed sinusoidal positions; 0: learned positions of deviation 1
+    rotary: bool = False  # also rotate queries and keys by their position (RoPE), so attention sees distances
+    mimetic: bool = False  # initialise attention so that it first looks at similar positions
+    token_scale: float = 1.0  # deviation of the initial token table
+    cls_scale: float = 1.0  # deviation of the initial [CLS] embedding
 
 
 PRESETS = {
     # sized for two cores; in a few passes over small data, dropout takes a quarter of a step and improves nothing
-    "small": EncoderConfig(width=128, depth=3, heads=4, head_width=32, mlp=256, dropout=0.0),
+    "small": EncoderConfig(
+        width=128,
+        depth=3,
+        heads=4,
+        head_width=32,
+        mlp=256,
+        dropout=0.0,
+        standardise=True,
+        sinusoids=0.5,
+        rotary=True,
+        mimetic=True,
+        token_scale=0.3,
+        cls_scale=0.02,
+    ),
     "paper": EncoderConfig(width=256, depth=12, heads=8, head_width=64, mlp=512),
     # the sizes of BERT-base and ViT-B; too large for one small device, hence FSDP
     "large": EncoderConfig(width=768, depth=12, heads=12, head_width=64, mlp=3072),
@@ -73,9 +95,32 @@ class PatchEmbedding(nn.Module):
         return self.linear(patches_BNP)  # type: ignore[no-any-return]
 
 
-def embedding_of(spec: Spec, width: int) -> nn.Module:
+def embedding_of(spec: Spec, width: int, token_scale: float = 1.0) -> nn.Module:
     """Return the module that turns one input into embeddings of the given width."""
-    return nn.Embedding(spec.vocabulary, width) if isinstance(spec, Tokens) else PatchEmbedding(spec, width)
+    if not isinstance(spec, Tokens):
+        return PatchEmbedding(spec, width)
+    table = nn.Embedding(spec.vocabulary, width)
+    table.weight.data.mul_(token_scale)
+    return table
+
+
+def position_angles(positions: int, pairs: int, base: float) -> Tensor:
+    """Return the angle of each position for each pair of values, float64 (positions, pairs), from fast to slow."""
+    frequency = base ** (-torch.arange(pairs, dtype=torch.float64) / pairs)
+    return torch.arange(positions, dtype=torch.float64)[:, None] * frequency
+
+
+def sinusoidal_positions(positions: int, width: int) -> Tensor:
+    """Return the fixed positions of Vaswani et al. (2017), sine and cosine alternating, (positions, width)."""
+    angle = position_angles(positions, width // 2, base=10_000.0)
+    return torch.stack([angle.sin(), angle.cos()], dim=-1).reshape(positions, width).float()
+
+
+def rotate(x_BHSK: Tensor, rotation: Rotation) -> Tensor:
+    """Rotate each pair of values by its position's angle (RoFormer, Su et al. 2021); dots then depend on distance."""
+    cos, sin = (part.to(x_BHSK.dtype) for part in rotation)
+    a, b = x_BHSK.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
 def attend(q_BHSK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask_B11S: Tensor | None) -> Tensor:
@@ -106,13 +151,44 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.width, 3 * inner, bias=False)
         self.out = nn.Linear(inner, config.width)
 
-    def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+    def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None, rotation: Rotation | None = None) -> Tensor:
         """(B, S, D) -> (B, S, D). Positions where the mask is false are not attended to."""
         b, s, _ = x_BSD.shape
         q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, S, K)
+        if rotation is not None:
+            q, k = rotate(q, rotation), rotate(k, rotation)
         y_BHSK = attend(q, k, v, mask_B11S)
         y_BSD = self.out(y_BHSK.transpose(1, 2).reshape(b, s, -1))
         return dropout(y_BSD, self.dropout, self.training)
+
+    @torch.no_grad()
+    def initialise_mimetically(self) -> None:
+        """Draw weights such that queries meet similar keys and values are written back with the opposite sign.
+
+        Per head W_q W_k^T = 0.7 Z + 0.7 I, over all heads W_v W_o = 0.4 Z - 0.4 I, where Z has entries N(0, 1/D)
+        (Trockman and Kolter, Mimetic Initialization of Self-Attention Layers, ICML 2023).
+        """
+        weight, (inner, width) = self.qkv.weight, (self.out.in_features, self.out.out_features)
+        size = inner // self.heads
+        for head in range(self.heads):
+            u, s, vh = _noisy_identity(width, 0.7, 0.7)
+            rows, root = slice(head * size, (head + 1) * size), s[:size].sqrt()
+            weight[:inner][rows] = (u[:, :size] * root).T
+            weight[inner : 2 * inner][rows] = vh[:size] * root[:, None]
+        u, s, vh = _noisy_identity(width, 0.4, -0.4)
+        rank = min(inner, width)
+        root = s[:rank].sqrt()
+        weight[2 * inner : 2 * inner + rank] = (u[:, :rank] * root).T
+        self.out.weight.zero_()
+        self.out.weight[:, :rank] = (root[:, None] * vh[:rank]).T
+        self.out.bias.zero_()
+
+
+def _noisy_identity(width: int, noise: float, identity: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the singular value decomposition of noise * Z + identity * I."""
+    z = torch.randn(width, width) * width**-0.5
+    u, s, vh = torch.linalg.svd(noise * z + identity * torch.eye(width))
+    return u, s, vh
 
 
 class Block(nn.Module):
@@ -127,9 +203,9 @@ class Block(nn.Module):
         self.up = nn.Linear(config.width, config.mlp)
         self.down = nn.Linear(config.mlp, config.width)
 
-    def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+    def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None, rotation: Rotation | None = None) -> Tensor:
         """(B, S, D) -> (B, S, D)."""
-        x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S)
+        x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S, rotation)
         hidden = dropout(F.gelu(self.up(self.norm2(x_BSD))), self.dropout, self.training)
         return x_BSD + dropout(self.down(hidden), self.dropout, self.training)
 
@@ -140,17 +216,42 @@ class Encoder(nn.Module):
     Args:
         config: its sizes.
         specs: of the inputs, whose embeddings are concatenated in this order.
+        standardisation: the mean and deviation of each input channel, used if `config.standardise`. Without them,
+            inputs are taken as they are, until the constants of a saved encoder are loaded.
     """
 
-    def __init__(self, config: EncoderConfig, specs: Specs) -> None:
+    def __init__(self, config: EncoderConfig, specs: Specs, standardisation: Standardisation | None = None) -> None:
         super().__init__()
         self.config = config
         self.specs = specs
-        self.embeddings = nn.ModuleList(embedding_of(spec, config.width) for spec in specs)
-        self.cls = nn.Parameter(torch.randn(config.width))
-        self.positions = nn.Parameter(torch.randn(1 + total_embeddings(specs), config.width))
+        self.embeddings = nn.ModuleList(embedding_of(spec, config.width, config.token_scale) for spec in specs)
+        self.cls = nn.Parameter(config.cls_scale * torch.randn(config.width))
+        self._set_positions(config, 1 + total_embeddings(specs))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        if config.mimetic:
+            for block in self.blocks:
+                block.attention.initialise_mimetically()
         self.project = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.projection))
+        for i, spec in enumerate(specs if config.standardise else ()):
+            if not isinstance(spec, Tokens):
+                known = standardisation[i] if standardisation else None
+                shape = (1, -1) if isinstance(spec, Series) else (-1, 1, 1)
+                for name, default in (("mean", 0.0), ("deviation", 1.0)):
+                    values = getattr(known, name) if known else (default,) * spec.channels
+                    self.register_buffer(f"{name}_{i}", torch.tensor(values).reshape(shape))
+
+    def _set_positions(self, config: EncoderConfig, count: int) -> None:
+        if config.sinusoids:
+            # fixed, so not saved with the weights
+            fixed = config.sinusoids * sinusoidal_positions(count, config.width)
+            self.register_buffer("positions", fixed, persistent=False)
+        else:
+            self.positions = nn.Parameter(torch.randn(count, config.width))
+        if config.rotary:
+            # few embeddings: distances of one to a hundred should turn the slowest pair by about a radian
+            angle = position_angles(count, config.head_width // 2, base=100.0)
+            self.register_buffer("cos", angle.cos().float(), persistent=False)
+            self.register_buffer("sin", angle.sin().float(), persistent=False)
 
     @property
     def width(self) -> int:
@@ -159,7 +260,23 @@ class Encoder(nn.Module):
 
     def embed(self, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return the embeddings of inputs, without positions, (B, N, D)."""
+        inputs = tuple(self._standardised(i, x) for i, x in enumerate(inputs))
         return torch.cat([embed(x) for embed, x in zip(self.embeddings, inputs, strict=True)], dim=1)
+
+    def _standardised(self, i: int, x: Tensor) -> Tensor:
+        if not self.config.standardise or isinstance(self.specs[i], Tokens):
+            return x
+        return (x - self.get_buffer(f"mean_{i}")) / self.get_buffer(f"deviation_{i}")
+
+    def _rotation(self, n: int, index_BN: Tensor | None) -> Rotation | None:
+        """Return the angles of [CLS] and of n embeddings, which come from the positions `index_BN`."""
+        if not self.config.rotary:
+            return None
+        cos, sin = self.get_buffer("cos"), self.get_buffer("sin")
+        if index_BN is None:
+            return cos[: 1 + n], sin[: 1 + n]
+        place_BS = F.pad(index_BN + 1, (1, 0))
+        return cos[place_BS][:, None], sin[place_BS][:, None]
 
     def encode(self, x_BND: Tensor, mask_BN: Tensor | None = None, index_BN: Tensor | None = None) -> Tensor:
         """Return the tokens of embeddings.
@@ -177,8 +294,9 @@ class Encoder(nn.Module):
         x_BSD = torch.cat([cls_B1D, x_BND + positions], dim=1)
         x_BSD = dropout(x_BSD, self.config.dropout, self.training)
         mask_B11S = None if mask_BN is None else F.pad(mask_BN, (1, 0), value=True)[:, None, None, :]
+        rotation = self._rotation(x_BND.shape[1], index_BN)
         for block in self.blocks:
-            x_BSD = block(x_BSD, mask_B11S)
+            x_BSD = block(x_BSD, mask_B11S, rotation)
         return x_BSD
 
     @staticmethod

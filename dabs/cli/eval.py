@@ -17,7 +17,7 @@ class EvalOptions:
 
     run: tyro.conf.Positional[Path]  # folder of the run
     tasks: tuple[str, ...] = ()  # which tasks; all of the domain if none is named
-    protocol: tuple[Protocol, ...] = ("linear", "knn")  # how the encoder is evaluated
+    protocol: tuple[Protocol, ...] = ("linear", "knn", "linear_tokens")  # how the encoder is evaluated
 
 
 def main(arguments: list[str]) -> None:

@@ -16,7 +16,7 @@ from dabs.cli.terminal import progress_text, table_console, training_progress, w
 from dabs.config import EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
-from dabs.evaluation.raw_input import RAW
+from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
 from dabs.grid.cells import Cell, check_cell, fetch_cell, is_done, plan_jobs, prepare_domain
 from dabs.launch import Executor, Job, LaunchOptions, Outcome, Progress, executor_of, run_graph
 from dabs.launch.options import count_parallel_cells
@@ -32,10 +32,10 @@ MAX_RAW_VALUES = 1 << 15  # per input of an example; larger raw inputs are not p
 class GridOptions:
     """Run the whole benchmark, or a part of it. Finished cells are not repeated, and stopped ones resume."""
 
-    algorithms: tuple[str, ...] = ()  # names or path/to/file.py:Class; all registered ones if none is named
+    algorithms: tuple[str, ...] = ()  # names, path/to/file.py:Class or supervised; all of them if none is named
     domains: tuple[str, ...] = ()  # which domains; all of the suite if none is named
     seeds: int = 1  # pretrain every algorithm with the seeds 0 .. N-1
-    protocol: tuple[Protocol, ...] = ("linear", "knn")  # how encoders are evaluated
+    protocol: tuple[Protocol, ...] = ("linear", "knn", "linear_tokens")  # how encoders are evaluated
     suite: Suite = "lite"  # which datasets to use
     encoder: EncoderSize = "auto"  # size of the encoder; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0: each domain's standard budget
@@ -54,24 +54,25 @@ def main(arguments: list[str]) -> int:
 
 
 def plan(options: GridOptions) -> list[Cell]:
-    """Return the cells of the grid: first those of the raw input, then seed by seed.
+    """Return the cells of the grid: first those of the inputs themselves, then seed by seed.
 
     Raises:
         RequestError: an unknown algorithm or domain, a number out of range, or two algorithms with the same name.
     """
-    algorithms = options.algorithms or tuple(algorithm_names())
+    algorithms = options.algorithms or (*algorithm_names(), SUPERVISED)
     domains = options.domains or tuple(domain_names(options.suite))
     if options.seeds < 1 or options.steps < 0 or not options.protocol:
         raise RequestError("--seeds must be at least 1, --steps at least 0, and --protocol needs at least one name.")
     for name in algorithms:
-        find_algorithm(name)
-    labels = [RAW, *(algorithm_label(name) for name in algorithms)]
+        if name != SUPERVISED:
+            find_algorithm(name)
+    labels = [RAW, SUMMARY, *(algorithm_label(name) for name in algorithms)]
     duplicates = sorted({label for label in labels if labels.count(label) > 1})
     if duplicates:
         names = ", ".join(duplicates)
         raise RequestError(f"two algorithms would be called {names} in the table; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
-    rows = [(RAW, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
+    rows = [(RAW, 0), (SUMMARY, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
     raw_domains = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
     return [
         Cell(
@@ -85,7 +86,7 @@ def plan(options: GridOptions) -> list[Cell]:
                 accumulate=options.accumulate,
             ),
             label=algorithm_label(algorithm),
-            protocols=tuple(p for p in options.protocol if not (algorithm == RAW and p == "finetune")),
+            protocols=tuple(p for p in options.protocol if not (algorithm in (RAW, SUMMARY) and p == "finetune")),
             tasks=tasks[domain],
             out=options.out,
             store=options.store,
@@ -113,8 +114,8 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
         fetch_cell(cell, results_only=True)
         check_cell(cell)
     todo = [cell for cell in cells if not is_done(cell)]
-    raw = sum(cell.label == RAW for cell in todo)
-    note = f"; {raw} are `raw`: probes of the inputs themselves, for comparison" if raw else ""
+    references = sum(cell.is_reference for cell in todo)
+    note = f"; {references} are reference rows, for comparison" if references else ""
     console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already{note}", highlight=False)
     if todo:
         warn_unless_clean(console)

@@ -38,9 +38,7 @@ def check_batch_size(config: PretrainConfig, rows: int) -> None:
         )
 
 
-def step_indices(
-    rows: int, size: int, steps: int, seed: int, *, start: int = 0, seed_by_step: bool = False
-) -> Iterator[np.ndarray]:
+def step_indices(rows: int, size: int, steps: int, seed: int, *, start: int = 0) -> Iterator[np.ndarray]:
     """Yield the indices of the examples of each step, int64 (size,).
 
     An epoch is a permutation of all examples without the incomplete batch at its end.
@@ -51,14 +49,12 @@ def step_indices(
         steps: the step to stop before.
         seed: of the permutations.
         start: the first step.
-        seed_by_step: seed each epoch with its first step instead of its number, as fine-tuning has always done.
     """
     per_epoch = rows // size
     for step in range(start, steps):
         epoch, place = divmod(step, per_epoch)
         if place == 0 or step == start:
-            key = epoch * per_epoch if seed_by_step else epoch
-            order = np.random.Generator(np.random.PCG64([seed, key])).permutation(rows)
+            order = np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
         yield order[place * size : (place + 1) * size]
 
 

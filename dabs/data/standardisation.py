@@ -39,12 +39,10 @@ class ChannelMoments:
 
     def constants(self, stored: tuple[np.dtype[Any], ...]) -> Standardisation:
         """Return the constants. `stored` are the inputs' types: uint8 is read as value / 255."""
-        return tuple(
-            self._channels(i, spec, kind) for i, (spec, kind) in enumerate(zip(self.specs, stored, strict=True))
-        )
+        return tuple(self._channels(i, kind) for i, kind in enumerate(stored))
 
-    def _channels(self, i: int, spec: Spec, kind: np.dtype[Any]) -> Channels | None:
-        if isinstance(spec, Tokens):
+    def _channels(self, i: int, kind: np.dtype[Any]) -> Channels | None:
+        if isinstance(self.specs[i], Tokens):
             return None
         scale = 255.0 if kind == np.uint8 else 1.0
         count = max(self.count[i], 1)
@@ -83,14 +81,17 @@ def _channels_from_json(value: Any, spec: Spec) -> Channels | None:
         if value != {}:
             raise RequestError(f"tokens have no constants, but there is {short(value)}")
         return None
-    mean, deviation = (value.get(name) if isinstance(value, dict) else None for name in ("mean", "deviation"))
-    for numbers in (mean, deviation):
-        if not isinstance(numbers, list) or len(numbers) != spec.channels or not all(map(_is_finite, numbers)):
-            raise RequestError(f"an input of {spec.channels} channels needs as many constants, not {short(numbers)}")
-    assert isinstance(mean, list) and isinstance(deviation, list)  # noqa: S101  checked above
+    fields = value if isinstance(value, dict) else {}
+    mean, deviation = (_numbers(fields.get(name), spec.channels) for name in ("mean", "deviation"))
     if min(deviation) <= 0:
         raise RequestError(f"the deviation of a channel must be above 0, not {min(deviation)}")
-    return Channels(mean=tuple(map(float, mean)), deviation=tuple(map(float, deviation)))
+    return Channels(mean=mean, deviation=deviation)
+
+
+def _numbers(values: Any, count: int) -> tuple[float, ...]:
+    if not isinstance(values, list) or len(values) != count or not all(map(_is_finite, values)):
+        raise RequestError(f"an input of {count} channels needs as many constants, not {short(values)}")
+    return tuple(map(float, values))
 
 
 def _is_finite(value: Any) -> bool:

@@ -13,22 +13,27 @@ import numpy as np
 from pydantic import ValidationError
 
 from dabs.config import PretrainConfig
-from dabs.data.domain import SPLITS, TEST, TRAIN, Domain, Task
+from dabs.data.domain import SPLITS, TEST, TRAIN, Classes, Domain, Task
 from dabs.data.prepared import Prepared, open_prepared
 from dabs.encoder import Encoder
 from dabs.errors import DabsError
-from dabs.evaluation.finetune import Recipe
+from dabs.evaluation.features import POSITION_COMPONENTS, POSITION_EXAMPLES
+from dabs.evaluation.finetune import recipe_of
 from dabs.evaluation.metrics import Metric, bootstrap_interval, chance, metric_of
-from dabs.evaluation.probes import MAX_ITERATIONS, NEIGHBOURS, STRENGTHS, ProbeResult
-from dabs.evaluation.raw_input import COMPONENTS, RAW
+from dabs.evaluation.probes import NEIGHBOURS, STRENGTHS, TIE, WHITENING_RIDGE, ProbeResult
+from dabs.evaluation.raw_input import COMPONENTS
+from dabs.evaluation.reference_rows import RAW, SUPERVISED
+from dabs.evaluation.supervised import SupervisedEncoder
 from dabs.results.files import explain, predictions_record
 from dabs.results.schema import (
+    SCHEMA_VERSION,
     Counts,
     Data,
     EncoderRecord,
     Environment,
     EvaluationRecord,
     Interval,
+    Learning,
     MetricRecord,
     Pretraining,
     Result,
@@ -56,7 +61,7 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedTask:
-    """A result, and the arrays it was computed from: `prediction` and `label` of every test example."""
+    """A result, and the arrays it was computed from: `prediction`, `label` and `group` of every test example."""
 
     result: Result
     predictions: Mapping[str, np.ndarray]
@@ -68,7 +73,6 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
     Raises:
         DabsError: `run.json` or the log holds a value that a result cannot hold.
     """
-    sizes = {**asdict(encoder.config), "specs": specs_to_json(encoder.specs)}
     try:
         return Origin(
             algorithm=provenance["label"],
@@ -81,22 +85,30 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
                 wall_seconds=provenance["wall_seconds"],
                 peak_memory_bytes=provenance["peak_memory_bytes"],
                 final_loss=provenance["final_loss"],
+                learning=Learning(**provenance["learning"]),
                 data_sha256=provenance["data_sha256"],
                 weights_sha256=provenance["weights_sha256"],
                 curve=tuple((step, loss) for step, loss in loss_curve(run)),
             ),
-            encoder=EncoderRecord(config=_as_json(sizes), parameters=provenance["parameters"]),
+            encoder=_encoder_record(encoder),
             environment=Environment(**environment(), precision=config.precision),
         )
     except ValidationError as error:
         raise DabsError(f"{run} cannot be evaluated: {explain(error)} Delete {run} and pretrain again.") from error
 
 
-def origin_of_raw_input(domain: Domain) -> Origin:
-    """Return the origin of raw-input results; the hash of raw_input.py stands for the algorithm and the weights."""
-    source = sha256_file(Path(__file__).with_name("raw_input.py"))
+def _encoder_record(encoder: Encoder) -> EncoderRecord:
+    sizes = {**asdict(encoder.config), "specs": specs_to_json(encoder.specs)}
+    parameters = sum(p.numel() for p in encoder.parameters())
+    return EncoderRecord(config=_as_json(sizes), parameters=parameters)
+
+
+def origin_of_input(domain: Domain, name: str) -> Origin:
+    """Return the origin of results of `raw` or `summary`; the hash of raw_input.py stands for algorithm and weights."""
+    source = _hash_of_source("raw_input.py")
+    config = {"principal_components": COMPONENTS} if name == RAW else {}
     return Origin(
-        algorithm=RAW,
+        algorithm=name,
         algorithm_sha256=source,
         seed=0,
         pretraining=Pretraining(
@@ -106,22 +118,61 @@ def origin_of_raw_input(domain: Domain) -> Origin:
             wall_seconds=0.0,
             peak_memory_bytes=0,
             final_loss=0.0,
+            learning=_NOTHING_TO_LEARN,
             data_sha256=open_prepared(domain).entry(TRAIN).sha256,
             weights_sha256=source,
             curve=(),
         ),
-        encoder=EncoderRecord(config={"principal_components": COMPONENTS}, parameters=0),
+        encoder=EncoderRecord(config=config, parameters=0),  # type: ignore[arg-type]
         environment=Environment(**environment(), precision="fp32"),
     )
 
 
-def protocol_config(protocol: str) -> dict[str, Any]:
+def origin_of_supervised(trained: SupervisedEncoder, data: Prepared) -> Origin:
+    """Return the origin of the results of one task's supervised encoder."""
+    config = trained.config
+    return Origin(
+        algorithm=SUPERVISED,
+        algorithm_sha256=_hash_of_source("supervised.py"),
+        seed=config.seed,
+        pretraining=Pretraining(
+            config=_as_json(asdict(config)),
+            steps=trained.steps,
+            examples_seen=trained.steps * min(config.batch_size, data.entry(TRAIN).rows),
+            wall_seconds=round(trained.seconds, 3),
+            peak_memory_bytes=0,
+            final_loss=0.0,
+            learning=_NOTHING_TO_LEARN.model_copy(update={"effective_rank": round(trained.effective_rank, 3)}),
+            data_sha256=data.entry(TRAIN).sha256,
+            weights_sha256=trained.weights_sha256,
+            curve=(),
+        ),
+        encoder=_encoder_record(trained.encoder),
+        environment=Environment(**environment(), precision=config.precision),
+    )
+
+
+_NOTHING_TO_LEARN = Learning(learned=True, reason="", ending={}, constant={}, effective_rank=0.0)
+
+
+def _hash_of_source(file: str) -> str:
+    return sha256_file(Path(__file__).with_name(file))
+
+
+def protocol_config(protocol: str, suite: str) -> dict[str, Any]:
     """Return the constants of a protocol; results with different constants are never compared."""
+    whitened = {"features": "mean-pooled, whitened by the training split", "whitening_ridge": WHITENING_RIDGE}
+    strengths = {"strengths": list(STRENGTHS), "tie": TIE}
     if protocol == "linear":
-        return {"strengths": list(STRENGTHS), "max_iterations": MAX_ITERATIONS, "features": "standardised mean-pooled"}
+        return strengths | whitened
+    if protocol == "linear_tokens":
+        about = {"features": "all positions, whitened by the training split"}
+        reduced = {"components": POSITION_COMPONENTS, "fitted_on_at_most": POSITION_EXAMPLES}
+        return strengths | whitened | about | reduced
     if protocol == "knn":
-        return {"k": NEIGHBOURS, "similarity": "cosine", "features": "standardised mean-pooled"}
-    return {**asdict(Recipe()), "learning_rates": list(Recipe().learning_rates)}
+        return {"k": NEIGHBOURS, "similarity": "cosine"} | whitened
+    recipe = recipe_of(suite)
+    return {**asdict(recipe), "learning_rates": list(recipe.learning_rates), "head": "linear probe"}
 
 
 def build_result(
@@ -138,7 +189,7 @@ def build_result(
     Args:
         data: the task's prepared dataset.
         task: what was predicted.
-        protocol: "linear", "knn" or "finetune".
+        protocol: one of `dabs.config.PROTOCOLS`.
         found: what the probe predicted and chose.
         labels: of each split.
         origin: where the encoder comes from.
@@ -148,10 +199,11 @@ def build_result(
         DabsError: a value that a result cannot hold, such as a score that is not a number.
     """
     domain, metric = data.domain, metric_of(task.metric)
-    predictions = {"prediction": found.prediction, "label": labels[TEST]}
+    predictions = _compact(found.prediction, labels[TEST], data.clusters(TEST), task)
+    prediction, label, group = (predictions[name] for name in ("prediction", "label", "group"))
     try:
         result = Result(
-            schema_version=1,
+            schema_version=SCHEMA_VERSION,  # type: ignore[arg-type]
             suite=domain.suite,
             domain=domain.name,
             task=task.name,
@@ -160,14 +212,14 @@ def build_result(
             algorithm_sha256=origin.algorithm_sha256,
             seed=origin.seed,
             metric=_metric_record(metric, labels),
-            score=metric.score(found.prediction, labels[TEST]),
-            interval=Interval(**bootstrap_interval(metric.name, found.prediction, labels[TEST])),
+            score=metric.score(prediction, label),
+            interval=Interval(**bootstrap_interval(metric.name, prediction, label, group)),
             validation_score=found.validation_score,
             selected=dict(found.selected),
             counts=Counts(**{split: data.entry(split).rows for split in SPLITS}),
             data=_data_record(data, task),
             pretraining=origin.pretraining,
-            evaluation=EvaluationRecord(config=_as_json(protocol_config(protocol))),
+            evaluation=EvaluationRecord(config=_as_json(protocol_config(protocol, domain.suite))),
             encoder=origin.encoder,
             environment=origin.environment,
             predictions=predictions_record(task.name, protocol, predictions),
@@ -181,6 +233,22 @@ def build_result(
             f"the result of {domain.name}/{task.name} ({protocol}) cannot be recorded: {explain(error)}"
         ) from error
     return EvaluatedTask(result=result, predictions=predictions)
+
+
+def _compact(prediction: np.ndarray, label: np.ndarray, group: np.ndarray, task: Task) -> dict[str, np.ndarray]:
+    """Return the arrays to publish, in the smallest types that hold them; scores are rounded to float32.
+
+    The score and its interval are computed from these, so that anyone can compute them again.
+    """
+    if isinstance(task.target, Classes):
+        prediction, label = _smallest(prediction), _smallest(label)
+    else:
+        prediction = prediction.astype(np.float32)
+    return {"prediction": prediction, "label": label, "group": _smallest(group)}
+
+
+def _smallest(x: np.ndarray) -> np.ndarray:
+    return x.astype(np.min_scalar_type(int(x.max(initial=0))))
 
 
 def _metric_record(metric: Metric, labels: Mapping[str, np.ndarray]) -> MetricRecord:

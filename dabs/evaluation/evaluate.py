@@ -9,23 +9,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from dabs.config import PROTOCOLS
+from dabs.config import PROTOCOLS, PretrainConfig
 from dabs.data.domain import SPLITS, TRAIN, Domain, Task
 from dabs.data.prepared import Prepared, is_prepared, open_prepared
 from dabs.data.split import Split
 from dabs.encoder import Encoder
-from dabs.errors import DabsError, RequestError, unknown
-from dabs.evaluation.build_result import EvaluatedTask, Origin, build_result, origin_of_raw_input, origin_of_run
+from dabs.errors import DabsError, unknown
+from dabs.evaluation.build_result import (
+    EvaluatedTask,
+    Origin,
+    build_result,
+    origin_of_input,
+    origin_of_run,
+    origin_of_supervised,
+)
 from dabs.evaluation.features import FeatureCache
-from dabs.evaluation.finetune import Recipe, finetune
-from dabs.evaluation.probes import PROBES, Features, ProbeResult
-from dabs.evaluation.raw_input import raw_features
+from dabs.evaluation.finetune import finetune, recipe_of
+from dabs.evaluation.probes import PROBES, Features, ProbeResult, probe_head
+from dabs.evaluation.raw_input import raw_features, summary_features
+from dabs.evaluation.reference_rows import RAW
+from dabs.evaluation.supervised import SupervisedEncoder, own_predictions, resolve_supervised, train_supervised
 from dabs.registry import find_domain
 from dabs.results.files import write_result
 from dabs.training.checkpoint import load_encoder
@@ -47,7 +57,7 @@ def evaluate(
     Args:
         run: the folder that `pretrain` returned.
         tasks: names; all tasks of the domain when empty.
-        protocols: of "linear", "knn", "finetune".
+        protocols: of `dabs.config.PROTOCOLS`.
         tell: called with "TASK PROTOCOL" before each evaluation.
 
     Raises:
@@ -59,63 +69,154 @@ def evaluate(
     encoder = _load_verified_encoder(run, provenance, domain)
     if torch.cuda.is_available():
         encoder = encoder.cuda()
-    cache = FeatureCache(encoder, feature_precision(config.precision, encoder.width))
-
-    def features(data: Prepared) -> dict[str, np.ndarray]:
-        return {name: cache(Split(data, name, labels=False)) for name in SPLITS}
-
-    def tune(data: Prepared, task: Task) -> ProbeResult:
-        return finetune(encoder, data, task, config.seed, Recipe(), finetune_precision(config.precision))
-
     origin = origin_of_run(run, config, provenance, encoder)
-    yield from _evaluate_tasks(domain, chosen_tasks(domain, tasks), protocols, origin, features, tune, tell)
+    views = EncoderViews(encoder, config.precision)
+    for task in chosen_tasks(domain, tasks):
+        reader = TaskReader(open_prepared(domain, task.name), task, views, origin)
+        yield from reader.read(protocols, tell, tune=lambda reader: finetune_from_probe(reader, views, config))
 
 
-def evaluate_raw(
+def evaluate_input(
+    name: str,
     domain: Domain,
     tasks: tuple[str, ...] = (),
     protocols: tuple[str, ...] = ("linear", "knn"),
     tell: Tell = lambda line: None,
 ) -> Iterator[EvaluatedTask]:
-    """Apply the same probes to a domain's raw inputs, which cannot be fine-tuned."""
+    """Apply the readers to a domain's inputs: the row `raw` or `summary`, which cannot be fine-tuned."""
     check_protocols(protocols)
-    readable = tuple(protocol for protocol in protocols if protocol in PROBES)
-
-    def features(data: Prepared) -> dict[str, np.ndarray]:
-        return raw_features(data.domain, data.dataset)
-
-    def tune(data: Prepared, task: Task) -> ProbeResult:
-        raise RequestError(f"the raw input of {task.name} has no encoder to fine-tune")
-
-    origin = origin_of_raw_input(domain)
-    yield from _evaluate_tasks(domain, chosen_tasks(domain, tasks), readable, origin, features, tune, tell)
+    origin = origin_of_input(domain, name)
+    for task in chosen_tasks(domain, tasks):
+        data = open_prepared(domain, task.name)
+        yield from TaskReader(data, task, InputViews(name), origin).read(protocols, tell)
 
 
-def _evaluate_tasks(
-    domain: Domain,
-    tasks: list[Task],
-    protocols: tuple[str, ...],
-    origin: Origin,
-    features: Callable[[Prepared], dict[str, np.ndarray]],
-    tune: Callable[[Prepared, Task], ProbeResult],
-    tell: Tell,
+def evaluate_supervised(
+    config: PretrainConfig,
+    tasks: tuple[str, ...] = (),
+    protocols: tuple[str, ...] = ("linear", "knn"),
+    tell: Tell = lambda line: None,
 ) -> Iterator[EvaluatedTask]:
-    """Yield one result per task and protocol; a task's features are computed when the first probe needs them."""
-    for task in tasks:
-        data, probed, feature_seconds = open_prepared(domain, task.name), None, 0.0
-        labels = {split: data.labels(split) for split in SPLITS}
+    """Train an encoder with the labels of each task and read it like any other: the row `supervised`.
+
+    Args:
+        config: the domain, the seed and the budget; 0 stands for the domain's standards.
+        tasks, protocols, tell: as for `evaluate`.
+    """
+    check_protocols(protocols)
+    domain = find_domain(config.domain, config.suite)
+    config = resolve_supervised(config, domain)
+    for task in chosen_tasks(domain, tasks):
+        data = open_prepared(domain, task.name)
+        tell(f"{task.name} training")
+        trained = train_supervised(data, task, config)
+        views = EncoderViews(trained.encoder, config.precision)
+        reader = TaskReader(data, task, views, origin_of_supervised(trained, data))
+
+        def own(reader: TaskReader, trained: SupervisedEncoder = trained) -> ProbeResult:
+            return own_predictions(trained, reader.data, reader.task)
+
+        yield from reader.read(protocols, tell, tune=own)
+
+
+class Views(Protocol):
+    """The two views that readers take of the examples of a task, each features (n, D) by split."""
+
+    def pooled(self, data: Prepared) -> dict[str, np.ndarray]:
+        """Return features without layout: the mean over positions."""
+        ...
+
+    def positions(self, data: Prepared) -> dict[str, np.ndarray]:
+        """Return features with layout: all positions, reduced."""
+        ...
+
+
+class EncoderViews:
+    """The views of an encoder. Tasks on the same examples share their features."""
+
+    def __init__(self, encoder: Encoder, trained_in: str) -> None:
+        self.encoder = encoder
+        self.cache = FeatureCache(encoder, feature_precision(trained_in, encoder.width))
+
+    def pooled(self, data: Prepared) -> dict[str, np.ndarray]:
+        """Return the mean over [CLS] and all real positions."""
+        return self.cache.pooled(_unlabelled(data))
+
+    def positions(self, data: Prepared) -> dict[str, np.ndarray]:
+        """Return all positions, reduced to 256 values."""
+        splits = _unlabelled(data)
+        return self.cache.positions(splits[TRAIN], splits)
+
+
+@dataclass(frozen=True)
+class InputViews:
+    """The views of the inputs themselves, for the row `name`."""
+
+    name: str
+
+    def pooled(self, data: Prepared) -> dict[str, np.ndarray]:
+        """Return the mean over patches, segments or tokens, or the summary."""
+        return raw_features(data, pooled=True) if self.name == RAW else summary_features(data)
+
+    def positions(self, data: Prepared) -> dict[str, np.ndarray]:
+        """Return the whole input, reduced; a summary has no positions and is returned as it is."""
+        return raw_features(data, pooled=False) if self.name == RAW else summary_features(data)
+
+
+def _unlabelled(data: Prepared) -> dict[str, Split]:
+    return {name: Split(data, name, labels=False) for name in SPLITS}
+
+
+class TaskReader:
+    """Reads one task through the protocols; views and probes that several of them need are computed once."""
+
+    def __init__(self, data: Prepared, task: Task, views: Views, origin: Origin) -> None:
+        self.data, self.task, self.views, self.origin = data, task, views, origin
+        self.labels = {split: data.labels(split) for split in SPLITS}
+        self.known: dict[str, Features] = {}
+        self.seconds: dict[str, float] = {}
+        self.found: dict[str, ProbeResult] = {}
+
+    def read(
+        self, protocols: tuple[str, ...], tell: Tell, tune: Callable[[TaskReader], ProbeResult] | None = None
+    ) -> Iterator[EvaluatedTask]:
+        """Yield one result per protocol; `tune` computes that of fine-tuning, which is skipped without it."""
         for protocol in protocols:
-            tell(f"{task.name} {protocol}")
+            if protocol not in PROBES and tune is None:
+                continue
+            tell(f"{self.task.name} {protocol}")
+            begun, before = time.perf_counter(), dict(self.seconds)
+            found = self.probe(protocol) if protocol in PROBES else tune(self)  # type: ignore[misc]
+            spent = sum(self.seconds[view] - before.get(view, 0.0) for view in self.seconds)
+            view = "positions" if protocol == "linear_tokens" else "pooled"
+            seconds = {
+                "features": self.seconds.get(view, 0.0) if protocol in PROBES else spent,
+                "fit": time.perf_counter() - begun - spent,
+            }
+            yield build_result(self.data, self.task, protocol, found, self.labels, self.origin, seconds)
+
+    def features(self, view: str) -> Features:
+        """Return the features of a view, "pooled" or "positions"."""
+        if view not in self.known:
             begun = time.perf_counter()
-            if protocol in PROBES:
-                if probed is None:
-                    probed = Features(features=features(data), labels=labels)
-                    feature_seconds, begun = time.perf_counter() - begun, time.perf_counter()
-                found, seconds = PROBES[protocol](probed, task), {"features": feature_seconds}
-            else:
-                found, seconds = tune(data, task), {"features": 0.0}
-            seconds["fit"] = time.perf_counter() - begun
-            yield build_result(data, task, protocol, found, labels, origin, seconds)
+            self.known[view] = Features(features=getattr(self.views, view)(self.data), labels=self.labels)
+            self.seconds[view] = time.perf_counter() - begun
+        return self.known[view]
+
+    def probe(self, protocol: str) -> ProbeResult:
+        """Return what a probe predicts."""
+        if protocol not in self.found:
+            view = self.features("positions" if protocol == "linear_tokens" else "pooled")
+            self.found[protocol] = PROBES[protocol](view, self.task)
+        return self.found[protocol]
+
+
+def finetune_from_probe(reader: TaskReader, views: EncoderViews, config: PretrainConfig) -> ProbeResult:
+    """Fine-tune the encoder from the linear probe of its own features."""
+    head = probe_head(reader.features("pooled"), reader.task, reader.probe("linear").selected["C"])
+    precision = finetune_precision(config.precision)
+    recipe = recipe_of(config.suite)
+    return finetune(views.encoder, reader.data, reader.task, config.seed, recipe, head, precision)
 
 
 def chosen_tasks(domain: Domain, names: tuple[str, ...]) -> list[Task]:

@@ -107,7 +107,7 @@ def chance(name: str, train_label: np.ndarray, test_label: np.ndarray) -> float:
     return float(np.mean(test_label == np.bincount(train_label).argmax()))
 
 
-def bootstrap_interval(name: str, prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
+def bootstrap_interval(name: str, prediction: np.ndarray, label: np.ndarray, group: np.ndarray) -> dict[str, Any]:
     """Return a 95 % percentile bootstrap interval over test examples, from 1,000 resamples.
 
     The resamples depend only on n, so two models are resampled alike on the same split. A resample without a defined
@@ -132,4 +132,6 @@ def bootstrap_interval(name: str, prediction: np.ndarray, label: np.ndarray) -> 
         "high": float(high),
         "method": "percentile bootstrap over test examples",
         "resamples": RESAMPLES,
+        "resampled": "examples",
+        "units": len(label),
     }

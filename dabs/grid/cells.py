@@ -6,25 +6,27 @@ What is done already is skipped. Importing this module does not load torch, so t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError
-from dabs.evaluation.raw_input import RAW
+from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
 from dabs.launch.job import Job, report
 from dabs.training.run_folder import Watch, check_folder, default_folder
 from dabs.utils.files import sole_use
 
 if TYPE_CHECKING:
+    from dabs.data.domain import Domain
+    from dabs.evaluation.build_result import EvaluatedTask
     from dabs.grid.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One run of the grid and its evaluation. The raw-input baseline is a cell whose algorithm is `RAW`."""
+    """One run of the grid and its evaluation. The algorithm may be `RAW`, `SUMMARY` or `SUPERVISED`."""
 
     config: PretrainConfig  # not yet resolved
     label: str  # what tables and folders call the algorithm
@@ -44,9 +46,9 @@ class Cell:
         return default_folder(self.config, self.label, self.out)
 
     @property
-    def is_raw(self) -> bool:
-        """Whether this is the raw-input baseline, which has no encoder to train."""
-        return self.config.algorithm == RAW
+    def is_reference(self) -> bool:
+        """Whether this is a reference row without pretraining: there is no run, only results."""
+        return self.config.algorithm in (RAW, SUMMARY, SUPERVISED)
 
 
 def fetch_cell(cell: Cell, *, results_only: bool = False) -> Store | None:
@@ -84,7 +86,7 @@ def check_cell(cell: Cell) -> None:
     from dabs.data.prepared import is_prepared, open_prepared
     from dabs.training.pretrain import identity_of, resolve
 
-    if cell.is_raw or not (cell.folder / "config.json").exists():
+    if cell.is_reference or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
     if is_prepared(domain, (PRETRAIN,)):
@@ -114,7 +116,7 @@ def plan_jobs(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
         if not spread:
             jobs.append(Job(name=cell.name, function=run_cell, arguments=(cell,), log=log, after=first))
             continue
-        if not cell.is_raw:
+        if not cell.is_reference:
             jobs.append(Job(name=cell.name, function=pretrain_cell, arguments=(cell,), log=log, after=first))
             first = (cell.name,)
         for task in sorted({task for group in missing_results(cell).values() for task in group}, key=cell.tasks.index):
@@ -155,7 +157,7 @@ def prepare_domain(name: str, suite: str) -> str:
 
 def run_cell(cell: Cell) -> str:
     """Pretrain and evaluate one cell, and return a line for the display."""
-    done = [pretrain_cell(cell)] if not cell.is_raw else []
+    done = [pretrain_cell(cell)] if not cell.is_reference else []
     return ", ".join([*done, evaluate_cell(cell)])
 
 
@@ -176,7 +178,7 @@ def pretrain_cell(cell: Cell) -> str:
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:
     """Evaluate one cell on every task with missing results, or on the task `only`; return a line for the display."""
     from dabs.data.prepared import is_prepared
-    from dabs.evaluation.evaluate import evaluate, evaluate_raw, sole_writer, write_results
+    from dabs.evaluation.evaluate import sole_writer, write_results
     from dabs.registry import find_domain
 
     begun, domain = time.perf_counter(), find_domain(cell.config.domain, cell.config.suite)
@@ -192,15 +194,23 @@ def evaluate_cell(cell: Cell, only: str | None = None) -> str:
             tasks = tuple(task for task in lacking if only in (None, task) and is_prepared(domain, (task,)))
             if not tasks:
                 continue
-            if cell.is_raw:
-                done = evaluate_raw(domain, tasks, protocols, say)
-            else:
-                done = evaluate(cell.folder, tasks, protocols, say)
-            for _ in write_results(cell.folder, done):
+            for _ in write_results(cell.folder, _evaluated(cell, domain, tasks, protocols, say)):
                 pass
             if store is not None:
                 store.send(cell.folder)
     return f"evaluated in {time.perf_counter() - begun:.0f} s"
+
+
+def _evaluated(
+    cell: Cell, domain: Domain, tasks: tuple[str, ...], protocols: tuple[str, ...], say: Callable[[str], None]
+) -> Iterator[EvaluatedTask]:
+    from dabs.evaluation.evaluate import evaluate, evaluate_input, evaluate_supervised
+
+    if cell.config.algorithm == SUPERVISED:
+        return evaluate_supervised(cell.config, tasks, protocols, say)
+    if cell.is_reference:
+        return evaluate_input(cell.config.algorithm, domain, tasks, protocols, say)
+    return evaluate(cell.folder, tasks, protocols, say)
 
 
 def _watch(cell: Cell, store: Store | None) -> Watch:

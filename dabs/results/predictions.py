@@ -121,11 +121,8 @@ def find_mismatch(result: Result, arrays: Mapping[str, np.ndarray]) -> str:
     if prediction.shape != label.shape or label.ndim != wanted:
         shapes = f"{prediction.shape} and {label.shape}"
         return f"its predictions and labels have the shapes {shapes}; {result.metric.name} takes {wanted} dimensions"
-    if (
-        group.ndim != 1
-        or not np.array_equal(np.unique(group), np.arange(result.interval.units))
-        and (result.interval.resampled == "groups")
-    ):
+    numbered = np.array_equal(np.unique(group), np.arange(result.interval.units))
+    if group.ndim != 1 or (result.interval.resampled == "groups" and not numbered):
         return f"its groups are not numbers from 0 to {result.interval.units - 1}, as interval.units says"
     classes = result.metric.name in ("accuracy", "matthews")
     if classes and any(x.dtype.kind not in "biu" or x.min() < 0 or x.max() >= MAX_CLASSES for x in (prediction, label)):

@@ -270,6 +270,7 @@ def encoder_config_from_json(values: Any) -> EncoderConfig:
     for key, value in values.items():
         if key not in known:
             raise RequestError(f"unknown encoder field {key!r}; known: {', '.join(known)}")
-        if isinstance(value, bool) or not isinstance(value, int if key != "dropout" else (int, float)):
-            raise RequestError(f"encoder field {key} must be a number, not {value!r}")
+        kind = type(known[key])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise RequestError(f"encoder field {key} must be of type {kind.__name__}, not {value!r}")
     return EncoderConfig(**values)

@@ -13,18 +13,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
 from dabs.algorithm import Algorithm, defaults, source_of
-from dabs.config import STANDARD_RATE, PretrainConfig
-from dabs.data.domain import TRAIN, Domain
+from dabs.config import STANDARD_BETA2, STANDARD_RATE, PretrainConfig
+from dabs.data.domain import TRAIN, VALIDATION, Domain
 from dabs.data.loader import Loader, check_batch_size
 from dabs.data.prepared import Prepared, open_prepared
 from dabs.data.split import Split
 from dabs.distributed import independent_processes, processes, rank
-from dabs.encoder import compile_blocks
+from dabs.encoder import Encoder, compile_blocks
 from dabs.errors import RequestError, unknown
 from dabs.registry import algorithm_label, find_algorithm, find_domain
 from dabs.training.checkpoint import (
@@ -38,6 +39,7 @@ from dabs.training.checkpoint import (
     save_final,
 )
 from dabs.training.devices import Devices, launch
+from dabs.training.learning import constant_answer, ending_of, nothing_to_learn, rank_of_features, verdict
 from dabs.training.log import RunLog
 from dabs.training.memory import explain_out_of_memory, keep_freed_memory
 from dabs.training.precision import resolve_precision
@@ -74,8 +76,13 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     steps = (config.steps or domain.steps) if algorithm.trains else 0
     batch_size = config.batch_size or domain.batch_size
     options |= config.options
-    rate = config.lr or STANDARD_RATE[encoder]
-    filled = {"encoder": encoder, "lr": rate, "precision": resolve_precision(config.precision), "options": options}
+    filled = {
+        "encoder": encoder,
+        "lr": config.lr or STANDARD_RATE[encoder],
+        "beta2": config.beta2 or STANDARD_BETA2[encoder],
+        "precision": resolve_precision(config.precision),
+        "options": options,
+    }
     return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
 
 
@@ -121,7 +128,8 @@ def pretrain(
     if read_provenance(folder) is not None:
         clean_run_folder(folder)
         return folder
-    objective = build(config, algorithm, domain)  # a wrong option is reported before the folder is locked
+    # built here, so that a wrong option is reported before the folder is locked
+    objective = build(config, algorithm, domain, data.standardisation())
     check_batch_size(config, data.entry(TRAIN).rows)
     run = _Run(
         config=config,
@@ -182,11 +190,13 @@ class _Run:
             clean_run_folder(self.folder)
         if read_provenance(self.folder) is not None:
             return
+        constant = self.constant_answer() if trains else {}  # before training, in case the algorithm's code fails
         if trains:
             self.train()
         encoder = gather_encoder(self.objective.encoder)
         if writes:
-            save_final(self.folder, encoder, self.provenance(self.fabric.device.type if trains else "cpu"))
+            device = self.fabric.device.type if trains else "cpu"
+            save_final(self.folder, encoder, {**self.provenance(device), "learning": self.learning(encoder, constant)})
 
     def train(self) -> None:
         """Train from the newest intact checkpoint, or from the start."""
@@ -197,7 +207,7 @@ class _Run:
         if config.compile:
             compile_blocks(objective.encoder)
         module = fabric.setup_module(objective)
-        optimizer = adamw(objective.parameters(), config.lr, config.weight_decay)
+        optimizer = adamw(objective.parameters(), config.lr, config.weight_decay, config.beta2)
         fabric_optimizer = fabric.setup_optimizers(optimizer)
         if checkpoint:  # only now: the optimiser's state follows the weights to their device
             self.state |= load_training_state(checkpoint, saved, optimizer)
@@ -257,6 +267,19 @@ class _Run:
             return 0
         wanted: Any = self.fabric.all_reduce(torch.tensor(float(stop.number)), reduce_op="max")
         return int(wanted)
+
+    def constant_answer(self) -> dict[str, float]:
+        """Return what a constant answer scores, on a batch of the size that the algorithm sees at once."""
+        size = self.config.batch_size // self.config.accumulate // (processes() if self.independent else 1)
+        batch = Split(self.data, TRAIN, labels=False).batch(np.arange(size))
+        return constant_answer(self.objective.algorithm, batch)
+
+    def learning(self, encoder: Encoder, constant: dict[str, float]) -> dict[str, Any]:
+        """Return whether the run learned, from the end of its log and the features of validation inputs."""
+        spread = rank_of_features(encoder, Split(self.data, VALIDATION, labels=False))
+        if not self.objective.algorithm.trains:
+            return nothing_to_learn(spread)
+        return verdict(ending_of(self.folder), constant, spread)
 
     def provenance(self, device: str) -> dict[str, Any]:
         """Return what `run.json` records about a complete run."""

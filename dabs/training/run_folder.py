@@ -24,7 +24,7 @@ from dabs.utils.strict_json import read_object
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 
 
 def load_config(path: Path) -> PretrainConfig:
@@ -91,6 +91,7 @@ _PROVENANCE_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("steps", "examples_seen", "peak_memory_bytes", "parameters"), int),
     **dict.fromkeys(("wall_seconds", "final_loss"), _NUMBER),
     "environment": dict,
+    "learning": dict,
 }
 _ENVIRONMENT_TYPES = {"git_commit": str, "git_dirty": bool, "dabs_version": str, "versions": dict}
 

@@ -18,7 +18,7 @@ from dabs.config import PretrainConfig
 from dabs.data.domain import Domain
 from dabs.encoder import PRESETS, Encoder
 from dabs.errors import DabsError, RequestError
-from dabs.specs import Batch
+from dabs.specs import Batch, Standardisation
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -45,16 +45,21 @@ class Objective(nn.Module):
         return self.algorithm.loss(self.encoder, given)
 
 
-def build(config: PretrainConfig, algorithm: type[Algorithm], domain: Domain) -> Objective:
+def build(
+    config: PretrainConfig,
+    algorithm: type[Algorithm],
+    domain: Domain,
+    standardisation: Standardisation | None = None,
+) -> Objective:
     """Build the seeded encoder and the algorithm.
 
-    The encoder is drawn first, so that one seed gives every algorithm the same initial weights.
+    The encoder is drawn first, so that with one seed every algorithm starts from the same weights.
 
     Raises:
         RequestError: the algorithm refuses its options.
     """
     seed_all(config.seed, -1)
-    encoder = Encoder(PRESETS[config.encoder], domain.specs)
+    encoder = Encoder(PRESETS[config.encoder], domain.specs, standardisation)
     try:
         return Objective(encoder, algorithm(encoder, **config.options))
     except (TypeError, ValueError) as error:
@@ -77,9 +82,11 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def adamw(parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """Return the optimiser of pretraining and fine-tuning."""
-    return torch.optim.AdamW(parameters, lr=rate, weight_decay=weight_decay, fused=True)
+def adamw(
+    parameters: Iterable[nn.Parameter], rate: float, weight_decay: float, beta2: float = 0.999
+) -> torch.optim.AdamW:
+    """Return the optimiser of all training; `beta2` is the decay of its mean of squared gradients."""
+    return torch.optim.AdamW(parameters, lr=rate, betas=(0.9, beta2), weight_decay=weight_decay, fused=True)
 
 
 class OptimizerStep:
