@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import norm
 
 from dabs.errors import DabsError
-from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resample_scores
+from dabs.evaluation.bootstrap import SCORERS, covariance, resample_scores
 from dabs.leaderboard.compare.contestants import Contestant, TaskKey
 from dabs.leaderboard.compare.statistics import (
     DifferenceVariance,

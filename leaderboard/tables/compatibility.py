@@ -13,13 +13,15 @@ from dabs.results.schema import Result
 
 
 def data_of(result: Result) -> dict[str, Any]:
-    """Return what all results of a task share: its data, splits, metric and sizes."""
+    """Return what all results of a task share: its data, splits, metric, sizes, and what its intervals draw."""
     return {
         "data.sha256": result.data.sha256,
         "data.split_sha256": result.data.split_sha256,
         "data.origin": result.data.origin,
         "metric": result.metric,
         "counts": result.counts,
+        "interval.resampled": result.interval.resampled,
+        "interval.units": result.interval.units,
     }
 
 
