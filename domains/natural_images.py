@@ -13,6 +13,7 @@ import numpy as np
 
 from dabs.data.domain import PRETRAIN, TEST, TRAIN, VALIDATION, BuildError, Card, Classes, Domain, Rows, Task, Workspace
 from dabs.domains.images.animals import ANIMALS, SIDE, group_near_duplicates, paint, read_animals, split_sets
+from dabs.domains.images.tones import redraw_tones
 from dabs.domains.sources.wheels import Wheel, read_member
 from dabs.specs import Image
 
@@ -134,11 +135,12 @@ def _crop_rows(cropper: Cropper, dataset: str, split: str, count: int, generator
     crops = np.concatenate([cropper.cut(name, split, count, generator) for name in PHOTOGRAPHS])
     label = np.repeat(np.arange(len(PHOTOGRAPHS)), count)
     order = generator.permutation(len(label))
+    crops = redraw_tones(crops[order], generator)
     group = [f"photograph:{PHOTOGRAPHS[i]}:{split}" for i in label[order]]
     return Rows(
         dataset=dataset,
         split=split,
-        inputs=(crops[order],),
+        inputs=(crops,),
         label=None if dataset == PRETRAIN else label[order],
         group=group,
     )
@@ -192,8 +194,10 @@ CARD = Card(
     source="twenty sample photographs (ten in colour, ten grey) from the wheels of scikit-image 0.26.0 and "
     "scikit-learn 1.7.2; 10,000 outlines from the wheel of animal-mnist 0.4",
     size="14 MB, 10 MB and 3 MB wheels, 85 MB prepared",
-    notes="Photographs and outlines are recorded; we paint a tinted outline over a darkened crop. Crops of one "
-    "photograph overlap within a split, so there are fewer independent examples than rows.",
+    notes="Photographs and outlines are recorded; we paint a tinted outline over a darkened crop. The mean and "
+    "deviation of each colour channel of a crop are drawn at random when the data is built, because they alone used to "
+    "tell the photographs apart. Crops of one photograph overlap within a split, so there are fewer independent "
+    "examples than rows.",
 )
 
 LITE = Domain(
@@ -205,7 +209,7 @@ LITE = Domain(
     tasks=(
         Task(
             name="photograph",
-            question="Which of twenty photographs is this crop from?",
+            question="Which of twenty photographs is this crop from, whatever its brightness, contrast and tint?",
             target=Classes(names=PHOTOGRAPHS),
             metric="accuracy",
             split_by="strip of a photograph",
@@ -220,4 +224,5 @@ LITE = Domain(
     ),
     sources=(SCIKIT_IMAGE, SCIKIT_LEARN, ANIMAL_MNIST),
     build=build,
+    version=2,
 )
