@@ -3,7 +3,8 @@
 The reference draws windows at random at every access. Here they are fixed: training windows start every 32 steps of a
 stretch (about 50,000, the size of the reference's epoch), and evaluation windows do not overlap. As in the reference,
 values are raw: heart rate in beats per minute, then for hand, chest and ankle temperature (°C), acceleration (m/s²),
-angular speed (rad/s), magnetic field (µT) and orientation.
+angular speed (rad/s), magnetic field (µT) and orientation. They are rounded to 1/1024, far below what the sensors
+resolve, because processors differ in the last bits of an interpolated value.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from dabs.specs import Series
 
 STEPS, CHANNELS, COLUMNS = 320, 52, 54
 STRIDE = {TRAIN: 32, VALIDATION: STEPS, TEST: STEPS}  # steps between the starts of two windows of a stretch
+GRID = 1024  # steps of a stored value in one unit
 MAX_CLOCK_JUMP = 10  # sampling periods; a stretch ends at a greater jump
 SUBJECTS = {TRAIN: (101, 102, 103, 104, 107, 108, 109), VALIDATION: (105,), TEST: (106,)}
 ACTIVITIES = {
@@ -89,9 +91,10 @@ def read_stretches(path: Path) -> list[Stretch]:
     clock, activity, series = table[:, 0], table[:, 1].astype(int), fill_gaps(table[:, 2:], path)
     period = np.median(np.diff(clock)) if len(clock) > 1 else 1.0
     breaks = (np.diff(activity) != 0) | (np.abs(np.diff(clock)) > MAX_CLOCK_JUMP * period)
+    on_grid = (np.rint(series * GRID) / GRID).astype(np.float32)
     edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(table)]
     return [
-        Stretch(label=LABELS[int(activity[a])], series=series[a:b].astype(np.float32))
+        Stretch(label=LABELS[int(activity[a])], series=on_grid[a:b])
         for a, b in pairwise(edges)
         if int(activity[a]) in LABELS
     ]
@@ -160,7 +163,8 @@ PAPER = Domain(
         ),
     ),
     parts=tuple(
-        Part(dataset=name, sources=(FILES,), build=partial(build, dataset=name)) for name in (PRETRAIN, "pamap2")
+        Part(dataset=name, sources=(FILES,), build=partial(build, dataset=name), version=2)
+        for name in (PRETRAIN, "pamap2")
     ),
     encoder="paper",
     steps=100_000,

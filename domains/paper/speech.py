@@ -254,9 +254,9 @@ PAPER = Domain(
     card=CARD,
     tasks=TASKS,
     parts=(
-        Part(dataset=PRETRAIN, sources=(LIBRISPEECH,), build=build_pretraining),
+        Part(dataset=PRETRAIN, sources=(LIBRISPEECH,), build=build_pretraining, version=2),
         *(
-            Part(dataset=name, sources=(source,), build=partial(build_task, name=name, source=source.name))
+            Part(dataset=name, sources=(source,), build=partial(build_task, name=name, source=source.name), version=2)
             for name, source in SOURCES.items()
         ),
     ),

@@ -50,6 +50,17 @@ def test_gaps_are_filled_over_the_whole_file_before_it_is_cut(tmp_path):
     assert (first.label, second.label) == (0, 3)
 
 
+def test_values_are_on_a_grid_that_float32_represents_exactly(tmp_path):
+    gaps = ((1, HEART), (2, HEART))  # filled with thirds
+    lines = write(tmp_path / "a.dat", [1] * 4, gaps=gaps).read_text().splitlines()
+    lines[3] = lines[3].replace("2003 ", "2001 ", 1)
+    (tmp_path / "a.dat").write_text("\n".join(lines) + "\n")
+    (found,) = sensor.read_stretches(tmp_path / "a.dat")
+    heart = found.series[:, 0].astype(np.float64)
+    np.testing.assert_array_equal(heart * sensor.GRID, np.rint(heart * sensor.GRID))
+    np.testing.assert_allclose(heart, [2000, 2000 + 1 / 3, 2000 + 2 / 3, 2001], atol=0.5 / sensor.GRID)
+
+
 def test_a_stretch_ends_with_its_activity_or_at_a_clock_jump(tmp_path):
     activity = [1] * 4 + [0] * 2 + [1] * 3 + [17] * 2 + [24] * 6
     clock = np.arange(len(activity)) / 100
