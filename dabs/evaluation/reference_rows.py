@@ -1,12 +1,24 @@
-"""The reference rows of every table: what a score is to be compared with. Importing this does not load torch."""
+"""The rows of a table that are not self-supervised algorithms, and what each of them is.
+
+They say what a score is worth: what an encoder reads without learning, what the input gives away on its own, and what
+the same encoder reaches with the labels.
+"""
 
 from __future__ import annotations
 
-RANDOM, RAW, SUMMARY, SUPERVISED = REFERENCES = ("none", "raw", "summary", "supervised")
+RANDOM = "none"
+RAW = "raw"
+SUMMARY = "summary"
+SUPERVISED = "supervised"
+REFERENCES = (RANDOM, RAW, SUMMARY, SUPERVISED)
+WITHOUT_ENCODER = (RAW, SUMMARY)  # no seed, no training, nothing to fine-tune
 
-EXPLANATIONS = {
-    RANDOM: "the random encoder: the floor that every algorithm has to beat",
-    RAW: "the input itself, averaged over its patches, segments or tokens, without an encoder",
-    SUMMARY: "mean and deviation of each channel, or length and entropy of a text: what a task gives away for nothing",
-    SUPERVISED: "the same encoder and budget, trained with the labels of the task: what this encoder can reach",
+EXPLANATIONS: dict[str, str] = {
+    RANDOM: "the encoder at its random initialisation, the floor that every algorithm has to beat",
+    RAW: "the input itself without an encoder, read in the same way as the encoder's features",
+    SUMMARY: (
+        "a few summary numbers of the input (mean and deviation of each channel; length and entropy of the token "
+        "counts for text): what a task gives away for nothing"
+    ),
+    SUPERVISED: "the same encoder and budget, trained with the labels of the task: the ceiling of this encoder",
 }
