@@ -42,5 +42,6 @@ def redraw_tones(crops: np.ndarray, generator: np.random.Generator) -> np.ndarra
         x = np.clip(x, low.astype(np.int64), high.astype(np.int64))
     mean, deviation = _moments(x)
     new_mean, new_deviation = (low + (high - low) * generator.random(mean.shape) for low, high in (MEAN, DEVIATION))
-    toned = (x - mean) / np.where(deviation == 0, 1, deviation) * new_deviation + new_mean
-    return np.clip(np.rint(toned), 0, 255).astype(np.uint8)
+    toned: np.ndarray = (x - mean) / np.where(deviation == 0, 1, deviation) * new_deviation + new_mean
+    toned = np.clip(np.rint(toned), 0, 255)
+    return toned.astype(np.uint8)
