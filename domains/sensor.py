@@ -170,7 +170,16 @@ def window_rows(dataset: str, split: str, recording: Recording, pair: tuple[int,
     x, durations = cut_windows(recording, stride, workspace.generator(*key))
     labels = {PRETRAIN: None, "exercise": np.full(len(x), recording.exercise, dtype=np.int64), "tempo": durations}
     group = f"people {pair[0]} and {pair[1]}"
-    return Rows(dataset=dataset, split=split, inputs=(x,), label=labels[dataset], group=[group] * len(x))
+    arm = "right" if recording.right else "left"
+    cluster = f"person {recording.person}, {EXERCISES[recording.exercise]}, {arm} arm"
+    return Rows(
+        dataset=dataset,
+        split=split,
+        inputs=(x,),
+        label=labels[dataset],
+        group=[group] * len(x),
+        cluster=[cluster] * len(x),
+    )
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:
