@@ -1,4 +1,4 @@
-"""Checks of learning: losses, gradients, batch sizes, bf16, compilation."""
+"""Checks of learning: losses, gradients, the constant answer, batch sizes, bf16, compilation."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ import math
 from statistics import fmean
 
 import torch
+from torch import Tensor
 
 from dabs.check.mock import Case, NotApplicable, PromiseBroken, Subject, optimizer_of
 from dabs.specs import Batch
 from dabs.training.precision import autocast
+from dabs.training.step import Objective, seed_all
 
 BATCH_SIZES = (1, 2, 7)
 WINDOW = 6  # losses averaged at the beginning and at the end
 MIN_FALL = 0.05  # the share of its first value by which the loss must fall
 MAX_STEPS = 120
 PROJECTION_HEAD = "project."  # prefix of its parameters, which an objective need not use
+DRAWS = 8  # random draws that a collapsed encoder is scored on
+CONSTANT_TOLERANCE = 1e-3  # how far it may be better than the constant answer, through rounding and chance
 BF16_TOLERANCE = 0.1  # of the loss in bf16: relative, or absolute if the loss is below 1
 
 
@@ -80,6 +84,55 @@ def loss_falls(subject: Subject, case: Case) -> None:
     raise PromiseBroken(
         f"in {MAX_STEPS} steps on one batch the loss went from {first:.4g} to {last:.4g}", subject.place("loss")
     )
+
+
+def constant_answer(subject: Subject, case: Case) -> None:
+    """Its constant answer has finite values of what `loss` returns, and an encoder that ignores its input is no better.
+
+    `dabs pretrain` compares the end of a run with these values to say whether it learned anything.
+    """
+    _skip_unless_it_trains(subject)
+    place = subject.place("constant_answer")
+    for padded in (False, True):
+        objective, batch = subject.objective(case.specs), case.batch(8, padded=padded)
+        stated = objective.algorithm.constant_answer(batch)
+        if not isinstance(stated, dict):
+            raise PromiseBroken(f"constant_answer must return a dictionary, not {type(stated).__name__}", place)
+        if not stated:
+            raise NotApplicable("it states no constant answer, so runs that learned nothing are found by rank alone")
+        found = collapsed_scores(subject, objective, batch)
+        for name, value in stated.items():
+            if name not in found:
+                raise PromiseBroken(
+                    f"{name!r} of constant_answer is not in what loss returns: {', '.join(found)}", place
+                )
+            if not math.isfinite(value):
+                raise PromiseBroken(f"{name!r} of constant_answer is {value}", place)
+            better = value - found[name] if name == "loss" else found[name] - value
+            if better > CONSTANT_TOLERANCE:
+                raise PromiseBroken(
+                    f"an encoder that ignores its input scores {found[name]:.4g} as {name!r}, which is better than "
+                    f"the {value:.4g} of constant_answer",
+                    place,
+                )
+
+
+def collapsed_scores(subject: Subject, objective: Objective, batch: Batch) -> dict[str, float]:
+    """Return the means of what `loss` returns over some draws, where all tokens of all examples are equal."""
+    encoder = objective.encoder
+
+    def encode(x_BND: Tensor, mask_BN: Tensor | None = None, index_BN: Tensor | None = None) -> Tensor:
+        # the mean of ones is exactly 1 for any padding, so that rounding tells no examples apart
+        return x_BND.new_ones(len(x_BND), 1 + x_BND.shape[1], encoder.width)
+
+    encoder.encode = encode  # type: ignore[method-assign]
+    drawn = []
+    for step in range(DRAWS):
+        seed_all(0, step)
+        out = objective(batch)
+        subject.checked_loss(out)
+        drawn.append({name: value.item() for name, value in out.items()})
+    return {name: fmean(one[name] for one in drawn) for name in drawn[0]}
 
 
 def bf16(subject: Subject, case: Case) -> None:

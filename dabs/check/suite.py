@@ -64,6 +64,7 @@ def all_checks(limit: float = COST_LIMIT) -> list[Check]:
         Check(name="finite loss", function=learning.finite_loss),
         Check(name="gradients reach the encoder", function=learning.gradients),
         Check(name="loss falls", function=learning.loss_falls),
+        Check(name="constant answer", function=learning.constant_answer, method="constant_answer"),
         Check(name="batch sizes 1, 2 and 7", function=learning.batch_sizes),
         Check(name="determinism", function=repeating.determinism),
         Check(name="state round trip", function=repeating.state_round_trip, method="__init__"),

@@ -16,7 +16,7 @@ from rich.console import Console
 from dabs.config import PretrainConfig, Training
 from dabs.errors import RequestError
 from dabs.training.devices import Devices
-from dabs.training.run_folder import Watch, load_config, read_provenance
+from dabs.training.run_folder import Watch, load_config, read_provenance, why_not_learned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ def main(arguments: list[str]) -> None:
     console.print(f"run complete in {folder}", highlight=False, soft_wrap=True)
     console.print(waiting_text(folder), highlight=False)
     console.print(f"next: dabs eval {folder}", highlight=False, soft_wrap=True)
+    if reason := why_not_learned(folder):
+        console.print(f"did not learn: {reason}", highlight=False, soft_wrap=True)
 
 
 def waiting_text(folder: Path) -> str:

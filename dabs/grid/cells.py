@@ -15,7 +15,7 @@ from dabs.config import PretrainConfig
 from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
 from dabs.launch.job import Job, report
-from dabs.training.run_folder import Watch, check_folder, default_folder
+from dabs.training.run_folder import Watch, check_folder, default_folder, why_not_learned
 from dabs.utils.files import sole_use
 
 if TYPE_CHECKING:
@@ -172,7 +172,8 @@ def pretrain_cell(cell: Cell) -> str:
         pretrain(cell.config, cell.folder, watch=_watch(cell, store))
         if store is not None:
             store.send(cell.folder)
-    return f"pretrained in {time.perf_counter() - begun:.0f} s"
+    reason = why_not_learned(cell.folder)
+    return f"pretrained in {time.perf_counter() - begun:.0f} s" + (f", but did not learn: {reason}" if reason else "")
 
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:

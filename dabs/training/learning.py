@@ -19,6 +19,7 @@ LOSS_MARGIN = 0.02  # a run must end this share of the constant answer's loss be
 SCORE_MARGIN = 0.05  # and this far above the constant answer's accuracy, where the algorithm states one
 MIN_EFFECTIVE_RANK = 2.0  # features below it lie nearly on a line
 RANK_EXAMPLES = 1024  # unlabelled validation inputs that the rank is computed from
+MAX_REASON = 400  # characters, which is what a result can record
 ENDING_SHARE, ENDING_STEPS = 0.05, 20  # the ending is this share of all steps, but at least so many
 NOT_SCORES = ("step", "lr", "examples_per_second")  # the columns of metrics.csv that the algorithm did not log
 
@@ -81,7 +82,7 @@ def verdict(ending: Mapping[str, float], constant: Mapping[str, float], rank: fl
         reasons.append(f"the features collapsed: their effective rank is {rank:.2f}, below {MIN_EFFECTIVE_RANK:g}")
     return {
         "learned": not reasons,
-        "reason": "; ".join(reasons),
+        "reason": "; ".join(reasons)[:MAX_REASON].rstrip(),
         "ending": dict(ending),
         "constant": dict(constant),
         "effective_rank": round(rank, 3),

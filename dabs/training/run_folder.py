@@ -121,6 +121,11 @@ def read_provenance(folder: Path) -> dict[str, Any] | None:
     return found
 
 
+def why_not_learned(folder: Path) -> str:
+    """Return why a complete run did not learn; an empty string if it did."""
+    return str((read_provenance(folder) or {}).get("learning", {}).get("reason", ""))
+
+
 def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
     """Return the configuration and the provenance of a complete run.
 

@@ -13,9 +13,7 @@ from types import ModuleType
 from typing import Any
 
 MOVED = {
-    "dabs.dataset": "dabs.data.domain",
     "dabs.evaluate": "dabs.evaluation.evaluate",
-    "dabs.prepared": "dabs.data.prepared",
     "dabs.pretrain": "dabs.training.pretrain",
     "dabs.run": "dabs.config",
 }

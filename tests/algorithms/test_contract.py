@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dabs.algorithms.contrastive import Contrastive, nt_xent
 from dabs.algorithms.emix import EMix, mixed_cross_entropy
 from dabs.algorithms.shed import ShED, shuffle
+from dabs.check.learning import collapsed_scores
 from dabs.check.mock import TINY, Subject, synthetic_batch
 from dabs.check.suite import all_checks, run_checks
 from dabs.encoder import Encoder
@@ -41,7 +42,13 @@ def test_it_compiles(name):
 def test_an_algorithm_that_does_not_train_skips_the_checks_of_training():
     names = [check.name for check in all_checks() if check.name != "torch.compile"]
     skipped = {f.check for f in run_checks(find_algorithm("none"), only=names) if f.outcome == "skipped"}
-    assert skipped == {"gradients reach the encoder", "loss falls", "padding invariance", "cost of a step"}
+    assert skipped == {
+        "gradients reach the encoder",
+        "loss falls",
+        "constant answer",
+        "padding invariance",
+        "cost of a step",
+    }
 
 
 # parameters that an objective does not use: only e-Mix uses the projection head; ShED and contrastive have their own
@@ -116,14 +123,82 @@ def test_shed_refuses_a_rate_it_cannot_use():
         ShED(Encoder(TINY, SPECS["series"]), corruption_rate=0.0)
 
 
-def test_contrastive_views_are_disjoint_halves_of_the_real_positions():
-    mask = torch.arange(12).expand(5, 12) < torch.tensor([[12], [7], [4], [3], [2]])
-    order = Contrastive.draw(torch.randn(5, 12, 8), mask)
-    for row, real in zip(order, mask, strict=True):
-        first, second = row[0::2], row[1::2]
-        assert not set(first.tolist()) & set(second.tolist())
-        counts = real[first].sum().item(), real[second].sum().item()
-        assert counts[0] - counts[1] in (0, 1)
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_contrastive_view_is_a_half_of_the_real_positions(padded):
+    lengths = [12, 7, 4, 3, 2, 1] if padded else [12] * 6
+    mask = torch.arange(12).expand(6, 12) < torch.tensor(lengths)[:, None]
+    index = Contrastive.draw(torch.randn(6, 12, 8), mask if padded else None)
+    assert index.shape == (6, 6)
+    for row, real, length in zip(index, mask, lengths, strict=True):
+        assert len(set(row.tolist())) == 6
+        assert real[row].sum() == -(-length // 2)
+
+
+def test_contrastive_draws_its_two_views_independently():
+    """Halves that never share a position would be complements: what one lacks the other has."""
+    torch.manual_seed(0)
+    algorithm = Contrastive(Encoder(TINY, SPECS["image"]))
+    drawn, draw = [], Contrastive.draw
+    algorithm.draw = lambda x, mask: drawn.append(draw(x, mask)) or drawn[-1]  # type: ignore[method-assign]
+    batch = synthetic_batch(SPECS["image"], 500)
+    algorithm.loss(Encoder(TINY, SPECS["image"]), batch)
+    assert len(drawn) == 2
+    inside = torch.stack([torch.zeros(500, 16).scatter_(1, index, 1.0) for index in drawn])  # 8 of 16 positions
+    shared = (inside[0] * inside[1]).sum(dim=1)
+    assert shared.mean().item() == pytest.approx(4, abs=0.2)  # hypergeometric: mean 4, variance 16 / 15
+    assert shared.var().item() == pytest.approx(16 / 15, abs=0.3)
+
+
+def test_similarities_have_the_digits_of_fp32_under_autocast():
+    """64 embeddings that differ by less than bf16 resolves are still told apart."""
+    torch.manual_seed(0)
+    u = torch.randn(1, 16) + 1e-3 * torch.randn(64, 16)
+    exact = nt_xent(u, u, 1e-4)
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = nt_xent(u, u, 1e-4)
+        encoder = Encoder(TINY, SPECS["series"])
+        algorithm = EMix(encoder, temperature=1e-4)
+        z = torch.nn.functional.normalize(u, dim=1)
+        algorithm._view = lambda enc, e, m: z  # type: ignore[method-assign]
+        mixed = algorithm.loss_of(encoder, torch.randn(64, 4, 32), None, torch.ones(64), torch.arange(64))
+    torch.testing.assert_close(rounded, exact)
+    torch.testing.assert_close(mixed["loss"], torch.nn.functional.cross_entropy(z @ z.T / 1e-4, torch.arange(64)))
+    assert mixed["accuracy"] == 1
+
+
+@every_case
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_constant_answer_is_what_a_collapsed_encoder_scores(name, kind, padded):
+    """An objective over equal tokens: the loss is that of the constant answer if the head learns its best bias."""
+    objective = Subject(find_algorithm(name)).objective(SPECS[kind])
+    batch = synthetic_batch(SPECS[kind], 16, padded=padded)
+    stated = objective.algorithm.constant_answer(batch)
+    assert stated["loss"] > 0
+    found = collapsed_scores(Subject(find_algorithm(name)), objective, batch)
+    assert stated.keys() <= found.keys()
+    for key, value in stated.items():
+        better = value - found[key] if key == "loss" else found[key] - value
+        assert better < 1e-3, (key, value, found[key])
+    if name == "shed":  # the entropy of the share of moved embeddings is reached by the best bias
+        with torch.no_grad():
+            objective.algorithm.head.weight.zero_()
+        optimizer = torch.optim.LBFGS([objective.algorithm.head.bias], max_iter=50)
+        seed_all(0, 0)
+        moved, _ = objective.algorithm.draw(objective.encoder.embed(batch.inputs), batch.mask)
+        real = torch.ones_like(moved) if batch.mask is None else batch.mask
+        target = moved[real].long()
+
+        def closure() -> torch.Tensor:
+            optimizer.zero_grad()
+            logits = objective.algorithm.head.bias.expand(len(target), 2)
+            loss = torch.nn.functional.cross_entropy(logits, target)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        assert closure().item() == pytest.approx(stated["loss"], abs=1e-3)
+    else:
+        assert found["loss"] == pytest.approx(stated["loss"], abs=1e-3)
 
 
 def test_nt_xent_against_the_definition():

@@ -87,6 +87,26 @@ BROKEN = {
         "def loss(self, encoder, batch):  # HERE\n    e = self.error(encoder, batch)\n"
         "    return {'loss': e - e.detach() + 1}",
     ),
+    "a constant answer of something else": (
+        "constant answer",
+        "'score' of constant_answer is not in what loss returns: loss",
+        "def constant_answer(self, batch):  # HERE\n    return {'loss': 0.5, 'score': 0.5}",
+    ),
+    "no number": (
+        "constant answer",
+        "'loss' of constant_answer is nan",
+        "def constant_answer(self, batch):  # HERE\n    return {'loss': math.nan}",
+    ),
+    "a constant answer that is too easy": (
+        "constant answer",
+        "as 'loss', which is better than the 1000 of constant_answer",
+        "def constant_answer(self, batch):  # HERE\n    return {'loss': 1000.0}",
+    ),
+    "no dictionary of constants": (
+        "constant answer",
+        "must return a dictionary, not float",
+        "def constant_answer(self, batch):  # HERE\n    return 0.5",
+    ),
     "batch of one": (
         "batch sizes 1, 2 and 7",
         "batch of 1: 'loss' is nan",
