@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def prepared(toy):
 
 def columns_of(prepared, split):
     columns = prepared.columns(split)
-    return [columns[f"input_{i}"] for i in range(3)]
+    return [columns[f"input_{i}"].copy() for i in range(3)]
 
 
 def distances(x):
@@ -80,7 +81,7 @@ def test_raw_features_keep_the_distances_of_patches_and_segments(prepared, poole
     for split in ("train", "test"):
         if split == "test" and not pooled:
             continue  # with more values than examples, the reduction loses what training examples do not span
-        for i, (a, b) in enumerate(zip(edges, edges[1:], strict=False)):
+        for i, (a, b) in enumerate(pairwise(edges)):
             values = scaled(direct(prepared, "train", pooled)[i], direct(prepared, split, pooled)[i])
             np.testing.assert_allclose(distances(found[split][:, a:b]), distances(values), atol=2e-3)
 
