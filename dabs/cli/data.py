@@ -19,7 +19,7 @@ from dabs.cli.terminal import PreparationDisplay
 from dabs.config import Suite
 from dabs.data.domain import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
-from dabs.registry import domain_names, find_domain
+from dabs.registry import domain_names, find_domain, plugin_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class DataOptions:
     """Prepare the data of some or all domains, show what is prepared, or check it against its hashes."""
 
     action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]  # what to do
-    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all if none is named
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all official ones if none is named
     suite: Suite = "lite"  # which datasets to use
     tasks: tuple[str, ...] = ()  # paper suites: only these datasets of one domain ("pretrain" or tasks), else all
     force: bool = False  # prepare again what is already prepared
@@ -47,6 +47,9 @@ def main(arguments: list[str]) -> int:
             os.environ[name] = str(path.expanduser().resolve())
     if options.action == "status":
         Console().print(status_table(domains))
+        plugins = [] if options.domains else [find_domain(name, options.suite) for name in plugin_names(options.suite)]
+        if plugins:
+            Console().print(status_table(plugins, title="data of plug-in domains"))
         return 0
     if options.action == "verify":
         return verify_all(domains, named=bool(options.domains))
@@ -93,11 +96,11 @@ def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
     return [f"{unit.name}: {note}" for unit, manifest in manifests for note in manifest.get("notes", [])]
 
 
-def status_table(domains: list[Domain]) -> Table:
+def status_table(domains: list[Domain], title: str = "data") -> Table:
     """Return a table with one row per domain or dataset: whether it is prepared, its rows, its size on disk."""
     from dabs.data.prepared import open_prepared, units_of
 
-    table = Table("domain", "state", "training rows", "MB", "folder", title="data")
+    table = Table("domain", "state", "training rows", "MB", "folder", title=title)
     for unit in [unit for domain in domains for unit in units_of(domain)]:
         try:
             manifest = open_prepared(unit.domain, unit.only or PRETRAIN).manifest
