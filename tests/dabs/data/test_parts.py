@@ -124,7 +124,10 @@ def test_verifying_all_domains_skips_what_is_not_prepared(parted, capsys):
     prepare(parted, quiet, datasets=("shade",))
     domains = [replace(parted, suite="paper32"), parted]
     assert verify_all(domains, named=False) == 0
-    assert capsys.readouterr().out.split("\n")[:2] == ["parted: not prepared", "parted: as prepared"]
+    assert capsys.readouterr().out.split("\n")[:2] == [
+        "parted: not prepared",
+        "parted: as prepared, no published hash",
+    ]
     with pytest.raises(DabsError, match=r"parted pretrain .paper32. is not prepared"):
         verify_all(domains, named=True)
     assert "parted: as prepared" in capsys.readouterr().out
