@@ -33,7 +33,7 @@ class GridOptions:
     """Run the whole benchmark, or a part of it. Finished cells are not repeated, and stopped ones resume."""
 
     algorithms: tuple[str, ...] = ()  # names, path/to/file.py:Class or supervised; all of them if none is named
-    domains: tuple[str, ...] = ()  # which domains; all of the suite if none is named
+    domains: tuple[str, ...] = ()  # which domains; all official ones of the suite if none is named
     seeds: int = 1  # pretrain every algorithm with the seeds 0 .. N-1
     protocol: tuple[Protocol, ...] = ("linear", "knn", "linear_tokens")  # how encoders are evaluated
     suite: Suite = "lite"  # which datasets to use
