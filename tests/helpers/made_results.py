@@ -62,7 +62,7 @@ def make_payload(
     metric, chance, origin = SUITE.get(domain, {}).get(task, ("accuracy", 0.1, "recorded"))
     splits = ("train", "validation", "test")
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "suite": "lite",
         "domain": domain,
         "task": task,
@@ -82,8 +82,10 @@ def make_payload(
             "level": 0.95,
             "low": score - 0.021,
             "high": min(1.0, score + 0.019),
-            "method": "percentile bootstrap over test examples",
+            "method": "Student's t, standard error from a bootstrap over test examples",
             "resamples": 1000,
+            "resampled": "examples",
+            "units": 1031,
         },
         "validation_score": score,
         "selected": {"C": 0.01, "k": 20},
@@ -113,6 +115,13 @@ def _make_pretraining(algorithm: str, domain: str, seed: int) -> dict[str, Any]:
         "wall_seconds": 21.3 * bool(steps),
         "peak_memory_bytes": 412_000_000,
         "final_loss": 0.8 * bool(steps),
+        "learning": {
+            "learned": True,
+            "reason": "",
+            "ending": {"loss": 0.8} if steps else {},
+            "constant": {"loss": 2.2} if steps else {},
+            "effective_rank": 17.5 if algorithm != "raw" else 0.0,
+        },
         "data_sha256": digest(domain) if steps else "none",
         "weights_sha256": digest(algorithm, domain, seed) if algorithm != "raw" else "none",
         "curve": [[step, 0.8 + 1.4 * float(np.exp(-step / (120 + 20 * seed)))] for step in points],
@@ -145,7 +154,9 @@ def _json(payload: dict[str, Any]) -> str:
 
 
 def write_payload(folder: Path, payload: dict[str, Any], predictions: Mapping[str, np.ndarray]) -> Path:
-    """Write a result given as plain values, with its predictions."""
+    """Write a result given as plain values, with its predictions; each example is its own group unless they say so."""
+    if np.ndim(predictions.get("label", 0)) and "prediction" in predictions:
+        predictions = {"group": np.arange(len(predictions["label"])), **predictions}
     record = predictions_record(payload["task"], payload["protocol"], predictions).model_dump()
     return write_result(folder, Result.model_validate_json(_json(payload | {"predictions": record})), predictions)
 

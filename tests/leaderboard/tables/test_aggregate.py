@@ -213,4 +213,12 @@ def test_algorithms_with_other_learning_rates_do_not_share_a_table() -> None:
 
 
 def _interval(low: float, high: float) -> dict[str, Any]:
-    return {"level": 0.95, "low": low, "high": high, "method": "bootstrap", "resamples": 1000}
+    return {
+        "level": 0.95,
+        "low": low,
+        "high": high,
+        "method": "bootstrap",
+        "resamples": 1000,
+        "resampled": "examples",
+        "units": 1031,
+    }
