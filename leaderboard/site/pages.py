@@ -9,10 +9,11 @@ from typing import Any
 
 from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, describe_target
+from dabs.evaluation.reference_rows import RANDOM, REFERENCES
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, order_algorithms
+from dabs.leaderboard.tables.aggregate import Table, order_algorithms
 from dabs.leaderboard.tables.render import best_positions, legend, mark
 from dabs.results.entries import Entry
 from dabs.specs import describe_inputs
@@ -94,7 +95,7 @@ def _scores_by_name(boards: Sequence[Board]) -> list[tuple[str, list[tuple[str, 
 def _compare_values(boards: Sequence[Board], slugs: Mapping[str, str]) -> dict[str, Any]:
     """Return the rows to choose from; the best learned one and the random encoder are chosen at first."""
     ranked = [row["algorithm"] for row in views.overall_rows(boards[0].tables[0])]
-    first = next((name for name in ranked if name not in FLOORS), ranked[0])
+    first = next((name for name in ranked if name not in REFERENCES), ranked[0])
     second = next((name for name in ("none", *ranked) if name in slugs and name != first), first)
     return {"choices": list(slugs.items()), "chosen": (slugs[first], slugs[second])}
 

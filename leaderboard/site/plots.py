@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dabs.leaderboard.tables.aggregate import FLOORS, CellMean, Table
+from dabs.evaluation.reference_rows import REFERENCES
+from dabs.leaderboard.tables.aggregate import CellMean, Table
 from dabs.leaderboard.tables.render import describe_seeds, mark, points
 
 LEFT, RIGHT = 12, 328  # ends of a dot plot's axis; the plot itself is 340 wide
@@ -88,12 +89,12 @@ class CurvePanel:
 
 
 def assign_styles(algorithms: Sequence[str]) -> dict[str, MarkerStyle]:
-    """Return a style for each algorithm. After six learned ones, colours and shapes are paired differently."""
-    learned = [name for name in algorithms if name not in FLOORS]
+    """Return a style for each algorithm. After six that are not references, colours and shapes are paired differently."""
+    learned = [name for name in algorithms if name not in REFERENCES]
     styles = {}
     for name in algorithms:
-        if name in FLOORS:
-            tone, shape = f"floor-{name}", _SHAPES[FLOORS.index(name)]
+        if name in REFERENCES:
+            tone, shape = "reference", _SHAPES[REFERENCES.index(name)]
         else:
             i = learned.index(name)
             tone, shape = f"tone-{i % 6}", _SHAPES[(i + i // 6) % 6]

@@ -14,7 +14,7 @@ from typing import Any
 
 from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
-from dabs.evaluation.raw_input import RAW
+from dabs.evaluation.reference_rows import REFERENCES, WITHOUT_ENCODER
 from dabs.leaderboard.tables.compatibility import (
     budget_of,
     data_of,
@@ -26,7 +26,6 @@ from dabs.leaderboard.tables.compatibility import (
 from dabs.results.schema import Counts, MetricRecord, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
-FLOORS = ("none", RAW)  # the random encoder and the raw input, which come first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +38,8 @@ class CellMean:
         mean: mean of the scores.
         deviation: sample standard deviation of the scores; None for one seed.
         interval: ends of the interval over test examples, averaged over seeds. It says nothing about other seeds.
+        failed: the seeds whose run did not learn; their scores are part of the mean.
+        reasons: why they did not, each reason once.
     """
 
     algorithm: str
@@ -50,6 +51,8 @@ class CellMean:
     mean: float
     deviation: float | None
     interval: tuple[float, float]
+    failed: tuple[int, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     @property
     def spread(self) -> float:
@@ -87,7 +90,7 @@ class Table:
     """The results of one suite under one protocol.
 
     Attributes:
-        algorithms: none, raw, then in alphabetical order.
+        algorithms: the reference rows, then in alphabetical order.
         tasks: all tasks of every domain, with or without results.
         cells: by (algorithm, domain, task).
         info: by (domain, task), for the tasks that any algorithm has a result for.
@@ -116,6 +119,12 @@ class Table:
     def overall(self, algorithm: str) -> float | None:
         """Return the mean over all domains with equal weights; None when any task is missing."""
         return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.tasks])
+
+    def has_failed(self, algorithm: str, domain: str | None = None) -> bool:
+        """Return whether a run in the mean of a domain, or of all domains, did not learn."""
+        domains = self.tasks if domain is None else (domain,)
+        cells = [self.cell(algorithm, d, task) for d in domains for task in self.tasks[d]]
+        return any(cell.failed for cell in cells if cell)
 
     def domain_interval(self, algorithm: str, domain: str) -> tuple[float, float] | None:
         """Return the interval of `domain_mean` over test examples, at the level of the cells; None without a mean."""
@@ -159,7 +168,7 @@ class Table:
 
 
 def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
-    """Return the protocols that have results, in the order linear, knn, finetune."""
+    """Return the protocols that have results, in the order of `config.PROTOCOLS`."""
     seen = {result.protocol for result in results}
     return tuple(protocol for protocol in PROTOCOLS if protocol in seen)
 
@@ -169,7 +178,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
 
     Args:
         results: results of any protocols; those of the others only add to the known tasks.
-        protocol: "linear", "knn" or "finetune".
+        protocol: one of `config.PROTOCOLS`.
         tasks: all tasks of each domain; by default those that any of `results` is about.
 
     Raises:
@@ -193,7 +202,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     return Table(
         suite=chosen[0].suite,
         protocol=protocol,
-        algorithms=order_algorithms({result.algorithm for result in results}),
+        algorithms=order_algorithms(_shown_rows(results, chosen)),
         tasks=known,
         cells={key: _make_cell(group) for key, group in groups.items()},
         info={(r.domain, r.task): _info(r) for r in results},
@@ -201,8 +210,14 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
 
 
 def order_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:
-    """Return algorithms in the order of a table: the floors first, then alphabetically."""
-    return tuple(sorted(algorithms, key=lambda name: (FLOORS.index(name) if name in FLOORS else len(FLOORS), name)))
+    """Return algorithms in the order of a table: the reference rows first, then alphabetically."""
+    rank = {name: i for i, name in enumerate(REFERENCES)}
+    return tuple(sorted(algorithms, key=lambda name: (rank.get(name, len(rank)), name)))
+
+
+def _shown_rows(results: Iterable[Result], chosen: Iterable[Result]) -> set[str]:
+    """Return every algorithm, except those without an encoder that the protocol cannot be applied to."""
+    return {r.algorithm for r in results if r.algorithm not in WITHOUT_ENCODER} | {r.algorithm for r in chosen}
 
 
 def _mean_of_all(values: Sequence[float | None]) -> float | None:
@@ -262,6 +277,8 @@ def _make_cell(group: list[Result]) -> CellMean:
         mean=statistics.fmean(scores),
         deviation=statistics.stdev(scores) if len(scores) > 1 else None,
         interval=(ends[0], ends[1]),
+        failed=tuple(result.seed for result in group if not result.pretraining.learning.learned),
+        reasons=tuple(dict.fromkeys(r.pretraining.learning.reason for r in group if not r.pretraining.learning.learned)),
     )
 
 
