@@ -9,7 +9,7 @@ from typing import Any
 
 from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, describe_target
-from dabs.evaluation.reference_rows import RANDOM, REFERENCES
+from dabs.evaluation.reference_rows import REFERENCES
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows

@@ -265,6 +265,7 @@ def _make_cell(group: list[Result]) -> CellMean:
     group = sorted(group, key=lambda result: result.seed)
     first, scores = group[0], tuple(result.score for result in group)
     seeds = tuple(result.seed for result in group)
+    failed = [result for result in group if not result.pretraining.learning.learned]
     refuse_repeated_seed(f"{first.algorithm} on {_task_path(first)} ({first.protocol})", seeds)
     ends = [statistics.fmean(getattr(r.interval, end) for r in group) for end in ("low", "high")]
     return CellMean(
@@ -277,8 +278,8 @@ def _make_cell(group: list[Result]) -> CellMean:
         mean=statistics.fmean(scores),
         deviation=statistics.stdev(scores) if len(scores) > 1 else None,
         interval=(ends[0], ends[1]),
-        failed=tuple(result.seed for result in group if not result.pretraining.learning.learned),
-        reasons=tuple(dict.fromkeys(r.pretraining.learning.reason for r in group if not r.pretraining.learning.learned)),
+        failed=tuple(result.seed for result in failed),
+        reasons=tuple(dict.fromkeys(result.pretraining.learning.reason for result in failed)),
     )
 
 
