@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dabs.config import protocol_name
+from dabs.evaluation.reference_rows import RANDOM, REFERENCES, SUPERVISED
 from dabs.leaderboard.site import plots
 from dabs.leaderboard.tables.aggregate import Table, order_algorithms
-from dabs.evaluation.reference_rows import RANDOM, REFERENCES, SUPERVISED
 from dabs.leaderboard.tables.render import (
     READERS,
     best_unlabelled,

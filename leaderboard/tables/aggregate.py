@@ -9,7 +9,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dabs.config import PROTOCOLS
@@ -119,6 +119,11 @@ class Table:
     def overall(self, algorithm: str) -> float | None:
         """Return the mean over all domains with equal weights; None when any task is missing."""
         return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.tasks])
+
+    def of_domain(self, domain: str) -> Table:
+        """Return the table of one domain alone, with all its rows."""
+        cells = {key: cell for key, cell in self.cells.items() if key[1] == domain}
+        return replace(self, tasks={domain: self.tasks[domain]}, cells=cells)
 
     def has_failed(self, algorithm: str, domain: str | None = None) -> bool:
         """Return whether a run in the mean of a domain, or of all domains, did not learn."""
