@@ -20,8 +20,5 @@ EXPLANATIONS: dict[str, str] = {
         "a few summary numbers of the input (mean and deviation of each channel; length and entropy of the token "
         "counts for text): what a task gives away for nothing"
     ),
-    SUPERVISED: (
-        "the same encoder and budget, trained with the labels of the task: the ceiling of this encoder, which is never "
-        "ranked with the others"
-    ),
+    SUPERVISED: "the same encoder and budget, trained with the labels of the task: the ceiling of this encoder",
 }

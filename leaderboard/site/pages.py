@@ -216,6 +216,7 @@ def _task_board(board: Board, domain: str, task: str) -> dict[str, Any]:
         "figures": figures,
         "styles": list(styles.values()),
         **views.notes_view(board.tables[0].of_domain(domain)),
+        "gap": False,  # there are no means on the page of a task
         "all": len(styles) == len(board.tables[0].algorithms),
     }
 

@@ -28,6 +28,7 @@ READERS = {  # what each protocol reads a representation with
     "linear_tokens": "linear probe on all positions, reduced to 256 principal components",
     "finetune": "fine-tuning",
 }
+COVERS = "test groups and seeds"  # what the intervals of cells and means cover
 BOLD = f"Bold marks the best row other than {SUPERVISED}, which has seen the labels"
 GAP = f"Share of the gap between the random encoder (none, 0 %) and the one trained with labels ({SUPERVISED}, 100 %)"
 MARKS = {"recorded": "", "synthesised": "†", "generated": "‡"}
@@ -221,7 +222,7 @@ def markdown_tasks(table: Table) -> str:
             texts = [_with_interval(cell) for cell in cells]
             first = f"{domain} | {task}{mark(table, domain, task)} | {info.metric.name if info else EMPTY}"
             rows.append(_markdown_row(table, first, [c.mean if c else None for c in cells], texts, plain=False))
-    return "\n".join([*rows, "", f"{_markdown_note(table)} In brackets the 95 % interval."])
+    return "\n".join([*rows, "", f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}."])
 
 
 def update_between_markers(path: Path, name: str, text: str) -> bool:
