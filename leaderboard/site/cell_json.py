@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dabs.evaluation.reference_rows import SUPERVISED
 from dabs.leaderboard.tables.aggregate import CellMean, Table
 from dabs.leaderboard.tables.standing import gap_closed
 from dabs.results.schema import Result
@@ -28,10 +29,12 @@ class RunFiles:
 
     def name_of(self, result: Result) -> str:
         """Return the name of the file of a result's run, which is added if it is new."""
+        # the supervised encoder is trained anew for every task
+        place = f"{result.domain}.{result.task}" if result.algorithm == SUPERVISED else result.domain
         number = 1
         while True:
             suffix = f".{number}" if number > 1 else ""  # the same encoder, evaluated in another environment
-            file = f"{result.domain}.seed{result.seed}{suffix}.run.json"
+            file = f"{place}.seed{result.seed}{suffix}.run.json"
             first = self._firsts.setdefault(file, result)
             if all(getattr(first, field) == getattr(result, field) for field in RUN_FIELDS):
                 return file
