@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import norm, rankdata, t
 
-from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, resample_scores
+from dabs.evaluation.bootstrap import SCORERS, covariance, resample_scores
 from dabs.leaderboard.compare.pairwise import disagreements, estimate_difference
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
 from dabs.leaderboard.compare.statistics import (

@@ -14,6 +14,8 @@ import numpy as np
 
 from dabs.data.domain import MetricName
 from dabs.errors import DabsError, unknown
+from dabs.evaluation.bootstrap import effective_units, groups_to_draw, resample_scores
+from dabs.evaluation.log_odds import log_odds_interval
 
 RESAMPLES = 1000
 LEVEL = 0.95
@@ -58,30 +60,14 @@ def macro_auroc(prediction: np.ndarray, label: np.ndarray) -> float:
     Raises:
         DabsError: a finding is present in all examples or in none, so its area is undefined.
     """
-    ones = np.ones((1, len(label)), dtype=np.int64)
-    areas = _weighted_auroc(prediction, label, ones)[0]
-    if np.isnan(areas).any():
+    from scipy.stats import rankdata
+
+    n, present = len(label), label.sum(axis=0, dtype=np.int64)
+    pairs = present * (n - present)
+    if not pairs.all():
         raise DabsError("AUROC needs examples with and without each finding; a finding is constant in this split.")
-    return float(areas.mean())
-
-
-def _weighted_auroc(prediction: np.ndarray, label: np.ndarray, weights_Rn: np.ndarray) -> np.ndarray:
-    """Return areas (R, k) under integer example weights.
-
-    An area is the share of pairs of a positive and a negative example that are ranked correctly; a tie counts as half.
-    """
-    areas = np.empty((len(weights_Rn), label.shape[1]))
-    for j in range(label.shape[1]):
-        values, place = np.unique(prediction[:, j], return_inverse=True)
-        order = np.argsort(place, kind="stable")
-        starts = np.searchsorted(place[order], np.arange(len(values)))
-        positive = np.add.reduceat((weights_Rn * label[:, j])[:, order], starts, axis=1)  # (R, distinct values)
-        negative = np.add.reduceat((weights_Rn * (1 - label[:, j]))[:, order], starts, axis=1)
-        below = np.cumsum(negative, axis=1) - negative / 2
-        pairs = positive.sum(axis=1) * negative.sum(axis=1)
-        with np.errstate(invalid="ignore"):
-            areas[:, j] = np.where(pairs > 0, (positive * below).sum(axis=1) / pairs, np.nan)
-    return areas
+    rank_sums = (rankdata(prediction, axis=0) * label).sum(axis=0)  # ranks of ties are shared, so a tie counts as half
+    return float(np.mean((rank_sums - present * (present + 1) / 2) / pairs))
 
 
 METRICS = {
@@ -107,29 +93,38 @@ def chance(name: str, train_label: np.ndarray, test_label: np.ndarray) -> float:
     return float(np.mean(test_label == np.bincount(train_label).argmax()))
 
 
-def bootstrap_interval(name: str, prediction: np.ndarray, label: np.ndarray) -> dict[str, Any]:
-    """Return a 95 % percentile bootstrap interval over test examples, from 1,000 resamples.
+def bootstrap_interval(name: str, prediction: np.ndarray, label: np.ndarray, group: np.ndarray) -> dict[str, Any]:
+    """Return a 95 % interval of the score from 1,000 resamples of test examples, or of groups where examples share one.
 
-    The resamples depend only on n, so two models are resampled alike on the same split. A resample without a defined
-    score, such as one in which no example has a finding, does not count.
+    The resamples give the standard error. The interval is Student's on the scale of log odds, log((s - low) / (high -
+    s)), so it stays within the metric's bounds. A percentile interval of 20 groups covers 87 to 93 %, this one 93 to 96
+    (docs/comparing.md). The degrees of freedom are `effective_units` less one. The resamples depend only on the number
+    of units, so two models are resampled alike on the same split. A resample without a defined score, such as one in
+    which no example has a finding, does not count.
+
+    Args:
+        name: of the metric.
+        prediction: as the metric takes it.
+        label: as the metric takes it.
+        group: int (n,), the number of each example's group, 0 to G - 1.
+
+    Returns:
+        The fields of `dabs.results.schema.Interval`.
     """
-    n = len(label)
-    generator = np.random.Generator(np.random.PCG64(n))
-    index_Rn = generator.integers(0, n, size=(RESAMPLES, n))
-    if name == "accuracy":
-        scores = (prediction == label)[index_Rn].mean(axis=1)
-    elif name == "auroc":
-        weights = np.stack([np.bincount(index, minlength=n) for index in index_Rn])
-        scores = _weighted_auroc(prediction, label, weights).mean(axis=1)
-    else:
-        score = metric_of(name).score
-        scores = np.array([score(prediction[index], label[index]) for index in index_Rn])
-    tail = 100 * (1 - LEVEL) / 2
-    low, high = np.nanpercentile(scores, [tail, 100 - tail])
+    metric, n, group_n = metric_of(name), len(label), groups_to_draw(group)
+    units = n if group_n is None else int(group_n.max()) + 1
+    draws_R1 = resample_scores(
+        name, [prediction], label, resamples=RESAMPLES, seed=units, group_n=group_n, kind=np.float64
+    )
+    error, drawn = float(np.nanstd(draws_R1)), "test examples" if group_n is None else "groups of test examples"
+    df = effective_units(n, group_n) - 1
+    low, high = log_odds_interval(metric.score(prediction, label), error, df, LEVEL, (metric.low, metric.high), units)
     return {
         "level": LEVEL,
-        "low": float(low),
-        "high": float(high),
-        "method": "percentile bootstrap over test examples",
+        "low": low,
+        "high": high,
+        "method": f"Student's t on the scale of log odds, standard error from a bootstrap over {drawn}",
         "resamples": RESAMPLES,
+        "resampled": "examples" if group_n is None else "groups",
+        "units": units,
     }

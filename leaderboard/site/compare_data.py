@@ -95,7 +95,7 @@ def _comparison_facts(comparison: Comparison | None, level: float, slugs: Mappin
     """Return what holds for all pairs of one protocol."""
     if comparison is None:
         return {"level": level, "notes": [], "contestants": []}
-    names = ("alpha", "level", "resamples", "resampled", "notes")
+    names = ("alpha", "level", "resamples", "left_out", "notes")
     return {
         **{name: getattr(comparison, name) for name in names},
         "contestants": [slugs[contestant.name] for contestant in comparison.contestants],

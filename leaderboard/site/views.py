@@ -17,6 +17,7 @@ from dabs.leaderboard.tables.render import (
     best_unlabelled,
     describe_failures,
     describe_seeds,
+    describe_single_seeds,
     explain_references,
     mark,
 )
@@ -65,6 +66,7 @@ def notes_view(table: Table) -> dict[str, Any]:
         "reader": READERS[table.protocol],
         "references": explain_references(table.algorithms),
         "failures": describe_failures(table),
+        "single_seeds": describe_single_seeds(table),
         "supervised": SUPERVISED in table.algorithms,
         "gap": has_gap(table),
     }

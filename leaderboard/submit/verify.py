@@ -16,7 +16,7 @@ from typing import Any
 
 from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES, SUMMARY, SUPERVISED, WITHOUT_ENCODER
-from dabs.leaderboard.submit.consistency import LabelReader, SeenLabels, check_predictions
+from dabs.leaderboard.submit.consistency import LabelReader, SeenArrays, check_predictions
 from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, find_stale_pages
 from dabs.leaderboard.submit.rules import REQUIRED, Rules, find_broken_rules, find_clashes, options_of
 from dabs.leaderboard.tables.aggregate import protocols_of
@@ -49,10 +49,11 @@ def find_problems(root: Path, rules: Rules, labels: LabelReader = lambda domain,
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
     rows, found = read_committed_rows(root / RESULTS)
-    known = KnownRows(rows)
+    known, seen = KnownRows(rows), SeenArrays()
+    found += find_wrong_predictions(root / RESULTS, labels, seen)
     for name, own in rows.items():
         found += [f"{root / RESULTS}, {name}: {text}" for text in check_row(root, name, own, rules)]
-    submissions, seen = root / SUBMISSIONS, SeenLabels()
+    submissions = root / SUBMISSIONS
     for folder in sorted(path for path in submissions.glob("*") if path.is_dir() or path.is_symlink()):
         if folder not in submission_folders(submissions):
             found.append(f"{folder} has no submission.json")
@@ -91,6 +92,18 @@ def read_committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str
         places[cell] = path
         rows[result.algorithm].append(result)
     return dict(rows), found
+
+
+def find_wrong_predictions(folder: Path, labels: LabelReader, seen: SeenArrays) -> list[str]:
+    """Return a line for each committed result whose predictions are missing or do not give its score and interval."""
+    found = []
+    for path in result_files((folder,)):
+        try:
+            result = read_result(path)
+        except DabsError:  # `read_committed_rows` reports it
+            continue
+        found += check_predictions(path, result, labels, seen)
+    return found
 
 
 def check_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> list[str]:
@@ -212,7 +225,7 @@ def _find_contradictions(submission: Submission, results: Sequence[Result]) -> l
     return found
 
 
-def _find_edits(folder: Path, results: Sequence[Result], labels: LabelReader, seen: SeenLabels) -> list[str]:
+def _find_edits(folder: Path, results: Sequence[Result], labels: LabelReader, seen: SeenArrays) -> list[str]:
     """Return a line for each score or label that does not follow from the included predictions and the data."""
     places = [(folder / f"results/{r.domain}/seed{r.seed}", r) for r in results]
     included = [(place, result) for place, result in places if (place / result.predictions.file).exists()]

@@ -5,7 +5,6 @@ Higher scores are better. A missing task leaves the means of its domain and of a
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ from dabs.leaderboard.tables.compatibility import (
     refuse_repeated_seed,
     to_plain,
 )
+from dabs.leaderboard.tables.intervals import MeanInterval, TableIntervals, build_intervals
 from dabs.results.schema import Counts, MetricRecord, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
@@ -37,7 +37,8 @@ class CellMean:
         scores: one per seed, in the same order.
         mean: mean of the scores.
         deviation: sample standard deviation of the scores; None for one seed.
-        interval: ends of the interval over test examples, averaged over seeds. It says nothing about other seeds.
+        interval: ends of the interval of the mean (`intervals.build_intervals`).
+        test_data_only: the encoder has one seed, and the interval says nothing about other seeds.
         failed: the seeds whose run did not learn; their scores are part of the mean.
         reasons: why they did not, each reason once.
     """
@@ -51,6 +52,7 @@ class CellMean:
     mean: float
     deviation: float | None
     interval: tuple[float, float]
+    test_data_only: bool
     failed: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
 
@@ -94,6 +96,7 @@ class Table:
         tasks: all tasks of every domain, with or without results.
         cells: by (algorithm, domain, task).
         info: by (domain, task), for the tasks that any algorithm has a result for.
+        intervals: of the cells, of the domains' means and of the overall means.
     """
 
     suite: str
@@ -102,6 +105,7 @@ class Table:
     tasks: dict[str, tuple[str, ...]]
     cells: dict[tuple[str, str, str], CellMean]
     info: dict[tuple[str, str], TaskInfo]
+    intervals: TableIntervals
 
     def cell(self, algorithm: str, domain: str, task: str) -> CellMean | None:
         """Return an algorithm's cell for a task, or None."""
@@ -132,21 +136,18 @@ class Table:
         return any(cell.failed for cell in cells if cell)
 
     def domain_interval(self, algorithm: str, domain: str) -> tuple[float, float] | None:
-        """Return the interval of `domain_mean` over test examples, at the level of the cells; None without a mean."""
-        parts = [
-            (cell.mean, cell.interval, self.info[domain, task].test_split) if cell else None
-            for task in self.tasks[domain]
-            for cell in [self.cell(algorithm, domain, task)]
-        ]
-        return _interval_of_mean(parts)
+        """Return the interval of `domain_mean` at the level of the cells; None without a mean."""
+        found = self.intervals.domains.get((algorithm, domain))
+        return found.ends if found else None
 
     def overall_interval(self, algorithm: str) -> tuple[float, float] | None:
-        """Return the interval of `overall` over test examples; None without a mean."""
-        parts = []
-        for domain in self.tasks:
-            mean, interval = self.domain_mean(algorithm, domain), self.domain_interval(algorithm, domain)
-            parts.append((mean, interval, domain) if mean is not None and interval else None)
-        return _interval_of_mean(parts)
+        """Return the interval of `overall`; None without a mean."""
+        found = self.intervals.overall.get(algorithm)
+        return found.ends if found else None
+
+    def test_data_only(self, algorithm: str) -> bool:
+        """Return whether any interval of an algorithm says nothing about other seeds, as some encoder has only one."""
+        return any(cell.test_data_only for (name, *_), cell in self.cells.items() if name == algorithm)
 
     def origins(self, domain: str) -> tuple[str, ...]:
         """Return the origins of the domain's data, as far as results name them."""
@@ -204,13 +205,15 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
         groups[result.algorithm, result.domain, result.task].append(result)
+    intervals = build_intervals(groups, known)
     return Table(
         suite=chosen[0].suite,
         protocol=protocol,
         algorithms=order_algorithms(_shown_rows(results, chosen)),
         tasks=known,
-        cells={key: _make_cell(group) for key, group in groups.items()},
+        cells={key: _make_cell(group, intervals.cells[key]) for key, group in groups.items()},
         info={(r.domain, r.task): _info(r) for r in results},
+        intervals=intervals,
     )
 
 
@@ -230,25 +233,6 @@ def _mean_of_all(values: Sequence[float | None]) -> float | None:
     return statistics.fmean(known) if known and len(known) == len(values) else None
 
 
-def _interval_of_mean(parts: Sequence[tuple[float, tuple[float, float], str] | None]) -> tuple[float, float] | None:
-    """Return the interval of the mean of scores from their own intervals; None when one is missing.
-
-    Each part is a score, its interval and the name of its examples. The distances from score to end add up for scores
-    on the same examples, which are taken as fully dependent (as `compare.scores.mean_evidence` does), and add in
-    quadrature otherwise (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
-    """
-    known = [part for part in parts if part]
-    if not known or len(known) < len(parts):
-        return None
-    mean = statistics.fmean(score for score, _, _ in known)
-    below: dict[str, float] = defaultdict(float)
-    above: dict[str, float] = defaultdict(float)
-    for score, (low, high), examples in known:
-        below[examples] += max(0.0, score - low)
-        above[examples] += max(0.0, high - score)
-    return mean - math.hypot(*below.values()) / len(known), mean + math.hypot(*above.values()) / len(known)
-
-
 def tasks_of(results: Iterable[Result], tasks: Tasks | None = None) -> dict[str, tuple[str, ...]]:
     """Return all tasks of each domain: `tasks` if given, else those that any result is about, alphabetically.
 
@@ -266,13 +250,12 @@ def tasks_of(results: Iterable[Result], tasks: Tasks | None = None) -> dict[str,
     return {domain: tuple(names) for domain, names in tasks.items()}
 
 
-def _make_cell(group: list[Result]) -> CellMean:
+def _make_cell(group: list[Result], interval: MeanInterval) -> CellMean:
     group = sorted(group, key=lambda result: result.seed)
     first, scores = group[0], tuple(result.score for result in group)
     seeds = tuple(result.seed for result in group)
     failed = [result for result in group if not result.pretraining.learning.learned]
     refuse_repeated_seed(f"{first.algorithm} on {_task_path(first)} ({first.protocol})", seeds)
-    ends = [statistics.fmean(getattr(r.interval, end) for r in group) for end in ("low", "high")]
     return CellMean(
         algorithm=first.algorithm,
         domain=first.domain,
@@ -282,7 +265,8 @@ def _make_cell(group: list[Result]) -> CellMean:
         scores=scores,
         mean=statistics.fmean(scores),
         deviation=statistics.stdev(scores) if len(scores) > 1 else None,
-        interval=(ends[0], ends[1]),
+        interval=interval.ends,
+        test_data_only=interval.test_data_only,
         failed=tuple(result.seed for result in failed),
         reasons=tuple(dict.fromkeys(result.pretraining.learning.reason for result in failed)),
     )

@@ -28,7 +28,7 @@ READERS = {  # what each protocol reads a representation with
     "linear_tokens": "linear probe on all positions, reduced to 256 principal components",
     "finetune": "fine-tuning",
 }
-COVERS = "test groups and seeds"  # what the intervals of cells and means cover
+COVERS = "test data and seeds"  # what the intervals of cells and means cover
 BOLD = f"Bold marks the best row other than {SUPERVISED}, which has seen the labels"
 GAP = f"Share of the gap between the random encoder (none, 0 %) and the one trained with labels ({SUPERVISED}, 100 %)"
 MARKS = {"recorded": "", "synthesised": "†", "generated": "‡"}
@@ -88,6 +88,12 @@ def describe_failures(table: Table, algorithm: str | None = None) -> str:
     more = f"; and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
     listed = "; ".join(map(str, found[:MAX_LISTED]))
     return f"{FAILED} did not learn: {listed}{more}. Every mean with {FAILED} includes such a run."
+
+
+def describe_single_seeds(table: Table) -> str:
+    """Return a sentence that names the rows whose intervals say nothing about other seeds; empty without any."""
+    names = [name for name in table.algorithms if table.test_data_only(name)]
+    return f"With one seed only, an interval says nothing about other seeds: {', '.join(names)}." if names else ""
 
 
 def explain_references(algorithms: Iterable[str]) -> list[tuple[str, str]]:
@@ -222,7 +228,13 @@ def markdown_tasks(table: Table) -> str:
             texts = [_with_interval(cell) for cell in cells]
             first = f"{domain} | {task}{mark(table, domain, task)} | {info.metric.name if info else EMPTY}"
             rows.append(_markdown_row(table, first, [c.mean if c else None for c in cells], texts, plain=False))
-    return "\n".join([*rows, "", f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}."])
+    return "\n".join(
+        [
+            *rows,
+            "",
+            f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}.{_markdown_single_seeds(table)}",
+        ]
+    )
 
 
 def update_between_markers(path: Path, name: str, text: str) -> bool:
@@ -259,6 +271,11 @@ def _note(table: Table) -> str:
 
 def _markdown_note(table: Table) -> str:
     return " ".join(filter(None, (_note(table), plain_markdown(describe_failures(table)))))
+
+
+def _markdown_single_seeds(table: Table) -> str:
+    words = describe_single_seeds(table)
+    return f" {plain_markdown(words)}" if words else ""
 
 
 def _without_deviation(cell: CellMean | None) -> str:

@@ -143,16 +143,6 @@ def main_code(*words: str) -> object:
     return stop.value.code
 
 
-def test_comparing_by_group_reads_the_manifest_of_the_part(parted):
-    from dabs.leaderboard.compare.groups import groups_of
-
-    prepare(parted, quiet, datasets=("shade",))
-    sha256 = open_prepared(parted, "shade").manifest["splits"]["shade/test"]["sha256"]
-    assert len(set(groups_of(("parted", "shade"), "paper", sha256).tolist())) == 60
-    with pytest.raises(RequestError, match="is not what the results were made on"):
-        groups_of(("parted", "shade"), "paper", "other")
-
-
 def test_parts_must_be_the_datasets_of_the_domain(parted):
     with pytest.raises(DabsError, match="its parts must be"):
         units_of(replace(parted, parts=parted.parts[:-1]))

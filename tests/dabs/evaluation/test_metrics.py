@@ -52,9 +52,52 @@ def test_accuracy_interval_covers_the_truth_about_95_times_in_100():
     generator, hits = np.random.default_rng(0), 0
     for _ in range(200):
         right = (generator.random(300) < 0.7).astype(int)
-        interval = bootstrap_interval("accuracy", right, np.ones(300, dtype=int))
+        interval = bootstrap_interval("accuracy", right, np.ones(300, dtype=int), np.arange(300))
         hits += interval["low"] <= 0.7 <= interval["high"]
     assert 180 <= hits <= 199
+
+
+def test_an_interval_over_groups_covers_where_one_over_examples_does_not():
+    """20 photographs: half of them are easy, so the examples of one are right or wrong together."""
+    generator, label, group = np.random.default_rng(0), np.ones(400, dtype=int), np.repeat(np.arange(20), 20)
+    hits = {"groups": 0, "examples": 0}
+    for _ in range(200):
+        share = np.where(generator.random(20) < 0.5, 0.9, 0.5)[group]
+        right = (generator.random(400) < share).astype(int)
+        for numbers in (group, np.arange(400)):
+            interval = bootstrap_interval("accuracy", right, label, numbers)
+            hits[interval["resampled"]] += interval["low"] <= 0.7 <= interval["high"]
+    assert 183 <= hits["groups"] <= 199
+    assert hits["examples"] < 170
+
+
+def test_an_interval_says_what_was_drawn():
+    prediction, label = np.tile([1, 0, 1, 1, 0, 1], 5), np.ones(30, dtype=int)
+    cases = {
+        ("examples", 30): np.arange(30),
+        ("groups", 10): np.arange(30) // 3,
+        ("examples", 30, "one group"): np.zeros(30, dtype=int),
+    }
+    for expected, group in cases.items():
+        interval = bootstrap_interval("accuracy", prediction, label, group)
+        assert (interval["resampled"], interval["units"]) == expected[:2]
+        assert interval["method"].endswith(
+            "groups of test examples" if expected[0] == "groups" else "over test examples"
+        )
+
+
+def test_the_interval_of_an_accuracy_is_wilsons_for_many_examples():
+    """The bootstrap's standard error is that of a proportion; on log odds the interval is close to the score's."""
+    right = np.repeat([1, 0], [1800, 200])
+    interval = bootstrap_interval("accuracy", right, np.ones(2000, dtype=int), np.arange(2000))
+    expected = stats.binomtest(1800, 2000).proportion_ci(0.95, "wilson")
+    assert (interval["low"], interval["high"]) == pytest.approx((expected.low, expected.high), abs=1e-3)
+
+
+def test_a_perfect_score_is_not_certain():
+    interval = bootstrap_interval("accuracy", np.ones(50, dtype=int), np.ones(50, dtype=int), np.arange(50))
+    expected = stats.binomtest(50, 50).proportion_ci(0.95)
+    assert (interval["low"], interval["high"]) == pytest.approx((expected.low, expected.high))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "auroc", "spearman", "matthews"])
@@ -64,9 +107,10 @@ def test_interval_holds_the_score_and_repeats(name):
     prediction = np.where(generator.random(200) < 0.8, label, 1 - label)
     if name == "auroc":
         label, prediction = label[:, None], prediction[:, None] + generator.random((200, 1))
-    interval = bootstrap_interval(name, prediction, label)
-    assert interval["low"] < metric_of(name).score(prediction, label) < interval["high"]
-    assert interval == bootstrap_interval(name, prediction, label)
+    for group in (np.arange(200), np.arange(200) // 8):
+        interval = bootstrap_interval(name, prediction, label, group)
+        assert interval["low"] < metric_of(name).score(prediction, label) < interval["high"]
+        assert interval == bootstrap_interval(name, prediction, label, group)
 
 
 def test_unknown_metric_suggests():

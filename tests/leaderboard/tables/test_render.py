@@ -130,6 +130,13 @@ def test_a_narrow_terminal_shows_no_deviations() -> None:
     assert "contrastive" in narrow, "no name is broken"
 
 
+def test_rows_with_one_seed_are_named_beside_the_intervals() -> None:
+    results = [r for r in make_suite() if r.algorithm != "emix" or r.seed == 0]
+    words = "With one seed only, an interval says nothing about other seeds: emix."
+    assert words in markdown_tasks(build_table(results, "linear"))
+    assert "With one seed" not in markdown_tasks(build_table(make_suite(), "linear"))
+
+
 def test_rows_without_an_encoder_have_no_seed() -> None:
     table = build_table(make_suite(), "linear")
     assert describe_seeds(table.cells.values()) == "3 seeds"

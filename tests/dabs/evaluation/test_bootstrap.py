@@ -7,8 +7,16 @@ import pytest
 from scipy import stats
 
 from dabs.errors import DabsError
+from dabs.evaluation.bootstrap import (
+    SCORERS,
+    covariance,
+    draw_weights,
+    effective_units,
+    groups_to_draw,
+    resample_scores,
+    spread_correction,
+)
 from dabs.evaluation.metrics import METRICS
-from dabs.leaderboard.compare.bootstrap import SCORERS, covariance, draw_weights, resample_scores
 
 
 def data(metric: str, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -76,6 +84,32 @@ def test_groups_are_drawn_whole_and_give_the_variance_of_group_means() -> None:
     ]
     assert variances[1] == pytest.approx(np.var(prediction[::25], ddof=1) / 40, rel=0.1)
     assert variances[1] / variances[0] == pytest.approx(25, rel=0.15)
+
+
+def test_single_examples_are_drawn_where_groups_say_nothing() -> None:
+    assert groups_to_draw(np.arange(5)) is None
+    assert groups_to_draw(np.zeros(5, dtype=int)) is None
+    group = np.array([0, 1, 1, 2])
+    assert groups_to_draw(group) is group
+
+
+def test_unequal_groups_say_less_than_equal_ones() -> None:
+    assert effective_units(7, None) == 7
+    assert effective_units(12, np.repeat(np.arange(4), 3)) == pytest.approx(4)
+    assert effective_units(4, np.array([0, 0, 0, 1])) == pytest.approx(16 / 10)
+    assert spread_correction(4) == pytest.approx(np.sqrt(4 / 3))
+
+
+@pytest.mark.parametrize("metric", sorted(SCORERS))
+def test_float64_and_float32_agree(metric: str) -> None:
+    prediction, label = data(metric)
+    group = np.arange(150) // 5
+    both = [
+        resample_scores(metric, [prediction], label, resamples=100, seed=1, group_n=group, kind=kind)
+        for kind in (np.float32, np.float64)
+    ]
+    assert both[1].dtype == np.float64
+    assert both[0] == pytest.approx(both[1], abs=1e-5)
 
 
 def test_a_finding_that_no_resample_has_is_refused() -> None:
