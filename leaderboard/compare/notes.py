@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from dabs.evaluation.reference_rows import SUPERVISED
 from dabs.leaderboard.compare.contestants import Contestant
 from dabs.leaderboard.compare.model import PUBLISHED_INTERVALS, Pair
 from dabs.leaderboard.tables.compatibility import has_encoder
@@ -28,6 +30,7 @@ def notes_of(
     return (
         *_left_out_domains(left_out, len(tasks)),
         *_missing_tasks(contestants, tasks),
+        *_failed_runs(contestants),
         *_missing_predictions(pairs),
         *_single_seeds(contestants),
         *_resampled_units(pairs),
@@ -49,6 +52,25 @@ def _missing_tasks(contestants: Sequence[Contestant], tasks: Mapping[str, Sequen
         lacking = [f"{d}/{t}" for d, names in tasks.items() for t in names if (d, t) not in one.cells]
         if lacking:
             yield f"{one.name} lacks {_shortened(lacking)}: means of these domains and of all domains are left empty."
+
+
+def _failed_runs(contestants: Sequence[Contestant]) -> Iterator[str]:
+    for one in contestants:
+        places: dict[str, dict[str, str]] = defaultdict(dict)  # place -> weights of a run -> why it did not learn
+        for result in one.results:
+            # the supervised encoder is trained anew for every task; other runs serve all tasks of a domain
+            place = f"{result.domain}/{result.task}" if one.name == SUPERVISED else result.domain
+            if not result.pretraining.learning.learned:
+                places[place][result.pretraining.weights_sha256] = result.pretraining.learning.reason
+        if places:
+            listed = [
+                f"{place} ({len(runs)} run{'s' * (len(runs) != 1)}: {next(iter(runs.values()))})"
+                for place, runs in places.items()
+            ]
+            yield (
+                f"{one.name} did not learn on {_shortened(listed)}. Its scores there, and all of its means over them, "
+                "include these runs."
+            )
 
 
 def _missing_predictions(pairs: Sequence[Pair]) -> Iterator[str]:

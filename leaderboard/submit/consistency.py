@@ -147,6 +147,8 @@ def _check_result(path: Path, result: Result, run: RunFolder) -> list[str]:
     for name in ("steps", "examples_seen", "wall_seconds", "final_loss", "data_sha256", "weights_sha256"):
         stated[f"pretraining.{name}"] = getattr(pretraining, name)
         recorded[f"pretraining.{name}"] = run.provenance[name]
+    stated["pretraining.learning"] = pretraining.learning.model_dump(mode="json")
+    recorded["pretraining.learning"] = run.provenance["learning"]
     different = [name for name in stated if stated[name] != recorded[name]]
     return [f"{path}: {name} is {stated[name]!r}, the run has {recorded[name]!r}" for name in different]
 

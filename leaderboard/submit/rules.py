@@ -17,7 +17,7 @@ from dabs.results.schema import Result
 from dabs.results.submission import Tuning
 from dabs.utils.environment import NO_CHECKOUT
 
-REQUIRED = ("linear", "knn")  # protocols; fine-tuning is optional, but then every task needs it
+REQUIRED = ("linear", "knn", "linear_tokens")  # protocols; fine-tuning is optional, but then every task needs it
 MAX_NAMED = 4  # missing cells that a message names
 
 
