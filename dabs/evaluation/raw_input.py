@@ -2,7 +2,8 @@
 
 `raw` has two views of an input, like an encoder. The pooled view is the mean over its patches or segments, or how often
 each token occurs, which knows no layout. The view of all positions is the whole input. Each input is reduced on its own
-to at most 256 principal components, fitted on the training split.
+to at most 256 principal components, fitted on the training split, and scaled to a mean variance of 1: pixels and counts
+of tokens have different units, and whitening them together would drown the smaller ones in its ridge.
 
 `summary` has a few numbers per input: mean and deviation of each channel, or the length of a text and the entropy of
 its tokens. A task that it answers needs no representation.
@@ -33,8 +34,10 @@ def raw_features(data: Prepared, *, pooled: bool) -> dict[str, np.ndarray]:
     for i, spec in enumerate(data.domain.specs):
         values = {split: _values(c[f"input_{i}"], spec, pooled) for split, c in columns.items()}
         reduce = _reduction(values[TRAIN]).fit(values[TRAIN])
-        for split, x in values.items():
-            parts[split].append(np.asarray(reduce.transform(x), dtype=np.float32))
+        found = {split: np.asarray(reduce.transform(x), dtype=np.float64) for split, x in values.items()}
+        scale = np.sqrt(found[TRAIN].var(axis=0).mean()) or 1.0  # an input that is constant stays as it is
+        for split, x in found.items():
+            parts[split].append((x / scale).astype(np.float32))
     return {split: np.concatenate(part, axis=1) for split, part in parts.items()}
 
 

@@ -270,7 +270,7 @@ class _Run:
 
     def constant_answer(self) -> dict[str, float]:
         """Return what a constant answer scores, on a batch of the size that the algorithm sees at once."""
-        size = self.config.batch_size // self.config.accumulate // (processes() if self.independent else 1)
+        size = self.config.batch_size // self.config.accumulate // processes()
         batch = Split(self.data, TRAIN, labels=False).batch(np.arange(size))
         return constant_answer(self.objective.algorithm, batch)
 
