@@ -1,4 +1,4 @@
-"""Contrastive learning: SimCLR's NT-Xent with views that are defined for every input.
+"""Contrastive learning: SimCLR's NT-Xent with views that every input has.
 
 Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020. The two views of an
 example are its two halves: the first and the second half of a series or text, the left and right or the upper and lower

@@ -1,4 +1,4 @@
-"""Measure how often intervals of scores and of `dabs compare` cover the truth, and how often its tests err.
+"""Measure how often intervals cover the truth, and how often tests err.
 
     python benchmarks/coverage.py [--experiments 1000] [--resamples 200] [--only WORD] [--quick]
 

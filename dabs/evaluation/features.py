@@ -1,4 +1,4 @@
-"""Frozen features of a split, computed by an encoder: pooled, and of all positions."""
+"""Frozen features of a split, pooled and of all positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows `raw` and `summary`: what the readers get from the inputs themselves, without an encoder.
+"""The rows `raw` and `summary`: what readers get from the inputs themselves.
 
 `raw` has two views of an input, like an encoder. The pooled view is the mean over its patches or segments, or how often
 each token occurs, which knows no layout. The view of all positions is the whole input. Each input is reduced on its own

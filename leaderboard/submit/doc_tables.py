@@ -1,4 +1,4 @@
-"""Generate the tables of README.md, docs/results.md, docs/protocol.md, and the tree of files."""
+"""Generate the tables of README.md and docs/, and the tree of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the protocols agree on the order of the rows, and which settings they choose."""
+"""How far protocols agree on the order of rows, and which settings they choose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intervals of means over seeds, tasks and domains, from the intervals that results publish.
+"""Intervals of means over seeds, tasks and domains, from published intervals.
 
 A mean over seeds is uncertain for two reasons: the test data, which all seeds share, and the pretraining seeds. The
 test data's part is that of the published intervals, and more seeds do not reduce it. The seeds' part is the variance

@@ -1,4 +1,4 @@
-"""Where an algorithm stands between the reference rows, and which runs did not learn."""
+"""Where an algorithm stands between the reference rows; runs that did not learn."""
 
 from __future__ import annotations
 
