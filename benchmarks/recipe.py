@@ -1,8 +1,8 @@
 """What each part of the small encoder's recipe contributes.
 
 Every cell pretrains an algorithm with one part of the recipe taken away, in one of three domains, and reads the frozen
-features by the linear probe. Only validation scores are kept: the recipe was chosen by them, on these domains. Cells that are in OUT already
-are not repeated, so a stopped run goes on.
+features by the linear probe. Only validation scores are kept: the recipe was chosen by them, on these domains. Cells
+that are in OUT already are not repeated, so a stopped run goes on.
 
     python benchmarks/recipe.py OUT.jsonl [--seeds 10 11] [--algorithms shed] [--domains sensor ...]
     python benchmarks/recipe.py OUT.jsonl --table
