@@ -228,13 +228,9 @@ def markdown_tasks(table: Table) -> str:
             texts = [_with_interval(cell) for cell in cells]
             first = f"{domain} | {task}{mark(table, domain, task)} | {info.metric.name if info else EMPTY}"
             rows.append(_markdown_row(table, first, [c.mean if c else None for c in cells], texts, plain=False))
-    return "\n".join(
-        [
-            *rows,
-            "",
-            f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}.{_markdown_single_seeds(table)}",
-        ]
-    )
+    single = plain_markdown(describe_single_seeds(table))
+    note = f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}. {single}"
+    return "\n".join([*rows, "", note.strip()])
 
 
 def update_between_markers(path: Path, name: str, text: str) -> bool:
@@ -271,11 +267,6 @@ def _note(table: Table) -> str:
 
 def _markdown_note(table: Table) -> str:
     return " ".join(filter(None, (_note(table), plain_markdown(describe_failures(table)))))
-
-
-def _markdown_single_seeds(table: Table) -> str:
-    words = describe_single_seeds(table)
-    return f" {plain_markdown(words)}" if words else ""
 
 
 def _without_deviation(cell: CellMean | None) -> str:

