@@ -67,7 +67,7 @@ def test_verify_holds_one_batch_at_a_time(home):
         from dabs.data import arrow
 
         update = arrow.update_hashes
-        patch.setattr(arrow, "update_hashes", lambda *a: (peak.append(len(a[3])), update(*a)))
+        patch.setattr(arrow, "update_hashes", lambda *a: (peak.append(len(a[3][0])), update(*a)))
         assert compute_hashes(home / "large.arrow") == expected
     assert peak == [4096] * 8
     assert pa.total_allocated_bytes() == before

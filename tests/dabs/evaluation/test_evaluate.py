@@ -1,7 +1,8 @@
-"""Evaluation: probes find what is in the features, results repeat, and damaged runs are refused."""
+"""Evaluation: results repeat and say where they come from, and damaged runs are refused."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +10,18 @@ import pytest
 import torch
 
 from dabs.config import PretrainConfig
-from dabs.data.domain import Classes, MultiLabel, Scalar, Task
 from dabs.data.prepared import open_prepared
-from dabs.data.split import Split
-from dabs.encoder import PRESETS, Encoder
 from dabs.errors import DabsError, RequestError
-from dabs.evaluation.evaluate import evaluate, evaluate_raw
-from dabs.evaluation.features import features_of
-from dabs.evaluation.finetune import finetune
-from dabs.evaluation.probes import Features, linear_probe, nearest_neighbours
+from dabs.evaluation.build_result import protocol_config
+from dabs.evaluation.evaluate import evaluate, evaluate_input, evaluate_supervised, write_results
+from dabs.evaluation.metrics import bootstrap_interval, metric_of
+from dabs.results.predictions import find_mismatch, read_npz
 from dabs.training.pretrain import pretrain
-from dabs.utils.files import write_json
+from dabs.utils.files import sha256_file, write_json
 from dabs.utils.strict_json import read_json
 from tests.helpers.places import ROOT
 
-SIZES = {"train": 300, "validation": 100, "test": 200}
+TASKS = ["shade", "findings", "length"]
 
 
 @pytest.fixture
@@ -31,59 +29,33 @@ def run(toy, tmp_path: Path) -> Path:
     return pretrain(PretrainConfig(algorithm="emix", domain="toy", steps=20), tmp_path / "run", logger="none")
 
 
-def task(target, metric: str) -> Task:
-    return Task(name="t", question="?", target=target, metric=metric, split_by="row")
-
-
-def made_features(label_of) -> Features:
-    generator = np.random.default_rng(0)
-    features = {k: generator.normal(size=(n, 8)).astype(np.float32) for k, n in SIZES.items()}
-    return Features(features=features, labels={k: label_of(x) for k, x in features.items()})
-
-
-CASES = [
-    (Classes(names=("a", "b")), "accuracy", lambda x: (x[:, 0] > 0).astype(np.int64)),
-    (MultiLabel(names=("a", "b")), "auroc", lambda x: (x[:, :2] > 0).astype(np.int8)),
-    (Scalar(low=-4, high=4), "spearman", lambda x: x[:, 0] * 2),
-    (Classes(names=("a", "b")), "matthews", lambda x: (x[:, 0] > 0).astype(np.int64)),
-]
-
-
-@pytest.mark.parametrize(("target", "metric", "label_of"), CASES)
-@pytest.mark.parametrize("probe", [linear_probe, nearest_neighbours])
-def test_probes_find_a_linear_rule_and_find_nothing_in_noise(target, metric, label_of, probe):
-    data = made_features(label_of)
-    result = probe(data, task(target, metric))
-    assert result.validation_score > (0.9 if probe is linear_probe else 0.5)
-    generator = np.random.default_rng(1)
-    noise = {k: x[generator.permutation(len(x))] for k, x in data.labels.items()}
-    assert probe(Features(features=data.features, labels=noise), task(target, metric)).validation_score < 0.66
-
-
-def test_the_probe_chooses_on_validation_and_never_uses_test_labels():
-    data = made_features(CASES[0][2])
-    first = linear_probe(data, task(*CASES[0][:2]))
-    changed = Features(features=data.features, labels={**data.labels, "test": 1 - data.labels["test"]})
-    second = linear_probe(changed, task(*CASES[0][:2]))
-    assert first.selected == second.selected
-    assert (first.prediction == second.prediction).all()
-
-
-def test_standardising_uses_the_training_split_alone():
-    features = {k: np.full((4, 2), value, dtype=np.float32) for k, value in zip(SIZES, (1.0, 2.0, 3.0), strict=True)}
-    features["train"][:2, 0] = -1
-    out = Features(features=features, labels={}).standardised()
-    assert out.features["train"].mean(axis=0).tolist() == [0, 0]
-    assert out.features["test"][0].tolist() == [3, 0]
-
-
-@pytest.mark.parametrize("protocol", ["linear", "knn", "finetune"])
+@pytest.mark.parametrize("protocol", ["linear", "knn", "linear_tokens", "finetune"])
 def test_a_run_gives_the_same_result_twice_apart_from_timings(run, protocol):
-    first, second = (list(evaluate(run, (), (protocol,))) for _ in range(2))
-    assert [c.result.task for c in first] == ["shade", "findings", "length"]
+    tasks = ("length",) if protocol == "finetune" else ()  # takes long
+    first, second = (list(evaluate(run, tasks, (protocol,))) for _ in range(2))
+    assert [c.result.task for c in first] == list(tasks or TASKS)
     for a, b in zip(first, second, strict=True):
         assert a.result.model_copy(update={"timings": b.result.timings}) == b.result
         assert (a.predictions["prediction"] == b.predictions["prediction"]).all()
+
+
+def test_a_result_records_its_protocol_and_whether_the_run_learned(run):
+    for item in evaluate(run, ("shade",), ("linear", "linear_tokens", "finetune")):
+        result = item.result
+        assert result.evaluation.config == protocol_config(result.protocol, "lite")
+        assert result.pretraining.learning.model_dump() == read_json(run / "run.json")["learning"]
+        assert result.encoder.config["standardise"] is True
+    assert protocol_config("linear", "lite") != protocol_config("linear_tokens", "lite")
+    assert protocol_config("finetune", "lite") != protocol_config("finetune", "paper")
+
+
+def test_the_order_of_protocols_changes_nothing(run):
+    protocols = ("linear", "knn", "linear_tokens", "finetune")
+    scores = [
+        {item.result.protocol: item.result.score for item in evaluate(run, ("length",), order)}
+        for order in (protocols, protocols[::-1])
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_finetuning_beats_chance_on_an_easy_task(run):
@@ -91,10 +63,33 @@ def test_finetuning_beats_chance_on_an_easy_task(run):
     assert cell.result.score > cell.result.metric.chance + 0.2
 
 
-def test_raw_input_is_probed_but_not_finetuned(toy):
-    cells = list(evaluate_raw(toy, (), ("linear", "knn", "finetune")))
-    assert len(cells) == 6
-    assert next(c for c in cells if c.result.task == "length").result.score > 0.9  # counts give the length away
+@pytest.mark.parametrize("name", ["raw", "summary"])
+def test_inputs_are_probed_but_not_finetuned(toy, name):
+    cells = list(evaluate_input(name, toy, (), ("linear", "knn", "linear_tokens", "finetune")))
+    assert [c.result.protocol for c in cells] == ["linear", "knn", "linear_tokens"] * 3
+    for cell in cells:
+        result = cell.result
+        assert (result.algorithm, result.seed, result.pretraining.steps) == (name, 0, 0)
+        assert result.algorithm_sha256 == sha256_file(ROOT / "dabs" / "evaluation" / "raw_input.py")
+        assert result.pretraining.learning.learned
+    (linear,) = (c.result for c in cells if (c.result.task, c.result.protocol) == ("length", "linear"))
+    assert linear.score > 0.9  # the number of tokens gives the length away
+
+
+def test_results_of_supervised_encoders_say_where_they_come_from(toy):
+    config = PretrainConfig(algorithm="supervised", domain="toy", seed=3, steps=8, precision="fp32")
+    cells = list(evaluate_supervised(config, (), ("linear", "finetune")))
+    assert [(c.result.task, c.result.protocol) for c in cells] == [
+        (t, p) for t in TASKS for p in ("linear", "finetune")
+    ]
+    for cell in cells:
+        result = cell.result
+        assert (result.algorithm, result.seed, result.pretraining.steps) == ("supervised", 3, 8)
+        assert result.algorithm_sha256 == sha256_file(ROOT / "dabs" / "evaluation" / "supervised.py")
+        assert result.pretraining.examples_seen == 8 * 16
+        assert result.pretraining.data_sha256 == open_prepared(toy, result.task).entry("train").sha256
+        assert result.pretraining.learning.effective_rank > 0
+    assert len({c.result.pretraining.weights_sha256 for c in cells}) == len(TASKS)
 
 
 def test_evaluation_does_not_need_the_algorithms_file(toy, tmp_path):
@@ -112,6 +107,10 @@ def test_damage_is_refused(run, toy):
     write_json(run / "run.json", {**provenance, "data_sha256": "0" * 64})
     with pytest.raises(DabsError, match=r"not what .* was pretrained on"):
         list(evaluate(run))
+    for learning in ({}, {**provenance["learning"], "reason": "it did not"}, {"learned": True}):
+        write_json(run / "run.json", {**provenance, "learning": learning})
+        with pytest.raises(DabsError, match="pretrain again"):
+            list(evaluate(run))
     write_json(run / "run.json", provenance)
     path = run / "encoder" / "encoder.safetensors"
     content = bytearray(path.read_bytes())
@@ -138,37 +137,38 @@ def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
     import dabs.evaluation.features as module
 
     calls = []
-    original = module.features_of
-    monkeypatch.setattr(module, "features_of", lambda e, s, p: calls.append(len(s)) or original(e, s, p))
+    pooled, positions = module.pooled_features, module.position_features
+    monkeypatch.setattr(module, "pooled_features", lambda e, s, p: calls.append(len(s)) or pooled(e, s, p))
+    monkeypatch.setattr(module, "position_features", lambda *a: calls.append("all") or positions(*a))
     monkeypatch.setattr(module.Split, "digest", lambda split: str(len(split)))  # as if all tasks had the same images
-    assert len(list(evaluate(run, (), ("linear", "knn")))) == 6
-    assert sorted(calls) == [40, 60, 90]
+    assert len(list(evaluate(run, (), ("linear", "knn", "linear_tokens")))) == 9
+    assert sorted(map(str, calls)) == ["40", "60", "90", "all"]
 
 
-def test_features_in_bf16_agree_with_fp32_and_keep_their_order(toy):
-    torch.manual_seed(0)
-    encoder, split = Encoder(PRESETS["paper"], toy.specs), Split(open_prepared(toy, "length"), "train", labels=False)
-    wide, fast = features_of(encoder, split), features_of(encoder, split, "bf16")
-    apart = (wide - fast) / wide.std(axis=0)
-    assert 0 < np.sqrt((apart**2).mean()) < 0.05
-    shuffled = np.roll(fast, 1, axis=0)
-    assert np.sqrt((((wide - shuffled) / wide.std(axis=0)) ** 2).mean()) > 0.5
-    assert wide.dtype == fast.dtype == np.float32
-
-
-def test_features_in_fp32_are_computed_in_order_and_in_whole_batches(toy):
-    encoder, split = Encoder(PRESETS["small"], toy.specs), Split(open_prepared(toy, "length"), "train", labels=False)
-    with torch.inference_mode():
-        plain = torch.cat([encoder.eval()(batch) for batch in split.batches(256)]).numpy()
-    assert np.array_equal(features_of(encoder, split), plain)
+def test_predictions_carry_clusters_in_the_smallest_types_and_give_the_score_again(run, toy, tmp_path, monkeypatch):
+    groups = np.arange(60) // 3
+    monkeypatch.setattr("dabs.data.prepared.Prepared.clusters", lambda self, split: groups)
+    for path, item in write_results(run, evaluate(run, (), ("linear",))):
+        result, arrays = item.result, read_npz(path.parent / item.result.predictions.file, "")
+        kinds = {name: x.dtype for name, x in arrays.items()}
+        expected = {"shade": ("u1", "u1"), "findings": ("f4", "i1"), "length": ("f4", "f4")}[result.task]
+        assert kinds == {"prediction": expected[0], "label": expected[1], "group": "u1"}
+        assert find_mismatch(result, arrays) == ""
+        assert (arrays["group"] == groups).all()
+        assert metric_of(result.metric.name).score(arrays["prediction"], arrays["label"]) == result.score
+        again = bootstrap_interval(result.metric.name, *(arrays[name] for name in ("prediction", "label", "group")))
+        assert again == result.interval.model_dump()
+        assert (result.interval.resampled, result.interval.units) == ("groups", 20)
 
 
 def test_fine_tuning_uses_the_precision_that_its_results_state(toy, tmp_path, monkeypatch):
+    from dabs.evaluation.finetune import finetune
+
     asked = []
 
-    def noted(*arguments):
-        asked.append(arguments[-1])
-        return finetune(*arguments)
+    def noted(encoder, data, task, seed, recipe, head, precision):
+        asked.append(precision)
+        return finetune(encoder, data, task, seed, replace(recipe, max_steps=4), head, precision)
 
     monkeypatch.setattr("dabs.evaluation.evaluate.finetune", noted)
     monkeypatch.setattr("dabs.training.precision.has_bf16", lambda: True)
@@ -178,3 +178,16 @@ def test_fine_tuning_uses_the_precision_that_its_results_state(toy, tmp_path, mo
         (found, *_) = evaluate(run, tasks=("shade",), protocols=("finetune",))
         assert found.result.environment.precision == precision
     assert asked == ["fp32", "bf16"]
+
+
+def test_standardised_inputs_are_those_of_the_pretraining_data(toy, tmp_path):
+    """The saved encoder holds the constants, so that evaluation scales inputs as pretraining did."""
+    from dabs.training.checkpoint import load_encoder
+
+    config = PretrainConfig(algorithm="none", domain="toy")
+    encoder = load_encoder(pretrain(config, tmp_path / "run", logger="none") / "encoder")
+    pixels = open_prepared(toy).columns("train")["input_0"] / 255
+    assert encoder.get_buffer("mean_0").item() == pytest.approx(pixels.mean(), rel=1e-5)
+    assert encoder.get_buffer("deviation_0").item() == pytest.approx(pixels.std(), rel=1e-5)
+    (found,) = open_prepared(toy).standardisation()[:1]
+    torch.testing.assert_close(encoder.get_buffer("mean_0").flatten(), torch.tensor(found.mean))
