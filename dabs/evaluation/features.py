@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def _tokens(encoder: Encoder, batch: Batch) -> Tensor:
 
 
 def _to_numpy(x: Tensor) -> np.ndarray:
-    return x.float().cpu().numpy()  # type: ignore[no-any-return]
+    return x.float().cpu().numpy()
 
 
 def _side_by_side(encoder: Encoder, tokens_BSD: Tensor, batch: Batch) -> np.ndarray:
@@ -80,7 +81,7 @@ def _side_by_side(encoder: Encoder, tokens_BSD: Tensor, batch: Batch) -> np.ndar
     if batch.mask is not None:
         tokens_BSD = tokens_BSD * F.pad(batch.mask, (1, 0), value=True)[:, :, None]
     missing = 1 + total_embeddings(encoder.specs) - tokens_BSD.shape[1]  # trailing padding is cut off
-    return F.pad(tokens_BSD, (0, 0, 0, missing)).flatten(1).cpu().numpy()  # type: ignore[no-any-return]
+    return F.pad(tokens_BSD, (0, 0, 0, missing)).flatten(1).cpu().numpy()
 
 
 @torch.inference_mode()
@@ -119,10 +120,10 @@ class FeatureCache:
 
     def pooled(self, splits: dict[str, Split]) -> dict[str, np.ndarray]:
         """Return `pooled_features` of each split."""
-        return {
-            name: self._once([split], lambda split=split: pooled_features(self.encoder, split, self.precision))
-            for name, split in splits.items()
-        }
+        return {name: self._once([split], partial(self._pooled, split)) for name, split in splits.items()}
+
+    def _pooled(self, split: Split) -> np.ndarray:
+        return pooled_features(self.encoder, split, self.precision)
 
     def both(self, train: Split, splits: dict[str, Split]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return `both_features` of the splits."""

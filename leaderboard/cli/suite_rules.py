@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """Return the rules for submissions to a suite; `domains` are all official ones by default."""
-    from dabs.config import PROTOCOLS, STANDARD_RATE, Training
+    from dabs.config import PROTOCOLS, STANDARD_BETA2, STANDARD_RATE, Training
     from dabs.encoder import PRESETS
     from dabs.evaluation.build_result import protocol_config
     from dabs.leaderboard.submit.rules import Rules
@@ -33,6 +33,7 @@ def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
                 "encoder": domain.encoder,
                 "lr": STANDARD_RATE[domain.encoder],
                 "weight_decay": Training().weight_decay,
+                "beta2": STANDARD_BETA2[domain.encoder],
             }
             for domain in all_domains
         },
@@ -40,7 +41,7 @@ def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
             domain.name: {**asdict(PRESETS[domain.encoder]), "specs": specs_to_json(domain.specs)}
             for domain in all_domains
         },
-        protocols={protocol: protocol_config(protocol) for protocol in PROTOCOLS},
+        protocols={protocol: protocol_config(protocol, suite) for protocol in PROTOCOLS},
     )
 
 

@@ -126,8 +126,8 @@ def finetuned_at_least_probed(results: Sequence[Result]) -> Share:
         (r.protocol, r.algorithm, r.domain, r.task, r.seed): r.score for r in results if r.algorithm != SUPERVISED
     }
     pairs = [
-        (score, scores["linear", *cell])
-        for (protocol, *cell), score in scores.items()
-        if protocol == "finetune" and ("linear", *cell) in scores
+        (score, scores["linear", algorithm, domain, task, seed])
+        for (protocol, algorithm, domain, task, seed), score in scores.items()
+        if protocol == "finetune" and ("linear", algorithm, domain, task, seed) in scores
     ]
     return Share(count=sum(tuned >= probed for tuned, probed in pairs), of=len(pairs))

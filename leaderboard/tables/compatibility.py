@@ -57,7 +57,7 @@ def setting_of(result: Result, name: str) -> Any:
 
 def budget_of(result: Result) -> dict[str, Any]:
     """Return what all algorithms that are pretrained on a domain share: steps, batches, optimiser and encoder."""
-    names = ("batch_size", "accumulate", "lr", "weight_decay", "encoder")
+    names = ("batch_size", "accumulate", "lr", "weight_decay", "beta2", "encoder")
     settings = {f"pretraining.config.{name}": setting_of(result, name) for name in names}
     return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
 

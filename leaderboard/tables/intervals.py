@@ -118,7 +118,8 @@ def mean_of_tasks(parts: Sequence[SeedScores], shrunk: Sequence[SeedVariance]) -
         parts: one per task.
         shrunk: the seed variance of each task, used where the tasks have different seeds.
     """
-    count, by_split = len(parts), defaultdict(float)
+    count = len(parts)
+    by_split: dict[str, float] = defaultdict(float)
     for part in parts:
         by_split[part.test_split] += part.test_error
     paired = len({part.seeds for part in parts}) == 1
