@@ -3,7 +3,7 @@
     python benchmarks/evaluation.py                                   # under three minutes on two cores
     python benchmarks/evaluation.py --runs RUNS/lite/shed             # scores instead, on runs of the lite suite
 
-Features: `pooled_features` over a prepared split of synthetic rows, against the same encoder on batches already in memory,
+Features: `pooled_features` over a prepared split of synthetic rows, against the same encoder on batches in memory,
 of the fastest size. Both are timed in fp32 and, if the machine has it, in bf16.
 
 100 epochs: the DABS paper runs the frozen encoder again for every step of a linear head's SGD. The time of a few steps

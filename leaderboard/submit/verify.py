@@ -121,7 +121,9 @@ def check_row(root: Path, name: str, results: Sequence[Result], rules: Rules) ->
         found.append(f"{len(others)} of {len(results)} results were made with another version of {source}: run again")
     if name == RANDOM or name in WITHOUT_ENCODER:
         no_steps = {domain: {"steps": 0} for domain in rules.tasks}
-        rules = replace(rules, budgets=no_steps, encoders={} if name in WITHOUT_ENCODER else rules.encoders)
+        rules = replace(rules, budgets=no_steps)
+    if name in WITHOUT_ENCODER:
+        rules = replace(rules, encoders={}, first_seed=0)
     if name in WITHOUT_ENCODER and any(result.protocol == "finetune" for result in results):
         found.append("finetune: there is no encoder to fine-tune")
     for protocol in dict.fromkeys((*REQUIRED, *protocols_of(results))):
