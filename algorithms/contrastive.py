@@ -1,10 +1,10 @@
 """Contrastive learning: SimCLR's NT-Xent with views that every input has.
 
-Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020. The two views of an
-example are its two halves: the first and the second half of a series or text, the left and right or the upper and lower
-half of an image. Each keeps its positions and is encoded alone. What all of a view's embeddings share is subtracted, so
-that a pair is not recognised by its brightness or offset alone. The views are this project's choice, not the DABS
-paper's: they need no augmentation that knows the domain. docs/protocol.md lists what else was tried.
+Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020. Each of an example's two
+views is a random half of its embeddings, drawn independently of the other view, each keeping its position and encoded
+alone. What all embeddings of a view share is subtracted, so that a pair is not recognised by its brightness or offset
+alone. The views are this project's choice, not the DABS paper's: they need no augmentation that knows the domain, and
+shorter sequences make them cheaper than two passes over the whole input. docs/protocol.md lists what else was tried.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from dabs.algorithm import Algorithm
 from dabs.distributed import gather_examples, own_examples, whole_batch
 from dabs.encoder import Encoder
-from dabs.specs import Batch, Image
+from dabs.specs import Batch
 
 
 def nt_xent(u_BK: Tensor, v_BK: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -36,8 +36,16 @@ def nt_xent(u_BK: Tensor, v_BK: Tensor, temperature: float) -> tuple[Tensor, Ten
         return F.cross_entropy(logits, target), (logits.argmax(dim=1) == target).float().mean()
 
 
+def centred(x_BnD: Tensor, mask_Bn: Tensor | None) -> Tensor:
+    """Subtract the mean of each example's real embeddings."""
+    if mask_Bn is None:
+        return x_BnD - x_BnD.mean(dim=1, keepdim=True)
+    weight_Bn1 = mask_Bn[:, :, None].to(x_BnD.dtype)
+    return x_BnD - (x_BnD * weight_Bn1).sum(dim=1, keepdim=True) / weight_Bn1.sum(dim=1, keepdim=True).clamp(min=1)
+
+
 class Contrastive(Algorithm):
-    """Find the other half of the same example among halves of all others.
+    """Recognise another half of the same example among halves of all others.
 
     Args:
         temperature: divides the cosine similarities.
@@ -49,36 +57,27 @@ class Contrastive(Algorithm):
     def __init__(self, encoder: Encoder, *, temperature: float = 0.2, projection: int = 128) -> None:
         super().__init__(encoder)
         self.temperature = temperature
-        self.specs = encoder.specs
         self.head = nn.Sequential(
             nn.Linear(encoder.width, encoder.width), nn.ReLU(), nn.Linear(encoder.width, projection)
         )
 
-    def draw(self, x_BND: Tensor, mask_BN: Tensor | None) -> Tensor:
-        """Which positions are in the second half, bool (B, N). An image is cut across or down, by chance."""
+    @staticmethod
+    def draw(x_BND: Tensor, mask_BN: Tensor | None) -> Tensor:
+        """A random half of each example's positions, (B, N / 2) rounded up; padding only where real ones are too few.
+
+        In an example of n real positions, half of them are drawn, and at least one.
+        """
         b, n, _ = x_BND.shape
-        down_B1 = own_examples(torch.rand(whole_batch(b), 1)).to(x_BND.device) < 0.5
-        parts, start = [], 0
-        for spec in self.specs:
-            count = min(spec.embeddings, n - start)  # trailing padding is cut off
-            place = torch.arange(count, device=x_BND.device)
-            if isinstance(spec, Image):
-                rows, columns = spec.height // spec.patch, spec.width // spec.patch
-                below, right = place // columns >= (rows + 1) // 2, place % columns >= (columns + 1) // 2
-                parts.append(torch.where(down_B1, below, right))
-            elif mask_BN is None:
-                parts.append((place >= (count + 1) // 2).expand(b, -1))
-            else:
-                real_B1 = mask_BN[:, start : start + count].sum(dim=1, keepdim=True)
-                parts.append(place >= (real_B1 + 1) // 2)
-            start += count
-        return torch.cat(parts, dim=1)
+        noise_BN = own_examples(torch.rand(whole_batch(b), n)).to(x_BND.device)
+        if mask_BN is not None:
+            noise_BN = noise_BN.masked_fill(~mask_BN, 2.0)
+        # taking every second place of the order halves the real positions, also of short padded texts
+        return noise_BN.argsort(dim=1)[:, 0::2]
 
     def loss(self, encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
         """See the module; logs how often the partner is the nearest."""
         x_BND = encoder.embed(batch.inputs)
-        second_BN = self.draw(x_BND, batch.mask)
-        u_BK, v_BK = (self._view(encoder, x_BND, batch.mask, half_BN) for half_BN in (~second_BN, second_BN))
+        u_BK, v_BK = (self._view(encoder, x_BND, batch.mask, self.draw(x_BND, batch.mask)) for _ in range(2))
         loss, accuracy = nt_xent(gather_examples(u_BK), gather_examples(v_BK), self.temperature)
         return {"loss": loss, "accuracy": accuracy}
 
@@ -87,26 +86,8 @@ class Contrastive(Algorithm):
         others = 2 * whole_batch(len(batch)) - 1
         return {"loss": math.log(others), "accuracy": 1 / others}
 
-    def _view(self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, half_BN: Tensor) -> Tensor:
-        """Project the features of the chosen positions, (B, projection)."""
-        own_BN = half_BN if mask_BN is None else half_BN & mask_BN
-        # the chosen positions in order, then others, which are masked out
-        index_Bn = (~own_BN).long().argsort(dim=1, stable=True)[:, : self._largest_half(x_BND.shape[1])]
-        mask_Bn = own_BN.gather(1, index_Bn)
+    def _view(self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, index_Bn: Tensor) -> Tensor:
         part_BnD = x_BND.gather(1, index_Bn[:, :, None].expand(-1, -1, x_BND.shape[2]))
-        weight_Bn1 = mask_Bn[:, :, None].to(part_BnD.dtype)
-        mean_B1D = (part_BnD * weight_Bn1).sum(dim=1, keepdim=True) / weight_Bn1.sum(dim=1, keepdim=True).clamp(min=1)
-        tokens = encoder.encode(part_BnD - mean_B1D, mask_Bn, index_Bn)
+        mask_Bn = None if mask_BN is None else mask_BN.gather(1, index_Bn)
+        tokens = encoder.encode(centred(part_BnD, mask_Bn), mask_Bn, index_Bn)
         return self.head(encoder.pool(tokens, mask_Bn))  # type: ignore[no-any-return]
-
-    def _largest_half(self, n: int) -> int:
-        """How many positions a half of n embeddings has at most."""
-        size, start = 0, 0
-        for spec in self.specs:
-            count = min(spec.embeddings, n - start)
-            half = (count + 1) // 2
-            if isinstance(spec, Image):
-                rows, columns = spec.height // spec.patch, spec.width // spec.patch
-                half = max((rows + 1) // 2 * columns, (columns + 1) // 2 * rows)
-            size, start = size + half, start + count
-        return size
