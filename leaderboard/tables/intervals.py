@@ -118,7 +118,6 @@ def mean_of_tasks(parts: Sequence[SeedScores], shrunk: Sequence[SeedVariance]) -
         parts: one per task.
         shrunk: the seed variance of each task, used where the tasks have different seeds.
     """
-    count = len(parts)
     by_split: dict[str, float] = defaultdict(float)
     for part in parts:
         by_split[part.test_split] += part.test_error
@@ -127,7 +126,7 @@ def mean_of_tasks(parts: Sequence[SeedScores], shrunk: Sequence[SeedVariance]) -
         seeds=parts[0].seeds if paired else (),
         scores=tuple(fmean(scores) for scores in zip(*(part.scores for part in parts), strict=True)) if paired else (),
         mean=fmean(part.mean for part in parts),
-        test_error=math.hypot(*by_split.values()) / count,
+        test_error=math.hypot(*by_split.values()) / len(parts),
         units=min(part.units for part in parts),
         test_split=parts[0].test_split,
         seedless=all(part.seedless for part in parts),
