@@ -14,7 +14,7 @@ from rich.text import Text
 from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import EXPLANATIONS, RANDOM, REFERENCES, SUPERVISED, WITHOUT_ENCODER
 from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table
-from dabs.leaderboard.tables.standing import failed_runs, gap_closed, has_gap
+from dabs.leaderboard.tables.standing import cut_name, failed_runs, gap_closed, has_gap
 from dabs.results.schema import Result
 from dabs.utils.files import replacing
 
@@ -92,8 +92,11 @@ def describe_failures(table: Table, algorithm: str | None = None) -> str:
 
 def describe_single_seeds(table: Table) -> str:
     """Return a sentence that names the rows whose intervals say nothing about other seeds; empty without any."""
-    names = [name for name in table.algorithms if table.test_data_only(name)]
-    return f"With one seed only, an interval says nothing about other seeds: {', '.join(names)}." if names else ""
+    names = [cut_name(name) for name in table.algorithms if table.test_data_only(name)]
+    if not names:
+        return ""
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return f"With one seed only, an interval says nothing about other seeds: {', '.join(names[:MAX_LISTED])}{more}."
 
 
 def explain_references(algorithms: Iterable[str]) -> list[tuple[str, str]]:

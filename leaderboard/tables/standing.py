@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dabs.evaluation.reference_rows import RANDOM, SUPERVISED
 from dabs.leaderboard.tables.aggregate import CellMean, Table
 
+MAX_NAME = 40  # letters of a row's name in a sentence
 MIN_GAP = 0.01  # between the random and the supervised encoder; a share of less would be noise
 
 
@@ -64,6 +65,11 @@ def _spread(table: Table, algorithm: str, domain: str) -> float:
     return max(means) - min(means) if means else 0.0
 
 
+def cut_name(name: str) -> str:
+    """Return the name of a row for use in a sentence, which a submission's long name must not fill."""
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FailedRuns:
     """The runs of an algorithm in a domain, or on one task of it, that did not learn.
@@ -85,7 +91,7 @@ class FailedRuns:
     def __str__(self) -> str:
         """Say which runs, how many, and why."""
         count = f"{self.failed} of {self.seeds} seed{'s' * (self.seeds != 1)}"
-        return f"{self.algorithm} on {self.place} ({count}: {self.reason})"
+        return f"{cut_name(self.algorithm)} on {self.place} ({count}: {self.reason})"
 
 
 def failed_runs(table: Table, algorithm: str | None = None) -> list[FailedRuns]:

@@ -16,6 +16,7 @@ from dabs.leaderboard.tables.render import (
     best_unlabelled,
     describe_failures,
     describe_seeds,
+    describe_single_seeds,
     markdown_domains,
     markdown_gaps,
     markdown_tasks,
@@ -135,6 +136,15 @@ def test_rows_with_one_seed_are_named_beside_the_intervals() -> None:
     words = "With one seed only, an interval says nothing about other seeds: emix."
     assert words in markdown_tasks(build_table(results, "linear"))
     assert "With one seed" not in markdown_tasks(build_table(make_suite(), "linear"))
+
+
+def test_long_names_and_many_names_do_not_fill_a_sentence() -> None:
+    long = build_table([make(algorithm="ü" * 80, reason="it collapsed")], "linear")
+    for words in (describe_failures(long), describe_single_seeds(long)):
+        assert f" {'ü' * 39}…" in words
+        assert "ü" * 40 not in words
+    many = build_table([make(algorithm=f"a{i}") for i in range(11)], "linear")
+    assert describe_single_seeds(many).endswith(" and 3 more.")
 
 
 def test_rows_without_an_encoder_have_no_seed() -> None:
