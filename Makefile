@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 .PHONY: run test check types audit clean
 
 run: $(VENV)/installed
-	$(BIN)/dabs run --algorithms none emix shed contrastive
+	$(BIN)/dabs run --algorithms none supervised emix shed contrastive
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -1,9 +1,10 @@
-"""Contrastive learning: SimCLR's NT-Xent with a view that is defined for every input.
+"""Contrastive learning: SimCLR's NT-Xent with views that every input has.
 
 Chen et al., A simple framework for contrastive learning of visual representations, ICML 2020. Each of an example's two
 views is a random half of its embeddings, drawn independently of the other view, each keeping its position and encoded
-alone. The view is this project's choice, not the DABS paper's: it needs no augmentation that knows the domain, and
-shorter sequences make it cheaper than two passes over the whole input. docs/protocol.md lists what was tried.
+alone. What all embeddings of a view share is subtracted, so that a pair is not recognised by its brightness or offset
+alone. The views are this project's choice, not the DABS paper's: they need no augmentation that knows the domain, and
+shorter sequences make them cheaper than two passes over the whole input. docs/protocol.md lists what else was tried.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ def nt_xent(u_BK: Tensor, v_BK: Tensor, temperature: float) -> tuple[Tensor, Ten
         logits = (z @ z.T / temperature).fill_diagonal_(float("-inf"))
         target = torch.arange(len(z), device=z.device).roll(len(u_BK))
         return F.cross_entropy(logits, target), (logits.argmax(dim=1) == target).float().mean()
+
+
+def centred(x_BnD: Tensor, mask_Bn: Tensor | None) -> Tensor:
+    """Subtract the mean of each example's real embeddings."""
+    if mask_Bn is None:
+        return x_BnD - x_BnD.mean(dim=1, keepdim=True)
+    weight_Bn1 = mask_Bn[:, :, None].to(x_BnD.dtype)
+    return x_BnD - (x_BnD * weight_Bn1).sum(dim=1, keepdim=True) / weight_Bn1.sum(dim=1, keepdim=True).clamp(min=1)
 
 
 class Contrastive(Algorithm):
@@ -80,5 +89,5 @@ class Contrastive(Algorithm):
     def _view(self, encoder: Encoder, x_BND: Tensor, mask_BN: Tensor | None, index_Bn: Tensor) -> Tensor:
         part_BnD = x_BND.gather(1, index_Bn[:, :, None].expand(-1, -1, x_BND.shape[2]))
         mask_Bn = None if mask_BN is None else mask_BN.gather(1, index_Bn)
-        tokens = encoder.encode(part_BnD, mask_Bn, index_Bn)
+        tokens = encoder.encode(centred(part_BnD, mask_Bn), mask_Bn, index_Bn)
         return self.head(encoder.pool(tokens, mask_Bn))  # type: ignore[no-any-return]

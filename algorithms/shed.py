@@ -1,4 +1,4 @@
-"""ShED, shuffled embedding detection: move some embeddings, and say which ones moved.
+"""ShED, shuffled embedding detection: move some embeddings, and find which moved.
 
 Tamkin et al., DABS, NeurIPS 2021; after ELECTRA (Clark et al. 2020). A constant answer is right for 85 % of the
 positions, so balanced accuracy is logged beside the loss. Equal embeddings that exchange places cannot be told.

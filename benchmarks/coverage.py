@@ -1,149 +1,134 @@
-"""Measure how often intervals of `dabs compare` cover the truth and its tests err.
+"""Measure how often intervals cover the truth, and how often tests err.
 
-    python benchmarks/coverage.py [--experiments 1000] [--resamples 200] [--only WORD]
+    python benchmarks/coverage.py [--experiments 1000] [--resamples 200] [--only WORD] [--quick]
 
-Every experiment makes up results with a known truth, runs the code behind `dabs compare`, and counts. A model's answer
-to an example is a latent number compared with a threshold. The number is the sum of the example's difficulty (shared by
-all models), the algorithm's own view of the example, and noise of the seed's model; the seed's skill moves the
-threshold. Seeds move the mean score by `sigma` (the sd over seeds; 0.011 to 0.017 was measured on lite), and `spread`
-is the sd of log sigma between tasks.
+Every experiment makes up results with a known truth, runs the code behind `dabs compare` and the tables, and counts. A
+model's answer to an example is a latent number compared with a threshold. The number is the sum of the example's
+difficulty (shared by all models), the algorithm's own view of the example, and noise of the seed's model; the seed's
+skill moves the threshold. Seeds move the mean score by `sigma` (the sd over seeds; lite has 0.020 to 0.031), and
+`spread` is the sd of log sigma between tasks.
+
+Where examples share a group (a drawing, a voice, a recording, a photograph), a part `alike` of the variance of each of
+the three numbers is the group's. `wider` is how many times larger that makes the standard error of an accuracy.
 
 Every table states the share of intervals that cover the truth (expected: 95 %, within 2 points) and the share of
-experiments in which Holm's verdicts raise any false alarm (expected: at most 5 %). For comparison it adds two methods
-that `dabs compare` does not use: resampling the examples only, and the plain hierarchical bootstrap (resampling seeds
-and examples, with a normal quantile).
+experiments in which Holm's verdicts raise any false alarm (expected: at most 5 %). For comparison it adds methods that
+`dabs compare` does not use: resampling single examples although they share groups, no seeds, and the plain hierarchical
+bootstrap (resampling seeds and examples, with a normal quantile).
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import norm, rankdata, t
 
-from dabs.evaluation.bootstrap import SCORERS, covariance, resample_scores
+from dabs.evaluation.bootstrap import covariance
+from dabs.evaluation.metrics import bootstrap_interval
 from dabs.leaderboard.compare.pairwise import disagreements, estimate_difference
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
 from dabs.leaderboard.compare.statistics import (
     draw_units,
     estimate_over_units,
+    estimate_with,
     holm_correction,
     interquartile_mean,
     mcnemar_p,
     paired_proportions_error,
     resampled_interquartile_means,
-    variance_of_mean,
 )
+from dabs.leaderboard.tables.intervals import SeedScores, interval_of_scores, mean_of_tasks, variance_of_scores
+from dabs.leaderboard.tables.variance import shrink_all, variance_of_mean
+
+sys.path[:0] = [str(Path(__file__).parent)]
+
+from simulation.one_score import SCORES, one_score_row  # noqa: E402
+from simulation.worlds import GROUPED, SEEDS, TASK_WORLDS, World, draw_task, evidence_of, experiment  # noqa: E402
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
 
 
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """The distribution that the experiments of one row are drawn from."""
-
-    metric: str = "accuracy"
-    n: int = 500  # test examples
-    tasks: int = 8
-    seeds: tuple[int, int] = (2, 2)
-    sigma: float = 0.012  # sd of a seed's effect on the score (accuracy) or on the latent correlation
-    spread: float = 0.4  # sd of log sigma between tasks
-
-    def __str__(self) -> str:
-        counts = f"{self.tasks} tasks, n {self.n}, seeds {self.seeds[0]}+{self.seeds[1]}"
-        return f"{self.metric}, {counts}, sigma {self.sigma:g}, spread {self.spread:g}"
-
-
-def answers(world: World, seeds: int, skill_S: np.ndarray, difficulty_n: np.ndarray, rng: np.random.Generator) -> list:
-    """Return the predictions of one algorithm's seeds on one task, as the metric takes them."""
-    own_n = 0.6 * rng.standard_normal(world.n)
-    noise_Sn = 0.6 * rng.standard_normal((seeds, world.n))
-    if world.metric == "accuracy":
-        latent_Sn = 0.8 * difficulty_n + own_n + noise_Sn
-        cut_S = np.sqrt(0.64 + 0.36 + 0.36) * norm.ppf(np.clip(skill_S, 0.02, 0.98))
-        return list((latent_Sn < cut_S[:, None]).astype(np.int64))
-    value_Sn = (1 + 8 * skill_S[:, None]) * difficulty_n + own_n + noise_Sn
-    if world.metric == "auroc":
-        return list(value_Sn[:, :, None])
-    return list((value_Sn > 0.8).astype(np.int64)) if world.metric == "matthews" else list(value_Sn)
-
-
-def labels(world: World, difficulty_n: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return labels: for accuracy all 1, so that an answer of 1 is right; otherwise noisy difficulties."""
-    if world.metric == "accuracy":
-        return np.ones(world.n, dtype=np.int64)
-    noisy_n = difficulty_n + 0.7 * rng.standard_normal(world.n)
-    if world.metric == "spearman":
-        return np.round(2 * noisy_n)
-    hit_n = (noisy_n > 0.8).astype(np.int64)
-    return hit_n[:, None] if world.metric == "auroc" else hit_n
-
-
-def experiment(world: World, resamples: int, rng: np.random.Generator) -> dict[int, dict[str, Evidence]]:
-    """Return the evidence on all tasks; a and b are equally good, so every true difference is 0."""
-    drawn = [_draw_task(world, rng) for _ in range(world.tasks)]
-    seed, models = int(rng.integers(2**60)), sum(world.seeds)
-    if world.metric == "accuracy":  # the labels are the same, so the tasks can share their resamples
-        predictions = [prediction for of_task, _ in drawn for prediction in of_task]
-        draws = resample_scores(world.metric, predictions, drawn[0][1], resamples=resamples, seed=seed)
-        parts = [draws[:, i * models : (i + 1) * models] for i in range(world.tasks)]
-    else:
-        parts = [resample_scores(world.metric, *task, resamples=resamples, seed=seed) for task in drawn]
-    evidence = {
-        i: _make_evidence(world, *task, part, str(i)) for i, (task, part) in enumerate(zip(drawn, parts, strict=True))
-    }
-    shrink_seed_variance(evidence)
-    return evidence
-
-
-def _draw_task(world: World, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return the predictions of every seed of a, then of b, and the labels."""
-    difficulty_n = rng.standard_normal(world.n)
-    centre = rng.uniform(0.35, 0.65) if world.metric == "accuracy" else 0.0
-    predictions = []
-    for count in world.seeds:
-        sigma = world.sigma * np.exp(world.spread * rng.standard_normal())
-        predictions += answers(world, count, centre + sigma * rng.standard_normal(count), difficulty_n, rng)
-    return predictions, labels(world, difficulty_n, rng)
-
-
-def _make_evidence(
-    world: World, predictions: list[np.ndarray], label: np.ndarray, draws: np.ndarray, test_split: str
-) -> dict[str, Evidence]:
-    ones = np.ones((world.n, 1), dtype=np.float32)
-    scores = np.array([float(SCORERS[world.metric](prediction, label)(ones)[0]) for prediction in predictions])
-    first, models = world.seeds[0], sum(world.seeds)
-    return {
-        name: Evidence(
-            seeds=tuple(range(part.stop - part.start)),
-            scores_S=scores[part],
-            draws_RS=draws[:, part],
-            right_Sn=np.array(predictions[part]) == label if world.metric == "accuracy" else None,
-            published_error=np.nan,  # unused: there are predictions
-            seedless=False,
-            units=world.n,
-            test_split=test_split,
-        )
-        for name, part in (("a", slice(0, first)), ("b", slice(first, models)))
-    }
-
-
 def tasks_row(world: World, experiments: int, resamples: int, rng: np.random.Generator) -> list[float]:
-    """Measure coverage of the tasks' intervals and of the two other methods, and the rate of any false alarm."""
-    hits, alarms = [], 0
+    """Measure coverage of the tasks' intervals and of other methods, and the rate of any false alarm.
+
+    Returns:
+        Coverage of `dabs compare`, of single examples with seeds, of no seeds, of the hierarchical bootstrap; how often
+        a false alarm is raised; all in percent. Then how much wider groups make the standard error of an accuracy.
+    """
+    hits, alarms, wider = [], 0, []
     for _ in range(experiments):
+        drawn, seed = [draw_task(world, rng) for _ in range(world.tasks)], int(rng.integers(2**60))
+        grouped = evidence_of(world, drawn, resamples, seed, world.group_n)
+        single = grouped if world.group_n is None else evidence_of(world, drawn, resamples, seed, None)
         p_values = []
-        for found in experiment(world, resamples, rng).values():
-            a, b = found["a"], found["b"]
-            estimate, *_ = estimate_difference(a, b, disagreements(a, b), ALPHA)
+        for key, found in grouped.items():
+            estimate, other = (
+                estimate_difference(x["a"], x["b"], disagreements(x["a"], x["b"]), ALPHA)[0]
+                for x in (found, single[key])
+            )
             p_values.append(estimate.p)
-            hits.append([covers(estimate.low, estimate.high), *other_methods(a, b)])
+            hit = [covers(one.low, one.high) for one in (estimate, other)]
+            hits.append([*hit, *other_methods(found["a"], found["b"])])
+            if world.metric == "accuracy":
+                wider.append([np.var(x["a"].draws_RS[:, 0]) for x in (found, single[key])])
         alarms += min(holm_correction(p_values)) < ALPHA
-    return [*(100 * np.mean(hits, axis=0)), 100 * alarms / experiments]
+    ratio = float(np.sqrt(np.divide(*np.mean(wider, axis=0)))) if wider else float("nan")
+    return [*(100 * np.mean(hits, axis=0)), 100 * alarms / experiments, ratio]
+
+
+def scores_row(world: World, experiments: int, resamples: int, rng: np.random.Generator) -> list[float]:
+    """Measure coverage of the intervals of scores: a published one, those of means over seeds, and of a mean of tasks.
+
+    Returns:
+        Percent covered by one result's published interval, by single examples in its place, by the interval of the mean
+        over seeds in the tables, and of the mean over the tasks of a domain.
+    """
+    hits = []
+    for _ in range(experiments):
+        drawn = [draw_task(replace(world, seeds=(world.seeds[0], 1)), rng) for _ in range(world.tasks)]
+        own = replace(world, seeds=(world.seeds[0], 1))
+        cells = {
+            i: _seed_scores(own, found["a"])
+            for i, found in evidence_of(own, drawn, resamples, 1, world.group_n).items()
+        }
+        shrunk, truths = (
+            shrink_all({i: one.seed_variance for i, one in cells.items()}),
+            [centre for *_, centre in drawn],
+        )
+        domain = mean_of_tasks(list(cells.values()), list(shrunk.values()))
+        means = [interval_of_scores(one, variance_of_scores(one, shrunk[i])) for i, one in cells.items()]
+        whole = interval_of_scores(domain, variance_of_scores(domain, domain.seed_variance))
+        cover = [covers(*one.ends, truth) for one, truth in zip(means, truths, strict=True)]
+        one = draw_task(replace(own, seeds=(1, 1), sigma=0.0), rng)  # the truth is that of this model alone
+        group_n = np.arange(world.n) if world.group_n is None else world.group_n
+        published = [
+            bootstrap_interval("accuracy", one[0][0], one[1], group) for group in (group_n, np.arange(world.n))
+        ]
+        model = [covers(found["low"], found["high"], one[2]) for found in published]
+        hits.append([*model, np.mean(cover), covers(*whole.ends, float(np.mean(truths)))])
+    return list(100 * np.mean(hits, axis=0))
+
+
+def _seed_scores(world: World, found: Evidence) -> SeedScores:
+    """Return what a table would know of these scores: they and the standard errors of their published intervals."""
+    return SeedScores(
+        seeds=found.seeds,
+        scores=tuple(found.scores_S.tolist()),
+        mean=found.mean,
+        test_error=float(np.sqrt(np.var(found.draws_RS, axis=0).mean())),
+        units=found.units,
+        test_split=found.test_split,
+        seedless=False,
+        level=LEVEL,
+        bounds=(0.0, 1.0),
+    )
 
 
 def other_methods(a: Evidence, b: Evidence) -> tuple[bool, bool]:
@@ -160,21 +145,6 @@ def other_methods(a: Evidence, b: Evidence) -> tuple[bool, bool]:
 def covers(low: float | None, high: float | None, truth: float = 0.0) -> bool:
     """Return whether the interval contains the truth."""
     return low is not None and high is not None and low <= truth <= high
-
-
-TASK_WORLDS: tuple[World, ...] = (
-    *(World(seeds=(s, s), sigma=0.0, spread=0.0) for s in (1, 2, 3)),
-    World(sigma=0.005),
-    *(World(seeds=(s, s)) for s in (2, 3, 5)),
-    *(World(seeds=(s, s), sigma=0.025) for s in (2, 3)),
-    World(spread=0.0),
-    *(World(seeds=(s, s), spread=0.8) for s in (2, 3)),
-    World(seeds=(2, 3)),
-    World(seeds=(3, 3), n=100),
-    *(World(tasks=k) for k in (1, 2, 3, 24)),
-    World(tasks=24, seeds=(3, 3)),
-    *(World(metric=m, n=300) for m in ("auroc", "spearman", "matthews")),
-)
 
 
 def unit_experiments(
@@ -226,22 +196,26 @@ def over_tasks_row(domains: tuple[int, ...], experiments: int, resamples: int, r
     return list(100 * np.mean(hits, axis=0))
 
 
-def means_row(world: World, domains: tuple[int, ...], experiments: int, resamples: int, seed: int) -> list[float]:
-    """Measure coverage for the mean difference of one domain and of all domains, on the given tasks."""
+def means_row(worlds: tuple[World, ...], experiments: int, resamples: int, seed: int) -> list[float]:
+    """Measure coverage for the mean difference of one domain and of all domains, one per world, on the given tasks.
+
+    Returns:
+        Coverage of domains and of all domains, and how often either is a false alarm for the whole, in percent.
+    """
     rng, hits = np.random.default_rng(seed), []
     for _ in range(experiments):
         by_domain = {}
-        for d, count in enumerate(domains):
-            by_task = experiment(replace(world, tasks=count), resamples, rng)
+        for d, world in enumerate(worlds):
+            by_task = experiment(world, resamples, rng)
             by_domain[d] = {name: mean_evidence([found[name] for found in by_task.values()]) for name in ("a", "b")}
         shrink_seed_variance(by_domain)
         overall = variance_of_mean(
             [variance_between(found["a"], found["b"], shrunk=False) for found in by_domain.values()]
         )
         value = float(np.mean([found["a"].mean - found["b"].mean for found in by_domain.values()]))
-        total = overall.estimate(value, LEVEL)
+        total = estimate_with(value, overall, LEVEL)
         for found in by_domain.values():
-            one = variance_between(found["a"], found["b"]).estimate(found["a"].mean - found["b"].mean, LEVEL)
+            one = estimate_with(found["a"].mean - found["b"].mean, variance_between(found["a"], found["b"]), LEVEL)
             hits.append([covers(one.low, one.high), covers(total.low, total.high)])
     return list(100 * np.mean(hits, axis=0))
 
@@ -266,9 +240,12 @@ def print_section(
     chosen = [(name, measure) for name, measure in rows if only in name or only in title]
     if not chosen:
         return
-    print(f"\n{title}\n{'':66}" + "".join(f"{column:>14}" for column in columns), flush=True)
+    print(f"\n{title}\n{'':80}" + "".join(f"{column:>14}" for column in columns), flush=True)
     for name, measure in chosen:
-        print(f"{name:66}" + "".join(f"{value:14.1f}" for value in measure()), flush=True)
+        print(
+            f"{name:80}" + "".join(f"{value:14.1f}" if np.isfinite(value) else f"{'':14}" for value in measure()),
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -279,9 +256,19 @@ def main() -> None:
     parser.add_argument(
         "--only", default="", help="measure only rows whose name, or tables whose title, contain this word"
     )
+    parser.add_argument("--quick", action="store_true", help="50 experiments and 100 resamples: does everything run?")
     options = parser.parse_args()
-    count, resamples, begun = options.experiments, options.resamples, time.perf_counter()
-    head = ("interval", "examples only", "hierarchical", "any alarm")
+    count, resamples = (50, 100) if options.quick else (options.experiments, options.resamples)
+    begun = time.perf_counter()
+    head = ("percentile", "Student's t", "published")
+    rows = [(str(w), lambda w=w: one_score_row(w, 10 * count, 2 * resamples, np.random.default_rng(6))) for w in SCORES]
+    print_section("One accuracy of examples in groups", head, rows, options.only)
+    head = ("published", "by example", "over seeds", "domain")
+    rows = [
+        (str(w), lambda w=w: scores_row(w, count, resamples, np.random.default_rng(5))) for w in SEEDS if w.seeds[0] > 2
+    ]
+    print_section("Scores in tables: % of 95 % intervals that cover the truth", head, rows, options.only)
+    head = ("interval", "by example", "no seeds", "hierarchical", "any alarm", "wider")
     rows = [(str(w), lambda w=w: tasks_row(w, count, resamples, np.random.default_rng(1))) for w in TASK_WORLDS]
     print_section(
         "Tasks: % of 95 % intervals that cover the truth; % false alarms under Holm", head, rows, options.only
@@ -292,11 +279,19 @@ def main() -> None:
         for n, x in grid
     ]
     print_section("One model each: interval and exact McNemar", ("interval", "false alarm"), rows, options.only)
-    worlds = (World(), World(seeds=(3, 3)), World(sigma=0.0, spread=0.0), World(seeds=(1, 1), sigma=0.0, spread=0.0))
+    mixed = tuple(replace(w, seeds=(3, 3), tasks=2) for w in (World(), World(), World(), *GROUPED))
     rows = [
-        (f"7 domains of {w}", lambda w=w: means_row(w, (w.tasks,) * 7, count, resamples, 3))
-        for w in (replace(world, tasks=2) for world in worlds)
+        (f"7 domains of {w}", lambda w=w: means_row((replace(w, tasks=2),) * 7, count, resamples, 3))
+        for w in SEEDS[1::3]
     ]
+    for sigma in (0.02, 0.03):
+        worlds = tuple(replace(w, sigma=sigma) for w in mixed)
+        rows.append(
+            (
+                f"3 domains of examples and 4 of groups, sigma {sigma:g}",
+                lambda w=worlds: means_row(w, count, resamples, 3),
+            )
+        )
     print_section("Means of these tasks", ("domain", "all domains"), rows, options.only)
     head = ("mean", "IQM", "mean rank", "percentile")
     suites = ((2, 2, 5, 8, 2, 2, 3), (3,) * 4, (1,) * 20)

@@ -3,7 +3,7 @@
     python benchmarks/evaluation.py                                   # under three minutes on two cores
     python benchmarks/evaluation.py --runs RUNS/lite/shed             # scores instead, on runs of the lite suite
 
-Features: `features_of` over a prepared split of synthetic rows, against the same encoder on batches already in memory,
+Features: `pooled_features` over a prepared split of synthetic rows, against the same encoder on batches in memory,
 of the fastest size. Both are timed in fp32 and, if the machine has it, in bf16.
 
 100 epochs: the DABS paper runs the frozen encoder again for every step of a linear head's SGD. The time of a few steps
@@ -36,7 +36,7 @@ from dabs.data.domain import SPLITS, TRAIN, Classes, Task
 from dabs.data.prepared import open_prepared
 from dabs.data.split import Split
 from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig
-from dabs.evaluation.features import features_of
+from dabs.evaluation.features import pooled_features
 from dabs.evaluation.metrics import bootstrap_interval, metric_of
 from dabs.evaluation.probes import Features, linear_probe
 from dabs.registry import find_domain
@@ -79,7 +79,7 @@ def distance_from_fp32(specs: Specs, config: EncoderConfig, precision: str) -> s
     encoder = Encoder(config, specs)
     with synthetic_domain(specs, 64) as domain:
         split = Split(open_prepared(domain), TRAIN, labels=False)
-        wide, other = features_of(encoder, split), features_of(encoder, split, precision)
+        wide, other = pooled_features(encoder, split), pooled_features(encoder, split, precision)
     return f"{np.sqrt((((wide - other) / wide.std(axis=0)) ** 2).mean()):.1e}"
 
 
@@ -109,7 +109,7 @@ def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, ro
         with torch.no_grad(), mock.patch.object(Attention, "forward", textbook_attention):
             same = encoder(split.batch(np.arange(4)))
         torch.testing.assert_close(same, encoder(split.batch(np.arange(4))).detach(), rtol=1e-3, atol=1e-3)
-        once = partial(features_of, encoder, split, precision)
+        once = partial(pooled_features, encoder, split, precision)
         times = alternate({"textbook": textbook, "fp32": epoch, "once": once}, rounds)
     pair = synthetic_features(EXAMPLES, config.width, 10)
     probe = seconds_of(lambda: linear_probe(*pair))
@@ -172,7 +172,7 @@ def score_row(runs: Path, domain_name: str, task_name: str, epochs: int) -> tupl
     task = domain.task(task_name)
     encoder = load_encoder(runs / domain_name / "seed0" / "encoder")
     features = {
-        name: features_of(encoder, Split(open_prepared(domain, task_name), name, labels=False)) for name in SPLITS
+        name: pooled_features(encoder, Split(open_prepared(domain, task_name), name, labels=False)) for name in SPLITS
     }
     labels = {name: open_prepared(domain, task_name).columns(name, ("label",))["label"] for name in SPLITS}
     data = Features(features=features, labels=labels)

@@ -227,10 +227,10 @@ class Encoder(nn.Module):
         self.embeddings = nn.ModuleList(embedding_of(spec, config.width, config.token_scale) for spec in specs)
         self.cls = nn.Parameter(config.cls_scale * torch.randn(config.width))
         self._set_positions(config, 1 + total_embeddings(specs))
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
-        if config.mimetic:
-            for block in self.blocks:
-                block.attention.initialise_mimetically()
+        blocks = [Block(config) for _ in range(config.depth)]
+        for block in blocks if config.mimetic else ():
+            block.attention.initialise_mimetically()
+        self.blocks = nn.ModuleList(blocks)
         self.project = nn.Sequential(nn.LayerNorm(config.width), nn.Linear(config.width, config.projection))
         for i, spec in enumerate(specs if config.standardise else ()):
             if not isinstance(spec, Tokens):

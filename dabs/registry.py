@@ -3,6 +3,9 @@
 The name of a file is also its name in the registry and on the command line. A file dropped into `algorithms/` or
 `domains/` is found without editing a list. An installed package offers its own through the entry-point groups
 `dabs.algorithms` and `dabs.domains`.
+
+The official suites are fixed lists. Any other domain is a plug-in: a command uses it if it is named, but it is not one
+of "all domains", so no mean over a suite and no submission includes it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,37 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _PACKAGES = {"lite": "dabs.domains", "paper": "dabs.domains.paper", "paper32": "dabs.domains.paper"}
 
+OFFICIAL_TASKS: dict[str, dict[str, tuple[str, ...]]] = {
+    "lite": {
+        "captioned_images": ("category", "subgroup"),
+        "chest_xray": ("findings", "heart_size"),
+        "english_text": ("question_type", "spam", "genre"),
+        "multilingual_text": ("language", "component"),
+        "natural_images": ("photograph", "animal"),
+        "sensor": ("exercise", "tempo"),
+        "speech": ("word", "voice", "language"),
+    },
+    "paper": {
+        "captioned_images": ("mismatched_caption", "vqa"),
+        "chest_xray": ("chexpert", "chest_xray8"),
+        "english_text": (
+            *("cola", "sst2", "mrpc", "qqp", "stsb", "mnli_matched", "mnli_mismatched", "qnli", "rte", "wnli"),
+        ),
+        "multilingual_text": tuple(f"pawsx_{language}" for language in ("en", "fr", "es", "de", "zh", "ja", "ko")),
+        "natural_images": ("cifar10", "aircraft", "cu_birds", "dtd", "traffic_sign", "vgg_flower"),
+        "sensor": ("pamap2",),
+        "speech": (
+            *("librispeech", "audio_mnist"),
+            *(f"fluent_speech_{field}" for field in ("action", "object", "location")),
+            *("google_speech", "voxceleb1"),
+        ),
+    },
+}
+"""The tasks of each domain of the official suites, by suite and domain; reading them imports no domain."""
+OFFICIAL_TASKS["paper32"] = {
+    name: OFFICIAL_TASKS["paper"][name] for name in ("captioned_images", "chest_xray", "natural_images")
+}
+
 
 def _modules(package: str) -> dict[str, str]:
     """Return the module of each registered name (`package.file`, or that of an entry point); refuse duplicate names."""
@@ -52,15 +86,31 @@ def algorithm_names() -> list[str]:
 
 
 def domain_names(suite: str = "lite") -> list[str]:
-    """Return the names of the domains of a suite.
+    """Return the names of all domains of an official suite; plug-ins are not among them.
 
     Raises:
         RequestError: there is no such suite.
     """
-    modules = _domain_modules(suite)
+    if suite not in SUITES:
+        raise unknown("suite", suite, list(SUITES))
+    return list(OFFICIAL_TASKS[suite])
+
+
+def plugin_names(suite: str = "lite") -> list[str]:
+    """Return the names of the registered domains of a suite that are not official.
+
+    Raises:
+        RequestError: there is no such suite.
+    """
+    others = {name: target for name, target in _domain_modules(suite).items() if not is_official(name, suite)}
     if list(_PACKAGES.values()).count(_PACKAGES[suite]) == 1:
-        return list(modules)
-    return [name for name, target in modules.items() if _domains_in(target, suite)]
+        return list(others)
+    return [name for name, target in others.items() if _domains_in(target, suite)]
+
+
+def is_official(domain: str, suite: str) -> bool:
+    """Return whether a domain is one of an official suite, without importing it; False if there is no such suite."""
+    return domain in OFFICIAL_TASKS.get(suite, {})
 
 
 def _domain_modules(suite: str) -> dict[str, str]:
@@ -187,8 +237,9 @@ def find_domain(name: str, suite: str = "lite") -> Domain:
     if name not in modules:
         raise unknown("domain", name, list(modules))
     found = _domains_in(modules[name], suite)
-    if not found and name not in domain_names(suite):
-        raise unknown("domain", name, domain_names(suite), of=f"the suite {suite}")
+    known = domain_names(suite) + plugin_names(suite)
+    if not found and name not in known:
+        raise unknown("domain", name, known, of=f"the suite {suite}")
     if len(found) != 1:
         raise DabsError(f"{modules[name]} must offer one Domain of the suite {suite!r}; it offers {len(found)}.")
     return found[0]

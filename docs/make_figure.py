@@ -21,16 +21,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from dabs.evaluation.raw_input import RAW
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, build_table
+from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES
+from dabs.leaderboard.tables.aggregate import Table, build_table
 from dabs.leaderboard.tables.render import legend, mark
 from dabs.results.files import load_results
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "leaderboard" / "results" / "lite"
 ALL_DOMAINS = "all domains"
-RANDOM = "none"
-REFERENCES = {RANDOM: "random encoder (shaded: no better)", RAW: "the same probe on the input itself"}
+LINES = {RANDOM: "random encoder (shaded: no better)", RAW: "the same probe on the input itself"}
 
 # all lengths are in points; the page shows the figure at its own width
 WIDTH, LEFT, RIGHT = 760, 172, 736
@@ -130,7 +129,7 @@ def in_words(rows: list[Row]) -> str:
 def draw(table: Table, theme: Theme) -> Figure:
     """Return the figure in one theme, without a background."""
     rows = rows_of(table)
-    learned = [name for name in table.algorithms if name not in FLOORS]
+    learned = [name for name in table.algorithms if name not in REFERENCES]
     height_of_row = LANE * len(learned) + ROW_GAP
     bottom = TOP + height_of_row * len(rows)
     height = bottom + BOTTOM
@@ -177,7 +176,7 @@ def draw(table: Table, theme: Theme) -> Figure:
         top = TOP + i * height_of_row + ROW_GAP / 2
         low_end = top + height_of_row - ROW_GAP
         say(10, (top + low_end) / 2 + 5, row.name)
-        for name in FLOORS:
+        for name in LINES:
             if name in row.means:
                 reference(name, place(row.means[name]), top - 2, low_end + 2)
         for lane, name in enumerate(learned):
@@ -194,7 +193,7 @@ def draw(table: Table, theme: Theme) -> Figure:
         x += 36 + 7.4 * len(name)
     say(x, 22, "large: mean, small: each seed", NOTE, theme.soft)
     x = 14.0
-    for name, words in REFERENCES.items():
+    for name, words in LINES.items():
         reference(name, x, 37, 53)
         say(x + 10, 50, name)
         say(x + 18 + 8.4 * len(name), 50, words, NOTE, theme.soft)

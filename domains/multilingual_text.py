@@ -277,5 +277,5 @@ LITE = Domain(
     ),
     build=build,
     version=2,
-    steps=500,
+    steps=1000,
 )

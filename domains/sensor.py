@@ -203,7 +203,7 @@ CARD = Card(
         "JMLR 19 (2018), arXiv:1803.08118"
     ),
     source="seglearn 1.2.5: 140 recordings of 7 exercises by each arm of 10 healthy people, 50 Hz",
-    size="11 MB wheel, 32 MB prepared",
+    size="11 MB wheel, 28 MB prepared",
     notes=(
         "Only ten people, four of them in the test split: the interval over windows says nothing about other people. "
         "They seem to have trained in pairs whose recordings last equally long; a pair is always in one split. The "

@@ -140,7 +140,8 @@ def make_spectrograms(utterances: list[Utterance], generator: np.random.Generato
 
 def to_grid(decibels: np.ndarray) -> np.ndarray:
     """Round decibels to the stored grid, uint8; see `LOWEST`."""
-    return np.rint((decibels - LOWEST) / STEP).clip(0, 255).astype(np.uint8)
+    stored: np.ndarray = np.rint((decibels - LOWEST) / STEP).clip(0, 255).astype(np.uint8)
+    return stored
 
 
 def build(workspace: Workspace) -> Iterator[Rows]:

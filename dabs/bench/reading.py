@@ -16,7 +16,7 @@ from dabs.data.loader import read_batches
 from dabs.data.prepared import folder_of, open_prepared
 from dabs.data.split import Split
 from dabs.encoder import Encoder, EncoderConfig
-from dabs.evaluation.features import features_of
+from dabs.evaluation.features import pooled_features
 from dabs.specs import Batch, Specs
 from dabs.training.precision import autocast
 
@@ -82,7 +82,7 @@ def feature_seconds(
     with synthetic_domain(specs, rows) as domain:
         split = Split(open_prepared(domain), TRAIN, labels=False)
         batches_of = {size: [batch.to(device) for batch in split.batches(size)] for size in sizes}
-        sides: dict[str, Any] = {"features": lambda: features_of(encoder, split, precision)}
+        sides: dict[str, Any] = {"features": lambda: pooled_features(encoder, split, precision)}
         sides |= {str(size): partial(bare, batches) for size, batches in batches_of.items()}
         times = alternate(sides, rounds)
     fastest = min(map(str, sizes), key=lambda size: times[size].median)

@@ -19,7 +19,12 @@ from dabs.cli.terminal import PreparationDisplay
 from dabs.config import Suite
 from dabs.data.domain import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
-from dabs.registry import domain_names, find_domain
+from dabs.registry import domain_names, find_domain, plugin_names
+
+NOT_AS_PUBLISHED = (
+    "Results on data that is not as published cannot be compared with the published ones. If rebuilding does not help, "
+    "a library that prepares the data has another version here, or this is not an x86-64 machine."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +32,7 @@ class DataOptions:
     """Prepare the data of some or all domains, show what is prepared, or check it against its hashes."""
 
     action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]  # what to do
-    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all if none is named
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all official ones if none is named
     suite: Suite = "lite"  # which datasets to use
     tasks: tuple[str, ...] = ()  # paper suites: only these datasets of one domain ("pretrain" or tasks), else all
     force: bool = False  # prepare again what is already prepared
@@ -36,7 +41,7 @@ class DataOptions:
 
 
 def main(arguments: list[str]) -> int:
-    """Parse and perform the action; return 1 if data does not match its hashes."""
+    """Parse and perform the action; return 1 if data differs from its manifest or from the published hashes."""
     options = tyro.cli(DataOptions, prog="dabs data", args=arguments)
     domains = [find_domain(name, options.suite) for name in options.domains or tuple(domain_names(options.suite))]
     if options.tasks and len(options.domains) != 1:
@@ -47,6 +52,9 @@ def main(arguments: list[str]) -> int:
             os.environ[name] = str(path.expanduser().resolve())
     if options.action == "status":
         Console().print(status_table(domains))
+        plugins = [] if options.domains else [find_domain(name, options.suite) for name in plugin_names(options.suite)]
+        if plugins:
+            Console().print(status_table(plugins, title="data of plug-in domains"))
         return 0
     if options.action == "verify":
         return verify_all(domains, named=bool(options.domains))
@@ -93,56 +101,65 @@ def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
     return [f"{unit.name}: {note}" for unit, manifest in manifests for note in manifest.get("notes", [])]
 
 
-def status_table(domains: list[Domain]) -> Table:
-    """Return a table with one row per domain or dataset: whether it is prepared, its rows, its size on disk."""
+def status_table(domains: list[Domain], title: str = "data") -> Table:
+    """Return a table with one row per domain or dataset: whether it is prepared, as published, its rows, its size."""
     from dabs.data.prepared import open_prepared, units_of
+    from dabs.data.published import check_published
 
-    table = Table("domain", "state", "training rows", "MB", "folder", title="data")
+    table = Table("domain", "state", "hashes", "training rows", "MB", "folder", title=title)
     for unit in [unit for domain in domains for unit in units_of(domain)]:
         try:
             manifest = open_prepared(unit.domain, unit.only or PRETRAIN).manifest
         except DabsError:
-            table.add_row(unit.name, "not prepared", "", "", str(unit.folder))
+            table.add_row(unit.name, "not prepared", "", "", "", str(unit.folder))
             continue
         splits = manifest["splits"].items()
         rows = ", ".join(f"{key.split('/')[0]} {entry['rows']:,}" for key, entry in splits if key.endswith("/train"))
         size = sum(file.stat().st_size for file in unit.folder.rglob("*") if file.is_file())
         state = "ready, incomplete" if manifest.get("notes") else "ready"
-        table.add_row(unit.name, state, rows, f"{size / 1e6:.0f}", str(unit.folder))
+        table.add_row(unit.name, state, check_published([unit]).verdict, rows, f"{size / 1e6:.0f}", str(unit.folder))
     return table
 
 
 def verify_all(domains: list[Domain], *, named: bool) -> int:
-    """Compare every split with its manifest, print the verdict, and how to rebuild what has changed.
+    """Compare data with its manifests and with the published hashes; print the verdict and how to rebuild it.
 
     Args:
         domains: which domains.
         named: whether the user named them; a domain that is not prepared is then an error, otherwise it is skipped.
 
     Returns:
-        The exit code.
+        The exit code: 1 if anything differs.
 
     Raises:
         DabsError: some named domains are not prepared; raised after all were checked.
     """
     from dabs.data.prepare import verify
     from dabs.data.prepared import units_of
+    from dabs.data.published import check_published
 
-    console, commands, missing = Console(soft_wrap=True), [], []
+    console, commands, missing, foreign = Console(soft_wrap=True), [], [], False
     for domain in domains:
         try:
-            lines = verify(domain)
+            changed, units = verify(domain), units_of(domain)
         except DabsError as error:
             console.print(f"{domain.name}: not prepared", highlight=False)
             missing.append(str(error))
             continue
-        console.print(f"{domain.name}: {'as prepared' if not lines else 'CHANGED'}", highlight=False)
-        for line in lines:
+        published = check_published(units)
+        own = "CHANGED since it was prepared" if changed else "as prepared"
+        console.print(f"{domain.name}: {own}, {published.verdict}", highlight=False)
+        wrong = changed + published.different
+        partly = [f"{place}: no published hash" for place in published.unpublished if published.same]
+        for line in wrong + partly:
             console.print(f"  {line}", highlight=False, markup=False)
-        changed = [u for u in units_of(domain) if any(x.startswith(f"{'/'.join(u.name.split())}/") for x in lines)]
-        commands += [f"  {unit.command} --force" for unit in changed]
+        foreign |= bool(published.different)
+        rebuild = [u for u in units if any(line.startswith(f"{'/'.join(u.name.split())}/") for line in wrong)]
+        commands += [f"  {unit.command} --force" for unit in rebuild]
     if commands:
-        console.print("\n".join(["To rebuild what has changed:", *commands]), highlight=False, markup=False)
+        console.print("\n".join(["To rebuild what differs:", *commands]), highlight=False, markup=False)
+    if foreign:
+        console.print(NOT_AS_PUBLISHED, highlight=False)
     if missing and named:
         raise DabsError("\n\n".join(missing))
     return 1 if commands else 0

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from dabs.config import Suite
 from dabs.data.domain import describe_target
-from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain, plugin_names
 from dabs.specs import describe_inputs
 
 
@@ -28,20 +28,21 @@ def main(arguments: list[str]) -> None:
     """Parse and print."""
     options = tyro.cli(ListOptions, prog="dabs list", args=arguments)
     console = Console()
-    if options.what in ("all", "domains"):
-        console.print(domain_table(options.suite))
-    if options.what in ("all", "tasks"):
-        console.print(task_table(options.suite))
+    for plugins in (False, True) if plugin_names(options.suite) else (False,):
+        if options.what in ("all", "domains"):
+            console.print(domain_table(options.suite, plugins=plugins))
+        if options.what in ("all", "tasks"):
+            console.print(task_table(options.suite, plugins=plugins))
     if options.what in ("all", "algorithms"):
         console.print(algorithm_table())
 
 
-def domain_table(suite: str) -> Table:
-    """Return a table with one row per domain: inputs, origin, licence, size, source, citation."""
-    table = Table(title=f"domains ({suite})", show_lines=True)
+def domain_table(suite: str, *, plugins: bool = False) -> Table:
+    """Return a table with one row per official domain, or per plug-in: inputs, origin, licence, size, source."""
+    table = Table(title=f"{'plug-in domains' if plugins else 'domains'} ({suite})", show_lines=True)
     for column in ("domain", "input", "data", "licence", "size", "source and citation"):
         table.add_column(column, overflow="fold")
-    for name in domain_names(suite):
+    for name in plugin_names(suite) if plugins else domain_names(suite):
         domain = find_domain(name, suite)
         card = domain.card
         about = f"{card.source}\n[dim]{card.citation}[/dim]" + (f"\n{card.notes}" if card.notes else "")
@@ -51,12 +52,12 @@ def domain_table(suite: str) -> Table:
     return table
 
 
-def task_table(suite: str) -> Table:
-    """Return a table with one row per task: question, target, metric, how its splits are kept apart."""
-    table = Table(title=f"tasks ({suite})")
+def task_table(suite: str, *, plugins: bool = False) -> Table:
+    """Return a table with one row per task of official domains, or of plug-ins: question, target, metric, groups."""
+    table = Table(title=f"{'tasks of plug-in domains' if plugins else 'tasks'} ({suite})")
     for column in ("domain", "task", "question", "target", "metric", "split by"):
         table.add_column(column, overflow="fold")
-    for name in domain_names(suite):
+    for name in plugin_names(suite) if plugins else domain_names(suite):
         for task in find_domain(name, suite).tasks:
             table.add_row(name, task.name, task.question, describe_target(task.target), task.metric, task.split_by)
     return table

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dabs.cli import verb_module
 from dabs.cli.terminal import progress_text, table_console, training_progress, warn_unless_clean
-from dabs.config import EncoderSize, PretrainConfig, Protocol, Suite
+from dabs.config import FIRST_SEED, EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
@@ -33,8 +33,9 @@ class GridOptions:
     """Run the whole benchmark, or a part of it. Finished cells are not repeated, and stopped ones resume."""
 
     algorithms: tuple[str, ...] = ()  # names, path/to/file.py:Class or supervised; all of them if none is named
-    domains: tuple[str, ...] = ()  # which domains; all of the suite if none is named
-    seeds: int = 1  # pretrain every algorithm with the seeds 0 .. N-1
+    domains: tuple[str, ...] = ()  # which domains; all official ones of the suite if none is named
+    seeds: int = 1  # pretrain every algorithm with this many seeds
+    first_seed: int = FIRST_SEED  # the first of these seeds; published results start at 3
     protocol: tuple[Protocol, ...] = ("linear", "knn", "linear_tokens")  # how encoders are evaluated
     suite: Suite = "lite"  # which datasets to use
     encoder: EncoderSize = "auto"  # size of the encoder; auto: small in lite, paper in paper
@@ -61,8 +62,10 @@ def plan(options: GridOptions) -> list[Cell]:
     """
     algorithms = options.algorithms or (*algorithm_names(), SUPERVISED)
     domains = options.domains or tuple(domain_names(options.suite))
-    if options.seeds < 1 or options.steps < 0 or not options.protocol:
-        raise RequestError("--seeds must be at least 1, --steps at least 0, and --protocol needs at least one name.")
+    if options.seeds < 1 or min(options.steps, options.first_seed) < 0 or not options.protocol:
+        raise RequestError(
+            "--seeds must be at least 1, --first-seed and --steps at least 0, and --protocol needs at least one name."
+        )
     for name in algorithms:
         if name != SUPERVISED:
             find_algorithm(name)
@@ -72,7 +75,8 @@ def plan(options: GridOptions) -> list[Cell]:
         names = ", ".join(duplicates)
         raise RequestError(f"two algorithms would be called {names} in the table; rename one or leave it out.")
     tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
-    rows = [(RAW, 0), (SUMMARY, 0)] + [(name, seed) for seed in range(options.seeds) for name in algorithms]
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    rows = [(RAW, 0), (SUMMARY, 0)] + [(name, seed) for seed in seeds for name in algorithms]
     raw_domains = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
     return [
         Cell(

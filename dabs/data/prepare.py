@@ -141,5 +141,7 @@ def _verify(unit: Unit) -> list[str]:
         except (OSError, ValueError) as error:
             wrong.append(f"{place}: cannot be read ({error})")
             continue
-        wrong += [f"{place}: {k} is {found[k]}, expected {expected[k]}" for k in found if found[k] != expected[k]]
+        wrong += [
+            f"{place}: {k} is {found[k]}, its manifest says {expected[k]}" for k in found if found[k] != expected[k]
+        ]
     return wrong

@@ -1,4 +1,4 @@
-"""The mean and deviation of each input channel, by which an encoder standardises its inputs.
+"""The constants by which an encoder standardises its input channels.
 
 They are computed from the pretraining data while it is written, and kept in its manifest. Integers are summed exactly;
 sums of floats are rounded to six digits, so that the constants do not depend on the order in which a processor adds.

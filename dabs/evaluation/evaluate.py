@@ -70,7 +70,7 @@ def evaluate(
     if torch.cuda.is_available():
         encoder = encoder.cuda()
     origin = origin_of_run(run, config, provenance, encoder)
-    views = EncoderViews(encoder, config.precision)
+    views = EncoderViews(encoder, config.precision, protocols)
     for task in chosen_tasks(domain, tasks):
         reader = TaskReader(open_prepared(domain, task.name), task, views, origin)
         yield from reader.read(protocols, tell, tune=lambda reader: finetune_from_probe(reader, views, config))
@@ -110,7 +110,7 @@ def evaluate_supervised(
         data = open_prepared(domain, task.name)
         tell(f"{task.name} training")
         trained = train_supervised(data, task, config)
-        views = EncoderViews(trained.encoder, config.precision)
+        views = EncoderViews(trained.encoder, config.precision, protocols)
         reader = TaskReader(data, task, views, origin_of_supervised(trained, data))
 
         def own(reader: TaskReader, trained: SupervisedEncoder = trained) -> ProbeResult:
@@ -132,20 +132,30 @@ class Views(Protocol):
 
 
 class EncoderViews:
-    """The views of an encoder. Tasks on the same examples share their features."""
+    """The views of an encoder. Tasks on the same examples share their features.
 
-    def __init__(self, encoder: Encoder, trained_in: str) -> None:
+    Args:
+        encoder: on its device.
+        trained_in: the precision of its training.
+        protocols: which will be read; for those that need both views, examples are encoded once.
+    """
+
+    def __init__(self, encoder: Encoder, trained_in: str, protocols: tuple[str, ...]) -> None:
         self.encoder = encoder
+        self.together = "linear_tokens" in protocols
         self.cache = FeatureCache(encoder, feature_precision(trained_in, encoder.width))
 
     def pooled(self, data: Prepared) -> dict[str, np.ndarray]:
         """Return the mean over [CLS] and all real positions."""
-        return self.cache.pooled(_unlabelled(data))
+        splits = _unlabelled(data)
+        if not self.together:
+            return self.cache.pooled(splits)
+        return {name: pooled for name, (pooled, _) in self.cache.both(splits[TRAIN], splits).items()}
 
     def positions(self, data: Prepared) -> dict[str, np.ndarray]:
         """Return all positions, reduced to 256 values."""
         splits = _unlabelled(data)
-        return self.cache.positions(splits[TRAIN], splits)
+        return {name: positions for name, (_, positions) in self.cache.both(splits[TRAIN], splits).items()}
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
-"""Frozen features of a split, computed by an encoder: pooled, and of all positions."""
+"""Frozen features of a split, pooled and of all positions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from dabs.data.loader import read_batches
 from dabs.data.split import READ_BATCH, Split
@@ -28,16 +30,17 @@ def pooled_features(encoder: Encoder, split: Split, precision: str = "fp32") -> 
         split: read once; for a GPU, batches are read ahead.
         precision: "fp32", or "bf16" for autocast, whose features differ by 0.01 to 0.1 of their standard deviation.
     """
-    return _read(encoder, split, np.arange(len(split)), precision, lambda batch: encoder(batch).float().cpu().numpy())
+    (found,) = _read(encoder, split, np.arange(len(split)), precision, lambda batch: (_to_numpy(encoder(batch)),))
+    return found
 
 
-def position_features(
+def both_features(
     encoder: Encoder, train: Split, splits: dict[str, Split], precision: str = "fp32"
-) -> dict[str, np.ndarray]:
-    """Return the features of all positions of each split, float32 (n, at most 256): layout kept, reduced together.
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return each split's pooled features (n, D), and those of all positions (n, at most 256), both float32.
 
-    The tokens of [CLS] and of every embedding stand side by side, with padding as zeros, and are reduced by principal
-    components that are fitted on at most 2,048 examples of the training split.
+    For the latter, the tokens of [CLS] and of every embedding stand side by side, so the layout is kept, with padding
+    as zeros. They are reduced by principal components that are fitted on at most 2,048 examples of the training split.
 
     Args:
         encoder: on its device.
@@ -47,32 +50,48 @@ def position_features(
     """
     from sklearn.decomposition import PCA
 
-    fitted_on = np.linspace(0, len(train) - 1, min(len(train), POSITION_EXAMPLES)).astype(np.int64)
-    flat = _read(encoder, train, fitted_on, precision, lambda batch: _all_positions(encoder, batch))
+    rows = np.linspace(0, len(train) - 1, min(len(train), POSITION_EXAMPLES)).astype(np.int64)
+    (flat,) = _read(
+        encoder, train, rows, precision, lambda batch: (_side_by_side(encoder, _tokens(encoder, batch), batch),)
+    )
     size = min(POSITION_COMPONENTS, *flat.shape)
     reduce: Any = PCA(n_components=size, svd_solver="randomized", iterated_power=4, random_state=0).fit(flat)
     mean, components = reduce.mean_.astype(np.float32), reduce.components_.T.astype(np.float32)
 
-    def project(batch: Batch) -> np.ndarray:
-        return np.asarray((_all_positions(encoder, batch) - mean) @ components)
+    def both(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        tokens = _tokens(encoder, batch)
+        projected = (_side_by_side(encoder, tokens, batch) - mean) @ components
+        return _to_numpy(encoder.pool(tokens, batch.mask)), projected
 
-    return {name: _read(encoder, split, np.arange(len(split)), precision, project) for name, split in splits.items()}
+    found = {name: _read(encoder, split, np.arange(len(split)), precision, both) for name, split in splits.items()}
+    return {name: (pooled, positions) for name, (pooled, positions) in found.items()}
 
 
-def _all_positions(encoder: Encoder, batch: Batch) -> np.ndarray:
+def _tokens(encoder: Encoder, batch: Batch) -> Tensor:
+    return encoder.encode(encoder.embed(batch.inputs), batch.mask)
+
+
+def _to_numpy(x: Tensor) -> np.ndarray:
+    return x.float().cpu().numpy()
+
+
+def _side_by_side(encoder: Encoder, tokens_BSD: Tensor, batch: Batch) -> np.ndarray:
     """Return the tokens of all positions side by side, float32 (B, S D), with zeros where there is padding."""
-    tokens_BSD: Tensor = encoder.encode(encoder.embed(batch.inputs), batch.mask).float()
+    tokens_BSD = tokens_BSD.float()
     if batch.mask is not None:
-        real = torch.nn.functional.pad(batch.mask, (1, 0), value=True)
-        tokens_BSD = tokens_BSD * real[:, :, None]
+        tokens_BSD = tokens_BSD * F.pad(batch.mask, (1, 0), value=True)[:, :, None]
     missing = 1 + total_embeddings(encoder.specs) - tokens_BSD.shape[1]  # trailing padding is cut off
-    return torch.nn.functional.pad(tokens_BSD, (0, 0, 0, missing)).flatten(1).cpu().numpy()  # type: ignore[no-any-return]
+    return F.pad(tokens_BSD, (0, 0, 0, missing)).flatten(1).cpu().numpy()
 
 
 @torch.inference_mode()
 def _read(
-    encoder: Encoder, split: Split, rows: np.ndarray, precision: str, features_of: Callable[[Batch], np.ndarray]
-) -> np.ndarray:
+    encoder: Encoder,
+    split: Split,
+    rows: np.ndarray,
+    precision: str,
+    features_of: Callable[[Batch], tuple[np.ndarray, ...]],
+) -> tuple[np.ndarray, ...]:
     """Return the features of some rows in their order; texts are read by length, to pad little."""
     encoder.eval()
     device = next(encoder.parameters()).device
@@ -82,7 +101,11 @@ def _read(
     parts = [order[start : start + size] for start in range(0, len(order), size)]
     with autocast(device, precision):
         batches = read_batches(split, (rows[part] for part in parts), device)
-        found = np.concatenate([features_of(batch) for batch in batches])
+        found = [features_of(batch) for batch in batches]
+    return tuple(_in_order(order, np.concatenate(blocks)) for blocks in zip(*found, strict=True))
+
+
+def _in_order(order: np.ndarray, found: np.ndarray) -> np.ndarray:
     features = np.empty(found.shape, np.float32)
     features[order] = found
     return features
@@ -97,28 +120,23 @@ class FeatureCache:
 
     def pooled(self, splits: dict[str, Split]) -> dict[str, np.ndarray]:
         """Return `pooled_features` of each split."""
-        return {
-            name: self._once(("pooled",), [split], lambda split=split: self._pooled(split))
-            for name, split in splits.items()
-        }
+        return {name: self._once([split], partial(self._pooled, split)) for name, split in splits.items()}
 
     def _pooled(self, split: Split) -> np.ndarray:
         return pooled_features(self.encoder, split, self.precision)
 
-    def positions(self, train: Split, splits: dict[str, Split]) -> dict[str, np.ndarray]:
-        """Return `position_features` of the splits."""
-        found: dict[str, np.ndarray] = self._once(
-            ("positions", *splits),
-            [train, *splits.values()],
-            lambda: position_features(self.encoder, train, splits, self.precision),
+    def both(self, train: Split, splits: dict[str, Split]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return `both_features` of the splits."""
+        found: dict[str, tuple[np.ndarray, np.ndarray]] = self._once(
+            [train, *splits.values()], lambda: both_features(self.encoder, train, splits, self.precision)
         )
         return found
 
-    def _once(self, kind: tuple[str, ...], splits: list[Split], compute: Callable[[], Any]) -> Any:
+    def _once(self, splits: list[Split], compute: Callable[[], Any]) -> Any:
         digests = [split.digest() for split in splits]
         if None in digests:  # a split that is read from disk has no digest
             return compute()
-        key = (*kind, *map(str, digests))
+        key = tuple(map(str, digests))
         if key not in self.known:
             self.known[key] = compute()
         return self.known[key]

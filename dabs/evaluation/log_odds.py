@@ -1,4 +1,4 @@
-"""Intervals of a bounded score on the scale of log odds, and the standard error that one implies.
+"""Intervals of a bounded score on the scale of log odds, and their standard error.
 
 Near a bound a score is not symmetric about its mean, and an interval of equal halves would cross the bound. On the
 scale log((s - low) / (high - s)) the score is nearly symmetric. Both functions here use the same first-order (delta)

@@ -97,10 +97,11 @@ def bootstrap_interval(name: str, prediction: np.ndarray, label: np.ndarray, gro
     """Return a 95 % interval of the score from 1,000 resamples of test examples, or of groups where examples share one.
 
     The resamples give the standard error. The interval is Student's on the scale of log odds, log((s - low) / (high -
-    s)), so it stays within the metric's bounds. A percentile interval of 20 groups covers 87 to 93 %, this one 93 to 96
-    (docs/comparing.md). The degrees of freedom are `effective_units` less one. The resamples depend only on the number
-    of units, so two models are resampled alike on the same split. A resample without a defined score, such as one in
-    which no example has a finding, does not count.
+    s)), so it stays within the metric's bounds. A percentile interval of 20 groups covers 87 to 92 %, this one 92 to 95
+    (benchmarks/coverage.py). The degrees of freedom are `effective_units` less one.
+
+    The resamples depend only on the number of units, so two models are resampled alike on the same split. A resample
+    without a defined score, such as one in which no example has a finding, does not count.
 
     Args:
         name: of the metric.

@@ -1,4 +1,4 @@
-"""The rows `raw` and `summary`: what the readers get from the inputs themselves, without an encoder.
+"""The rows `raw` and `summary`: what readers get from the inputs themselves.
 
 `raw` has two views of an input, like an encoder. The pooled view is the mean over its patches or segments, or how often
 each token occurs, which knows no layout. The view of all positions is the whole input. Each input is reduced on its own
@@ -6,7 +6,7 @@ to at most 256 principal components, fitted on the training split, and scaled to
 of tokens have different units, and whitening them together would drown the smaller ones in its ridge.
 
 `summary` has a few numbers per input: mean and deviation of each channel, or the length of a text and the entropy of
-its tokens. A task that it answers needs no representation.
+its tokens, each scaled to a variance of 1. A task that it answers needs no representation.
 """
 
 from __future__ import annotations
@@ -44,10 +44,13 @@ def raw_features(data: Prepared, *, pooled: bool) -> dict[str, np.ndarray]:
 def summary_features(data: Prepared) -> dict[str, np.ndarray]:
     """Return features (n, 2 per channel or text), float64, of each split of a task's dataset."""
     columns = {split: data.columns(split) for split in SPLITS}
-    return {
+    found = {
         split: np.concatenate([_summary(c[f"input_{i}"], spec) for i, spec in enumerate(data.domain.specs)], axis=1)
         for split, c in columns.items()
     }
+    scale = found[TRAIN].std(axis=0)
+    scale[scale == 0] = 1.0
+    return {split: x / scale for split, x in found.items()}
 
 
 def _values(x: np.ndarray, spec: Spec, pooled: bool) -> Any:

@@ -1,4 +1,4 @@
-"""The rows of a table that are not self-supervised algorithms, and what each of them is.
+"""The reference rows of a table: their names, and what each of them is.
 
 They say what a score is worth: what an encoder reads without learning, what the input gives away on its own, and what
 the same encoder reaches with the labels.

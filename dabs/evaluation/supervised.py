@@ -1,4 +1,4 @@
-"""The row `supervised`: the same encoder and budget as pretraining, trained with the labels of each task.
+"""The row `supervised`: the same encoder and budget, trained with labels.
 
 It says what this encoder can reach on a task. It has the domain's steps, batches, optimiser and learning rate, and a
 linear head on the pooled features. The readers then read its features like those of any other encoder; in the table of

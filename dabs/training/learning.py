@@ -1,4 +1,4 @@
-"""Whether a run learned anything: its last losses against a constant answer, and the rank of its features."""
+"""Whether a run learned: its last losses, and the rank of its features."""
 
 from __future__ import annotations
 

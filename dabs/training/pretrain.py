@@ -128,8 +128,7 @@ def pretrain(
     if read_provenance(folder) is not None:
         clean_run_folder(folder)
         return folder
-    # built here, so that a wrong option is reported before the folder is locked
-    objective = build(config, algorithm, domain, data.standardisation())
+    objective = build(config, algorithm, domain, data.standardisation())  # refuses wrong options before the lock
     check_batch_size(config, data.entry(TRAIN).rows)
     run = _Run(
         config=config,

@@ -1,4 +1,4 @@
-"""Random brightness and contrast for the colour channels of crops, exact on every processor."""
+"""Random brightness and contrast of colour channels, equal on every processor."""
 
 from __future__ import annotations
 

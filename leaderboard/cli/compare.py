@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import tyro
 
@@ -21,8 +21,7 @@ class CompareOptions:
     algorithms: tuple[str, ...] = ()  # algorithms to take from the sources; default: all of a single source
     protocol: Protocol = "linear"  # protocol whose scores to compare
     alpha: float = 0.05  # two-sided level of the tests; intervals have level 1 - alpha
-    resamples: int = 10_000  # number of bootstrap resamples of test examples, and of tasks
-    by_group: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False  # resample people, voices, photographs (needs data)
+    resamples: int = 10_000  # number of bootstrap resamples of test examples or groups, and of tasks
     format: Literal["table", "json", "markdown", "html", "latex"] = "table"  # output format
     out: Path | None = None  # file to write; default: print to the terminal
 
@@ -30,7 +29,6 @@ class CompareOptions:
 def main(arguments: list[str]) -> None:
     """Parse the arguments, compare, and print or write the comparison."""
     options = tyro.cli(CompareOptions, prog="dabs compare", args=arguments)
-    from dabs.leaderboard.compare.groups import groups_of
     from dabs.leaderboard.compare.pairwise import compare
 
     comparison = compare(
@@ -39,7 +37,6 @@ def main(arguments: list[str]) -> None:
         algorithms=options.algorithms,
         alpha=options.alpha,
         resamples=options.resamples,
-        groups=groups_of if options.by_group else None,
     )
     from dabs.leaderboard.compare.formats import FORMATS, as_text, show
 

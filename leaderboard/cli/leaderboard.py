@@ -115,13 +115,13 @@ def build_site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
     """Write the site of the results and submissions below some folders, with the cards of their domains."""
     from dabs.config import SUITES
     from dabs.leaderboard.site.build import build_site as build
-    from dabs.registry import domain_names, find_domain
+    from dabs.registry import domain_names, find_domain, plugin_names
     from dabs.results.entries import load_entries
 
     rows = [row.of_suite(suite) for row in load_entries(*roots)]
     rows = [row for row in rows if row.placed]
     seen = {(result.domain, result.suite) for row in rows for result in row.results}
-    known = set(domain_names())
+    known = {*domain_names(), *plugin_names()}
     domains = [find_domain(name, of) for name, of in sorted(seen) if name in known and of in SUITES]
     return build(rows, out, domains=domains)
 

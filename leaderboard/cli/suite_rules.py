@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
-    """Return the rules for submissions to a suite; `domains` are all registered ones by default."""
-    from dabs.config import PROTOCOLS, STANDARD_RATE, Training
+    """Return the rules for submissions to a suite; `domains` are all official ones by default."""
+    from dabs.config import FIRST_SEED, PROTOCOLS, STANDARD_BETA2, STANDARD_RATE, Training
     from dabs.encoder import PRESETS
     from dabs.evaluation.build_result import protocol_config
     from dabs.leaderboard.submit.rules import Rules
@@ -33,6 +33,7 @@ def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
                 "encoder": domain.encoder,
                 "lr": STANDARD_RATE[domain.encoder],
                 "weight_decay": Training().weight_decay,
+                "beta2": STANDARD_BETA2[domain.encoder],
             }
             for domain in all_domains
         },
@@ -40,7 +41,8 @@ def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
             domain.name: {**asdict(PRESETS[domain.encoder]), "specs": specs_to_json(domain.specs)}
             for domain in all_domains
         },
-        protocols={protocol: protocol_config(protocol) for protocol in PROTOCOLS},
+        protocols={protocol: protocol_config(protocol, suite) for protocol in PROTOCOLS},
+        first_seed=FIRST_SEED,
     )
 
 
@@ -48,9 +50,9 @@ def read_labels(suite: str, domain: str, task: str) -> np.ndarray | None:
     """Return the labels of a task's test split, or None if the domain's data is not prepared."""
     from dabs.data.domain import TEST
     from dabs.data.prepared import is_prepared, open_prepared
-    from dabs.registry import domain_names, find_domain
+    from dabs.registry import domain_names, find_domain, plugin_names
 
-    if domain not in domain_names(suite):
+    if domain not in domain_names(suite) + plugin_names(suite):
         return None
     found = find_domain(domain, suite)
     if not is_prepared(found) or task not in {t.name for t in found.tasks}:

@@ -12,18 +12,18 @@ from dabs.leaderboard.compare.contestants import TaskKey
 from dabs.leaderboard.compare.model import Aggregate, Estimate, TaskComparison
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
 from dabs.leaderboard.compare.statistics import (
-    DifferenceVariance,
     add_variance,
     clip_interval,
     draw_units,
     estimate_over_units,
+    estimate_with,
     interquartile_mean,
     probability_of_improvement,
     rank_algorithms,
     resampled_interquartile_means,
-    variance_of_mean,
 )
 from dabs.leaderboard.tables.aggregate import Tasks
+from dabs.leaderboard.tables.variance import ScoreVariance, variance_of_mean
 from dabs.results.schema import MetricRecord
 
 ALL_DOMAINS = "all domains"
@@ -115,7 +115,7 @@ def _aggregate_domain(
     domain: str,
     found: Sequence[TaskScores],
     complete: bool,
-    variance: DifferenceVariance | None,
+    variance: ScoreVariance | None,
     resamples: int,
     level: float,
 ) -> Aggregate:
@@ -136,7 +136,7 @@ def _aggregate_domain(
         counts,
         a=a,
         b=b,
-        difference=variance.estimate(a - b, level) if variance else Estimate(value=a - b),
+        difference=estimate_with(a - b, variance, level) if variance else Estimate(value=a - b),
         over_tasks=add_variance(over_tasks, variance, level) if variance else Estimate(value=a - b),
         improvement=Estimate(value=float(np.mean([one.improvement for one in found]))),
         iqm_a=iqm_a,
@@ -161,7 +161,7 @@ def _count_verdicts(scope: str, found: Sequence[TaskScores], complete: bool) -> 
 def _aggregate_all(
     units: Sequence[Sequence[TaskScores]],
     complete: bool,
-    variance: DifferenceVariance | None,
+    variance: ScoreVariance | None,
     resamples: int,
     level: float,
 ) -> Aggregate:
@@ -181,7 +181,7 @@ def _aggregate_all(
         counts,
         a=a,
         b=b,
-        difference=variance.estimate(a - b, level) if variance else Estimate(value=a - b),
+        difference=estimate_with(a - b, variance, level) if variance else Estimate(value=a - b),
         over_tasks=estimate_over_units(a - b, gap_U[drawn_RU].mean(axis=1), len(units), level),
         improvement=_mean_improvement(units, drawn_RU, level),
         iqm_a=iqm_a,

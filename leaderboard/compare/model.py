@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # where the noise of a difference from the test examples is taken from:
 PAIRED_PREDICTIONS = "paired predictions"  # both models' answers to each example
 PUBLISHED_INTERVALS = "published intervals"  # without predictions, the two scores' own intervals as if independent
@@ -74,12 +74,14 @@ class TaskComparison:
         covers: the sources of uncertainty in the interval: "test examples", "seeds and test examples".
         test: the test behind p, in words.
         mcnemar: for accuracy with predictions, one item per seed that both have.
-        units: number of test examples, or of groups when groups are resampled.
+        resampled: "examples", or "groups" where examples share one.
+        units: number of test examples, or of groups where groups are resampled.
     """
 
     domain: str
     task: str
     metric: str
+    resampled: str
     units: int
     a: float
     b: float
@@ -208,8 +210,9 @@ class Comparison:
         alpha: level of the tests.
         level: confidence level of the intervals, 1 - alpha.
         resamples: number of bootstrap resamples.
-        resampled: "examples" or "groups".
-        tasks: for each domain, the tasks that any contestant has.
+        tasks: for each domain that is compared, the tasks that any contestant has.
+        left_out: for each domain that is not compared because its results were made under different conditions, why;
+            "all domains" are the others.
         pairs: all pairs, in the order of `contestants`.
         ranks: by scope (a domain, or "all domains"), over the tasks that all have; empty for two contestants.
         notes: caveats for the reader: what could not be computed, and which differences are allowed but matter.
@@ -220,9 +223,9 @@ class Comparison:
     alpha: float
     level: float
     resamples: int
-    resampled: str
     contestants: tuple[ContestantRecord, ...]
     tasks: dict[str, tuple[str, ...]]
+    left_out: dict[str, str]
     pairs: tuple[Pair, ...]
     ranks: dict[str, tuple[Rank, ...]]
     notes: tuple[str, ...]

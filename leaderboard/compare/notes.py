@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from dabs.evaluation.reference_rows import SUPERVISED
 from dabs.leaderboard.compare.contestants import Contestant
 from dabs.leaderboard.compare.model import PUBLISHED_INTERVALS, Pair
-from dabs.leaderboard.compare.statistics import MIN_GROUPS
 from dabs.leaderboard.tables.compatibility import has_encoder
+from dabs.leaderboard.tables.variance import MIN_GROUPS
 from dabs.results.schema import Environment
 
 
@@ -15,8 +17,7 @@ def notes_of(
     contestants: Sequence[Contestant],
     pairs: Sequence[Pair],
     tasks: Mapping[str, Sequence[str]],
-    *,
-    grouped: bool,
+    left_out: Mapping[str, str],
 ) -> tuple[str, ...]:
     """Return the caveats as sentences, the most important first.
 
@@ -24,17 +25,26 @@ def notes_of(
         contestants: whose results were compared.
         pairs: their comparisons.
         tasks: for each domain, the tasks that any contestant has.
-        grouped: whether groups were resampled instead of single examples.
+        left_out: domains that were not compared, and why.
     """
     return (
+        *_left_out_domains(left_out, len(tasks)),
         *_missing_tasks(contestants, tasks),
+        *_failed_runs(contestants),
         *_missing_predictions(pairs),
         *_single_seeds(contestants),
-        _resampled_units(grouped),
-        *(_few_groups(pairs) if grouped else []),
+        *_resampled_units(pairs),
+        *_few_groups(pairs),
         *_tuned_options(contestants),
         *_environments(contestants),
     )
+
+
+def _left_out_domains(left_out: Mapping[str, str], compared: int) -> Iterator[str]:
+    for domain, reason in left_out.items():
+        yield f"{domain} is left out, because its results were made under different conditions: {reason}"
+    if left_out:
+        yield f"“All domains” means the {compared} other domains here, not those of the suite."
 
 
 def _missing_tasks(contestants: Sequence[Contestant], tasks: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -42,6 +52,25 @@ def _missing_tasks(contestants: Sequence[Contestant], tasks: Mapping[str, Sequen
         lacking = [f"{d}/{t}" for d, names in tasks.items() for t in names if (d, t) not in one.cells]
         if lacking:
             yield f"{one.name} lacks {_shortened(lacking)}: means of these domains and of all domains are left empty."
+
+
+def _failed_runs(contestants: Sequence[Contestant]) -> Iterator[str]:
+    for one in contestants:
+        places: dict[str, dict[str, str]] = defaultdict(dict)  # place -> weights of a run -> why it did not learn
+        for result in one.results:
+            # the supervised encoder is trained anew for every task; other runs serve all tasks of a domain
+            place = f"{result.domain}/{result.task}" if one.name == SUPERVISED else result.domain
+            if not result.pretraining.learning.learned:
+                places[place][result.pretraining.weights_sha256] = result.pretraining.learning.reason
+        if places:
+            listed = [
+                f"{place} ({len(runs)} run{'s' * (len(runs) != 1)}: {next(iter(runs.values()))})"
+                for place, runs in places.items()
+            ]
+            yield (
+                f"{one.name} did not learn on {_shortened(listed)}. Its scores there, and all of its means over them, "
+                "include these runs."
+            )
 
 
 def _missing_predictions(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -78,22 +107,19 @@ def _single_seeds(contestants: Sequence[Contestant]) -> Iterator[str]:
             )
 
 
-def _resampled_units(grouped: bool) -> str:
+def _resampled_units(pairs: Sequence[Pair]) -> Iterator[str]:
+    tasks = [one for pair in pairs for one in pair.tasks if one.resampled == "groups"]
+    grouped = {f"{one.domain}/{one.task} ({one.units})": None for one in tasks}
     if grouped:
-        return (
-            "Whole groups (people, voices, photographs) were resampled: intervals apply to new groups, and are wide "
-            "where there are few."
+        yield (
+            f"Examples that share a recording, drawing, voice or photograph were resampled together in "
+            f"{_shortened(list(grouped))}: these intervals apply to new ones."
         )
-    return (
-        "Single test examples were resampled: intervals apply to new examples of the same people, voices and "
-        "photographs. Where several examples share one of these, intervals for new ones are wider (--by-group)."
-    )
 
 
 def _few_groups(pairs: Sequence[Pair]) -> Iterator[str]:
-    few = {
-        f"{one.domain}/{one.task} ({one.units})": None for pair in pairs for one in pair.tasks if one.units < MIN_GROUPS
-    }
+    tasks = [one for pair in pairs for one in pair.tasks if one.resampled == "groups" and one.units < MIN_GROUPS]
+    few = {f"{one.domain}/{one.task} ({one.units})": None for one in tasks}
     if few:
         yield (
             f"Too few groups to generalise to new ones: {_shortened(list(few))}. Their intervals are rough lower "

@@ -7,11 +7,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-
-import numpy as np
 
 from dabs.errors import RequestError
 from dabs.leaderboard.compare.aggregates import TaskScores, aggregate_pair, domain_evidence, mean_ranks
@@ -30,13 +28,18 @@ from dabs.leaderboard.compare.model import (
 )
 from dabs.leaderboard.compare.notes import notes_of
 from dabs.leaderboard.compare.scores import Evidence, gather_evidence, is_paired, shrink_seed_variance, variance_between
-from dabs.leaderboard.compare.statistics import holm_correction, mcnemar_p, paired_proportions_error, student_estimate
-from dabs.leaderboard.tables.compatibility import differences, refusal
+from dabs.leaderboard.compare.statistics import (
+    estimate_with,
+    holm_correction,
+    mcnemar_p,
+    paired_proportions_error,
+    student_estimate,
+)
+from dabs.leaderboard.tables.compatibility import differences, differing_domains, refusal, way_out
 from dabs.results.schema import MetricRecord
 
 ALPHA = 0.05
 RESAMPLES = 10_000
-GroupReader = Callable[[TaskKey, str, str], np.ndarray]  # task, suite, hash of the test split -> group of each example
 EvidenceByTask = dict[TaskKey, dict[str, Evidence]]  # then by contestant
 
 
@@ -47,19 +50,18 @@ def compare(
     algorithms: Sequence[str] = (),
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
-    groups: GroupReader | None = None,
 ) -> Comparison:
     """Compare the contestants of some folders.
 
     Args:
         sources, protocol, algorithms: as for `load_contestants`.
-        alpha, resamples, groups: as for `compare_contestants`.
+        alpha, resamples: as for `compare_contestants`.
 
     Raises:
         RequestError, DabsError: as these two do.
     """
     contestants = load_contestants(sources, protocol, algorithms)
-    return compare_contestants(contestants, alpha=alpha, resamples=resamples, groups=groups)
+    return compare_contestants(contestants, alpha=alpha, resamples=resamples)
 
 
 def compare_contestants(
@@ -67,31 +69,27 @@ def compare_contestants(
     *,
     alpha: float = ALPHA,
     resamples: int = RESAMPLES,
-    groups: GroupReader | None = None,
 ) -> Comparison:
     """Compare every pair of contestants.
+
+    A domain whose results were made under different conditions is left out, and a note says so.
 
     Args:
         contestants: at least two, all of one protocol.
         alpha: two-sided level of the tests; the intervals have level 1 - alpha.
-        resamples: number of resamples of test examples, and of tasks.
-        groups: returns the group of each test example (`groups.groups_of`), to resample whole groups.
+        resamples: number of resamples of test examples (or groups), and of tasks.
 
     Raises:
-        RequestError: the results were made under different conditions (the message lists them), two contestants have no
-            task in common, groups were asked for without predictions, or alpha or resamples is out of range.
+        RequestError: two contestants have no task in common, or none that was made under the same conditions (the
+            message lists what differs), or alpha or resamples is out of range.
         DabsError: predictions cannot be read or do not belong to their results.
     """
     if not 0 < alpha < 0.5 or resamples < 100:
         raise RequestError(
             f"alpha must be between 0 and 0.5 (got {alpha}) and resamples at least 100 (got {resamples})."
         )
-    lines = differences({one.name: one.results for one in contestants})
-    if lines:
-        raise RequestError(refusal(lines))
-    if groups:
-        _refuse_without_predictions(contestants)
-    by_task, metrics = _gather_all(contestants, resamples, groups)
+    contestants, left_out = _leave_out_domains(contestants)
+    by_task, metrics = _gather_all(contestants, resamples)
     tasks = _tasks_by_domain(by_task)
     by_domain = domain_evidence(by_task, tasks)
     pairs = [
@@ -103,7 +101,6 @@ def compare_contestants(
             tasks,
             alpha=alpha,
             resamples=resamples,
-            grouped=bool(groups),
         )
         for a, b in combinations(contestants, 2)
     ]
@@ -115,36 +112,40 @@ def compare_contestants(
         alpha=alpha,
         level=1 - alpha,
         resamples=resamples,
-        resampled="examples" if groups is None else "groups",
         contestants=tuple(_record(one) for one in contestants),
         tasks=tasks,
+        left_out=left_out,
         pairs=tuple(pairs),
         ranks={scope: tuple(Rank(name=n, rank=rank) for n, rank in rows) for scope, rows in ranks.items()},
-        notes=notes_of(contestants, pairs, tasks, grouped=bool(groups)),
+        notes=notes_of(contestants, pairs, tasks, left_out),
     )
 
 
-def _refuse_without_predictions(contestants: Sequence[Contestant]) -> None:
-    """Refuse groups for results without predictions, whose published intervals are over single examples."""
-    for one in contestants:
-        lacking = [f"{d}/{t}" for (d, t), cell in one.cells.items() if not all(p.has_predictions for p in cell)]
-        if lacking:
-            more = f" and {len(lacking) - 1} more" if lacking[1:] else ""
-            raise RequestError(
-                f"groups can only be resampled with predictions, and {one.name} has none for {lacking[0]}{more}. "
-                "Compare run folders, where `dabs eval` puts predictions next to the results, or leave out --by-group."
-            )
+def _leave_out_domains(contestants: Sequence[Contestant]) -> tuple[list[Contestant], dict[str, str]]:
+    """Return the contestants without the domains in which their conditions differ, and why each is left out.
+
+    Raises:
+        RequestError: this leaves two contestants without a common task.
+    """
+    results = {one.name: one.results for one in contestants}
+    different = differing_domains(results)
+    kept = [
+        replace(one, cells={key: cell for key, cell in one.cells.items() if key[0] not in different})
+        for one in contestants
+    ]
+    if different and not all(a.cells.keys() & b.cells.keys() for a, b in combinations(kept, 2)):
+        raise RequestError(refusal(differences(results)))
+    return kept, {domain: f"{'; '.join(lines)}. {way_out(lines, domain)}" for domain, lines in different.items()}
 
 
 def _gather_all(
-    contestants: Sequence[Contestant], resamples: int, groups: GroupReader | None
+    contestants: Sequence[Contestant], resamples: int
 ) -> tuple[EvidenceByTask, dict[TaskKey, MetricRecord]]:
     """Return the evidence and the metric of every task that any contestant has."""
     firsts = {key: one.cells[key][0].result for one in contestants for key in one.cells}
     by_task, metrics = {}, {}
     for key, result in sorted(firsts.items()):
-        group_n = groups(key, result.suite, result.data.sha256.test) if groups else None
-        by_task[key] = gather_evidence(contestants, key, resamples=resamples, group_n=group_n)
+        by_task[key] = gather_evidence(contestants, key, resamples=resamples)
         metrics[key] = result.metric
     shrink_seed_variance(by_task)
     return by_task, metrics
@@ -178,15 +179,12 @@ def _compare_pair(
     *,
     alpha: float,
     resamples: int,
-    grouped: bool,
 ) -> Pair:
     a, b = names
     both = {key: (found[a], found[b]) for key, found in by_task.items() if a in found and b in found}
     if not both:
         raise RequestError(f"{a} and {b} have no task in common, so there is nothing to compare.")
-    untested = [
-        _compare_task(key, metrics[key], *evidence, alpha=alpha, grouped=grouped) for key, evidence in both.items()
-    ]
+    untested = [_compare_task(key, metrics[key], *evidence, alpha=alpha) for key, evidence in both.items()]
     corrected = holm_correction([task.difference.p for task in untested])
     compared = tuple(
         replace(task, p_holm=p, verdict=_verdict(task.difference.value, p, alpha))
@@ -207,16 +205,15 @@ def _verdict(difference: float, p: float | None, alpha: float) -> Verdict:
     return "win" if difference > 0 else "loss"
 
 
-def _compare_task(
-    key: TaskKey, metric: MetricRecord, a: Evidence, b: Evidence, *, alpha: float, grouped: bool
-) -> TaskComparison:
+def _compare_task(key: TaskKey, metric: MetricRecord, a: Evidence, b: Evidence, *, alpha: float) -> TaskComparison:
     """Compare on one task; `p_holm` and `verdict` are filled in once all tasks are known."""
     counts = disagreements(a, b)
-    difference, covers, test = estimate_difference(a, b, counts, alpha, grouped=grouped)
+    difference, covers, test = estimate_difference(a, b, counts, alpha)
     return TaskComparison(
         domain=key[0],
         task=key[1],
         metric=metric.name,
+        resampled=a.resampled,
         units=a.units,
         a=a.mean,
         b=b.mean,
@@ -247,16 +244,17 @@ def disagreements(a: Evidence, b: Evidence) -> tuple[Disagreement, ...]:
 
 
 def estimate_difference(
-    a: Evidence, b: Evidence, counts: tuple[Disagreement, ...], alpha: float, *, grouped: bool = False
+    a: Evidence, b: Evidence, counts: tuple[Disagreement, ...], alpha: float
 ) -> tuple[Estimate, str, str]:
     """Return mean(a) - mean(b), the sources of uncertainty in its interval, and the test behind its p.
 
     Args:
         a, b: the two sides.
-        counts: from `disagreements`. With one seed on each side, they give McNemar's p.
+        counts: from `disagreements`. With one seed on each side and examples that share no group, they give McNemar's
+            p.
         alpha: the interval has level 1 - alpha.
-        grouped: groups were resampled instead of examples.
     """
+    grouped = a.resampled == "groups"
     value, level, units = a.mean - b.mean, 1 - alpha, "groups" if grouped else "test examples"
     if len(a.seeds) == len(b.seeds) == len(counts) == 1 and not grouped:
         one = counts[0]
@@ -265,4 +263,4 @@ def estimate_difference(
     variance = variance_between(a, b)
     how = f"paired bootstrap over {units}" if is_paired(a, b) else "unpaired, from published intervals"
     covers = f"seeds and {units}" if variance.seeds else units
-    return variance.estimate(value, level), covers, f"t ({how}{', seeds' if variance.seeds else ''})"
+    return estimate_with(value, variance, level), covers, f"t ({how}{', seeds' if variance.seeds else ''})"

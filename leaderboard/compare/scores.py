@@ -8,18 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from dabs.errors import DabsError
-from dabs.evaluation.bootstrap import SCORERS, covariance, resample_scores
+from dabs.evaluation.bootstrap import SCORERS, covariance, effective_units, groups_to_draw, resample_scores
 from dabs.leaderboard.compare.contestants import Contestant, TaskKey
-from dabs.leaderboard.compare.statistics import (
-    DifferenceVariance,
-    SeedVariance,
-    shrink_variances,
-    variance_of_difference,
-)
+from dabs.leaderboard.compare.statistics import variance_of_difference
 from dabs.leaderboard.tables.compatibility import has_encoder
+from dabs.leaderboard.tables.intervals import published_error
+from dabs.leaderboard.tables.variance import ScoreVariance, SeedVariance, shrink_all
 from dabs.results.entries import Placed
 from dabs.results.predictions import find_mismatch
 
@@ -36,7 +32,9 @@ class Evidence:
         right_Sn: for accuracy, whether each seed's model is right on each example.
         published_error: standard error of one score according to the published intervals.
         seedless: no seed could vary (the raw input).
-        units: number of test examples, or of groups when groups are resampled.
+        resampled: "examples", or "groups" where examples share one.
+        units: number of test examples, or of groups where groups are resampled.
+        df: degrees of freedom of what is learned from the test data: `effective_units` less one.
         test_split: hash of the test split; tasks with the same hash use the same examples.
         shrunk_variance: `seed_variance` after `shrink_seed_variance`.
     """
@@ -47,7 +45,9 @@ class Evidence:
     right_Sn: np.ndarray | None
     published_error: float
     seedless: bool
+    resampled: str
     units: int
+    df: float
     test_split: str
 
     shrunk_variance: SeedVariance = None
@@ -63,16 +63,15 @@ class Evidence:
         return float(self.scores_S.mean())
 
 
-def gather_evidence(
-    contestants: Sequence[Contestant], key: TaskKey, *, resamples: int, group_n: np.ndarray | None
-) -> dict[str, Evidence]:
+def gather_evidence(contestants: Sequence[Contestant], key: TaskKey, *, resamples: int) -> dict[str, Evidence]:
     """Return the evidence of every contestant on one task, by name; contestants without results are left out.
+
+    Where examples share a group, groups are resampled.
 
     Args:
         contestants: all contestants, so that they share their resamples.
         key: domain and task.
         resamples: number of resamples.
-        group_n: group of each test example, to resample groups instead of examples.
 
     Raises:
         DabsError: predictions are not about the same examples, or do not give the score that the result states.
@@ -81,6 +80,7 @@ def gather_evidence(
     arrays_of = {name: _read_predictions(cell) for name, cell in cells.items()}
     first = next(iter(cells.values()))[0].result
     arrays = [array for found in arrays_of.values() if found for array in found]
+    group_n = _shared_groups(arrays)
     draws = _resample(arrays, first.metric.name, first.data.split_sha256.test, resamples, group_n) if arrays else None
     evidence, start = {}, 0
     for name, cell in cells.items():
@@ -116,6 +116,16 @@ def _check_score(placed: Placed, array: Mapping[str, np.ndarray]) -> None:
         )
 
 
+def _shared_groups(arrays: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray | None:
+    """Return the groups to resample, on which all predictions of a task agree; None to resample single examples."""
+    if not arrays:
+        return None
+    group = arrays[0]["group"]
+    if any(not np.array_equal(array["group"], group) for array in arrays):
+        raise DabsError("results of one test split have predictions with different groups; make them again.")
+    return groups_to_draw(group)
+
+
 def _resample(
     arrays: Sequence[Mapping[str, np.ndarray]],
     metric: str,
@@ -127,8 +137,6 @@ def _resample(
     label = arrays[0]["label"]
     if any(not np.array_equal(array["label"], label) for array in arrays):
         raise DabsError("results of one test split have predictions with different labels; make them again.")
-    if group_n is not None and len(group_n) != len(label):
-        raise DabsError(f"the prepared test split has {len(group_n)} examples, but there are {len(label)} predictions.")
     predictions, seed = [array["prediction"] for array in arrays], int(test_split[:16], 16)
     return resample_scores(metric, predictions, label, resamples=resamples, seed=seed, group_n=group_n)
 
@@ -142,15 +150,18 @@ def _make_evidence(
     results = [placed.result for placed in cell]
     first = results[0]
     has_answers = arrays is not None and first.metric.name == "accuracy"
-    errors = [(r.interval.high - r.interval.low) / (2 * norm.ppf((1 + r.interval.level) / 2)) for r in results]
+    units = first.interval.units
+    effective = effective_units(first.counts.test, group_n) if arrays else units
     return Evidence(
         seeds=tuple(result.seed for result in results),
         scores_S=np.array([result.score for result in results]),
         draws_RS=draws_RS,
         right_Sn=np.stack([a["prediction"] == a["label"] for a in arrays or []]) if has_answers else None,
-        published_error=float(np.mean(errors)),
+        published_error=float(np.sqrt(np.mean([published_error(result) ** 2 for result in results]))),
         seedless=not has_encoder(first),
-        units=first.counts.test if group_n is None else int(group_n.max()) + 1,
+        resampled=first.interval.resampled,
+        units=units,
+        df=max(effective - 1, 1),
         test_split=first.data.split_sha256.test,
     )
 
@@ -173,7 +184,9 @@ def mean_evidence(parts: Sequence[Evidence]) -> Evidence | None:
         right_Sn=None,
         published_error=float(np.sqrt(sum(error**2 for error in by_split.values()))) / len(parts),
         seedless=parts[0].seedless,
+        resampled=parts[0].resampled,
         units=min(part.units for part in parts),
+        df=min(part.df for part in parts),
         test_split=parts[0].test_split,
     )
 
@@ -187,14 +200,11 @@ def shrink_seed_variance(evidence: Mapping[Any, dict[str, Evidence]]) -> None:
     """Fill in `shrunk_variance` of every contestant's evidence, from all its tasks (or domains)."""
     for name in {name for found in evidence.values() for name in found}:
         own = {key: found[name] for key, found in evidence.items() if name in found}
-        variances = {key: one.seed_variance for key, one in own.items()}
-        known = {key: variance for key, variance in variances.items() if variance is not None}
-        shrunk = shrink_variances([variance for variance, _ in known.values()], [df for _, df in known.values()])
-        for key, variance in zip(known, shrunk, strict=True):
-            evidence[key][name] = replace(own[key], shrunk_variance=variance)
+        for key, shrunk in shrink_all({key: one.seed_variance for key, one in own.items()}).items():
+            evidence[key][name] = replace(own[key], shrunk_variance=shrunk)
 
 
-def variance_between(a: Evidence, b: Evidence, *, shrunk: bool = True) -> DifferenceVariance:
+def variance_between(a: Evidence, b: Evidence, *, shrunk: bool = True) -> ScoreVariance:
     """Return the variance of mean(a) - mean(b); without predictions as if the two had seen different examples.
 
     Args:
@@ -208,4 +218,4 @@ def variance_between(a: Evidence, b: Evidence, *, shrunk: bool = True) -> Differ
         cov = np.zeros((sum(sizes), sum(sizes)))
         cov[: sizes[0], : sizes[0]], cov[sizes[0] :, sizes[0] :] = a.published_error**2, b.published_error**2
     variances = (a.shrunk_variance, b.shrunk_variance) if shrunk else (a.seed_variance, b.seed_variance)
-    return variance_of_difference(cov, sizes, variances, (a.seedless, b.seedless), max(a.units - 1, 1))
+    return variance_of_difference(cov, sizes, variances, (a.seedless, b.seedless), min(a.df, b.df))

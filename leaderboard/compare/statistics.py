@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -23,10 +23,7 @@ from scipy.special import stdtr, stdtrit
 from scipy.stats import binom, rankdata
 
 from dabs.leaderboard.compare.model import Estimate
-
-MIN_GROUPS = 10  # with fewer, the groups can agree by luck and make their variance look small
-PRIOR_DF = 2.0  # degrees of freedom that the mean variance over tasks adds to a task's own seeds
-SeedVariance = tuple[float, float] | None  # variance of one seed's score and its degrees of freedom; None for one seed
+from dabs.leaderboard.tables.variance import ScoreVariance, SeedVariance
 
 
 def mcnemar_p(only_a: int, only_b: int) -> float:
@@ -54,67 +51,9 @@ def holm_correction(p_values: Sequence[float | None]) -> list[float | None]:
     return [None if gone else float(p) for p, gone in zip(corrected, missing, strict=True)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DifferenceVariance:
-    """The variance of the difference between two mean scores, split by where it comes from.
-
-    Attributes:
-        examples: from the choice of test examples, for exactly these models.
-        shared: the part of `examples` that all seeds share, which more seeds would not reduce.
-        df: degrees of freedom of `shared` and `examples`: test examples (or groups) less one.
-        seeds: for each contestant whose seeds vary, (variance of its mean, degrees of freedom). Each includes the
-            effect of the examples on single seeds.
-    """
-
-    examples: float
-    shared: float
-    df: float
-    seeds: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def total(self) -> float:
-        """The whole variance, never less than that from the examples alone."""
-        return max(self.shared + sum(part for part, _ in self.seeds), self.examples)
-
-    @property
-    def total_df(self) -> float:
-        """Satterthwaite's (1946) degrees of freedom of `total`, at least those of its least certain part.
-
-        With fewer than `MIN_GROUPS` groups, they are at most those of the groups.
-        """
-        parts = [*self.seeds, (self.shared, self.df)] if self.seeds else [(self.examples, self.df)]
-        doubt = sum(part**2 / df for part, df in parts)
-        least = min(df for part, df in parts if part > 0 or doubt == 0)
-        total_df = max(least, self.total**2 / doubt) if doubt > 0 else self.df
-        return min(total_df, self.df) if self.df < MIN_GROUPS - 1 else total_df
-
-    def estimate(self, value: float, level: float) -> Estimate:
-        """Return `value` with its interval and the p of "the value is zero"."""
-        return student_estimate(value, float(np.sqrt(self.total)), self.total_df, level)
-
-
-def shrink_variances(variances: Sequence[float], dfs: Sequence[float]) -> list[tuple[float, float]]:
-    """Shrink one algorithm's seed variances, one per task, towards their mean.
-
-    Two seeds can agree by luck, which would make the task look certain. The mean over tasks therefore counts as
-    `PRIOR_DF` further degrees of freedom for every task (fewer when there are too few other tasks). It is the
-    arithmetic mean, which guards against tasks whose seeds really do differ more. This follows Smyth (2004), with a
-    fixed prior in place of an estimated one.
-
-    Args:
-        variances: sample variance over seeds on each task.
-        dfs: its degrees of freedom.
-
-    Returns:
-        The shrunk variance and its degrees of freedom for each task.
-    """
-    total_df = sum(dfs)
-    mean = sum(variance * df for variance, df in zip(variances, dfs, strict=True)) / total_df if total_df else 0.0
-    shrunk = []
-    for variance, df in zip(variances, dfs, strict=True):
-        prior_df = min(PRIOR_DF, total_df - df)
-        shrunk.append(((prior_df * mean + df * variance) / (prior_df + df), prior_df + df))
-    return shrunk
+def estimate_with(value: float, variance: ScoreVariance, level: float) -> Estimate:
+    """Return a value with the interval of its variance and the p of "the value is zero"."""
+    return student_estimate(value, math.sqrt(variance.total), variance.total_df, level)
 
 
 def variance_of_difference(
@@ -123,7 +62,7 @@ def variance_of_difference(
     seed_variances: tuple[SeedVariance, SeedVariance],
     seedless: tuple[bool, bool],
     df: float,
-) -> DifferenceVariance:
+) -> ScoreVariance:
     """Return the variance of the mean score of a's seeds minus that of b's.
 
     When a contestant has a single seed, nothing is known about its other seeds, and the variance is that from the
@@ -144,24 +83,11 @@ def variance_of_difference(
         if without_seed:
             continue
         if known is None:
-            return DifferenceVariance(examples=examples, shared=examples, df=df)
+            return ScoreVariance(examples=examples, shared=examples, df=df)
         parts.append((known[0] / size, known[1]))
         together = (block.sum() - np.trace(block)) / (size * (size - 1))
         own += float(np.trace(block) / size - together) / size
-    return DifferenceVariance(examples=examples, shared=max(examples - own, 0.0), df=df, seeds=tuple(parts))
-
-
-def variance_of_mean(variances: Sequence[DifferenceVariance]) -> DifferenceVariance:
-    """Return the variance of the mean of independent differences."""
-    scale = 1 / len(variances) ** 2
-    shared = [one.shared for one in variances]
-    doubt = sum(one.shared**2 / one.df for one in variances)
-    return DifferenceVariance(
-        examples=scale * sum(one.examples for one in variances),
-        shared=scale * sum(shared),
-        df=sum(shared) ** 2 / doubt if doubt > 0 else max(one.df for one in variances),
-        seeds=tuple((scale * part, df) for one in variances for part, df in one.seeds),
-    )
+    return ScoreVariance(examples=examples, shared=max(examples - own, 0.0), df=df, seeds=tuple(parts))
 
 
 def paired_proportions_error(only_a: int, only_b: int, n: int) -> float:
@@ -208,12 +134,13 @@ def estimate_over_units(value: float, draws_R: np.ndarray, units: int, level: fl
     return student_estimate(value, float(error), units - 1, level)
 
 
-def add_variance(over_units: Estimate, shared: DifferenceVariance, level: float) -> Estimate:
+def add_variance(over_units: Estimate, shared: ScoreVariance, level: float) -> Estimate:
     """Return an estimate over units whose error also includes a variance that all units share."""
     if over_units.error is None or over_units.df is None:
         return Estimate(value=over_units.value)
     parts = ((over_units.error**2, over_units.df), (shared.total, shared.total_df))
-    return DifferenceVariance(examples=0.0, shared=0.0, df=1.0, seeds=parts).estimate(over_units.value, level)
+    both = ScoreVariance(examples=0.0, shared=0.0, df=math.inf, seeds=parts)
+    return estimate_with(over_units.value, both, level)
 
 
 def clip_interval(estimate: Estimate, low: float, high: float) -> Estimate:

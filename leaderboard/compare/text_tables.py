@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dabs.config import protocol_name
+from dabs.leaderboard.compare.aggregates import ALL_DOMAINS
 from dabs.leaderboard.compare.model import Aggregate, Comparison, Estimate, Pair, TaskComparison
 from dabs.leaderboard.tables.render import EMPTY, points
 
@@ -120,9 +121,18 @@ def _domain_table(pair: Pair, comparison: Comparison) -> TextTable:
     return TextTable(
         title=f"By domain: {_versus(pair)}",
         head=("domain", "tasks", *_AGGREGATE_HEAD),
-        rows=tuple((row.scope, _task_count(row, comparison), *_aggregate_cells(row)) for row in rows),
+        rows=tuple(
+            (_scope_name(row.scope, comparison), _task_count(row, comparison), *_aggregate_cells(row)) for row in rows
+        ),
         text_columns=1,
     )
+
+
+def _scope_name(scope: str, comparison: Comparison) -> str:
+    """Return a scope's name; "all domains" says when some were left out."""
+    if scope in comparison.tasks or not comparison.left_out:
+        return scope
+    return f"{scope} but {', '.join(comparison.left_out)}"
 
 
 def _task_count(row: Aggregate, comparison: Comparison) -> str:
@@ -158,7 +168,7 @@ def _task_cells(task: TaskComparison) -> tuple[str, ...]:
 def _pair_table(comparison: Comparison) -> TextTable:
     rows = tuple((short_name(pair.a), short_name(pair.b), *_aggregate_cells(pair.overall)) for pair in comparison.pairs)
     head = ("A is", "B is", *_AGGREGATE_HEAD)
-    return TextTable(title="Every pair, all domains", head=head, rows=rows, text_columns=2)
+    return TextTable(title=f"Every pair, {_scope_name(ALL_DOMAINS, comparison)}", head=head, rows=rows, text_columns=2)
 
 
 def _rank_tables(comparison: Comparison) -> Iterator[TextTable]:
@@ -169,7 +179,12 @@ def _rank_tables(comparison: Comparison) -> Iterator[TextTable]:
     by_name = {scope: {rank.name: rank.rank for rank in ranks} for scope, ranks in comparison.ranks.items()}
     names = [rank.name for rank in comparison.ranks[scopes[0]]]
     rows = tuple((short_name(name), *(_rank(by_name[scope][name]) for scope in scopes)) for name in names)
-    yield TextTable(title="Mean rank over tasks (1 is best)", head=("algorithm", *scopes), rows=rows, text_columns=1)
+    yield TextTable(
+        title="Mean rank over tasks (1 is best)",
+        head=("algorithm", *(_scope_name(scope, comparison) for scope in scopes)),
+        rows=rows,
+        text_columns=1,
+    )
 
 
 def _rank(estimate: Estimate) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dabs.evaluation.reference_rows import REFERENCES
 from dabs.leaderboard.tables.aggregate import (
-    FLOORS,
     Table,
     Tasks,
     build_table,
@@ -41,7 +41,7 @@ class Board:
 
 
 def build_boards(rows: Sequence[Entry], tasks: Tasks | None = None) -> list[Board]:
-    """Return a board for each ruleset that has a row; every board includes the random encoder and the raw input.
+    """Return a board for each ruleset that has a row; every board includes the reference rows.
 
     Raises:
         RequestError: results that may not share a table.
@@ -56,14 +56,14 @@ def build_boards(rows: Sequence[Entry], tasks: Tasks | None = None) -> list[Boar
     for ruleset in RULESETS:
         if ruleset in rulesets.values():
             own = [result for result in all_results if rulesets[result.algorithm] == ruleset]
-            shown = tuple(r for r in all_results if rulesets[r.algorithm] == ruleset or r.algorithm in FLOORS)
+            shown = tuple(r for r in all_results if rulesets[r.algorithm] == ruleset or r.algorithm in REFERENCES)
             tables = (build_table(shown, protocol, all_tasks) for protocol in protocols_of(own))
             boards.append(Board(ruleset=ruleset, results=shown, tables=tuple(tables)))
     return boards
 
 
 def select_drawn_rows(table: Table, domain: str | None = None) -> Table:
-    """Return the table with only the rows that a figure draws: the floors, and the best of the others.
+    """Return the table with only the rows that a figure draws: the references, and the best of the others.
 
     Args:
         table: the whole table.
@@ -74,8 +74,8 @@ def select_drawn_rows(table: Table, domain: str | None = None) -> Table:
         mean = table.domain_mean(name, domain) if domain else table.overall(name)
         return float("-inf") if mean is None else mean
 
-    learned = sorted((name for name in table.algorithms if name not in FLOORS), key=score, reverse=True)
-    kept = {*learned[:MAX_DRAWN], *(name for name in table.algorithms if name in FLOORS)}
+    learned = sorted((name for name in table.algorithms if name not in REFERENCES), key=score, reverse=True)
+    kept = {*learned[:MAX_DRAWN], *(name for name in table.algorithms if name in REFERENCES)}
     tasks = {domain: table.tasks[domain]} if domain else table.tasks
     keys = ((name, d, task) for name in kept for d, names in tasks.items() for task in names)
     cells = {key: table.cells[key] for key in keys if key in table.cells}

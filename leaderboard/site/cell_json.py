@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from dabs.evaluation.reference_rows import SUPERVISED
 from dabs.leaderboard.tables.aggregate import CellMean, Table
+from dabs.leaderboard.tables.standing import gap_closed
 from dabs.results.schema import Result
 
 # the fields of a result, by the file that holds them
@@ -27,10 +29,12 @@ class RunFiles:
 
     def name_of(self, result: Result) -> str:
         """Return the name of the file of a result's run, which is added if it is new."""
+        # the supervised encoder is trained anew for every task
+        place = f"{result.domain}.{result.task}" if result.algorithm == SUPERVISED else result.domain
         number = 1
         while True:
             suffix = f".{number}" if number > 1 else ""  # the same encoder, evaluated in another environment
-            file = f"{result.domain}.seed{result.seed}{suffix}.run.json"
+            file = f"{place}.seed{result.seed}{suffix}.run.json"
             first = self._firsts.setdefault(file, result)
             if all(getattr(first, field) == getattr(result, field) for field in RUN_FIELDS):
                 return file
@@ -59,6 +63,7 @@ def cell_to_json(name: str, cell: CellMean, results: Sequence[Result], run_files
         "about": f"../{task_file_name(cell.domain, cell.task)}",
         "mean": cell.mean,
         "deviation": cell.deviation,
+        "failed": list(cell.failed),
         "low": cell.interval[0],
         "high": cell.interval[1],
         "results": [_seed_to_json(result, run_files) for result in by_seed],
@@ -76,15 +81,16 @@ def summary_to_json(name: str, tables: Iterable[Table]) -> dict[str, Any]:
 
 
 def _means_to_json(name: str, table: Table) -> dict[str, Any]:
-    def mean_to_json(value: float | None, interval: tuple[float, float] | None) -> dict[str, Any]:
+    def mean_to_json(domain: str | None, value: float | None, interval: tuple[float, float] | None) -> dict[str, Any]:
         low, high = interval or (None, None)
-        return {"mean": value, "low": low, "high": high}
+        standing = {"gap_closed": gap_closed(table, name, domain), "failed": table.has_failed(name, domain)}
+        return {"mean": value, "low": low, "high": high, **standing}
 
     return {
-        "overall": mean_to_json(table.overall(name), table.overall_interval(name)),
+        "overall": mean_to_json(None, table.overall(name), table.overall_interval(name)),
         "domains": {
             domain: {
-                **mean_to_json(table.domain_mean(name, domain), table.domain_interval(name, domain)),
+                **mean_to_json(domain, table.domain_mean(name, domain), table.domain_interval(name, domain)),
                 "cells": [cell_file_name(domain, t, table.protocol) for t in tasks if table.cell(name, domain, t)],
             }
             for domain, tasks in table.tasks.items()

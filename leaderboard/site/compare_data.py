@@ -14,12 +14,13 @@ from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
+from dabs.evaluation.reference_rows import REFERENCES
 from dabs.leaderboard.compare.contestants import Contestant, make_contestant
 from dabs.leaderboard.compare.model import Comparison
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.site.boards import Board
 from dabs.leaderboard.site.views import overall_rows
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, order_algorithms
+from dabs.leaderboard.tables.aggregate import Table, order_algorithms
 from dabs.results.entries import Entry
 
 MAX_TESTED = 20  # rows that are tested against each other by default
@@ -29,7 +30,7 @@ Comparisons = Mapping[str, Comparison]  # protocol -> the comparison of the test
 def compare_best_rows(
     rows: Sequence[Entry], boards: Sequence[Board], *, max_tested: int = MAX_TESTED
 ) -> dict[str, Comparison]:
-    """Test rows against each other under each protocol: random encoder, raw input, and the best of each ruleset.
+    """Test rows against each other under each protocol: the reference rows, and the best of each ruleset.
 
     Args:
         rows: every row.
@@ -59,13 +60,13 @@ def compare_best_rows(
 
 
 def _rank_rows(boards: Sequence[Board], protocol: str) -> list[str]:
-    """Return each row's name once: the floors, then the best rows of the rulesets in turn."""
+    """Return each row's name once: the reference rows, then the best rows of the rulesets in turn."""
     rankings = []
     for board in boards:
         tables = [table for table in board.tables if table.protocol == protocol]
         rankings += [[row["algorithm"] for row in overall_rows(table)] for table in tables]
     names = [name for turn in zip_longest(*rankings) for name in turn if name is not None]
-    return list(dict.fromkeys([*(name for name in FLOORS if name in names), *names]))
+    return list(dict.fromkeys([*(name for name in REFERENCES if name in names), *names]))
 
 
 def compare_scripts(
@@ -94,7 +95,7 @@ def _comparison_facts(comparison: Comparison | None, level: float, slugs: Mappin
     """Return what holds for all pairs of one protocol."""
     if comparison is None:
         return {"level": level, "notes": [], "contestants": []}
-    names = ("alpha", "level", "resamples", "resampled", "notes")
+    names = ("alpha", "level", "resamples", "left_out", "notes")
     return {
         **{name: getattr(comparison, name) for name in names},
         "contestants": [slugs[contestant.name] for contestant in comparison.contestants],

@@ -9,11 +9,12 @@ from typing import Any
 
 from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, describe_target
+from dabs.evaluation.reference_rows import EXPLANATIONS, RANDOM, REFERENCES
 from dabs.leaderboard.site import plots, views
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, order_algorithms
-from dabs.leaderboard.tables.render import best_positions, legend, mark
+from dabs.leaderboard.tables.aggregate import Table, order_algorithms
+from dabs.leaderboard.tables.render import best_unlabelled, describe_failures, legend, mark
 from dabs.results.entries import Entry
 from dabs.specs import describe_inputs
 
@@ -94,8 +95,8 @@ def _scores_by_name(boards: Sequence[Board]) -> list[tuple[str, list[tuple[str, 
 def _compare_values(boards: Sequence[Board], slugs: Mapping[str, str]) -> dict[str, Any]:
     """Return the rows to choose from; the best learned one and the random encoder are chosen at first."""
     ranked = [row["algorithm"] for row in views.overall_rows(boards[0].tables[0])]
-    first = next((name for name in ranked if name not in FLOORS), ranked[0])
-    second = next((name for name in ("none", *ranked) if name in slugs and name != first), first)
+    first = next((name for name in ranked if name not in REFERENCES), ranked[0])
+    second = next((name for name in (RANDOM, *ranked) if name in slugs and name != first), first)
     return {"choices": list(slugs.items()), "chosen": (slugs[first], slugs[second])}
 
 
@@ -148,6 +149,7 @@ def _domain_board(board: Board, domain: str) -> dict[str, Any]:
                 arguments=(domain, table.protocol),
             ),
             "figure": plots.layout_dot_plot(drawn[table.protocol], domain, styles),
+            **views.notes_view(table.of_domain(domain)),
         }
         for table in board.tables
     }
@@ -164,24 +166,22 @@ def _domain_board(board: Board, domain: str) -> dict[str, Any]:
 def _domain_rows(table: Table, domain: str) -> list[dict[str, Any]]:
     """Return one row per algorithm, the best first: the domain's mean and one cell per task."""
     names = table.algorithms
-    means = [table.domain_mean(name, domain) for name in names]
-    top = best_positions(means)
+    top = best_unlabelled(names, [table.domain_mean(name, domain) for name in names])
     columns = []
     for task in table.tasks[domain]:
         cells = [table.cell(name, domain, task) for name in names]
-        winners = best_positions([cell.mean if cell else None for cell in cells])
+        winners = best_unlabelled(names, [cell.mean if cell else None for cell in cells])
         columns.append([(task, cell, i in winners) for i, cell in enumerate(cells)])
     rows = [
         {
             "algorithm": name,
-            "mean": means[i],
-            "best": i in top,
-            "interval": table.domain_interval(name, domain),
+            "reference": name in REFERENCES,
+            "mean": views.mean_view(table, name, domain, best=i in top),
             "cells": [column[i] for column in columns],
         }
         for i, name in enumerate(names)
     ]
-    return views.sort_by_score(rows, lambda row: row["mean"])
+    return views.sort_by_score(rows, lambda row: row["mean"]["value"])
 
 
 def _task_values(boards: Sequence[Board], domain: str, task: str) -> dict[str, Any]:
@@ -215,6 +215,8 @@ def _task_board(board: Board, domain: str, task: str) -> dict[str, Any]:
         ),
         "figures": figures,
         "styles": list(styles.values()),
+        **views.notes_view(board.tables[0].of_domain(domain)),
+        "gap": False,  # there are no means on the page of a task
         "all": len(styles) == len(board.tables[0].algorithms),
     }
 
@@ -225,10 +227,11 @@ def _task_rows(board: Board, domain: str, task: str) -> list[dict[str, Any]]:
     columns = []
     for table in board.tables:
         cells = [table.cell(name, domain, task) for name in names]
-        winners = best_positions([cell.mean if cell else None for cell in cells])
+        winners = best_unlabelled(names, [cell.mean if cell else None for cell in cells])
         columns.append([(table.protocol, cell, i in winners) for i, cell in enumerate(cells)])
     rows: list[dict[str, Any]] = [
-        {"algorithm": name, "cells": [column[i] for column in columns]} for i, name in enumerate(names)
+        {"algorithm": name, "reference": name in REFERENCES, "cells": [column[i] for column in columns]}
+        for i, name in enumerate(names)
     ]
     return views.sort_by_score(rows, lambda row: row["cells"][0][1].mean if row["cells"][0][1] else None)
 
@@ -238,9 +241,7 @@ def _algorithm_values(row: Entry, boards: Sequence[Board]) -> dict[str, Any]:
     results, name, tables = row.results, row.name, board.tables
     runs = views.pretraining_runs(results)
     options = {json.dumps(run.pretraining.config.get("options", {}), sort_keys=True) for run in runs}
-    means = [("", [(table.overall(name), table.overall_interval(name)) for table in tables])]
-    for domain in tables[0].tasks:
-        means.append((domain, [(t.domain_mean(name, domain), t.domain_interval(name, domain)) for t in tables]))
+    means = [(domain, [views.mean_view(t, name, domain) for t in tables]) for domain in (None, *tables[0].tasks)]
     return {
         "row": row,
         "title": name[:80],
@@ -249,7 +250,10 @@ def _algorithm_values(row: Entry, boards: Sequence[Board]) -> dict[str, Any]:
         "options": json.loads(options.pop()) if len(options) == 1 else None,
         "tables_of": [(table.protocol, protocol_name(table.protocol)) for table in tables],
         "means": means,
-        "wins": [table.beats(name) if name != "none" and "none" in table.algorithms else None for table in tables],
+        "wins": [table.beats(name) if _is_compared(table, name) else None for table in tables],
+        "explanation": EXPLANATIONS.get(name, ""),
+        "failures": list(dict.fromkeys(filter(None, (describe_failures(table, name) for table in tables)))),
+        "gap": any(view["gap"] is not None for _, cells in means for view in cells),
         "tasks": [
             (
                 domain,
@@ -265,6 +269,11 @@ def _algorithm_values(row: Entry, boards: Sequence[Board]) -> dict[str, Any]:
         "runs": runs,
         "environments": views.count_environments(results),
     }
+
+
+def _is_compared(table: Table, name: str) -> bool:
+    """Return whether a row and the random encoder are both in a table, and are not the same."""
+    return name != RANDOM and {name, RANDOM} <= set(table.algorithms)
 
 
 def _card_values(domain: Domain) -> dict[str, Any]:

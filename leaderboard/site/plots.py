@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dabs.leaderboard.tables.aggregate import FLOORS, CellMean, Table
+from dabs.evaluation.reference_rows import REFERENCES
+from dabs.leaderboard.tables.aggregate import CellMean, Table
 from dabs.leaderboard.tables.render import describe_seeds, mark, points
 
 LEFT, RIGHT = 12, 328  # ends of a dot plot's axis; the plot itself is 340 wide
@@ -77,10 +78,10 @@ class DotPlot:
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePanel:
-    """Training loss of one algorithm in one domain: one line (SVG path data) per seed, on a scale of its own."""
+    """Training loss of one algorithm in one domain: one line (SVG path data) per run, on a scale of its own."""
 
     style: MarkerStyle
-    lines: tuple[tuple[int, str], ...]
+    lines: tuple[tuple[str, str], ...]
     top: str
     bottom: str
     steps: str
@@ -88,12 +89,12 @@ class CurvePanel:
 
 
 def assign_styles(algorithms: Sequence[str]) -> dict[str, MarkerStyle]:
-    """Return a style for each algorithm. After six learned ones, colours and shapes are paired differently."""
-    learned = [name for name in algorithms if name not in FLOORS]
+    """Return a style for each algorithm; with more than six besides the references, colours and shapes pair anew."""
+    learned = [name for name in algorithms if name not in REFERENCES]
     styles = {}
     for name in algorithms:
-        if name in FLOORS:
-            tone, shape = f"floor-{name}", _SHAPES[FLOORS.index(name)]
+        if name in REFERENCES:
+            tone, shape = "reference", _SHAPES[REFERENCES.index(name)]
         else:
             i = learned.index(name)
             tone, shape = f"tone-{i % 6}", _SHAPES[(i + i // 6) % 6]
@@ -137,6 +138,7 @@ def _layout_lane(
     for i, cell in enumerate(cells):
         low, high = cell.interval
         words = f"{cell.algorithm}: {points(cell.mean)} ({points(low)} to {points(high)}), {describe_seeds([cell])}"
+        words += f", did not learn with seed {', '.join(map(str, cell.failed))}" if cell.failed else ""
         dots.append(
             Dot(
                 style=styles[cell.algorithm],
@@ -167,16 +169,16 @@ def _choose_axis(low: float, high: float) -> tuple[float, float, list[float]]:
 
 
 def layout_curve_panel(
-    curves: Mapping[int, Sequence[tuple[int, float]]], domain: str, style: MarkerStyle
+    curves: Mapping[str, Sequence[tuple[int, float]]], domain: str, style: MarkerStyle
 ) -> CurvePanel | None:
     """Return the panel of one algorithm's learning curves in one domain; None without a curve of two points.
 
     Args:
-        curves: seed -> (step, loss) pairs.
+        curves: the name of a run -> (step, loss) pairs.
         domain: the domain's name.
         style: how the algorithm is drawn.
     """
-    drawn = {seed: curve for seed, curve in sorted(curves.items()) if len(curve) > 1}
+    drawn = {name: curve for name, curve in curves.items() if len(curve) > 1}
     if not drawn:
         return None
     losses = [loss for curve in drawn.values() for _, loss in curve]
@@ -184,10 +186,10 @@ def layout_curve_panel(
     low, high = min(losses), max(losses)
     span = (high - low) or 1.0
 
-    count = f"{len(drawn)} seed{'s' if len(drawn) > 1 else ''}"
+    count = f"{len(drawn)} run{'s' if len(drawn) > 1 else ''}"
     return CurvePanel(
         style=style,
-        lines=tuple((seed, _curve_path(curve, last, low, span)) for seed, curve in drawn.items()),
+        lines=tuple((name, _curve_path(curve, last, low, span)) for name, curve in drawn.items()),
         top=f"{high:.3g}",
         bottom=f"{low:.3g}",
         steps=f"{last:,}",

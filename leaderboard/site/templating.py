@@ -6,7 +6,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dabs.leaderboard.tables.render import points
+from dabs.leaderboard.tables.render import COVERS, describe_seeds, percent, points
 
 
 @cache
@@ -14,7 +14,9 @@ def template_environment() -> Environment:
     """Return the environment of `templates/`, which escapes every value and raises for an unknown name."""
     loader = PackageLoader("dabs.leaderboard.site", "templates")
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"points": points, "short": lambda text: text[:12], "minutes": _minutes}
+    made.filters |= {"points": points, "percent": percent, "seeds": describe_seeds, "minutes": _minutes}
+    made.filters["short"] = lambda text: text[:12]
+    made.globals["covers"] = COVERS
     return made
 
 

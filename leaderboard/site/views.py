@@ -9,9 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dabs.config import protocol_name
+from dabs.evaluation.reference_rows import RANDOM, REFERENCES, SUPERVISED
 from dabs.leaderboard.site import plots
 from dabs.leaderboard.tables.aggregate import Table, order_algorithms
-from dabs.leaderboard.tables.render import best_positions, describe_seeds, mark
+from dabs.leaderboard.tables.render import (
+    READERS,
+    best_unlabelled,
+    describe_failures,
+    describe_seeds,
+    describe_single_seeds,
+    explain_references,
+    mark,
+)
+from dabs.leaderboard.tables.standing import failed_runs, gap_closed, has_gap
 from dabs.results.schema import Result
 
 
@@ -45,21 +55,49 @@ def overall_view(table: Table) -> dict[str, Any]:
         "domains": [(domain, mark(table, domain)) for domain in table.tasks],
         "headline": overall_rows(table),
         "seeds": describe_seeds(table.cells.values()),
-        "compare": "none" in table.algorithms,
+        "compare": RANDOM in table.algorithms,
+        **notes_view(table),
+    }
+
+
+def notes_view(table: Table) -> dict[str, Any]:
+    """Return what the captions of a table of scores say: its reader, its reference rows, and what did not learn."""
+    return {
+        "reader": READERS[table.protocol],
+        "references": explain_references(table.algorithms),
+        "failures": describe_failures(table),
+        "single_seeds": describe_single_seeds(table),
+        "supervised": SUPERVISED in table.algorithms,
+        "gap": has_gap(table),
+    }
+
+
+def mean_view(table: Table, algorithm: str, domain: str | None = None, *, best: bool = False) -> dict[str, Any]:
+    """Return a row's mean of a domain, or of all domains, with everything that is shown beside it.
+
+    `failed` says which of its runs did not learn, and is empty if all did.
+    """
+    found = [run for run in failed_runs(table, algorithm) if domain in (None, run.place.partition("/")[0])]
+    return {
+        "value": table.overall(algorithm) if domain is None else table.domain_mean(algorithm, domain),
+        "best": best,
+        "interval": table.overall_interval(algorithm) if domain is None else table.domain_interval(algorithm, domain),
+        "gap": gap_closed(table, algorithm, domain),
+        "failed": "; ".join(map(str, found)),
     }
 
 
 def overall_rows(table: Table) -> list[dict[str, Any]]:
     """Return one row per algorithm, the best first: overall score, domain means, and wins over the random encoder."""
     means = {a: [table.overall(a), *(table.domain_mean(a, domain) for domain in table.tasks)] for a in table.algorithms}
-    columns = [best_positions(column) for column in zip(*means.values(), strict=True)]
+    columns = [best_unlabelled(table.algorithms, column) for column in zip(*means.values(), strict=True)]
     rows: list[dict[str, Any]] = []
-    for i, (algorithm, values) in enumerate(means.items()):
-        wins = table.beats(algorithm) if algorithm != "none" and "none" in means else None
-        intervals = [table.overall_interval(algorithm), *(table.domain_interval(algorithm, d) for d in table.tasks)]
-        cells = [(v, i in winners, interval) for v, winners, interval in zip(values, columns, intervals, strict=True)]
-        rows.append({"algorithm": algorithm, "cells": cells, "wins": wins})
-    return sort_by_score(rows, lambda row: row["cells"][0][0])
+    for i, algorithm in enumerate(means):
+        wins = table.beats(algorithm) if algorithm != RANDOM and RANDOM in means else None
+        places = zip((None, *table.tasks), columns, strict=True)
+        cells = [mean_view(table, algorithm, domain, best=i in winners) for domain, winners in places]
+        rows.append({"algorithm": algorithm, "reference": algorithm in REFERENCES, "cells": cells, "wins": wins})
+    return sort_by_score(rows, lambda row: row["cells"][0]["value"])
 
 
 def sort_by_score(rows: list[dict[str, Any]], score: Callable[[dict[str, Any]], float | None]) -> list[dict[str, Any]]:
@@ -78,7 +116,7 @@ def rows_by_task(table: Table) -> list[dict[str, Any]]:
     for domain, names in table.tasks.items():
         for task in names:
             cells = [table.cell(algorithm, domain, task) for algorithm in table.algorithms]
-            winners = best_positions([cell.mean if cell else None for cell in cells])
+            winners = best_unlabelled(table.algorithms, [cell.mean if cell else None for cell in cells])
             rows.append(
                 {
                     "domain": domain,
@@ -92,18 +130,23 @@ def rows_by_task(table: Table) -> list[dict[str, Any]]:
 
 
 def one_per_run(results: Sequence[Result]) -> list[Result]:
-    """Return one result of each pretraining run (algorithm, domain, seed); all results of a run describe it alike."""
-    firsts: dict[tuple[str, str, int], Result] = {}
+    """Return one result of each training run; all results of a run describe it alike.
+
+    A run belongs to an algorithm, a domain and a seed; the supervised encoder has one for each task as well.
+    """
+    firsts: dict[tuple[str, str, str, int], Result] = {}
     for result in results:
-        firsts.setdefault((result.algorithm, result.domain, result.seed), result)
-    return [firsts[key] for key in sorted(firsts, key=lambda key: (key[1], key[0], key[2]))]
+        task = result.task if result.algorithm == SUPERVISED else ""
+        firsts.setdefault((result.domain, result.algorithm, task, result.seed), result)
+    return [firsts[key] for key in sorted(firsts)]
 
 
 def learning_curves(results: Sequence[Result], styles: dict[str, plots.MarkerStyle]) -> list[dict[str, Any]]:
     """Return the learning curves of each domain, one panel per algorithm."""
-    found: dict[str, dict[str, dict[int, Any]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
     for run in one_per_run(results):
-        found[run.domain][run.algorithm][run.seed] = run.pretraining.curve
+        name = f"{run.task}, seed {run.seed}" if run.algorithm == SUPERVISED else f"seed {run.seed}"
+        found[run.domain][run.algorithm][name] = run.pretraining.curve
     domains = []
     for domain, by_algorithm in sorted(found.items()):
         drawn = [plots.layout_curve_panel(by_algorithm[a], domain, styles[a]) for a in order_algorithms(by_algorithm)]

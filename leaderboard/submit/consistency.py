@@ -29,7 +29,7 @@ from dabs.utils.files import is_hidden, sha256_file
 SCORE_TOLERANCE = 1e-9  # how far a recomputed score may be off
 LabelReader = Callable[[str, str], np.ndarray | None]
 """Returns the test labels of a (domain, task), or None if its data is not prepared."""
-SeenLabels = dict[tuple[str, str], np.ndarray]  # (domain, task) -> its test labels
+SeenArrays = dict[tuple[str, str, str, str], np.ndarray]  # (suite, domain, task, "label" or "group") -> the test array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def find_disagreements(runs: Sequence[RunFolder], source: str, labels: LabelRead
             f"the algorithm's source was changed after {stale[0].folder} was made ({len(stale)} of {len(runs)} runs): "
             f"its hash is {digest[:12]}, the run has {stale[0].provenance['algorithm_sha256'][:12]}. Run again"
         )
-    seen: SeenLabels = {}
+    seen: SeenArrays = {}
     for run in runs:
         found += _check_run(run)
         for path, result in run.results.items():
@@ -147,18 +147,20 @@ def _check_result(path: Path, result: Result, run: RunFolder) -> list[str]:
     for name in ("steps", "examples_seen", "wall_seconds", "final_loss", "data_sha256", "weights_sha256"):
         stated[f"pretraining.{name}"] = getattr(pretraining, name)
         recorded[f"pretraining.{name}"] = run.provenance[name]
+    stated["pretraining.learning"] = pretraining.learning.model_dump(mode="json")
+    recorded["pretraining.learning"] = run.provenance["learning"]
     different = [name for name in stated if stated[name] != recorded[name]]
     return [f"{path}: {name} is {stated[name]!r}, the run has {recorded[name]!r}" for name in different]
 
 
-def check_predictions(path: Path, result: Result, labels: LabelReader, seen: SeenLabels) -> list[str]:
-    """Return what is wrong with a result's predictions: their hash, their score, or labels that are not the data's.
+def check_predictions(path: Path, result: Result, labels: LabelReader, seen: SeenArrays) -> list[str]:
+    """Return what is wrong with a result's predictions: their hash, score or interval, or other labels or groups.
 
     Args:
         path: the result's file; its predictions are in the same folder.
         result: the result in that file.
         labels: reads the labels of the prepared data.
-        seen: the labels of each task checked so far; those of a new task are added.
+        seen: the labels and groups of each task checked so far; those of a new task are added.
     """
     try:
         arrays = read_predictions(path)
@@ -169,8 +171,12 @@ def check_predictions(path: Path, result: Result, labels: LabelReader, seen: See
     known = labels(result.domain, result.task)
     if known is not None and not np.array_equal(known, label):
         found.append(f"{path}: the labels stored with its predictions are not those of the prepared data")
-    if not np.array_equal(seen.setdefault((result.domain, result.task), label), label):
-        found.append(f"{path}: the labels stored with its predictions are not those of the other results of this task")
+    for name in ("label", "group"):
+        own = arrays.get(name, np.empty(0))
+        if not np.array_equal(seen.setdefault((result.suite, result.domain, result.task, name), own), own):
+            found.append(
+                f"{path}: the {name}s stored with its predictions are not those of the other results of this task"
+            )
     return found
 
 
@@ -179,18 +185,23 @@ def check_score(path: Path, result: Result, arrays: dict[str, np.ndarray]) -> li
     wrong = find_mismatch(result, arrays)
     if wrong:
         return [f"{path}: {wrong}"]
-    prediction, label = arrays["prediction"], arrays["label"]
+    prediction, label, group = arrays["prediction"], arrays["label"], arrays["group"]
     try:
         score = metric_of(result.metric.name).score(prediction, label)
-        interval = bootstrap_interval(result.metric.name, prediction, label)
+        interval = bootstrap_interval(result.metric.name, prediction, label, group)
     except (DabsError, ValueError, IndexError) as error:
         return [f"{path}: its predictions cannot be scored ({error})"]
+    drawn = {name: (getattr(result.interval, name), interval[name]) for name in ("resampled", "units")}
     pairs = {
         "score": (result.score, score),
         "interval.low": (result.interval.low, interval["low"]),
         "interval.high": (result.interval.high, interval["high"]),
     }
     return [
+        f"{path}: interval.{name} is {stated!r}, its groups give {computed!r}; the file was edited"
+        for name, (stated, computed) in drawn.items()
+        if stated != computed
+    ] + [
         f"{path}: {name} is {stated:.6g}, its predictions give {computed:.6g}; the file was edited"
         for name, (stated, computed) in pairs.items()
         if not math.isclose(stated, computed, rel_tol=0, abs_tol=SCORE_TOLERANCE)

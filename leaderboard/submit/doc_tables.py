@@ -1,4 +1,4 @@
-"""Generate the tables of README.md and docs/results.md, and the tree of files."""
+"""Generate the tables of README.md and docs/, and the tree of files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from dabs.config import PROTOCOLS
-from dabs.leaderboard.tables.aggregate import FLOORS, Table, build_table
-from dabs.leaderboard.tables.render import markdown_domains, markdown_tasks, plain_markdown, update_between_markers
+from dabs.config import PROTOCOLS, protocol_name
+from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES
+from dabs.leaderboard.tables.aggregate import Table, build_table
+from dabs.leaderboard.tables.agreement import Share, agreements, edge_choices, finetuned_at_least_probed
+from dabs.leaderboard.tables.render import (
+    EMPTY,
+    FAILED,
+    markdown_domains,
+    markdown_gaps,
+    markdown_references,
+    markdown_tasks,
+    percent,
+    plain_markdown,
+    update_between_markers,
+)
+from dabs.leaderboard.tables.standing import domains_won, gap_closed
 from dabs.results.files import load_results
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
@@ -19,10 +32,10 @@ RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"
 TREE_FOLDERS = ("dabs", "algorithms", "domains", "leaderboard", "tests")
 MAX_SUBMISSIONS = 8  # a table has one column per submission, so it shows only the best ones
-README, RESULTS_PAGE, ARCHITECTURE_PAGE = (
-    Path(name) for name in ("README.md", "docs/results.md", "docs/architecture.md")
+README, RESULTS_PAGE, PROTOCOL_PAGE, ARCHITECTURE_PAGE = (
+    Path(name) for name in ("README.md", "docs/results.md", "docs/protocol.md", "docs/architecture.md")
 )
-PAGES = (README, RESULTS_PAGE, ARCHITECTURE_PAGE)
+PAGES = (README, RESULTS_PAGE, PROTOCOL_PAGE, ARCHITECTURE_PAGE)
 
 
 def update_pages(root: Path, out: Path | None = None) -> list[str]:
@@ -44,7 +57,7 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
     }
     fixed, note = keep_best_submissions(results + submitted["fixed"], {r.algorithm for r in submitted["fixed"]})
     linear = build_table(fixed, "linear")
-    floors = [result for result in results if result.algorithm in FLOORS]
+    references = [result for result in results if result.algorithm in REFERENCES]
     texts: dict[Path, dict[str, str]] = {
         README: {
             "table": markdown_domains(linear) + note,
@@ -52,10 +65,12 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
             "timing": timing_sentence(root),
         },
         RESULTS_PAGE: {
+            "references": "\n".join(markdown_references(linear.algorithms)),
             **{protocol: task_table(fixed, protocol) + note for protocol in PROTOCOLS},
             "submissions": submissions_table([submission for submission, _ in submissions]),
-            "tuned": _tuned_table(floors, submitted["tuned"]),
+            "tuned": _tuned_table(references, submitted["tuned"]),
         },
+        PROTOCOL_PAGE: {"agreement": agreement_table(results), "choices": choices_table(results)},
         ARCHITECTURE_PAGE: {"tree": file_tree(root)},
     }
     changed = []
@@ -89,20 +104,81 @@ def timing_sentence(root: Path) -> str:
 
 
 def wins_table(table: Table) -> str:
-    """Return the Markdown table of how often each algorithm beats the random encoder."""
-    lines = ["| algorithm | tasks above the random encoder by more than the seeds' spread |", "|---|---|"]
+    """Return the Markdown table of how often each algorithm is above the random encoder and the raw input."""
+    baselines = [name for name in (RANDOM, RAW) if name in table.algorithms]
+    heads = [f"{places} above {name}" for places in ("domains", "tasks") for name in baselines]
+    lines = [f"| algorithm | {' | '.join([*heads, 'gap closed'])} |", f"|---|{'---:|' * (len(heads) + 1)}"]
     for algorithm in table.algorithms:
-        if algorithm not in FLOORS:
-            found = table.beats(algorithm)
-            share = f"{len(found.won)} of {found.tasks} ({100 * found.share:.0f} %)"
-            lines.append(f"| {plain_markdown(algorithm)} | {share} |")
-    return "\n".join(lines)
+        if algorithm not in REFERENCES:
+            cells = [f"{len(domains_won(table, algorithm, name))} of {len(table.tasks)}" for name in baselines]
+            wins = [table.beats(algorithm, name) for name in baselines]
+            cells += [f"{len(found.won)} of {found.tasks}" for found in wins]
+            name = f"{plain_markdown(algorithm)}{FAILED * table.has_failed(algorithm)}"
+            lines.append(f"| {' | '.join([name, *cells, percent(gap_closed(table, algorithm))])} |")
+    note = (
+        "Above: by more than the seeds' spread, which is the larger of the two ranges over seeds. Gap closed: the "
+        "share of the way from none to supervised, all domains."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def agreement_table(results: Sequence[Result]) -> str:
+    """Return the Markdown table of Kendall's tau between the orders of the rows under each pair of protocols."""
+    found = agreements(results)
+    if not found:
+        return "No result files of two protocols yet."
+    lines = ["| readers | rows | mean of the domains | lowest domain | all domains |", "|---|---:|---:|---:|---:|"]
+    for pair in found:
+        lowest = min(pair.domains.items(), key=lambda item: item[1], default=None)
+        cells = [
+            f"{protocol_name(pair.first)}, {protocol_name(pair.second)}",
+            str(pair.rows),
+            _decimals(pair.mean),
+            f"{_decimals(lowest[1])} ({plain_markdown(lowest[0])})" if lowest else EMPTY,
+            _decimals(pair.overall),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    note = (
+        "Kendall's tau-b between the orders of the rows that both readers have, without the supervised one: 1 means "
+        "the same order, 0 no relation, −1 the reverse."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def choices_table(results: Sequence[Result]) -> str:
+    """Return the Markdown table of how often validation chose the end of a grid, and of how fine-tuning fares."""
+    rows = []
+    for found in edge_choices(results):
+        for end, share in (("lowest", found.lowest), ("highest", found.highest)):
+            name = plain_markdown(protocol_name(found.protocol))
+            rows.append((f"{name}: the {end} {_SETTING_NAMES[found.setting]} of the grid was chosen", share))
+    tuned = finetuned_at_least_probed(results)
+    if tuned.of:
+        rows.append(("fine-tuning scores at least the linear probe of the same run", tuned))
+    if not rows:
+        return "No result files yet."
+    return "\n".join(["| what | results | share |", "|---|---:|---:|", *(_share_row(*row) for row in rows)])
+
+
+_SETTING_NAMES = {"C": "strength C", "lr": "learning rate"}
+
+
+def _share_row(what: str, found: Share) -> str:
+    share = EMPTY if found.share is None else f"{100 * found.share:.1f} %"
+    return f"| {what} | {found.count:,} of {found.of:,} | {share} |"
+
+
+def _decimals(value: float | None) -> str:
+    return EMPTY if value is None else f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def task_table(results: Sequence[Result], protocol: str) -> str:
-    """Return the Markdown table of every task under one protocol."""
+    """Return the Markdown tables of every task under one protocol, and of the gap that each row closes."""
     chosen = [result for result in results if result.protocol == protocol]
-    return markdown_tasks(build_table(chosen, protocol)) if chosen else "No result files of this protocol yet."
+    if not chosen:
+        return "No result files of this protocol yet."
+    table = build_table(chosen, protocol)
+    return "\n\n".join(filter(None, (markdown_tasks(table), markdown_gaps(table))))
 
 
 def submissions_table(submissions: Sequence[Submission]) -> str:
@@ -124,10 +200,10 @@ def escape_url(url: str) -> str:
     return url.replace("|", "%7C")
 
 
-def _tuned_table(floors: list[Result], tuned: list[Result]) -> str:
+def _tuned_table(references: list[Result], tuned: list[Result]) -> str:
     if not tuned:
         return "No tuned submission yet."
-    shown, note = keep_best_submissions(floors + tuned, {result.algorithm for result in tuned})
+    shown, note = keep_best_submissions(references + tuned, {result.algorithm for result in tuned})
     return task_table(shown, "linear") + note
 
 

@@ -17,7 +17,7 @@ from dabs.results.schema import Result
 from dabs.results.submission import Tuning
 from dabs.utils.environment import NO_CHECKOUT
 
-REQUIRED = ("linear", "knn")  # protocols; fine-tuning is optional, but then every task needs it
+REQUIRED = ("linear", "knn", "linear_tokens")  # protocols; fine-tuning is optional, but then every task needs it
 MAX_NAMED = 4  # missing cells that a message names
 
 
@@ -34,6 +34,7 @@ class Rules:
         encoders: the sizes and input specs of each domain's encoder.
         protocols: the settings of each protocol.
         seeds: the least number of pretraining seeds of every cell.
+        first_seed: the seeds must be this one and those after it, so that none is hand-picked.
     """
 
     suite: str
@@ -43,6 +44,7 @@ class Rules:
     encoders: Mapping[str, Mapping[str, Any]]
     protocols: Mapping[str, Mapping[str, Any]]
     seeds: int = 2
+    first_seed: int = 0
 
 
 def find_broken_rules(results: Sequence[Result], rules: Rules, tuning: Tuning | None) -> list[str]:
@@ -77,10 +79,10 @@ def _find_missing(results: Sequence[Result], rules: Rules) -> list[str]:
             f"{len(seeds)} pretraining seed{'s' * (len(seeds) != 1)} ({', '.join(map(str, seeds))}), at least "
             f"{rules.seeds} are required: run with --seeds {rules.seeds}"
         )
-    elif seeds != list(range(len(seeds))):
+    elif seeds != list(range(rules.first_seed, rules.first_seed + len(seeds))):
         found.append(
-            f"the pretraining seeds are {', '.join(map(str, seeds))}; they must be 0 to {len(seeds) - 1}, so that none "
-            f"is hand-picked: run with --seeds {len(seeds)}"
+            f"the pretraining seeds are {', '.join(map(str, seeds))}; they must be {rules.first_seed} to "
+            f"{rules.first_seed + len(seeds) - 1}, so that none is hand-picked: run with --seeds {len(seeds)}"
         )
     present = {(r.domain, r.task, r.protocol, r.seed) for r in results}
     absent = [domain for domain in rules.tasks if domain not in {result.domain for result in results}]

@@ -15,18 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from dabs.errors import DabsError
-from dabs.evaluation.raw_input import RAW
-from dabs.leaderboard.submit.consistency import LabelReader, SeenLabels, check_predictions
+from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES, SUMMARY, SUPERVISED, WITHOUT_ENCODER
+from dabs.leaderboard.submit.consistency import LabelReader, SeenArrays, check_predictions
 from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, find_stale_pages
 from dabs.leaderboard.submit.rules import REQUIRED, Rules, find_broken_rules, find_clashes, options_of
-from dabs.leaderboard.tables.aggregate import FLOORS, protocols_of
+from dabs.leaderboard.tables.aggregate import protocols_of
 from dabs.results.files import RESULT_SUFFIX, read_result, result_files
 from dabs.results.schema import Result
 from dabs.results.submission import SOURCE_FILE, Submission, Tuning, load_submission, submission_folders
 from dabs.source_scan import MAX_SOURCE_BYTES, scan
 from dabs.utils.files import read_text
 
-RAW_SOURCE = Path("dabs") / "evaluation" / "raw_input.py"  # the source of the row `raw`, which is not an algorithm
+EVALUATION = Path("dabs") / "evaluation"
+REFERENCE_SOURCES = {  # the sources of the rows that are not algorithms
+    RAW: EVALUATION / "raw_input.py",
+    SUMMARY: EVALUATION / "raw_input.py",
+    SUPERVISED: EVALUATION / "supervised.py",
+}
 RowResults = Mapping[str, Sequence[Result]]  # a row's name -> its results
 
 
@@ -44,10 +49,11 @@ def find_problems(root: Path, rules: Rules, labels: LabelReader = lambda domain,
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
     rows, found = read_committed_rows(root / RESULTS)
-    known = KnownRows(rows)
+    known, seen = KnownRows(rows), SeenArrays()
+    found += find_wrong_predictions(root / RESULTS, labels, seen)
     for name, own in rows.items():
         found += [f"{root / RESULTS}, {name}: {text}" for text in check_row(root, name, own, rules)]
-    submissions, seen = root / SUBMISSIONS, SeenLabels()
+    submissions = root / SUBMISSIONS
     for folder in sorted(path for path in submissions.glob("*") if path.is_dir() or path.is_symlink()):
         if folder not in submission_folders(submissions):
             found.append(f"{folder} has no submission.json")
@@ -88,12 +94,24 @@ def read_committed_rows(folder: Path) -> tuple[dict[str, list[Result]], list[str
     return dict(rows), found
 
 
+def find_wrong_predictions(folder: Path, labels: LabelReader, seen: SeenArrays) -> list[str]:
+    """Return a line for each committed result whose predictions are missing or do not give its score and interval."""
+    found = []
+    for path in result_files((folder,)):
+        try:
+            result = read_result(path)
+        except DabsError:  # `read_committed_rows` reports it
+            continue
+        found += check_predictions(path, result, labels, seen)
+    return found
+
+
 def check_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> list[str]:
     """Return what is wrong with one of the project's own rows: another source than in the checkout, or broken rules.
 
     The rules apply to each protocol on its own, since the protocols of a row may differ in their seeds and commit.
     """
-    source = root / (RAW_SOURCE if name == RAW else f"algorithms/{name}.py")
+    source = root / REFERENCE_SOURCES.get(name, Path("algorithms") / f"{name}.py")
     if not (name.isidentifier() and not name.startswith("_") and source.is_file()):
         return ["is not an algorithm of the project: hand it in with `dabs submit`"]
     digest = hashlib.sha256(source.read_text(encoding="utf-8").encode()).hexdigest()
@@ -101,9 +119,13 @@ def check_row(root: Path, name: str, results: Sequence[Result], rules: Rules) ->
     found = []
     if others:
         found.append(f"{len(others)} of {len(results)} results were made with another version of {source}: run again")
-    if name in FLOORS:  # they learn nothing, and the raw input has no encoder
+    if name == RANDOM or name in WITHOUT_ENCODER:
         no_steps = {domain: {"steps": 0} for domain in rules.tasks}
-        rules = replace(rules, budgets=no_steps, encoders={} if name == RAW else rules.encoders)
+        rules = replace(rules, budgets=no_steps)
+    if name in WITHOUT_ENCODER:
+        rules = replace(rules, encoders={}, first_seed=0)
+    if name in WITHOUT_ENCODER and any(result.protocol == "finetune" for result in results):
+        found.append("finetune: there is no encoder to fine-tune")
     for protocol in dict.fromkeys((*REQUIRED, *protocols_of(results))):
         own = replace(rules, seeds=1, protocols={protocol: rules.protocols[protocol]})
         broken = find_broken_rules([result for result in results if result.protocol == protocol], own, None)
@@ -121,13 +143,13 @@ class KnownRows:
         settings: each row's `settings_of`.
         firsts: for each task and protocol, the first result, and the first that was pretrained; the others equal these
             in everything that must be equal.
-        floors: the same for the random encoder and the raw input alone.
+        references: the same for the reference rows alone.
     """
 
     def __init__(self, rows: RowResults) -> None:
         self.settings: dict[str, Settings] = {}
         self.firsts: dict[tuple[Any, ...], Result] = {}
-        self.floors: dict[tuple[Any, ...], Result] = {}
+        self.references: dict[tuple[Any, ...], Result] = {}
         for name, results in rows.items():
             self.add(name, results)
 
@@ -137,8 +159,8 @@ class KnownRows:
         for result in results:
             key = (result.domain, result.task, result.protocol, bool(result.pretraining.steps))
             self.firsts.setdefault(key, result)
-            if result.algorithm in FLOORS:
-                self.floors.setdefault(key, result)
+            if result.algorithm in REFERENCES:
+                self.references.setdefault(key, result)
 
 
 def check_submission(folder: Path, rules: Rules, known: KnownRows) -> tuple[list[str], list[Result]]:
@@ -149,7 +171,7 @@ def check_submission(folder: Path, rules: Rules, known: KnownRows) -> tuple[list
     except DabsError as error:
         return [str(error)], []
     tuning = submission.tuning if isinstance(submission.tuning, Tuning) else None
-    others = list((known.firsts if submission.ruleset == "fixed" else known.floors).values())
+    others = list((known.firsts if submission.ruleset == "fixed" else known.references).values())
     wrong = [f"{SOURCE_FILE} line {use.line}: {use.what}" for use in scan(source)]
     wrong += find_duplicates(submission.name, results, known.settings)
     wrong += find_broken_rules(results, rules, tuning)
@@ -161,7 +183,7 @@ def check_submission(folder: Path, rules: Rules, known: KnownRows) -> tuple[list
 def find_duplicates(name: str, results: Sequence[Result], rows: Mapping[str, Settings]) -> list[str]:
     """Return a line if a row of this name exists, and one for each row with the same source and options."""
     found = []
-    if name.casefold() in {other.casefold() for other in (*rows, *FLOORS)}:
+    if name.casefold() in {other.casefold() for other in (*rows, *REFERENCES)}:
         found.append(f"the name {name} is taken; choose another")
     mine = settings_of(results)
     return found + [f"{row} is the same algorithm with the same options" for row, its in rows.items() if its == mine]
@@ -205,7 +227,7 @@ def _find_contradictions(submission: Submission, results: Sequence[Result]) -> l
     return found
 
 
-def _find_edits(folder: Path, results: Sequence[Result], labels: LabelReader, seen: SeenLabels) -> list[str]:
+def _find_edits(folder: Path, results: Sequence[Result], labels: LabelReader, seen: SeenArrays) -> list[str]:
     """Return a line for each score or label that does not follow from the included predictions and the data."""
     places = [(folder / f"results/{r.domain}/seed{r.seed}", r) for r in results]
     included = [(place, result) for place, result in places if (place / result.predictions.file).exists()]

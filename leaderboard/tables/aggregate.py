@@ -8,12 +8,12 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
-from dabs.evaluation.raw_input import RAW
+from dabs.evaluation.reference_rows import REFERENCES, WITHOUT_ENCODER
 from dabs.leaderboard.tables.compatibility import (
     budget_of,
     data_of,
@@ -26,7 +26,6 @@ from dabs.leaderboard.tables.intervals import MeanInterval, TableIntervals, buil
 from dabs.results.schema import Counts, MetricRecord, Result
 
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
-FLOORS = ("none", RAW)  # the random encoder and the raw input, which come first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +39,8 @@ class CellMean:
         deviation: sample standard deviation of the scores; None for one seed.
         interval: ends of the interval of the mean (`intervals.build_intervals`).
         test_data_only: the encoder has one seed, and the interval says nothing about other seeds.
+        failed: the seeds whose run did not learn; their scores are part of the mean.
+        reasons: why they did not, each reason once.
     """
 
     algorithm: str
@@ -52,6 +53,8 @@ class CellMean:
     deviation: float | None
     interval: tuple[float, float]
     test_data_only: bool
+    failed: tuple[int, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     @property
     def spread(self) -> float:
@@ -89,7 +92,7 @@ class Table:
     """The results of one suite under one protocol.
 
     Attributes:
-        algorithms: none, raw, then in alphabetical order.
+        algorithms: the reference rows, then in alphabetical order.
         tasks: all tasks of every domain, with or without results.
         cells: by (algorithm, domain, task).
         info: by (domain, task), for the tasks that any algorithm has a result for.
@@ -120,6 +123,17 @@ class Table:
     def overall(self, algorithm: str) -> float | None:
         """Return the mean over all domains with equal weights; None when any task is missing."""
         return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.tasks])
+
+    def of_domain(self, domain: str) -> Table:
+        """Return the table of one domain alone, with all its rows."""
+        cells = {key: cell for key, cell in self.cells.items() if key[1] == domain}
+        return replace(self, tasks={domain: self.tasks[domain]}, cells=cells)
+
+    def has_failed(self, algorithm: str, domain: str | None = None) -> bool:
+        """Return whether a run in the mean of a domain, or of all domains, did not learn."""
+        domains = self.tasks if domain is None else (domain,)
+        cells = [self.cell(algorithm, d, task) for d in domains for task in self.tasks[d]]
+        return any(cell.failed for cell in cells if cell)
 
     def domain_interval(self, algorithm: str, domain: str) -> tuple[float, float] | None:
         """Return the interval of `domain_mean` at the level of the cells; None without a mean."""
@@ -160,7 +174,7 @@ class Table:
 
 
 def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
-    """Return the protocols that have results, in the order linear, knn, finetune."""
+    """Return the protocols that have results, in the order of `config.PROTOCOLS`."""
     seen = {result.protocol for result in results}
     return tuple(protocol for protocol in PROTOCOLS if protocol in seen)
 
@@ -170,7 +184,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
 
     Args:
         results: results of any protocols; those of the others only add to the known tasks.
-        protocol: "linear", "knn" or "finetune".
+        protocol: one of `config.PROTOCOLS`.
         tasks: all tasks of each domain; by default those that any of `results` is about.
 
     Raises:
@@ -195,7 +209,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     return Table(
         suite=chosen[0].suite,
         protocol=protocol,
-        algorithms=order_algorithms({result.algorithm for result in results}),
+        algorithms=order_algorithms(_shown_rows(results, chosen)),
         tasks=known,
         cells={key: _make_cell(group, intervals.cells[key]) for key, group in groups.items()},
         info={(r.domain, r.task): _info(r) for r in results},
@@ -204,8 +218,14 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
 
 
 def order_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:
-    """Return algorithms in the order of a table: the floors first, then alphabetically."""
-    return tuple(sorted(algorithms, key=lambda name: (FLOORS.index(name) if name in FLOORS else len(FLOORS), name)))
+    """Return algorithms in the order of a table: the reference rows first, then alphabetically."""
+    rank = {name: i for i, name in enumerate(REFERENCES)}
+    return tuple(sorted(algorithms, key=lambda name: (rank.get(name, len(rank)), name)))
+
+
+def _shown_rows(results: Iterable[Result], chosen: Iterable[Result]) -> set[str]:
+    """Return every algorithm, except those without an encoder that the protocol cannot be applied to."""
+    return {r.algorithm for r in results if r.algorithm not in WITHOUT_ENCODER} | {r.algorithm for r in chosen}
 
 
 def _mean_of_all(values: Sequence[float | None]) -> float | None:
@@ -234,6 +254,7 @@ def _make_cell(group: list[Result], interval: MeanInterval) -> CellMean:
     group = sorted(group, key=lambda result: result.seed)
     first, scores = group[0], tuple(result.score for result in group)
     seeds = tuple(result.seed for result in group)
+    failed = [result for result in group if not result.pretraining.learning.learned]
     refuse_repeated_seed(f"{first.algorithm} on {_task_path(first)} ({first.protocol})", seeds)
     return CellMean(
         algorithm=first.algorithm,
@@ -246,6 +267,8 @@ def _make_cell(group: list[Result], interval: MeanInterval) -> CellMean:
         deviation=statistics.stdev(scores) if len(scores) > 1 else None,
         interval=interval.ends,
         test_data_only=interval.test_data_only,
+        failed=tuple(result.seed for result in failed),
+        reasons=tuple(dict.fromkeys(result.pretraining.learning.reason for result in failed)),
     )
 
 

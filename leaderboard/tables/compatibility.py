@@ -57,11 +57,12 @@ def setting_of(result: Result, name: str) -> Any:
 
 def budget_of(result: Result) -> dict[str, Any]:
     """Return what all algorithms that are pretrained on a domain share: steps, batches, optimiser and encoder."""
-    names = ("batch_size", "accumulate", "lr", "weight_decay", "encoder")
+    names = ("batch_size", "accumulate", "lr", "weight_decay", "beta2", "encoder")
     settings = {f"pretraining.config.{name}": setting_of(result, name) for name in names}
     return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
 
 
+DATA_FIELDS = ("data.", "counts")  # what fields that describe the prepared data start with
 MAX_DIFFERENCES = 12  # that a message lists
 Fact = tuple[str, str, Any]  # scope, field, value
 
@@ -83,12 +84,35 @@ def differences(groups: Mapping[str, Sequence[Result]]) -> list[str]:
     return [_describe_difference(*key, scopes) for key, scopes in found.items()]
 
 
+def differing_domains(groups: Mapping[str, Sequence[Result]]) -> dict[str, list[str]]:
+    """Return `differences` for each domain in which there are any.
+
+    Args:
+        groups: results of one protocol, by contestant.
+    """
+    by_domain: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    for name, results in groups.items():
+        for result in results:
+            by_domain[result.domain][name].append(result)
+    found = {domain: differences(own) for domain, own in sorted(by_domain.items())}
+    return {domain: lines for domain, lines in found.items() if lines}
+
+
 def refusal(lines: Sequence[str]) -> str:
     """Return one message for the lines of `differences`."""
     more = [f"and {len(lines) - MAX_DIFFERENCES} more fields"] if len(lines) > MAX_DIFFERENCES else []
     listed = "\n".join(f"  - {line}" for line in [*lines[:MAX_DIFFERENCES], *more])
-    way_out = "Run one side again with the settings of the other."
-    return f"these results may not be compared, because their settings differ:\n{listed}\n{way_out}"
+    return f"these results may not be compared, because their settings differ:\n{listed}\n{way_out(lines)}"
+
+
+def way_out(lines: Sequence[str], domain: str = "DOMAIN") -> str:
+    """Return what to do about the lines of `differences`, for one domain if it is named."""
+    if any(line.startswith(DATA_FIELDS) for line in lines):
+        return (
+            f"`dabs data verify {domain}` says whether the data here is the published data. On the side where it is "
+            f"not, run `dabs data prepare {domain} --force` and then pretrain and evaluate again."
+        )
+    return "Run one side again with the settings of the other."
 
 
 def _facts(name: str, result: Result) -> Iterator[Fact]:

@@ -1,4 +1,4 @@
-"""Intervals of means over seeds, tasks and domains, from the intervals that results publish.
+"""Intervals of means over seeds, tasks and domains, from published intervals.
 
 A mean over seeds is uncertain for two reasons: the test data, which all seeds share, and the pretraining seeds. The
 test data's part is that of the published intervals, and more seeds do not reduce it. The seeds' part is the variance
@@ -118,7 +118,7 @@ def mean_of_tasks(parts: Sequence[SeedScores], shrunk: Sequence[SeedVariance]) -
         parts: one per task.
         shrunk: the seed variance of each task, used where the tasks have different seeds.
     """
-    count, by_split = len(parts), defaultdict(float)
+    by_split: dict[str, float] = defaultdict(float)
     for part in parts:
         by_split[part.test_split] += part.test_error
     paired = len({part.seeds for part in parts}) == 1
@@ -126,7 +126,7 @@ def mean_of_tasks(parts: Sequence[SeedScores], shrunk: Sequence[SeedVariance]) -
         seeds=parts[0].seeds if paired else (),
         scores=tuple(fmean(scores) for scores in zip(*(part.scores for part in parts), strict=True)) if paired else (),
         mean=fmean(part.mean for part in parts),
-        test_error=math.hypot(*by_split.values()) / count,
+        test_error=math.hypot(*by_split.values()) / len(parts),
         units=min(part.units for part in parts),
         test_split=parts[0].test_split,
         seedless=all(part.seedless for part in parts),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich import box
@@ -11,13 +11,26 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from dabs.config import protocol_name
 from dabs.errors import DabsError
+from dabs.evaluation.reference_rows import EXPLANATIONS, RANDOM, REFERENCES, SUPERVISED, WITHOUT_ENCODER
 from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table
+from dabs.leaderboard.tables.standing import cut_name, failed_runs, gap_closed, has_gap
 from dabs.results.schema import Result
 from dabs.utils.files import replacing
 
 EMPTY = "–"
+FAILED = "✗"  # the mark of a run that did not learn, and of every mean that includes one
+ALL_DOMAINS = "all domains"
+MAX_LISTED = 8  # failures that a note lists
+READERS = {  # what each protocol reads a representation with
+    "linear": "linear probe on mean-pooled features",
+    "knn": "k nearest neighbours on mean-pooled features",
+    "linear_tokens": "linear probe on all positions, reduced to 256 principal components",
+    "finetune": "fine-tuning",
+}
+COVERS = "test data and seeds"  # what the intervals of cells and means cover
+BOLD = f"Bold marks the best row other than {SUPERVISED}, which has seen the labels"
+GAP = f"Share of the gap between the random encoder (none, 0 %) and the one trained with labels ({SUPERVISED}, 100 %)"
 MARKS = {"recorded": "", "synthesised": "†", "generated": "‡"}
 _LEGEND = {"synthesised": "† synthesised data", "generated": "‡ generated data"}
 
@@ -32,6 +45,16 @@ def best_positions(values: Iterable[float | None]) -> set[int]:
     rounded = [None if value is None else round(100 * value, 1) for value in values]
     known = [value for value in rounded if value is not None]
     return {i for i, value in enumerate(rounded) if value is not None and value == max(known)}
+
+
+def best_unlabelled(algorithms: Sequence[str], values: Sequence[float | None]) -> set[int]:
+    """Return the positions of the largest values among the rows that were trained without labels."""
+    return best_positions(None if name == SUPERVISED else value for name, value in zip(algorithms, values, strict=True))
+
+
+def percent(share: float | None) -> str:
+    """Format a share as a whole percentage, or as a dash when it is missing."""
+    return EMPTY if share is None else f"{100 * share:.0f} %".replace("-0 %", "0 %").replace("-", "−")
 
 
 def mark(table: Table, domain: str, task: str | None = None) -> str:
@@ -49,12 +72,37 @@ def legend(table: Table) -> str:
 
 
 def describe_seeds(cells: Iterable[CellMean | None]) -> str:
-    """Return how many seeds the cells have: `3 seeds`, or `1 to 3 seeds` where they differ."""
-    counts = sorted({len(cell.seeds) for cell in cells if cell})
+    """Return how many seeds the cells have: `3 seeds`, or `1 to 3 seeds`; rows without an encoder have no seed."""
+    counts = sorted({len(cell.seeds) for cell in cells if cell and cell.algorithm not in WITHOUT_ENCODER})
     if not counts:
-        return "no seeds"
+        return "no seed"
     last = f"{counts[-1]} seed{'s' if counts[-1] > 1 else ''}"
     return last if len(counts) == 1 else f"{counts[0]} to {last}"
+
+
+def describe_failures(table: Table, algorithm: str | None = None) -> str:
+    """Return a sentence that lists the runs that did not learn, of one row or of all; empty if all learned."""
+    found = failed_runs(table, algorithm)
+    if not found:
+        return ""
+    more = f"; and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+    listed = "; ".join(map(str, found[:MAX_LISTED]))
+    return f"{FAILED} did not learn: {listed}{more}. Every mean with {FAILED} includes such a run."
+
+
+def describe_single_seeds(table: Table) -> str:
+    """Return a sentence that names the rows whose intervals say nothing about other seeds; empty without any."""
+    names = [cut_name(name) for name in table.algorithms if table.test_data_only(name)]
+    if not names:
+        return ""
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return f"With one seed only, an interval says nothing about other seeds: {', '.join(names[:MAX_LISTED])}{more}."
+
+
+def explain_references(algorithms: Iterable[str]) -> list[tuple[str, str]]:
+    """Return the name and the explanation of each reference row among some algorithms, in the order of a table."""
+    shown = set(algorithms)
+    return [(name, EXPLANATIONS[name]) for name in REFERENCES if name in shown]
 
 
 def show(
@@ -63,7 +111,8 @@ def show(
     """Print the table: one row per task, grouped by domain, and one column per algorithm.
 
     A cell is the mean over seeds, with the sample standard deviation when there are several. The best cell of a row is
-    bold.
+    bold. Below it are the reference rows in words, the runs that did not learn, and the share of the gap that each
+    algorithm closes.
 
     Args:
         results, protocol, tasks: as for `aggregate.build_table`.
@@ -73,40 +122,107 @@ def show(
         RequestError: as `aggregate.build_table` does.
     """
     table = build_table(results, protocol, tasks)
-    rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    rich.add_column("domain, task", overflow="fold")
-    for algorithm in table.algorithms:
-        rich.add_column(Text(algorithm), justify="right", overflow="fold")  # a number is never cut
+    console = console or Console()
+    scores, about_deviation = _rich_scores(table, _with_deviation), ""
+    if any(cell.deviation is not None for cell in table.cells.values()):
+        about_deviation = " After ±, in points: the sample standard deviation over seeds."
+        if console.measure(scores, options=console.options.update(width=10_000)).maximum > console.width:
+            scores = _rich_scores(table, _without_deviation)
+            about_deviation = " A wider terminal shows the standard deviations over seeds as well."
+    console.print(scores)
+    console.print(Text(_note(table) + about_deviation, style="dim"))
+    for name, words in explain_references(table.algorithms):
+        console.print(Text(f"{name}: {words}.", style="dim"))
+    failures = describe_failures(table)
+    if failures:
+        console.print(Text(failures, style="yellow"))
+    if has_gap(table):
+        console.print(_rich_gaps(table))
+        console.print(Text(f"{GAP} that each row closes.", style="dim"))
+
+
+def _rich_scores(table: Table, text_of: Callable[[CellMean | None], str]) -> RichTable:
+    rich = _rich_table("domain, task", table.algorithms)
     for domain, names in table.tasks.items():
-        means = [table.domain_mean(a, domain) for a in table.algorithms]
-        _add_row(rich, f"{domain}{mark(table, domain)}", means, [points(m) for m in means], style="cyan")
+        _add_row(rich, table, f"{domain}{mark(table, domain)}", *_means(table, domain), style="cyan")
         for task in names:
             cells = [table.cell(a, domain, task) for a in table.algorithms]
-            values, texts = [c.mean if c else None for c in cells], [_with_deviation(c) for c in cells]
-            _add_row(rich, f"  {task}{mark(table, domain, task)}", values, texts)
+            values, texts = [c.mean if c else None for c in cells], [text_of(c) for c in cells]
+            _add_row(rich, table, f"  {task}{mark(table, domain, task)}", values, texts)
         rich.add_section()
-    overall = [table.overall(a) for a in table.algorithms]
-    _add_row(rich, "all domains", overall, [points(m) for m in overall], style="cyan")
-    console = console or Console()
-    console.print(rich)
-    seeds = max((len(cell.seeds) for cell in table.cells.values()), default=0)
-    about_deviation = " After ±, in points: the sample standard deviation over seeds." if seeds > 1 else ""
-    console.print(Text(_note(table) + about_deviation, style="dim"))
+    _add_row(rich, table, ALL_DOMAINS, *_means(table), style="cyan")
+    return rich
+
+
+def _rich_gaps(table: Table) -> RichTable:
+    names = _gap_rows(table)
+    rich = _rich_table("gap closed", names)
+    for domain in (*table.tasks, None):
+        shares = [gap_text(table, name, domain) for name in names]
+        rich.add_row(domain or ALL_DOMAINS, *shares, style=None if domain else "cyan")
+    return rich
+
+
+def _rich_table(first: str, names: Iterable[str]) -> RichTable:
+    rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    rich.add_column(first, overflow="fold")
+    for name in names:
+        rich.add_column(Text(name), justify="right", overflow="fold")  # a number is never cut
+    return rich
+
+
+def gap_text(table: Table, algorithm: str, domain: str | None = None) -> str:
+    """Return the share of the gap that a row closes, marked if its mean includes a run that did not learn."""
+    share = gap_closed(table, algorithm, domain)
+    return f"{percent(share)}{FAILED * (share is not None and table.has_failed(algorithm, domain))}"
+
+
+def _gap_rows(table: Table) -> list[str]:
+    """Return the rows between the two ends of the gap: all but the random and the supervised encoder."""
+    return [name for name in table.algorithms if name not in (RANDOM, SUPERVISED)]
+
+
+def _means(table: Table, domain: str | None = None) -> tuple[list[float | None], list[str]]:
+    """Return each row's mean of a domain, or of all, and its text, marked if it includes a run that did not learn."""
+    names = table.algorithms
+    means = [table.overall(name) if domain is None else table.domain_mean(name, domain) for name in names]
+    failed = [table.has_failed(name, domain) for name in names]
+    return means, [f"{points(mean)}{FAILED * bad}" for mean, bad in zip(means, failed, strict=True)]
 
 
 def markdown_domains(table: Table) -> str:
-    """Return a Markdown table with one row per domain, one column per algorithm, and the overall mean last."""
+    """Return a Markdown table with one row per domain, one column per algorithm, and the overall mean last.
+
+    Below it are a note, the reference rows in words, and the runs that did not learn.
+    """
     rows = [_markdown_head(["domain", *table.algorithms])]
     for domain in table.tasks:
-        values = [table.domain_mean(a, domain) for a in table.algorithms]
-        rows.append(_markdown_row(f"{domain}{mark(table, domain)}", values, [points(v) for v in values]))
-    overall = [table.overall(a) for a in table.algorithms]
-    rows.append(_markdown_row("**all domains**", overall, [points(v) for v in overall], plain=False))
-    return "\n".join([*rows, "", _note(table)])
+        rows.append(_markdown_row(table, f"{domain}{mark(table, domain)}", *_means(table, domain)))
+    rows.append(_markdown_row(table, f"**{ALL_DOMAINS}**", *_means(table), plain=False))
+    return "\n".join([*rows, "", _markdown_note(table), "", *markdown_references(table.algorithms)])
+
+
+def markdown_references(algorithms: Iterable[str]) -> list[str]:
+    """Return one item of a Markdown list for each reference row among some algorithms."""
+    return [f"- `{name}`: {words}." for name, words in explain_references(algorithms)]
+
+
+def markdown_gaps(table: Table) -> str:
+    """Return a Markdown table of the share of the gap that each row closes, by domain; empty if there is no gap."""
+    names = _gap_rows(table)
+    if not has_gap(table) or not names:
+        return ""
+    rows = [_markdown_head(["domain", *names])]
+    for domain in (*table.tasks, None):
+        first = plain_markdown(domain) if domain else f"**{ALL_DOMAINS}**"
+        rows.append(f"| {first} | {' | '.join(gap_text(table, name, domain) for name in names)} |")
+    return "\n".join(
+        [*rows, "", f"{GAP} that each row closes; {EMPTY} where the supervised one is not ahead by a point."]
+    )
 
 
 def markdown_tasks(table: Table) -> str:
-    """Return a Markdown table with one row per task: each algorithm's mean and interval over test examples."""
+    """Return a Markdown table with one row per task: each algorithm's mean and its interval."""
     rows = [_markdown_head(["domain", "task", "metric", *table.algorithms])]
     for domain, tasks in table.tasks.items():
         for task in tasks:
@@ -114,8 +230,10 @@ def markdown_tasks(table: Table) -> str:
             info = table.info.get((domain, task))
             texts = [_with_interval(cell) for cell in cells]
             first = f"{domain} | {task}{mark(table, domain, task)} | {info.metric.name if info else EMPTY}"
-            rows.append(_markdown_row(first, [c.mean if c else None for c in cells], texts, plain=False))
-    return "\n".join([*rows, "", f"{_note(table)} In brackets the 95 % interval over test examples."])
+            rows.append(_markdown_row(table, first, [c.mean if c else None for c in cells], texts, plain=False))
+    single = plain_markdown(describe_single_seeds(table))
+    note = f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}. {single}"
+    return "\n".join([*rows, "", note.strip()])
 
 
 def update_between_markers(path: Path, name: str, text: str) -> bool:
@@ -142,27 +260,38 @@ def update_between_markers(path: Path, name: str, text: str) -> bool:
 
 
 def _note(table: Table) -> str:
+    """Return in words how a table is read: the reader, the seeds, what is bold, and the marks that occur."""
     signs = legend(table)
-    words = f"Score × 100, mean over pretraining seeds ({describe_seeds(table.cells.values())}), {table.suite} suite, "
-    return f"{words}{protocol_name(table.protocol)}; {EMPTY} means a missing task.{f' {signs}.' if signs else ''}"
+    reader = f"Reader: {READERS[table.protocol]}; {table.suite} suite."
+    scores = f"Score × 100, mean over pretraining seeds ({describe_seeds(table.cells.values())})"
+    bold = BOLD if SUPERVISED in table.algorithms else "Bold marks the best row"
+    return f"{reader} {scores}; {EMPTY} means a missing task. {bold}.{f' {signs}.' if signs else ''}"
+
+
+def _markdown_note(table: Table) -> str:
+    return " ".join(filter(None, (_note(table), plain_markdown(describe_failures(table)))))
+
+
+def _without_deviation(cell: CellMean | None) -> str:
+    return EMPTY if cell is None else f"{points(cell.mean)}{FAILED * bool(cell.failed)}"
 
 
 def _with_deviation(cell: CellMean | None) -> str:
-    if cell is None:
-        return EMPTY
-    spread = "" if cell.deviation is None else f" ±{100 * cell.deviation:.1f}"
-    return f"{points(cell.mean)}{spread}"
+    spread = "" if cell is None or cell.deviation is None else f" ±{100 * cell.deviation:.1f}"
+    return f"{_without_deviation(cell)}{spread}"
 
 
 def _with_interval(cell: CellMean | None) -> str:
     if cell is None:
         return EMPTY
     low, high = cell.interval
-    return f"{points(cell.mean)} ({points(low)} to {points(high)})"
+    return f"{_without_deviation(cell)} ({points(low)} to {points(high)})"
 
 
-def _add_row(rich: RichTable, first: str, values: list[float | None], texts: list[str], *, style: str = "") -> None:
-    winners = best_positions(values)
+def _add_row(
+    rich: RichTable, table: Table, first: str, values: list[float | None], texts: list[str], *, style: str = ""
+) -> None:
+    winners = best_unlabelled(table.algorithms, values)
     cells = [Text(text, style="bold" if i in winners else "") for i, text in enumerate(texts)]
     rich.add_row(Text(first), *cells, style=style or None)
 
@@ -179,7 +308,7 @@ def _markdown_head(names: list[str]) -> str:
     return f"| {cells} |\n| {rule} |"
 
 
-def _markdown_row(first: str, values: list[float | None], texts: list[str], *, plain: bool = True) -> str:
-    winners = best_positions(values)
+def _markdown_row(table: Table, first: str, values: list[float | None], texts: list[str], *, plain: bool = True) -> str:
+    winners = best_unlabelled(table.algorithms, values)
     cells = [f"**{text}**" if i in winners else text for i, text in enumerate(texts)]
     return f"| {plain_markdown(first) if plain else first} | {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""The variance of a mean score from test data and seeds, and its degrees of freedom."""
+"""The variance of a mean score from test data and seeds."""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ import pytest
 
 from dabs.data.domain import PRETRAIN, Classes, MultiLabel, Scalar
 from dabs.data.prepare import verify
-from dabs.data.prepared import open_prepared
+from dabs.data.prepared import open_prepared, units_of
+from dabs.data.published import check_published
 from dabs.domains.text.texts_to_rows import GROUP_SEPARATOR
 from dabs.evaluation.metrics import METRICS
 from dabs.registry import domain_names, find_domain
@@ -110,3 +111,11 @@ def test_the_data_is_what_the_manifest_says(prepared, name):
     assert verify(domain) == []
     for entry in open_prepared(domain).manifest["sources"]:
         assert len(entry.get("sha256", "0" * 64)) == 64
+
+
+@each_domain
+def test_the_data_is_as_published(prepared, name):
+    """After a change that alters prepared data, `docs/publish_hashes.py` writes the new hashes."""
+    check = check_published(units_of(prepared(name)))
+    assert check.different == []
+    assert check.unpublished == []

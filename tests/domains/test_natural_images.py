@@ -1,4 +1,4 @@
-"""Crops stay in their strips, never repeat, and lose their tones; outlines are grouped by likeness."""
+"""Crops keep to their strips and lose their tones; outlines are grouped by likeness."""
 
 from __future__ import annotations
 

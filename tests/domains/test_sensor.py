@@ -1,4 +1,4 @@
-"""The watch recordings: windows at random speeds, labels, and the split by pairs of people."""
+"""The watch: windows at random speeds, labels, and the split by pairs of people."""
 
 from __future__ import annotations
 

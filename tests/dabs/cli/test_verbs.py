@@ -39,7 +39,7 @@ OPTIONS = {
     },
     ("bench",): {"--algorithm", "--encoder", "--batch-size", "--rounds"},
     ("compare",): {
-        "--algorithms", "--protocol", "--alpha", "--resamples", "--by-group", "--format", "--out",
+        "--algorithms", "--protocol", "--alpha", "--resamples", "--format", "--out",
     },
     ("leaderboard",): {"--results", "--store", "--suite", "--protocol", "--out", "--format"},
     ("leaderboard", "verify"): {"--root", "--suite"},

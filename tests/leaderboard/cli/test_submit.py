@@ -166,7 +166,7 @@ def test_consistently_edited_labels_are_found(runs, made, tmp_path):
     arrays["label"] = np.asarray(arrays["prediction"]).copy()
     path = runs / "toy/seed0/results/shade.linear.predictions.npz"
     path.write_bytes(npz_bytes(arrays))
-    interval = bootstrap_interval("accuracy", arrays["prediction"], arrays["label"])
+    interval = bootstrap_interval("accuracy", arrays["prediction"], arrays["label"], arrays["group"])
 
     def change(value: dict[str, Any]) -> None:
         value.update(score=1.0, interval=interval)
@@ -290,7 +290,9 @@ def checkout(submitted: Path, made: Made) -> Path:
         value = read_json(path)
         value.update(algorithm="none", algorithm_sha256=sha256_file(Path(source)))
         value["pretraining"].update(steps=0, examples_seen=0, curve=[])
-        write_json(results / "none" / path.relative_to(made.runs), value)
+        place = results / "none" / path.relative_to(made.runs)
+        write_json(place, value)
+        shutil.copy(path.parent / value["predictions"]["file"], place.parent)
     machine = {"cores": 2, "processor": "x"}
     write_json(results / "timing.json", {"minutes": {"cells": 1.0}, "machine": machine, "cells": 1, "jobs": 1})
     for page, names in {
@@ -375,9 +377,10 @@ def label_as_predicted(folder: Path, name: str) -> None:
     from dabs.evaluation.metrics import bootstrap_interval
 
     result, predictions = f"{name}.result.json", f"{name}.predictions.npz"
-    guesses = np.asarray(read_predictions(folder / result)["prediction"])
-    (folder / predictions).write_bytes(npz_bytes({"label": guesses, "prediction": guesses}))
-    digest, interval = sha256_file(folder / predictions), bootstrap_interval("accuracy", guesses, guesses)
+    arrays = read_predictions(folder / result)
+    guesses, group = np.asarray(arrays["prediction"]), arrays["group"]
+    (folder / predictions).write_bytes(npz_bytes(arrays | {"label": guesses}))
+    digest, interval = sha256_file(folder / predictions), bootstrap_interval("accuracy", guesses, guesses, group)
     edit(folder / result, lambda v: v.update(score=1.0, interval=interval))
     edit(folder / result, lambda v: v["predictions"].update(sha256=digest))
     updated = {predictions: digest, result: sha256_file(folder / result)}

@@ -24,6 +24,7 @@ from dabs.leaderboard.compare.model import Comparison, Estimate
 from dabs.leaderboard.compare.pairwise import compare
 from dabs.leaderboard.compare.scores import Evidence
 from dabs.leaderboard.compare.statistics import holm_correction
+from dabs.results.files import read_predictions
 from tests.helpers.made_results import alter, make, make_payload, submit, write_payload
 
 TASKS = {
@@ -56,10 +57,10 @@ def predictions(metric: str, skill: float, task: str, seed: int) -> dict[str, np
 def write(tmp_path: Path) -> Writer:
     """Return a function that writes an algorithm's runs with predictions and returns their folder."""
 
-    def writer(algorithm: str, skill: float, seeds: int = 2, tasks: Any = TASKS, **fields: Any) -> Path:
+    def writer(algorithm: str, skill: float, seeds: int = 2, tasks: Any = TASKS, size: int = 1, **fields: Any) -> Path:
         for (domain, task), metric in ((key, TASKS[key]) for key in tasks):
             for seed in range(seeds):
-                arrays = predictions(metric, skill + 0.02 * seed, task, seed)
+                arrays = predictions(metric, skill + 0.02 * seed, task, seed) | {"group": np.arange(N) // size}
                 payload = _payload(algorithm, domain, task, metric, seed, arrays)
                 for path, value in fields.items():
                     payload = alter(payload, path.replace("__", "."), value)
@@ -76,7 +77,8 @@ def _payload(algorithm: str, domain: str, task: str, metric: str, seed: int, arr
     payload["metric"] = {"name": metric, "direction": "higher", "low": known.low, "high": known.high, "chance": chance}
     payload["score"] = payload["validation_score"] = known.score(arrays["prediction"], arrays["label"])
     payload["interval"] |= {"low": payload["score"] - 0.06, "high": payload["score"] + 0.06}
-    payload["counts"]["test"] = N
+    payload["counts"]["test"], units = N, int(arrays["group"].max()) + 1
+    payload["interval"] |= {"units": units, "resampled": "groups" if units < N else "examples"}
     return payload
 
 
@@ -92,6 +94,7 @@ def test_numbers_of_a_task(write: Writer) -> None:
     assert task.difference.low is not None
     assert task.difference.low < task.difference.value
     assert (task.verdict, task.covers, task.basis) == ("win", "seeds and test examples", "paired predictions")
+    assert task.resampled == "examples"
     assert [one.seed for one in task.mcnemar] == [0, 1]
 
 
@@ -164,24 +167,57 @@ def test_a_third_contestant_changes_no_pair(write: Writer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "said"),
+    ("field", "value", "said", "advice"),
     [
-        ("suite", "paper", "suite (all results"),
-        ("data__split_sha256__test", "0" * 64, "data.split_sha256 (chest_xray/findings and 4 more)"),
-        ("evaluation__config", {"protocol": "other"}, "evaluation.config"),
-        ("pretraining__config", {"batch_size": 32}, "pretraining.config.batch_size"),
-        ("pretraining__steps", 601, "pretraining.steps"),
-        ("encoder__config", {"width": 128, "depth": 4}, "encoder.config"),
+        ("suite", "paper", "suite (all results", "settings of the other"),
+        (
+            "data__split_sha256__test",
+            "0" * 64,
+            "data.split_sha256 (chest_xray/findings and 4 more)",
+            "dabs data verify",
+        ),
+        ("evaluation__config", {"protocol": "other"}, "evaluation.config", "settings of the other"),
+        ("pretraining__config", {"batch_size": 32}, "pretraining.config.batch_size", "settings of the other"),
+        ("pretraining__steps", 601, "pretraining.steps", "settings of the other"),
+        ("encoder__config", {"width": 128, "depth": 4}, "encoder.config", "settings of the other"),
     ],
 )
 def test_results_made_with_other_settings_are_refused_and_listed(
-    write: Writer, field: str, value: Any, said: str
+    write: Writer, field: str, value: Any, said: str, advice: str
 ) -> None:
     with pytest.raises(RequestError, match="may not be compared") as refusal:
         both(write, **{field: value})
     assert said in str(refusal.value)
     assert "better has" in str(refusal.value)
     assert "worse has" in str(refusal.value)
+    assert advice in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("data__sha256__test", "0" * 64), ("pretraining__steps", 601), ("interval__units", 7)]
+)
+def test_a_domain_that_differs_is_left_out_and_the_others_are_compared(write: Writer, field: str, value: Any) -> None:
+    write("worse", 0.5, tasks=[key for key in TASKS if key[0] != "speech"])
+    comparison = both(write, tasks=[("speech", "word")], **{field: value})
+    pair = comparison.pairs[0]
+    assert {task.domain for task in pair.tasks} == set(comparison.tasks) == {key[0] for key in TASKS} - {"speech"}
+    assert list(comparison.left_out) == ["speech"]
+    name = field.replace("__test", "").replace("__", ".")
+    assert name in comparison.left_out["speech"]
+    assert comparison.notes[0].startswith("speech is left out, because its results were made under different")
+    assert "the 3 other domains" in comparison.notes[1]
+    means = [domain.a for domain in pair.domains if domain.a is not None]
+    assert pair.overall.a == pytest.approx(np.mean(means))
+    assert json.loads(FORMATS["json"](comparison))["left_out"] == comparison.left_out
+    for form in ("markdown", "html", "latex"):
+        assert "all domains but speech" in FORMATS[form](comparison)
+        assert "speech is left out" in FORMATS[form](comparison)
+
+
+def test_nothing_is_left_out_without_a_difference(write: Writer) -> None:
+    comparison = both(write)
+    assert comparison.left_out == {}
+    assert "all domains but" not in FORMATS["markdown"](comparison)
 
 
 def test_every_difference_is_listed(write: Writer) -> None:
@@ -248,18 +284,43 @@ def test_the_mean_of_one_shared_domain_is_not_that_of_all(write: Writer) -> None
     assert (overall.a, overall.b, overall.difference, overall.iqm_difference) == (None, None, None, None)
 
 
-def test_groups_are_resampled_when_given(write: Writer) -> None:
-    a, b = str(write("better", 0.8)), str(write("worse", 0.5))
-    grouped = compare([a, b], resamples=500, groups=lambda key, suite, sha: np.arange(N) // 30)
-    assert {task.units for task in grouped.pairs[0].tasks} == {10}
-    assert (grouped.resampled, grouped.pairs[0].tasks[0].covers) == ("groups", "seeds and groups")
+def test_examples_that_share_a_group_are_resampled_together(write: Writer) -> None:
+    single = both(write)
+    grouped = both(lambda *args, **fields: write(*args, size=30, **fields))
+    for alone, together in zip(single.pairs[0].tasks, grouped.pairs[0].tasks, strict=True):
+        assert (together.resampled, together.units, together.covers) == ("groups", 10, "seeds and groups")
+        assert together.difference.value == alone.difference.value
+        if together.task == "word":
+            assert together.difference.error != alone.difference.error
+    assert any("were resampled together in chest_xray/findings (10)" in note for note in grouped.notes)
+    assert not any("resampled together" in note for note in single.notes)
+    assert not any("Too few groups" in note for note in grouped.notes)
+    assert any("Too few groups" in n for n in both(lambda *args, **fields: write(*args, size=60, **fields)).notes)
 
 
-def test_groups_without_predictions_are_refused(write: Writer) -> None:
-    a, b = write("better", 0.8), write("worse", 0.5)
+def test_mcnemar_says_nothing_where_examples_share_a_group(write: Writer) -> None:
+    a, b = (str(write(name, skill, 1, size=30)) for name, skill in (("better", 0.8), ("worse", 0.5)))
+    task = next(one for one in compare([a, b], resamples=500).pairs[0].tasks if one.task == "word")
+    assert task.test == "t (paired bootstrap over groups)"
+    assert task.difference.df == 9
+
+
+def test_groups_of_results_without_predictions_are_in_their_intervals(write: Writer) -> None:
+    a, b = write("better", 0.8, size=30), write("worse", 0.5, size=30)
     next(b.rglob("word.linear.predictions.npz")).unlink()
-    with pytest.raises(RequestError, match=r"worse has none for speech/word\. .*leave out --by-group"):
-        compare([str(a), str(b)], resamples=200, groups=lambda key, suite, sha: np.arange(N) // 30)
+    tasks = {task.task: task for task in compare([str(a), str(b)], resamples=200).pairs[0].tasks}
+    assert (tasks["word"].basis, tasks["word"].resampled, tasks["word"].units) == ("published intervals", "groups", 10)
+    assert tasks["exercise"].basis == "paired predictions"
+
+
+def test_predictions_with_other_groups_are_refused(write: Writer) -> None:
+    a, b = str(write("better", 0.8, size=30)), write("worse", 0.5, size=30)
+    for path in b.rglob("word.linear.result.json"):
+        arrays = read_predictions(path)
+        arrays["group"] = arrays["group"][::-1].copy()
+        write_payload(path.parent, json.loads(path.read_text()), arrays)
+    with pytest.raises(DabsError, match="different groups"):
+        compare([a, str(b)], resamples=200)
 
 
 def test_sources_select_contestants(write: Writer, tmp_path: Path) -> None:

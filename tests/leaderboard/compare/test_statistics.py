@@ -10,9 +10,10 @@ from scipy import stats
 
 from dabs.leaderboard.compare.model import Estimate
 from dabs.leaderboard.compare.statistics import (
-    DifferenceVariance,
+    add_variance,
     draw_units,
     estimate_over_units,
+    estimate_with,
     holm_correction,
     interquartile_mean,
     mcnemar_p,
@@ -20,11 +21,10 @@ from dabs.leaderboard.compare.statistics import (
     probability_of_improvement,
     rank_algorithms,
     resampled_interquartile_means,
-    shrink_variances,
     student_estimate,
     variance_of_difference,
-    variance_of_mean,
 )
+from dabs.leaderboard.tables.variance import ScoreVariance, shrink_variances, variance_of_mean
 
 COUNTS = st.integers(0, 300)
 SCORES = st.lists(st.floats(-1, 1, allow_nan=False), min_size=2, max_size=6)
@@ -78,7 +78,7 @@ def test_with_seeds_alone_the_test_is_welchs(a: list[float], b: list[float]) -> 
     variance = variance_of_difference(
         np.zeros((count, count)), (len(x), len(y)), (seeds[0], seeds[1]), (False, False), 1000
     )
-    found, expected = variance.estimate(x.mean() - y.mean(), 0.95), stats.ttest_ind(x, y, equal_var=False)
+    found, expected = estimate_with(x.mean() - y.mean(), variance, 0.95), stats.ttest_ind(x, y, equal_var=False)
     interval = expected.confidence_interval(0.95)
     assert found.p == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), rel=1e-6)
@@ -96,12 +96,6 @@ def test_the_total_is_never_less_than_the_examples_part() -> None:
     variance = variance_of_difference(cov, (2, 2), ((0.0, 1.0), (0.0, 1.0)), (False, False), 99)
     assert variance.examples == pytest.approx(0.01)
     assert variance.total == pytest.approx(0.01)
-
-
-def test_few_groups_keep_their_degrees_of_freedom() -> None:
-    variance = DifferenceVariance(examples=1e-6, shared=1e-6, df=1, seeds=((0.01, 3.0), (0.01, 3.0)))
-    assert variance.total_df == 1
-    assert DifferenceVariance(examples=1e-6, shared=1e-6, df=30, seeds=((0.01, 3.0), (0.01, 3.0))).total_df > 5
 
 
 def test_the_raw_input_has_no_seed_to_vary() -> None:
@@ -132,6 +126,17 @@ def test_the_estimate_over_units_is_close_to_the_t_test(values: list[float]) -> 
     assert found.df == len(gaps) - 1
 
 
+def test_a_shared_variance_adds_to_that_between_units() -> None:
+    """Two tasks have one degree of freedom, but a certain part makes the sum more certain than that (Satterthwaite)."""
+    over_units = student_estimate(0.1, 0.02, 1, 0.95)
+    shared = ScoreVariance(examples=0.0009, shared=0.0009, df=500)
+    found = add_variance(over_units, shared, 0.95)
+    assert found.error == pytest.approx(np.hypot(0.02, 0.03))
+    assert found.df == pytest.approx((0.0004 + 0.0009) ** 2 / (0.0004**2 / 1 + 0.0009**2 / 500))
+    none = add_variance(over_units, ScoreVariance(examples=0.0, shared=0.0, df=500), 0.95)
+    assert (none.low, none.high) == pytest.approx((over_units.low, over_units.high))
+
+
 def test_one_unit_gives_no_interval() -> None:
     assert estimate_over_units(0.3, np.full(100, 0.3), 1, 0.95).low is None
 
@@ -160,7 +165,7 @@ def test_the_probability_of_improvement_is_mann_and_whitneys(a: list[float], b: 
 
 
 def test_the_mean_of_independent_differences() -> None:
-    part = DifferenceVariance(examples=0.04, shared=0.02, df=100, seeds=((0.02, 1.0), (0.01, 2.0)))
+    part = ScoreVariance(examples=0.04, shared=0.02, df=100, seeds=((0.02, 1.0), (0.01, 2.0)))
     mean = variance_of_mean([part, part])
     assert mean.total == pytest.approx(part.total / 2)
     assert mean.total_df == pytest.approx(2 * part.total_df)

@@ -10,10 +10,25 @@ from typing import Any
 
 import pytest
 
+from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
 from dabs.leaderboard.site.report import build_report
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
-from tests.helpers.made_results import altered, make, make_suite
+from tests.helpers.made_results import EVERY_ROW, altered, make, make_suite
+
+FAILED = {("shed", "sensor", 1): "the loss never fell"}
+
+
+def test_the_report_explains_reference_rows_and_what_did_not_learn(tmp_path: Path) -> None:
+    html = build_report(make_suite(gains=EVERY_ROW, failed=FAILED), tmp_path / "a.html").read_text()
+    failure = "✗ did not learn: shed on sensor (1 of 3 seeds: the loss never fell)."
+    assert html.count(failure) == 2 * 2, "below both tables of both protocols"
+    assert "<dt><em>summary</em></dt>" in html
+    assert "of gap</small>" in html
+    plain = build_report(make_suite(), tmp_path / "b.html").read_text()
+    assert "did not learn" not in plain
+    assert "of gap" not in plain
+    assert "<dt><em>supervised</em></dt>" not in plain
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
@@ -59,7 +74,9 @@ def test_the_package_needs_no_torch() -> None:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_report(make_suite(("linear", "knn", "finetune")), tmp_path_factory.mktemp("report") / "report.html")
+    return build_report(
+        make_suite(PROTOCOLS, gains=EVERY_ROW, failed=FAILED), tmp_path_factory.mktemp("report") / "report.html"
+    )
 
 
 @pytest.mark.browser
@@ -67,7 +84,7 @@ def test_the_page_opens_without_errors_or_requests(browser: Any, report: Path) -
     visit = Visit(browser, report)
     assert visit.problems == []
     assert visit.requests == [report.as_uri()]
-    assert visit.column("headline", 1) == ["shed", "emix", "contrastive", "raw", "none"]
+    assert visit.column("headline", 1) == ["supervised", "shed", "emix", "contrastive", "raw", "none", "summary"]
 
 
 @pytest.mark.browser
@@ -103,7 +120,7 @@ def test_the_protocol_is_chosen(browser: Any, report: Path) -> None:
     visit.page.get_by_text("Fine-tuning", exact=True).click()
     assert visit.page.locator(".view:visible").get_attribute("data-protocol") == "finetune"
     visit.page.keyboard.press("ArrowLeft")
-    assert visit.page.locator(".view:visible").get_attribute("data-protocol") == "knn"
+    assert visit.page.locator(".view:visible").get_attribute("data-protocol") == "linear_tokens"
 
 
 @pytest.mark.browser

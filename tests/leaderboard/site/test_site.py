@@ -12,21 +12,32 @@ from typing import Any
 
 import pytest
 
+from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
+from dabs.evaluation.reference_rows import EXPLANATIONS, REFERENCES
 from dabs.leaderboard.cli.leaderboard import main as board
 from dabs.leaderboard.site.boards import MAX_DRAWN
 from dabs.leaderboard.site.build import build_site
+from dabs.leaderboard.tables.aggregate import build_table
+from dabs.leaderboard.tables.render import READERS, percent
+from dabs.leaderboard.tables.standing import gap_closed
 from dabs.registry import domain_names, find_domain
 from dabs.results.entries import Entry, Placed, entries_of, load_entries
 from dabs.results.files import load_results
+from dabs.results.schema import Result
 from dabs.results.submission import rename_result
 from tests.helpers.browsing import CONTRAST, HOSTILE, IMAGE, Visit
-from tests.helpers.made_results import altered, make, make_suite, submit, write
+from tests.helpers.made_results import EVERY_ROW, altered, make, make_suite, submit, write
 from tests.helpers.places import ROOT
 
 LONG = "ü" * 10_000
 RIGHT_TO_LEFT = "\u0645\u0631\u062d\u0628\u0627 (shed) \u05e9\u05dc\u05d5\u05dd"
 ATTACKS = (HOSTILE, IMAGE, RIGHT_TO_LEFT, LONG)
+
+
+def every_row() -> list[Result]:
+    """Return results of every protocol and row; one run of shed did not learn."""
+    return make_suite(PROTOCOLS, gains=EVERY_ROW, failed={("shed", "sensor", 1): "the loss never fell"})
 
 
 def tuned_row(**changes: Any) -> Entry:
@@ -49,7 +60,7 @@ def links_of(page: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A site of made-up results of every protocol and a tuned submission."""
-    rows = [*entries_of(make_suite(("linear", "knn", "finetune"))), tuned_row()]
+    rows = [*entries_of(every_row()), tuned_row()]
     domains = [find_domain(name) for name in ("sensor", "speech")]
     return build_site(rows, tmp_path_factory.mktemp("site") / "site", domains=domains)
 
@@ -62,7 +73,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_same_rows_give_the_same_bytes(site: Path, tmp_path: Path) -> None:
-    rows = [tuned_row(), *entries_of(make_suite(("linear", "knn", "finetune"))[::-1])[::-1]]
+    rows = [tuned_row(), *entries_of(every_row()[::-1])[::-1]]
     domains = [find_domain(name) for name in ("sensor", "speech")]
     assert files_of(build_site(rows, tmp_path / "again", domains=domains)) == files_of(site)
 
@@ -122,7 +133,8 @@ def test_the_json_holds_everything_in_the_result_files(committed: Path) -> None:
         if "results" not in cell:
             continue
         shared = {
-            key: cell[key] for key in cell.keys() - {"name", "mean", "deviation", "low", "high", "results", "about"}
+            key: cell[key]
+            for key in cell.keys() - {"name", "mean", "deviation", "failed", "low", "high", "results", "about"}
         }
         shared |= json.loads((path.parent / cell["about"]).read_text())
         for own in cell["results"]:
@@ -144,14 +156,82 @@ def test_tuned_rows_have_a_table_of_their_own(site: Path) -> None:
     fixed, tuned = (re.search(rf'<table[^>]*id="{name}-linear".*?</table>', text, re.S) for name in ("fixed", "tuned"))
     assert fixed is not None
     assert tuned is not None
-    assert re.findall(r"<bdi>(.*?)</bdi>", fixed[0]) == ["shed", "emix", "contrastive", "raw", "none"]
-    assert set(re.findall(r"<bdi>(.*?)</bdi>", tuned[0])) == {"Ours", "raw", "none"}
+    assert re.findall(r"<bdi>(.*?)</bdi>", fixed[0]) == [
+        "supervised",
+        "shed",
+        "emix",
+        "contrastive",
+        "raw",
+        "none",
+        "summary",
+    ]
+    assert set(re.findall(r"<bdi>(.*?)</bdi>", tuned[0])) == {"Ours", "raw", "none", "summary", "supervised"}
     ours = tuned_row()
     other = {"pretraining": ours.results[0].pretraining.model_copy(update={"config": {"lr": 0.5}})}
     faster = replace(ours, placed=tuple(Placed(result=one.model_copy(update=other)) for one in ours.results))
     for ruleset in ("fixed", "tuned"):
         with pytest.raises(RequestError, match=r"pretraining\.config\.lr differs"):
             build_site([*entries_of(make_suite()), replace(faster, ruleset=ruleset)], site.parent / "other")
+
+
+def plain_text(page: Path) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page.read_text())).split())
+
+
+def test_reference_rows_are_marked_and_explained_wherever_rows_are_listed(site: Path) -> None:
+    for page in ("index", "domains/sensor", "tasks/sensor.side"):
+        text = (site / f"{page}.html").read_text()
+        marked = set(re.findall(r'class="reference-row">\s*<th[^>]*><a[^>]*><bdi>(\w+)<', text))
+        assert marked == set(REFERENCES), page
+        for name, words in EXPLANATIONS.items():
+            assert f"{name} {words}" in plain_text(site / f"{page}.html"), page
+    assert EXPLANATIONS["summary"] in plain_text(site / "algorithms" / "summary.html")
+
+
+def test_pages_name_the_reader_and_never_make_the_supervised_row_bold(site: Path) -> None:
+    text = (site / "index.html").read_text()
+    for reader in READERS.values():
+        assert f"Reader: {reader}." in plain_text(site / "index.html")
+    rows = re.findall(r"<tr[^>]*>.*?</tr>", text, re.S)
+    bold = {row.split("<bdi>")[1].split("<")[0] for row in rows if 'class="number best' in row}
+    assert "shed" in bold
+    assert "supervised" not in bold
+
+
+def test_a_run_that_did_not_learn_is_marked_on_every_page_that_shows_it(site: Path) -> None:
+    for page in ("index", "domains/sensor", "tasks/sensor.side", "algorithms/shed"):
+        text = (site / f"{page}.html").read_text()
+        assert 'aria-label="did not learn"' in text, page
+        assert "✗ did not learn: shed on sensor (1 of 3 seeds: the loss never fell)." in plain_text(
+            site / f"{page}.html"
+        ), page
+    for page in ("domains/speech", "tasks/speech.word", "algorithms/emix"):
+        assert "did not learn" not in (site / f"{page}.html").read_text(), page
+    assert "no: the loss never fell" in (site / "algorithms" / "shed.html").read_text()
+    cell = json.loads((site / "data" / "shed" / "sensor.side.linear.json").read_text())
+    assert cell["failed"] == [1]
+    facts = json.loads((site / "data" / "compare-facts.js").read_text().removeprefix("dabs.facts = ").rstrip(";\n"))
+    assert any(note.startswith("shed did not learn on sensor (1 run: ") for note in facts["linear"]["notes"])
+
+
+def test_means_state_the_share_of_the_gap_that_they_close(site: Path) -> None:
+    table = build_table(every_row(), "linear")
+    summary = json.loads((site / "data" / "shed" / "summary.json").read_text())["protocols"]["linear"]
+    assert summary["overall"]["gap_closed"] == gap_closed(table, "shed")
+    assert summary["domains"]["sensor"]["failed"] is True
+    assert summary["domains"]["speech"]["failed"] is False
+    for page, domain in (("index", None), ("domains/sensor", "sensor"), ("algorithms/shed", "sensor")):
+        share = percent(gap_closed(table, "shed", domain))
+        assert f"<small>{share} of gap</small>" in (site / f"{page}.html").read_text()
+    assert "of gap" not in (site / "tasks" / "sensor.side.html").read_text()
+
+
+def test_each_training_of_the_supervised_encoder_is_listed(site: Path) -> None:
+    text = (site / "algorithms" / "supervised.html").read_text()
+    for task in ("exercise", "side"):
+        assert text.count(f"<td>sensor/{task}</td>") == 3
+    assert "<title>exercise, seed 0</title>" in text
+    assert (site / "algorithms" / "shed.html").read_text().count("<td>sensor</td>") > 3  # by task, and three runs
 
 
 def test_the_command_makes_a_folder_or_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +256,7 @@ def test_the_pretraining_time_counts_every_submission(tmp_path: Path) -> None:
         ]
         submit(tmp_path / "in" / name, hours)
     build_site(load_entries(tmp_path / "in"), tmp_path / "site")
-    assert "<dt>Pretraining time</dt><dd>120.0 min</dd>" in (tmp_path / "site" / "index.html").read_text()
+    assert "<dt>Training time</dt><dd>120.0 min</dd>" in (tmp_path / "site" / "index.html").read_text()
 
 
 def test_only_a_site_is_replaced(tmp_path: Path) -> None:
@@ -256,17 +336,17 @@ def test_tables_sort_by_keyboard(browser: Any, site: Path) -> None:
     scores = [float(value) for value in cells.evaluate_all("all => all.map(cell => cell.dataset.value)")]
     assert scores == sorted(scores, reverse=True)
     assert heading.get_attribute("aria-sort") == "descending"
-    assert len(scores) == 5
+    assert len(scores) == 7
 
 
 @pytest.mark.browser
 def test_rows_are_filtered_and_counted(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "index.html")
     shown = visit.page.locator("table.headline tbody tr:visible th")
-    assert shown.count() == 5 + 3
+    assert shown.count() == 7 + 5
     visit.page.get_by_label("Filter algorithms").fill("E  m")
     assert shown.all_inner_texts() == ["emix"]
-    assert visit.page.locator(".filter [role=status]").inner_text() == "1 of 8 rows"
+    assert visit.page.locator(".filter [role=status]").inner_text() == "1 of 12 rows"
     visit.page.get_by_text("Fine-tuning", exact=True).click()
     assert visit.page.locator(".filter [role=status]").inner_text() == "1 of 5 rows"
     visit.page.get_by_label("Filter algorithms").fill("")

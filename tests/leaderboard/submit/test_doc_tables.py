@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from dabs.leaderboard.submit.doc_tables import MAX_SUBMISSIONS, TREE_FOLDERS, file_tree, keep_best_submissions
-from tests.helpers.made_results import make
+from dabs.config import PROTOCOLS
+from dabs.leaderboard.submit.doc_tables import (
+    MAX_SUBMISSIONS,
+    TREE_FOLDERS,
+    agreement_table,
+    choices_table,
+    file_tree,
+    keep_best_submissions,
+    task_table,
+    wins_table,
+)
+from dabs.leaderboard.tables.aggregate import build_table
+from tests.helpers.made_results import EVERY_ROW, altered, make, make_suite
 from tests.helpers.places import ROOT
 
 TASKS = (("sensor", "exercise"), ("speech", "word"))
@@ -43,6 +54,47 @@ def test_a_submission_without_a_mean_over_all_domains_comes_last() -> None:
     part = make(algorithm="part", score=0.99)
     found, _ = keep_best_submissions([part, *whole], {r.algorithm for r in [part, *whole]})
     assert "part" not in {r.algorithm for r in found}
+
+
+def test_wins_are_counted_by_domain_and_task_above_both_baselines() -> None:
+    results = make_suite(gains=EVERY_ROW, failed={("emix", "speech", 1): "it collapsed"})
+    lines = wins_table(build_table(results, "linear")).splitlines()
+    assert lines[0] == (
+        "| algorithm | domains above none | domains above raw | tasks above none | tasks above raw | gap closed |"
+    )
+    assert [line.split(" | ")[0] for line in lines[2:5]] == ["| contrastive", "| emix✗", "| shed"]
+    assert lines[4].startswith("| shed | 4 of 4 | 4 of 4 | 10 of 10 | 9 of 10 | 63 % |")
+    without_raw = [result for result in results if result.algorithm != "raw"]
+    assert "above raw" not in wins_table(build_table(without_raw, "linear"))
+
+
+def test_each_protocol_has_its_scores_and_its_gaps() -> None:
+    text = task_table(make_suite(gains=EVERY_ROW), "knn")
+    assert "Reader: k nearest neighbours on mean-pooled features" in text
+    assert "| domain | raw | summary | contrastive | emix | shed |" in text
+    assert task_table(make_suite(), "linear_tokens") == "No result files of this protocol yet."
+
+
+def test_the_agreement_of_every_pair_of_protocols_is_stated() -> None:
+    lines = agreement_table(make_suite(PROTOCOLS, gains=EVERY_ROW)).splitlines()
+    rows = [line for line in lines if line.startswith("| ")][1:]
+    assert len(rows) == 6
+    assert rows[0].startswith("| linear probe, k-nearest neighbours | 6 | ")
+    assert agreement_table(make_suite(("linear",))) == "No result files of two protocols yet."
+
+
+def test_choices_at_the_edge_and_fine_tuning_are_stated() -> None:
+    results = [
+        altered("evaluation.config", {"strengths": [0.001, 0.01]}, seed=seed).model_copy(update={"selected": {"C": c}})
+        for seed, c in enumerate((0.01, 0.01, 0.001))
+    ]
+    results.append(make(protocol="finetune", score=0.9))
+    assert choices_table(results).splitlines()[2:] == [
+        "| linear probe: the lowest strength C of the grid was chosen | 1 of 3 | 33.3 % |",
+        "| linear probe: the highest strength C of the grid was chosen | 2 of 3 | 66.7 % |",
+        "| fine-tuning scores at least the linear probe of the same run | 1 of 1 | 100.0 % |",
+    ]
+    assert choices_table([make(protocol="knn")]) == "No result files yet."
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dabs.leaderboard.submit.rules import Rules, find_broken_rules
+from dabs.config import PROTOCOLS
+from dabs.leaderboard.submit.rules import REQUIRED, Rules, find_broken_rules
 from dabs.results.schema import Result
 from tests.helpers.made_results import altered, make
 
@@ -17,9 +18,9 @@ RULES = Rules(
     metrics={("sensor", task): "accuracy" for task in ("exercise", "side")},
     budgets={"sensor": {"steps": 600, "lr": 0.0001}},
     encoders={"sensor": {"width": 64, "depth": 4}},
-    protocols={protocol: {"protocol": protocol, "features": "mean"} for protocol in ("linear", "knn", "finetune")},
+    protocols={protocol: {"protocol": protocol, "features": "mean"} for protocol in PROTOCOLS},
 )
-CELLS = [(task, protocol) for task in ("exercise", "side") for protocol in ("linear", "knn")]
+CELLS = [(task, protocol) for task in ("exercise", "side") for protocol in REQUIRED]
 
 
 def whole(seeds: tuple[int, ...] = (0, 1)) -> list[Result]:
@@ -37,9 +38,23 @@ def test_a_whole_set_breaks_nothing() -> None:
     assert find_broken_rules([], RULES, None) == ["there are no results"]
 
 
+def test_the_linear_probe_of_all_positions_is_required_and_fine_tuning_is_not() -> None:
+    assert REQUIRED == ("linear", "knn", "linear_tokens")
+    (message,) = find_broken_rules([r for r in whole() if r.protocol != "linear_tokens"], RULES, None)
+    assert message.startswith("missing results: sensor/exercise linear_tokens seed 0")
+    (message,) = find_broken_rules([*whole(), make(protocol="finetune")], RULES, None)
+    assert message.startswith("missing results: sensor/exercise finetune seed 1, sensor/side finetune seed 0")
+
+
+def test_runs_that_did_not_learn_are_accepted() -> None:
+    reason = "the loss ended at the constant answer"
+    results = [make(task=task, protocol=protocol, seed=s, reason=reason) for task, protocol in CELLS for s in (0, 1)]
+    assert find_broken_rules(results, RULES, None) == []
+
+
 def test_results_of_an_installed_copy_are_refused() -> None:
     (message,) = find_broken_rules(with_field("environment.git_commit", "not a git checkout"), RULES, None)
-    assert "8 results (sensor/exercise linear seed 0, ...)" in message
+    assert "12 results (sensor/exercise linear seed 0, ...)" in message
     assert "pip install --editable ." in message
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def test_known_rows_keep_enough_to_find_every_clash() -> None:
     }
     known = KnownRows(rows)
     assert len(known.firsts) == 2 * 2 * 2  # tasks, protocols, with pretraining and without
-    assert {result.algorithm for result in known.floors.values()} == {"none"}
+    assert {result.algorithm for result in known.references.values()} == {"none"}
     mine = {"algorithm": "mine", "task": "side"}
     assert find_clashes([make(**mine)], list(known.firsts.values()), tasks) == []
     for field, value in {
@@ -70,8 +71,9 @@ def root(tmp_path: Path) -> Path:
     """A checkout that holds only sources."""
     (tmp_path / "algorithms").mkdir()
     (tmp_path / "dabs" / "evaluation").mkdir(parents=True)
-    for path in ("algorithms/shed.py", "algorithms/none.py", "algorithms/__init__.py", "dabs/evaluation/raw_input.py"):
-        (tmp_path / path).write_text(SHED)
+    for name in ("algorithms/shed", "algorithms/none", "algorithms/__init__", "dabs/evaluation/raw_input"):
+        (tmp_path / f"{name}.py").write_text(SHED)
+    (tmp_path / "dabs" / "evaluation" / "supervised.py").write_text(SHED)
     return tmp_path
 
 
@@ -81,7 +83,7 @@ def own(results: list[Result], **changes: Any) -> list[Result]:
 
 
 def test_protocols_of_the_projects_own_row_may_have_different_seeds(root: Path) -> None:
-    tuned = [make(task=task, protocol="finetune", seed=0) for task, _ in CELLS[::2]]
+    tuned = [make(task=task, protocol="finetune", seed=0) for task in ("exercise", "side")]
     assert check_row(root, "shed", own([*whole((0, 1, 2)), *tuned]), RULES) == []
     (message,) = check_row(root, "shed", own([*whole((0, 1)), *tuned[1:]]), RULES)
     assert message == "finetune: missing results: sensor/exercise finetune seed 0"
@@ -99,13 +101,16 @@ def test_a_row_of_another_source_or_encoder_is_refused(root: Path) -> None:
     wide = altered("encoder.config", {"width": 4096, "depth": 4})
     results = [*own(whole()[1:]), wide]
     found = check_row(root, "shed", results, RULES)
-    assert f"1 of 8 results were made with another version of {root / 'algorithms/shed.py'}: run again" in found
+    assert f"1 of 12 results were made with another version of {root / 'algorithms/shed.py'}: run again" in found
     assert any(text.startswith("linear: encoder.width is 4096") for text in found)
     assert any(text.startswith("linear: algorithm_sha256 is mixed") for text in found)
 
 
-@pytest.mark.parametrize(("name", "encoder"), [("none", {"width": 64, "depth": 4}), ("raw", {"components": 256})])
-def test_the_floors_learn_nothing(root: Path, name: str, encoder: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    ("name", "encoder"),
+    [("none", {"width": 64, "depth": 4}), ("raw", {"components": 256}), ("summary", {"statistics": 12})],
+)
+def test_rows_without_training_take_no_steps(root: Path, name: str, encoder: dict[str, int]) -> None:
     rows = {
         steps: [altered("encoder.config", encoder, algorithm=steps, task=t, protocol=p) for t, p in CELLS]
         for steps in (name, "shed")
@@ -113,6 +118,32 @@ def test_the_floors_learn_nothing(root: Path, name: str, encoder: dict[str, int]
     assert check_row(root, name, own(rows[name]), RULES) == []
     found = check_row(root, name, own(rows["shed"], algorithm=name), RULES)
     assert all("pretraining.steps is 600, but the protocol of sensor requires 0" in text for text in found)
-    assert len(found) == 2
+    assert len(found) == 3
     wrong = check_row(root, "none", own([altered("encoder.config", {"width": 9}, algorithm="none")]), RULES)
     assert any("encoder.width is 9" in text for text in wrong)
+
+
+def test_the_supervised_row_takes_the_budget_and_has_a_source_of_its_own(root: Path) -> None:
+    results = own([make(algorithm="supervised", task=task, protocol=protocol) for task, protocol in CELLS])
+    assert check_row(root, "supervised", results, RULES) == []
+    untrained = own([make(algorithm="none", task=task, protocol=protocol) for task, protocol in CELLS])
+    found = check_row(root, "supervised", own(untrained, algorithm="supervised"), RULES)
+    assert all("pretraining.steps is 0, but the protocol of sensor requires 600" in text for text in found)
+    assert len(found) == 3
+    (root / "dabs" / "evaluation" / "supervised.py").write_text("# another version")
+    (message,) = check_row(root, "supervised", results, RULES)
+    assert "supervised.py" in message
+
+
+@pytest.mark.parametrize("name", ["raw", "summary"])
+def test_a_row_without_an_encoder_is_not_fine_tuned(root: Path, name: str) -> None:
+    cells = [*CELLS, ("exercise", "finetune"), ("side", "finetune")]
+    results = own([make(algorithm=name, task=task, protocol=protocol) for task, protocol in cells])
+    without_sizes = replace(RULES, encoders={})
+    assert check_row(root, name, results, without_sizes) == ["finetune: there is no encoder to fine-tune"]
+
+
+@pytest.mark.parametrize("name", ["none", "raw", "Summary", "SUPERVISED"])
+def test_the_names_of_the_reference_rows_are_taken(name: str) -> None:
+    (message,) = find_duplicates(name, row(sensor=0.1), {})
+    assert message == f"the name {name} is taken; choose another"

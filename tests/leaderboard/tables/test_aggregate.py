@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dabs.errors import RequestError
 from dabs.leaderboard.tables.aggregate import build_table, order_algorithms, protocols_of
-from tests.helpers.made_results import altered, make, make_suite
+from tests.helpers.made_results import EVERY_ROW, altered, make, make_suite
 
 
 def test_a_cell_summarises_its_seeds() -> None:
@@ -133,8 +133,30 @@ def test_a_missing_task_is_not_won() -> None:
         build_table(results, "linear").beats("emix")
 
 
-def test_the_floors_come_first() -> None:
-    assert order_algorithms({"shed", "raw", "emix", "none"}) == ("none", "raw", "emix", "shed")
+def test_the_reference_rows_come_first() -> None:
+    names = {"shed", "supervised", "raw", "emix", "summary", "none"}
+    assert order_algorithms(names) == ("none", "raw", "summary", "supervised", "emix", "shed")
+
+
+def test_a_row_that_a_protocol_cannot_be_applied_to_is_left_out() -> None:
+    results = make_suite(("linear", "finetune"), seeds=1, gains=EVERY_ROW)
+    results = [r for r in results if (r.algorithm, r.protocol) != ("emix", "finetune")]
+    assert build_table(results, "linear").algorithms[:4] == ("none", "raw", "summary", "supervised")
+    assert build_table(results, "finetune").algorithms == ("none", "supervised", "contrastive", "emix", "shed")
+
+
+def test_a_cell_knows_the_runs_that_did_not_learn() -> None:
+    results = [make(seed=seed, score=0.6 + seed / 10, reason="it collapsed" * (seed == 2)) for seed in range(3)]
+    results += [make(seed=seed, task="side") for seed in range(3)] + [make(algorithm="emix")]
+    table = build_table([*results, make(domain="speech", task="word")], "linear")
+    cell = table.cell("shed", "sensor", "exercise")
+    assert cell is not None
+    assert (cell.failed, cell.reasons) == ((2,), ("it collapsed",))
+    assert cell.mean == pytest.approx(0.7), "the run is part of the mean"
+    assert table.has_failed("shed")
+    assert table.has_failed("shed", "sensor")
+    assert not table.has_failed("shed", "speech")
+    assert not table.has_failed("emix")
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))

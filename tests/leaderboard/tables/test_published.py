@@ -103,7 +103,7 @@ def test_the_command_line_shows_them_with_and_without_results(tmp_path, monkeypa
         write_payload(tmp_path / "runs" / str(number), payload, {"prediction": np.zeros(2), "label": np.zeros(2)})
     assert call("leaderboard", "show", "--suite", "paper") == 0
     out = capsys.readouterr().out
-    assert "paper suite, linear probe" in out
+    assert "Reader: linear probe on mean-pooled features; paper suite" in out
     assert "published, not re-run" in out
     assert call("leaderboard", "show", "--suite", "lite") == 0
     assert "published" not in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,18 @@ from dabs.errors import DabsError
 from dabs.leaderboard.tables.aggregate import build_table
 from dabs.leaderboard.tables.render import (
     best_positions,
+    best_unlabelled,
+    describe_failures,
+    describe_seeds,
+    describe_single_seeds,
     markdown_domains,
+    markdown_gaps,
     markdown_tasks,
+    percent,
     show,
     update_between_markers,
 )
-from tests.helpers.made_results import make, make_suite
+from tests.helpers.made_results import EVERY_ROW, make, make_suite
 
 
 def shown(results: list, width: int = 100) -> str:
@@ -32,7 +39,7 @@ def test_the_terminal_shows_tasks_means_seeds_and_marks() -> None:
     header = next(line for line in lines if "domain, task" in line)
     assert header.split()[2:] == ["none", "raw", "contrastive", "emix", "shed"]
     assert next(line for line in lines if "all domains" in line).split()[-1] == "57.3"
-    for part in ("  findings‡", "speech†", "76.4 ±0.3", "† synthesised data, ‡ generated data", "1 to 3 seeds"):
+    for part in ("  findings‡", "speech†", "76.4 ±0.3", "† synthesised data, ‡ generated data", "(3 seeds)"):
         assert part in text
 
 
@@ -52,6 +59,100 @@ def test_equal_looking_values_share_the_best() -> None:
     assert best_positions([None]) == set()
 
 
+def test_the_supervised_row_is_never_the_best() -> None:
+    assert best_unlabelled(("none", "supervised", "shed"), (0.1, 0.9, 0.5)) == {2}
+    assert best_unlabelled(("supervised",), (0.9,)) == set()
+    table = build_table(make_suite(gains=EVERY_ROW), "linear")
+    row = markdown_domains(table).splitlines()[-8]
+    assert row.startswith("| **all domains** |")
+    cells = dict(zip(table.algorithms, row.split(" | ")[1:], strict=True))
+    assert float(cells["supervised"]) > float(cells["shed"].strip("* |"))
+    assert cells["shed"].startswith("**")
+
+
+def test_a_table_names_its_reader_and_explains_each_reference_row() -> None:
+    results = make_suite(("linear", "knn", "finetune"), gains=EVERY_ROW)
+    names = ("none", "raw", "summary", "supervised")
+    for protocol, reader in (("linear", "linear probe on mean-pooled"), ("knn", "k nearest neighbours")):
+        text = markdown_domains(build_table(results, protocol))
+        assert f"Reader: {reader}" in text
+        assert [line.split("`")[1] for line in text.splitlines() if line.startswith("- `")] == list(names)
+    text = shown(results)
+    assert "Reader: linear probe on mean-pooled features" in text
+    assert [line.split(":")[0] for line in text.splitlines() if line.split(":")[0] in names] == list(names)
+    assert "- `raw`" not in markdown_domains(build_table(results, "finetune"))
+
+
+def test_a_run_that_did_not_learn_is_marked_in_its_cells_and_means() -> None:
+    why = {("shed", "sensor", seed): "it ended at the constant answer" for seed in (0, 2)}
+    results = make_suite(failed=why)
+    table = build_table(results, "linear")
+    legend = "✗ did not learn: shed on sensor (2 of 3 seeds: it ended at the constant answer)."
+    assert describe_failures(table).startswith(legend)
+    assert describe_failures(table, "emix") == ""
+    for text in (markdown_domains(table), markdown_tasks(table), " ".join(shown(results).split())):
+        assert legend in text
+    marked = [line for line in markdown_domains(table).splitlines() if line.startswith("|") and "✗" in line]
+    assert [line.split(" |")[0].strip("| *") for line in marked] == ["sensor", "all domains"]
+    assert [line.count("✗") for line in marked] == [1, 1]
+    marked = [line.split()[0] for line in shown(results).splitlines() if re.search(r"\d✗", line)]
+    assert marked == ["sensor", "exercise", "side", "all"]
+    assert "✗" not in markdown_domains(build_table(make_suite(), "linear"))
+
+
+def test_many_failures_are_counted() -> None:
+    results = [make(algorithm=f"a{i}", reason="it collapsed") for i in range(11)]
+    assert "; and 3 more. Every mean" in describe_failures(build_table(results, "linear"))
+
+
+def test_the_share_of_the_gap_has_a_table() -> None:
+    scores = {"none": 0.2, "supervised": 0.6, "shed": 0.5, "raw": 0.1}
+    results = [make(algorithm=name, score=score) for name, score in scores.items()]
+    results += [make(algorithm=name, domain="speech", task="word", score=0.3) for name in scores]
+    lines = markdown_gaps(build_table(results, "linear")).splitlines()
+    assert lines[0] == "| domain | raw | shed |"
+    assert lines[2:5] == ["| sensor | −25 % | 75 % |", "| speech | – | – |", "| **all domains** | −25 % | 75 % |"]
+    assert "gap closed" in shown(results)
+    without = [result for result in results if result.algorithm != "supervised"]
+    assert markdown_gaps(build_table(without, "linear")) == ""
+    assert "gap closed" not in shown(without)
+
+
+def test_percentages_are_whole_and_never_minus_zero() -> None:
+    assert [percent(share) for share in (None, 0.634, -0.002, -0.25, 1.0)] == ["–", "63 %", "0 %", "−25 %", "100 %"]
+
+
+def test_a_narrow_terminal_shows_no_deviations() -> None:
+    results = make_suite(gains=EVERY_ROW)
+    assert "76.4 ±0.3" in shown(results, width=110)
+    narrow = shown(results, width=80)
+    assert "±" not in narrow
+    assert "A wider terminal shows the standard deviations" in " ".join(narrow.split())
+    assert "contrastive" in narrow, "no name is broken"
+
+
+def test_rows_with_one_seed_are_named_beside_the_intervals() -> None:
+    results = [r for r in make_suite() if r.algorithm != "emix" or r.seed == 0]
+    words = "With one seed only, an interval says nothing about other seeds: emix."
+    assert words in markdown_tasks(build_table(results, "linear"))
+    assert "With one seed" not in markdown_tasks(build_table(make_suite(), "linear"))
+
+
+def test_long_names_and_many_names_do_not_fill_a_sentence() -> None:
+    long = build_table([make(algorithm="ü" * 80, reason="it collapsed")], "linear")
+    for words in (describe_failures(long), describe_single_seeds(long)):
+        assert f" {'ü' * 39}…" in words
+        assert "ü" * 40 not in words
+    many = build_table([make(algorithm=f"a{i}") for i in range(11)], "linear")
+    assert describe_single_seeds(many).endswith(" and 3 more.")
+
+
+def test_rows_without_an_encoder_have_no_seed() -> None:
+    table = build_table(make_suite(), "linear")
+    assert describe_seeds(table.cells.values()) == "3 seeds"
+    assert describe_seeds([table.cell("raw", "sensor", "side")]) == "no seed"
+
+
 def test_markdown_by_domain() -> None:
     lines = markdown_domains(build_table(make_suite(), "linear")).splitlines()
     assert lines[0] == "| domain | none | raw | contrastive | emix | shed |"
@@ -62,8 +163,12 @@ def test_markdown_by_domain() -> None:
 
 
 def test_markdown_by_task_has_intervals() -> None:
-    lines = markdown_tasks(build_table(make_suite(), "linear")).splitlines()
-    assert lines[2].startswith("| chest_xray | findings‡ | auroc | 60.6 (58.5 to 62.5) |")
+    table = build_table(make_suite(), "linear")
+    lines = markdown_tasks(table).splitlines()
+    cell = table.cell("none", "chest_xray", "findings")
+    assert cell is not None
+    low, high = (f"{100 * end:.1f}" for end in cell.interval)
+    assert lines[2].startswith(f"| chest_xray | findings‡ | auroc | 60.6 ({low} to {high}) |")
     assert len([line for line in lines if line.startswith("|")]) == 2 + 10
 
 

@@ -1,0 +1,1 @@
+"""Simulated results for the benchmarks of statistics."""
