@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dabs.algorithms.contrastive import Contrastive, nt_xent
+from dabs.algorithms.contrastive import Contrastive, centred, nt_xent
 from dabs.algorithms.emix import EMix, mixed_cross_entropy
 from dabs.algorithms.shed import ShED, shuffle
 from dabs.check.learning import collapsed_scores
@@ -210,3 +210,16 @@ def test_nt_xent_against_the_definition():
         similar = torch.stack([z[i] @ z[j] / 0.2 for j in others])
         expected -= (z[i] @ z[(i + 3) % 6] / 0.2 - similar.logsumexp(dim=0)) / 6
     torch.testing.assert_close(nt_xent(u, v, 0.2)[0], expected)
+
+
+@given(st.integers(0, 500))
+@settings(max_examples=20, deadline=None)
+def test_contrastive_takes_what_all_embeddings_share_out_of_a_view(seed):
+    torch.manual_seed(seed)
+    x, offset = torch.randn(4, 6, 8), 10 * torch.randn(4, 1, 8)
+    mask = torch.arange(6) < torch.tensor([[6], [4], [2], [1]])
+    for given_mask in (None, mask):
+        real = torch.ones(4, 6, dtype=torch.bool) if given_mask is None else given_mask
+        found = centred(x + offset, given_mask)
+        torch.testing.assert_close(found[real], centred(x, given_mask)[real], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close((found * real[:, :, None]).sum(dim=1), torch.zeros(4, 8), atol=1e-4, rtol=0)

@@ -137,12 +137,15 @@ def test_features_are_computed_once_for_equal_inputs(run, toy, monkeypatch):
     import dabs.evaluation.features as module
 
     calls = []
-    pooled, positions = module.pooled_features, module.position_features
+    pooled, both = module.pooled_features, module.both_features
     monkeypatch.setattr(module, "pooled_features", lambda e, s, p: calls.append(len(s)) or pooled(e, s, p))
-    monkeypatch.setattr(module, "position_features", lambda *a: calls.append("all") or positions(*a))
+    monkeypatch.setattr(module, "both_features", lambda *a: calls.append("both") or both(*a))
     monkeypatch.setattr(module.Split, "digest", lambda split: str(len(split)))  # as if all tasks had the same images
+    assert len(list(evaluate(run, (), ("linear", "knn")))) == 6
+    assert sorted(calls) == [40, 60, 90]
+    calls.clear()
     assert len(list(evaluate(run, (), ("linear", "knn", "linear_tokens")))) == 9
-    assert sorted(map(str, calls)) == ["40", "60", "90", "all"]
+    assert calls == ["both"]
 
 
 def test_predictions_carry_clusters_in_the_smallest_types_and_give_the_score_again(run, toy, tmp_path, monkeypatch):

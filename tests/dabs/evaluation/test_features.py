@@ -13,8 +13,12 @@ from dabs.data.prepared import open_prepared
 from dabs.data.split import Split
 from dabs.encoder import PRESETS, Encoder
 from dabs.evaluation import features as module
-from dabs.evaluation.features import pooled_features, position_features
+from dabs.evaluation.features import both_features, pooled_features
 from dabs.specs import Tokens
+
+
+def position_features(encoder: Encoder, train: Split, splits: dict[str, Split]) -> dict[str, np.ndarray]:
+    return {name: positions for name, (_, positions) in both_features(encoder, train, splits).items()}
 
 
 def split_of(toy: Domain, name: str = "train", task: str = "length") -> Split:
@@ -38,6 +42,13 @@ def test_features_in_fp32_are_computed_in_order_and_in_whole_batches(toy):
         plain = torch.cat([encoder.eval()(batch) for batch in split.batches(256)]).numpy()
     # texts are read by length, so a batch may be shorter
     np.testing.assert_allclose(pooled_features(encoder, split), plain, atol=1e-5)
+
+
+def test_pooled_features_are_the_same_when_both_are_computed(toy):
+    encoder, train, test = Encoder(PRESETS["small"], toy.specs), split_of(toy), split_of(toy, "test")
+    both = both_features(encoder, train, {"train": train, "test": test})
+    for name, split in (("train", train), ("test", test)):
+        np.testing.assert_allclose(both[name][0], pooled_features(encoder, split), atol=1e-6)
 
 
 def test_position_features_are_the_projection_of_all_tokens(toy):

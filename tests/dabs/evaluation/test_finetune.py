@@ -88,7 +88,7 @@ def test_the_grid_fine_tunes_from_the_strength_that_the_probe_chose(toy, monkeyp
     encoder, data, task = encoder_of(toy), open_prepared(toy, "length"), toy.task("length")
     seen = []
     monkeypatch.setattr("dabs.evaluation.evaluate.finetune", lambda *a: seen.append(a) or "result")
-    views = EncoderViews(encoder, "fp32")
+    views = EncoderViews(encoder, "fp32", ("finetune",))
     reader = TaskReader(data, task, views, None)
     config = PretrainConfig(algorithm="none", domain="toy", precision="fp32")
     assert finetune_from_probe(reader, views, config) == "result"
