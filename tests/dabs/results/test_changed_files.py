@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dabs.errors import DabsError
 from dabs.results.files import read_result
 from dabs.results.submission import SUBMISSION_FILE, load_submission, read_submission
-from dabs.training.run_folder import load_config, load_run
+from dabs.training.run_folder import RUN_FORMAT, load_config, load_run
 from tests.helpers.made_results import digest, make, make_payload, submit
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -84,7 +84,7 @@ def only_documented(read: Callable[[], object]) -> None:
 
 RESULT = make_payload()
 CONFIG = {
-    "format": 1,
+    "format": RUN_FORMAT,
     "pretrain": {
         "algorithm": "shed",
         "domain": "sensor",
@@ -100,6 +100,7 @@ PROVENANCE = {
     **{"label": "shed", "steps": 6, "examples_seen": 12, "peak_memory_bytes": 1, "parameters": 1},
     **{"wall_seconds": 0.1, "final_loss": 0.1},
     "environment": {"git_commit": "a" * 40, "git_dirty": False, "dabs_version": "0", "versions": {}},
+    "learning": {"learned": True, "reason": "", "ending": {}, "constant": {}, "effective_rank": 3.0},
 }
 
 
