@@ -1,4 +1,4 @@
-"""Checks of learning: losses, gradients, the constant answer, batch sizes, bf16, compilation."""
+"""Checks of learning: losses, gradients, constant answers, bf16, compilation."""
 
 from __future__ import annotations
 
