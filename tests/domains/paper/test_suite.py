@@ -12,6 +12,7 @@ from dabs.data.prepared import units_of
 from dabs.domains.sources.hub import HubTokenizer
 from dabs.domains.sources.official import OfficialFiles
 from dabs.evaluation.metrics import METRICS
+from dabs.evaluation.reference_rows import RAW
 from dabs.registry import domain_names, find_domain
 from dabs.specs import Image, total_embeddings
 from tests.helpers.places import ROOT
@@ -117,7 +118,7 @@ def test_the_grid_leaves_out_the_raw_row_of_large_inputs():
     from dabs.cli.run import GridOptions, plan
 
     def raw(suite):
-        return {cell.config.domain for cell in plan(GridOptions(suite=suite, algorithms=("none",))) if cell.is_raw}
+        return {cell.config.domain for cell in plan(GridOptions(suite=suite, algorithms=("none",))) if cell.config.algorithm == RAW}
 
     assert raw("paper") == {"sensor", "english_text", "multilingual_text"}
     assert raw("paper32") == set(domain_names("paper32"))

@@ -88,17 +88,17 @@ def test_a_complete_set_of_runs_is_gathered(submitted, made):
     assert {result.algorithm for result in results} == {"mine"}
     assert submission.algorithm.kind == "MyIdea"
     assert (submitted / "algorithm.py").read_text() == (made.folder / "work" / "my_idea.py").read_text()
-    assert len(submission.predictions) == 12
+    assert len(submission.predictions) == 18
     assert submission.runs[0].options == {"hidden": 0.3}
     original = made.runs / RESULT
     assert sha256_file(submitted / "results/toy/seed0/shade.linear.result.json") == sha256_file(original)
 
 
 def test_predictions_are_included_by_default(made, tmp_path):
-    assert len(list(submit(submit_options(made.runs, tmp_path / "with"), made.rules).rglob("*.npz"))) == 12
+    assert len(list(submit(submit_options(made.runs, tmp_path / "with"), made.rules).rglob("*.npz"))) == 18
     folder = submit(submit_options(made.runs, tmp_path, with_predictions=False), made.rules)
     assert not list(folder.rglob("*.npz"))
-    assert len(load_submission(folder)[0].predictions) == 12
+    assert len(load_submission(folder)[0].predictions) == 18
 
 
 def test_check_only_writes_nothing(made, tmp_path):
@@ -407,7 +407,7 @@ def test_verify_finds_partly_included_predictions(submitted, made):
     (submitted / name).unlink()
     edit(submitted / "submission.json", lambda value: value["files"].pop(name))
     found = find_problems(root, made.rules)
-    assert any("predictions of 11 of 12 results are included: all or none" in line for line in found)
+    assert any("predictions of 17 of 18 results are included: all or none" in line for line in found)
 
 
 def test_verify_finds_broken_rules_and_copies(submitted, made):
