@@ -97,7 +97,7 @@ def plan(options: GridOptions) -> list[Cell]:
         )
         for algorithm, seed in rows
         for domain in domains
-        if algorithm != RAW or domain in raw_domains
+        if algorithm not in (RAW, SUMMARY) or domain in raw_domains
     ]
 
 
