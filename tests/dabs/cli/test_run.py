@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dabs.config import FIRST_SEED
 from dabs.training.checkpoint import latest_checkpoint
 from dabs.training.run_folder import read_provenance
 
@@ -71,11 +72,11 @@ def test_the_grid_runs_in_workers_and_repeats_no_finished_cell(prepared, tmp_pat
     assert first.returncode == 0, text
     assert "report: " in text
     results = sorted((tmp_path / "runs").rglob("*.result.json"))
-    assert len(results) == 3 * 2  # raw, none and shed x two tasks
+    assert len(results) == 4 * 2  # raw, summary, none and shed x two tasks
     stamps = [path.stat().st_mtime_ns for path in results]
     second = start(tmp_path / "runs", *words)
     text, _ = second.communicate(timeout=120)
-    assert "3 cells, 3 done already" in text
+    assert "4 cells, 4 done already" in text
     assert [path.stat().st_mtime_ns for path in results] == stamps
 
 
@@ -88,7 +89,7 @@ def test_the_grid_runs_in_workers_and_repeats_no_finished_cell(prepared, tmp_pat
 )
 def test_a_stopped_grid_leaves_a_resumable_run_and_no_traceback(prepared, tmp_path, send, number, words):
     prepared("sensor")
-    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / "seed0"
+    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / f"seed{FIRST_SEED}"
     grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
     until(lambda: (run / "metrics.csv").exists())
     send(grid.pid, number)
@@ -103,7 +104,7 @@ def test_a_stopped_grid_leaves_a_resumable_run_and_no_traceback(prepared, tmp_pa
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_a_killed_grid_leaves_no_worker_behind(prepared, tmp_path):
     prepared("sensor")
-    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / "seed0"
+    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / f"seed{FIRST_SEED}"
     grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
     until(lambda: (run / "metrics.csv").exists())
     workers = children(grid.pid)

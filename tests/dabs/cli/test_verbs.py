@@ -13,6 +13,7 @@ import pytest
 
 from dabs.cli import main
 from dabs.cli.pretrain import argument_help, parse
+from dabs.config import FIRST_SEED
 from dabs.errors import DabsError, RequestError
 from dabs.utils.strict_json import read_json
 
@@ -23,7 +24,7 @@ OPTIONS = {
     ("new",): set(),
     ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
-        "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--accumulate", "--lr", "--weight-decay",
+        "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--accumulate", "--lr", "--weight-decay", "--beta2",
         "--precision", "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--keep-checkpoints",
         "--config", "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
     },
@@ -33,7 +34,7 @@ OPTIONS = {
     ("pretrain", "none"): set(),
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
-        "--algorithms", "--domains", "--seeds", "--protocol", "--suite", "--encoder", "--steps", "--accumulate",
+        "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps", "--accumulate",
         "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes",
         "--sbatch", "--retries",
     },
@@ -140,13 +141,14 @@ def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, m
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(grid, "executor_of", lambda *where: Inline())
-    options = grid.GridOptions(algorithms=("none", "shed", "broken.py:Broken"), domains=("toy",), steps=4)
+    options = grid.GridOptions(algorithms=("none", "shed", "supervised", "broken.py:Broken"), domains=("toy",), steps=4)
     failed = grid.run_grid(options)
-    assert list(failed) == ["Broken toy seed 0"]
-    assert "my own mistake" in failed["Broken toy seed 0"]
-    assert "broken.py:" in failed["Broken toy seed 0"]
+    assert list(failed) == [f"Broken toy seed {FIRST_SEED}"]
+    assert "my own mistake" in failed[f"Broken toy seed {FIRST_SEED}"]
+    assert "broken.py:" in failed[f"Broken toy seed {FIRST_SEED}"]
     results = sorted(Path("runs").rglob("*.result.json"))
-    assert len(results) == 3 * 2 * 3  # none, shed and raw x linear and knn x three tasks
+    # raw, summary, none, shed and supervised x linear, knn and linear_tokens x three tasks
+    assert len(results) == 5 * 3 * 3
     assert Path("runs/report.html").exists()
     assert "Broken toy" in capsys.readouterr().out
     stamps = [p.stat().st_mtime_ns for p in results]
@@ -163,6 +165,7 @@ def test_the_grid_runs_resumes_and_survives_a_failing_algorithm(toy, tmp_path, m
         ("--algorithms", "raw.py"),
         ("--seeds", "0"),
         ("--steps", "-1"),
+        ("--first-seed", "-1"),
         ("--protocol",),
         ("--algorithms", "nome"),
     ],

@@ -77,7 +77,7 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
         where = ("--launcher", "ray", "--address", cluster.address)
         words = (*where, "--algorithms", "shed", "--seeds", "2", "--steps", str(STEPS))
         grid = start(out, *words)
-        runs = [out / "lite" / "shed" / "toy" / name for name in ("seed0", "seed1")]
+        runs = [out / "lite" / "shed" / "toy" / name for name in ("seed3", "seed4")]
         deadline = time.monotonic() + 150
         while not all(losses(run) for run in runs):
             assert time.monotonic() < deadline, grid.poll()
@@ -90,9 +90,9 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
         cluster.shutdown()
     lost = re.findall(r"lost shed toy seed (\d), running it again", text)
     assert len(lost) == 1, text
-    assert len(list(out.rglob("*.result.json"))) == 3 * 3  # raw and two seeds of shed x three tasks
+    assert len(list(out.rglob("*.result.json"))) == 4 * 3  # raw, summary and two seeds of shed x three tasks
     config = PretrainConfig(algorithm="shed", domain="toy", seed=int(lost[0]), steps=STEPS)
-    assert alike(runs[config.seed], config, tmp_path / "whole")
+    assert alike(runs[config.seed - 3], config, tmp_path / "whole")
     log = (out / "logs" / f"shed-toy-seed-{lost[0]}.log").read_text()
     assert log.count("--- ") == 2, "one log of both attempts"
 
@@ -108,17 +108,17 @@ def test_submitit_jobs_of_which_one_fails_and_none_is_repeated(plugin, tmp_path)
     words = (*where, "--algorithms", "none", "broken.py:Broken", "--steps", "4")
     text = " ".join(ended(start(out, *words), code=1).split())
     assert text.count("my own mistake") == 1
-    assert "left out Broken toy seed 0 shade: it needs Broken toy seed 0, which failed" in text
-    log = out / "logs" / "Broken-toy-seed-0.log"
+    assert "left out Broken toy seed 3 shade: it needs Broken toy seed 3, which failed" in text
+    log = out / "logs" / "Broken-toy-seed-3.log"
     assert f"(log: {log})" in text
     assert "Traceback" in log.read_text()
     results = sorted(out.rglob("*.result.json"))
-    assert len(results) == 2 * 3  # raw and none x three tasks
+    assert len(results) == 3 * 3  # raw, summary and none x three tasks
     kept = sorted((tmp_path / "store").rglob("*.result.json"))
     assert [path.relative_to(tmp_path / "store") for path in kept] == [path.relative_to(out) for path in results]
     stamps = [path.stat().st_mtime_ns for path in results]
     again = ended(start(out, *where, "--algorithms", "none", "--steps", "4"))
-    assert "2 cells, 2 done already" in again
+    assert "3 cells, 3 done already" in again
     assert [path.stat().st_mtime_ns for path in results] == stamps
 
 
@@ -127,7 +127,7 @@ def test_two_launchers_on_one_folder_share_the_work(plugin, tmp_path):
     grids = [start(out, "--algorithms", "shed", "--steps", "60", "--jobs", "2") for _ in range(2)]
     texts = [ended(grid) for grid in grids]
     assert all("failed" not in text for text in texts)
-    run = out / "lite" / "shed" / "toy" / "seed0"
+    run = out / "lite" / "shed" / "toy" / "seed3"
     assert len(losses(run)) == 60, "no step was logged twice"
-    assert alike(run, PretrainConfig(algorithm="shed", domain="toy", steps=60), tmp_path / "whole")
-    assert len(list(out.rglob("*.result.json"))) == 2 * 3
+    assert alike(run, PretrainConfig(algorithm="shed", domain="toy", seed=3, steps=60), tmp_path / "whole")
+    assert len(list(out.rglob("*.result.json"))) == 3 * 3
