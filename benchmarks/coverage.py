@@ -1,6 +1,6 @@
 """Measure how often intervals cover the truth, and how often tests err.
 
-    python benchmarks/coverage.py [--experiments 1000] [--resamples 200] [--only WORD] [--quick]
+    python benchmarks/coverage.py [--experiments 400] [--resamples 1000] [--only WORD] [--quick]
 
 Every experiment makes up results with a known truth, runs the code behind `dabs compare` and the tables, and counts. A
 model's answer to an example is a latent number compared with a threshold. The number is the sum of the example's
@@ -251,8 +251,8 @@ def print_section(
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--experiments", type=int, default=1000, help="experiments per row")
-    parser.add_argument("--resamples", type=int, default=200, help="bootstrap resamples (the command uses 10,000)")
+    parser.add_argument("--experiments", type=int, default=400, help="experiments per row")
+    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (`dabs compare` uses 10,000)")
     parser.add_argument(
         "--only", default="", help="measure only rows whose name, or tables whose title, contain this word"
     )
@@ -261,7 +261,7 @@ def main() -> None:
     count, resamples = (50, 100) if options.quick else (options.experiments, options.resamples)
     begun = time.perf_counter()
     head = ("percentile", "Student's t", "published")
-    rows = [(str(w), lambda w=w: one_score_row(w, 10 * count, 2 * resamples, np.random.default_rng(6))) for w in SCORES]
+    rows = [(str(w), lambda w=w: one_score_row(w, 5 * count, resamples, np.random.default_rng(6))) for w in SCORES]
     print_section("One accuracy of examples in groups", head, rows, options.only)
     head = ("published", "by example", "over seeds", "domain")
     rows = [
@@ -275,14 +275,14 @@ def main() -> None:
     )
     grid = ((1000, 0.5), (1000, 0.1), (1000, 0.01), (100, 0.2))
     rows = [
-        (f"n {n}, disagreeing on {x:.0%}", lambda n=n, x=x: mcnemar_row(n, x, 10 * count, np.random.default_rng(2)))
+        (f"n {n}, disagreeing on {x:.0%}", lambda n=n, x=x: mcnemar_row(n, x, 25 * count, np.random.default_rng(2)))
         for n, x in grid
     ]
     print_section("One model each: interval and exact McNemar", ("interval", "false alarm"), rows, options.only)
     mixed = tuple(replace(w, seeds=(3, 3), tasks=2) for w in (World(), World(), World(), *GROUPED))
     rows = [
-        (f"7 domains of {w}", lambda w=w: means_row((replace(w, tasks=2),) * 7, count, resamples, 3))
-        for w in SEEDS[1::3]
+        (f"7 domains of {w}", lambda w=w: means_row((w,) * 7, count, resamples, 3))
+        for w in (replace(world, tasks=2) for world in SEEDS[1::3])
     ]
     for sigma in (0.02, 0.03):
         worlds = tuple(replace(w, sigma=sigma) for w in mixed)
