@@ -24,8 +24,8 @@ OPTIONS = {
     ("new",): set(),
     ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
-        "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--accumulate", "--lr", "--weight-decay", "--beta2",
-        "--precision", "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--keep-checkpoints",
+        "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--accumulate", "--lr", "--weight-decay",
+        "--beta2", "--precision", "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--keep-checkpoints",
         "--config", "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
     },
     ("pretrain", "shed"): {"--corruption-rate"},
@@ -34,8 +34,8 @@ OPTIONS = {
     ("pretrain", "none"): set(),
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
-        "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps", "--accumulate",
-        "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes",
+        "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps",
+        "--accumulate", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes",
         "--sbatch", "--retries",
     },
     ("bench",): {"--algorithm", "--encoder", "--batch-size", "--rounds"},
