@@ -25,8 +25,8 @@ OPTIONS = {
     ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--accumulate", "--lr", "--weight-decay",
-        "--beta2", "--precision", "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every", "--keep-checkpoints",
-        "--config", "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
+        "--beta2", "--precision", "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every",
+        "--keep-checkpoints", "--config", "--devices", "--num-nodes", "--strategy", "--gather", "--no-gather",
     },
     ("pretrain", "shed"): {"--corruption-rate"},
     ("pretrain", "emix"): {"--temperature", "--alpha"},
@@ -35,8 +35,8 @@ OPTIONS = {
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps",
-        "--accumulate", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus", "--minutes",
-        "--sbatch", "--retries",
+        "--accumulate", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus",
+        "--minutes", "--sbatch", "--retries",
     },
     ("bench",): {"--algorithm", "--encoder", "--batch-size", "--rounds"},
     ("compare",): {
