@@ -237,6 +237,7 @@ def command_lines(config: PretrainConfig, kind: str, protocols: Sequence[str]) -
         "accumulate": config.accumulate,
         "lr": config.lr,
         "weight_decay": config.weight_decay,
+        "beta2": config.beta2,
         "precision": config.precision,
         "compile": config.compile,
         **config.options,

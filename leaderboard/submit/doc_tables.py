@@ -92,14 +92,14 @@ def find_stale_pages(root: Path) -> list[str]:
 
 
 def timing_sentence(root: Path) -> str:
-    """Return how long `make run` took, and on which machine."""
+    """Return how long the grid behind the first seed took, and on which machine."""
     value = read_json(root / RESULTS / "lite" / "timing.json")
     minutes, machine = value["minutes"], value["machine"]
     total = sum(minutes.values())
     parts = ", ".join(f"{name} {spent:.1f}" for name, spent in minutes.items())
     return (
-        f"`make run` took {total:.0f} minutes ({parts}; install not counted) on {machine['cores']} cores of "
-        f"{machine['processor']}, without a GPU: {value['cells']} cells, {value['jobs']} at a time."
+        f"`dabs run` took {total:.0f} minutes for {value['cells']} cells ({parts}; install not counted) on "
+        f"{machine['cores']} cores of {machine['processor']}, without a GPU, {value['jobs']} at a time."
     )
 
 
