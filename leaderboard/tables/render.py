@@ -199,7 +199,8 @@ def markdown_domains(table: Table) -> str:
     for domain in table.tasks:
         rows.append(_markdown_row(table, f"{domain}{mark(table, domain)}", *_means(table, domain)))
     rows.append(_markdown_row(table, f"**{ALL_DOMAINS}**", *_means(table), plain=False))
-    return "\n".join([*rows, "", _markdown_note(table), "", *markdown_references(table.algorithms)])
+    explained = "; ".join(f"`{name}` is {words}" for name, words in explain_references(table.algorithms))
+    return "\n".join([*rows, "", _markdown_note(table), *([f"\nReference rows: {explained}."] if explained else [])])
 
 
 def markdown_references(algorithms: Iterable[str]) -> list[str]:
