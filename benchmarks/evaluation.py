@@ -35,7 +35,7 @@ from dabs.check.mock import KINDS, TINY
 from dabs.data.domain import SPLITS, TRAIN, Classes, Task
 from dabs.data.prepared import open_prepared
 from dabs.data.split import Split
-from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig
+from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig, Rotation, rotate
 from dabs.evaluation.features import pooled_features
 from dabs.evaluation.metrics import bootstrap_interval, metric_of
 from dabs.evaluation.probes import Features, linear_probe
@@ -121,9 +121,13 @@ def against_epochs(name: str, specs: Specs, config: EncoderConfig, rows: int, ro
     return (*cells, f"{short.median:,.1f} s (probe {probe:.1f} s)")
 
 
-def textbook_attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+def textbook_attention(
+    self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None, rotation: Rotation | None = None
+) -> Tensor:
     """Compute attention as the reference implementation does: scores by einsum, softmax, einsum."""
     q, k, v = split_heads(self.qkv(x_BSD), self.heads)
+    if rotation is not None:
+        q, k = (rotate(x.transpose(1, 2), rotation).transpose(1, 2) for x in (q, k))
     scores_BHST = torch.einsum("bshk,bthk->bhst", q, k) / q.shape[-1] ** 0.5
     if mask_B11S is not None:
         scores_BHST = scores_BHST.masked_fill(~mask_B11S, float("-inf"))

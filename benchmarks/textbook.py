@@ -15,15 +15,17 @@ from torch.nn import functional as F
 
 from dabs.algorithm import Algorithm
 from dabs.bench.step import TrainingStep
-from dabs.encoder import Attention, Block, EncoderConfig
+from dabs.encoder import Attention, Block, EncoderConfig, Rotation, rotate
 from dabs.specs import Specs
 from dabs.training.step import CLIP_NORM
 
 
-def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None, rotation: Rotation | None = None) -> Tensor:
     """Compute `Attention.forward` with every score in memory."""
     b, s, _ = x_BSD.shape
     q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+    if rotation is not None:
+        q, k = rotate(q, rotation), rotate(k, rotation)
     dots_BHSS = torch.einsum("bhik,bhjk->bhij", q, k) * q.shape[-1] ** -0.5
     if mask_B11S is not None:
         dots_BHSS = dots_BHSS.masked_fill(~mask_B11S, float("-inf"))
@@ -32,9 +34,9 @@ def attention(self: Attention, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tenso
     return F.dropout(y_BSD, self.dropout, self.training)
 
 
-def block(self: Block, x_BSD: Tensor, mask_B11S: Tensor | None) -> Tensor:
+def block(self: Block, x_BSD: Tensor, mask_B11S: Tensor | None, rotation: Rotation | None = None) -> Tensor:
     """Compute `Block.forward` with torch's dropout."""
-    x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S)
+    x_BSD = x_BSD + self.attention(self.norm1(x_BSD), mask_B11S, rotation)
     hidden = F.dropout(F.gelu(self.up(self.norm2(x_BSD))), self.dropout, self.training)
     return x_BSD + F.dropout(self.down(hidden), self.dropout, self.training)
 

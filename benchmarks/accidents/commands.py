@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accidents.stage import EVERY, STEPS, FileContents, Stage, differences, file_contents, leftovers
+from dabs.config import FIRST_SEED
 
 ALREADY_THERE = ("is there already", "already exists")  # how commands say so
+SEEDS = (FIRST_SEED, FIRST_SEED + 1)  # that a submission must have
 TRAIN = ("--steps", str(STEPS), "--checkpoint-every", str(EVERY), "--logger", "none")
 
 
@@ -46,11 +48,11 @@ def make_commands(stage: Stage) -> tuple[dict[str, Command], dict[str, FileConte
     runs = stage.folder / "runs" / "lite" / "shed" / "accident"
     train = ["pretrain", "shed", "accident", *TRAIN]
     stage.require("data", "prepare", "accident")
-    for seed in (0, 1):
+    for seed in SEEDS:
         stage.require(*train, "--seed", str(seed), "--out", str(runs / f"seed{seed}"))
     bare = stage.folder / "bare"  # a run without results
-    shutil.copytree(runs / "seed0", bare)
-    for seed in (0, 1):
+    stage.require(*train, "--out", str(bare))
+    for seed in SEEDS:
         stage.require("eval", str(runs / f"seed{seed}"))
     results, out = stage.folder / "runs", "submissions"
     author = ["--name", "again", "--authors", "A. Stranger", "--url", "https://example.org/idea"]

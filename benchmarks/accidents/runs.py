@@ -140,7 +140,7 @@ class GridAccidents:
         """Start a grid in OUT/name."""
         jobs = str(os.cpu_count() or 1)  # with one thread each, as in the run to compare with
         words = ["--algorithms", "shed", "--domains", "accident", "--steps", "200", "--jobs", jobs, "--protocol", "knn"]
-        return self.stage.start("run", *words, "--out", str(self.folder / name))
+        return self.stage.start("run", *words, "--first-seed", "0", "--out", str(self.folder / name))
 
     def run_folder(self, name: str) -> Path:
         """Return the run's folder in a grid."""

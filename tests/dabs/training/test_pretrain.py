@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from dabs.config import PretrainConfig, config_from_json
+from dabs.data.prepared import open_prepared
 from dabs.errors import DabsError, RequestError
 from dabs.training import pretrain as module
 from dabs.training.checkpoint import latest_checkpoint, load_encoder
@@ -139,7 +140,7 @@ def test_seeds_differ_and_repeat(toy, tmp_path):
 def test_all_algorithms_start_from_the_same_encoder(toy, tmp_path):
     none = pretrain(replace(CONFIG, algorithm="none"), tmp_path / "none", logger="none")
     start, kind, domain = resolve(replace(CONFIG, algorithm="contrastive"))
-    encoder = module.build(start, kind, domain).encoder
+    encoder = module.build(start, kind, domain, open_prepared(domain).standardisation()).encoder
     for name, value in weights(none).items():
         assert torch.equal(value, encoder.state_dict()[name])
 
