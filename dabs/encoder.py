@@ -118,9 +118,9 @@ def sinusoidal_positions(positions: int, width: int) -> Tensor:
 
 def rotate(x_BHSK: Tensor, rotation: Rotation) -> Tensor:
     """Rotate each pair of values by its position's angle (RoFormer, Su et al. 2021); dots then depend on distance."""
-    cos, sin = (part.to(x_BHSK.dtype) for part in rotation)
+    cos, sin = rotation  # fp32, in which the products are computed also under autocast
     a, b = x_BHSK.chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x_BHSK.dtype)
 
 
 def attend(q_BHSK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask_B11S: Tensor | None) -> Tensor:
