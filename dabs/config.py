@@ -20,6 +20,7 @@ EncoderSize = Literal["auto", "small", "paper", "large"]
 Precision = Literal["auto", "fp32", "bf16"]
 Protocol = Literal["linear", "knn", "linear_tokens", "finetune"]  # how an encoder is evaluated
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+STANDARD_PROTOCOLS: tuple[Protocol, ...] = ("linear", "knn", "linear_tokens")  # what is read unless told otherwise
 
 FIRST_SEED = 3  # of `dabs run`: the seeds 0 to 2 were seen when the tasks and the recipe of lite were chosen
 STANDARD_RATE = {"small": 3e-3, "paper": 1e-4, "large": 1e-4}  # peak learning rate for each encoder size

@@ -27,9 +27,7 @@ class CheckOptions:
     """Test every promise of an algorithm, on synthetic batches of every kind of input and of each domain's inputs."""
 
     algorithm: tyro.conf.Positional[str]  # a name, or path/to/file.py:Class
-    domains: tuple[
-        str, ...
-    ] = ()  # whose inputs are tested besides one of each kind; all official ones if none is named
+    domains: tuple[str, ...] = ()  # whose inputs are tested besides one of each kind; all official if none is named
     suite: Suite = "lite"  # suite of the domains
     limit: float = 10.0  # how many times as much as a plain step a step may cost: time, memory, dropped parameters
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from dabs.config import Protocol
+from dabs.config import STANDARD_PROTOCOLS, Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class EvalOptions:
 
     run: tyro.conf.Positional[Path]  # folder of the run
     tasks: tuple[str, ...] = ()  # which tasks; all of the domain if none is named
-    protocol: tuple[Protocol, ...] = ("linear", "knn", "linear_tokens")  # how the encoder is evaluated
+    protocol: tuple[Protocol, ...] = STANDARD_PROTOCOLS  # how the encoder is evaluated
 
 
 def main(arguments: list[str]) -> None:

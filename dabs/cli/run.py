@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dabs.cli import verb_module
 from dabs.cli.terminal import progress_text, table_console, training_progress, warn_unless_clean
-from dabs.config import FIRST_SEED, EncoderSize, PretrainConfig, Protocol, Suite
+from dabs.config import FIRST_SEED, STANDARD_PROTOCOLS, EncoderSize, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
@@ -36,7 +36,7 @@ class GridOptions:
     domains: tuple[str, ...] = ()  # which domains; all official ones of the suite if none is named
     seeds: int = 1  # pretrain every algorithm with this many seeds
     first_seed: int = FIRST_SEED  # the first of these seeds; published results start at 3
-    protocol: tuple[Protocol, ...] = ("linear", "knn", "linear_tokens")  # how encoders are evaluated
+    protocol: tuple[Protocol, ...] = STANDARD_PROTOCOLS  # how encoders are evaluated
     suite: Suite = "lite"  # which datasets to use
     encoder: EncoderSize = "auto"  # size of the encoder; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0: each domain's standard budget

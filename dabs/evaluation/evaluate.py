@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from dabs.config import PROTOCOLS, PretrainConfig
+from dabs.config import PROTOCOLS, STANDARD_PROTOCOLS, PretrainConfig
 from dabs.data.domain import SPLITS, TRAIN, Domain, Task
 from dabs.data.prepared import Prepared, is_prepared, open_prepared
 from dabs.data.split import Split
@@ -49,7 +49,7 @@ Tell = Callable[[str], None]
 def evaluate(
     run: Path,
     tasks: tuple[str, ...] = (),
-    protocols: tuple[str, ...] = ("linear", "knn"),
+    protocols: tuple[str, ...] = STANDARD_PROTOCOLS,
     tell: Tell = lambda line: None,
 ) -> Iterator[EvaluatedTask]:
     """Evaluate a complete run, task by task and protocol by protocol; `write_results` saves what this yields.
@@ -80,7 +80,7 @@ def evaluate_input(
     name: str,
     domain: Domain,
     tasks: tuple[str, ...] = (),
-    protocols: tuple[str, ...] = ("linear", "knn"),
+    protocols: tuple[str, ...] = STANDARD_PROTOCOLS,
     tell: Tell = lambda line: None,
 ) -> Iterator[EvaluatedTask]:
     """Apply the readers to a domain's inputs: the row `raw` or `summary`, which cannot be fine-tuned."""
@@ -94,7 +94,7 @@ def evaluate_input(
 def evaluate_supervised(
     config: PretrainConfig,
     tasks: tuple[str, ...] = (),
-    protocols: tuple[str, ...] = ("linear", "knn"),
+    protocols: tuple[str, ...] = STANDARD_PROTOCOLS,
     tell: Tell = lambda line: None,
 ) -> Iterator[EvaluatedTask]:
     """Train an encoder with the labels of each task and read it like any other: the row `supervised`.

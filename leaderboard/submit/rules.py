@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from dabs.config import STANDARD_PROTOCOLS
 from dabs.errors import RequestError
 from dabs.evaluation.metrics import LEVEL, RESAMPLES
 from dabs.leaderboard.tables.aggregate import Tasks, build_table, protocols_of
@@ -17,7 +18,7 @@ from dabs.results.schema import Result
 from dabs.results.submission import Tuning
 from dabs.utils.environment import NO_CHECKOUT
 
-REQUIRED = ("linear", "knn", "linear_tokens")  # protocols; fine-tuning is optional, but then every task needs it
+REQUIRED = STANDARD_PROTOCOLS  # fine-tuning is optional, but then every task needs it
 MAX_NAMED = 4  # missing cells that a message names
 
 
