@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -77,6 +77,7 @@ def aggregate_pair(
     scores: Sequence[TaskScores],
     by_domain: Mapping[str, Mapping[str, Evidence]],
     tasks: Tasks,
+    counted: Collection[str],
     resamples: int,
     level: float,
 ) -> tuple[tuple[Aggregate, ...], Aggregate]:
@@ -87,6 +88,7 @@ def aggregate_pair(
         scores: one item per task that both have.
         by_domain: from `domain_evidence`.
         tasks: all tasks of each domain, including those that one of the two lacks; a missing task empties the means.
+        counted: the domains that make up "all domains".
         resamples: number of resamples of tasks, and of domains.
         level: confidence level of the intervals.
     """
@@ -103,12 +105,13 @@ def aggregate_pair(
         complete = len(found) == len(tasks[domain])
         domains.append(_aggregate_domain(domain, found, complete, variance, resamples, level))
     # not shrunk: shrinking takes from one domain what it adds to another, so the sum over domains has no need of it
-    variances = [variance_between(*both, shrunk=False) for both in sides.values()]
-    variance = variance_of_mean(variances) if len(sides) == len(tasks) else None
-    complete = len(domains) == len(tasks) and all(domain.complete for domain in domains)
-    if len(units) == 1 and complete:
-        return tuple(domains), replace(domains[0], scope=ALL_DOMAINS)
-    return tuple(domains), _aggregate_all(list(units.values()), complete, variance, resamples, level)
+    variances = [variance_between(*sides[domain], shrunk=False) for domain in counted if domain in sides]
+    variance = variance_of_mean(variances) if len(variances) == len(counted) else None
+    own = {one.scope: one for one in domains if one.scope in counted}
+    complete = len(own) == len(counted) and all(one.complete for one in own.values())
+    if len(own) == 1 and complete:
+        return tuple(domains), replace(*own.values(), scope=ALL_DOMAINS)
+    return tuple(domains), _aggregate_all([units[domain] for domain in own], complete, variance, resamples, level)
 
 
 def _aggregate_domain(
@@ -223,6 +226,7 @@ def mean_ranks(
     names: Sequence[str],
     by_task: Mapping[TaskKey, Mapping[str, Evidence]],
     tasks: Tasks,
+    counted: Collection[str],
     resamples: int,
     level: float,
 ) -> dict[str, list[tuple[str, Estimate]]]:
@@ -236,11 +240,11 @@ def mean_ranks(
     if len(names) < 3 or not by_domain:
         return {}
     by_scope = {domain: ranks for domain, ranks in by_domain.items() if len(shared[domain]) == len(tasks[domain])}
-    if len(by_scope) == len(tasks):
-        means = [ranks.mean(axis=0) for ranks in by_domain.values()]
-        by_scope[ALL_DOMAINS] = np.array(means) if len(means) > 1 else next(iter(by_domain.values()))
+    if all(domain in by_scope for domain in counted):
+        means = [by_domain[domain].mean(axis=0) for domain in counted]
+        by_scope[ALL_DOMAINS] = np.array(means) if len(means) > 1 else by_domain[next(iter(counted))]
     return {
-        scope: _mean_ranks_of(names, ranks, resamples, level, with_interval=scope == ALL_DOMAINS and len(by_domain) > 1)
+        scope: _mean_ranks_of(names, ranks, resamples, level, with_interval=scope == ALL_DOMAINS and len(counted) > 1)
         for scope, ranks in by_scope.items()
     }
 

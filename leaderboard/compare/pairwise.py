@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -35,6 +35,7 @@ from dabs.leaderboard.compare.statistics import (
     paired_proportions_error,
     student_estimate,
 )
+from dabs.leaderboard.tables.aggregate import counted_domains
 from dabs.leaderboard.tables.compatibility import differences, differing_domains, refusal, way_out
 from dabs.results.schema import MetricRecord
 
@@ -91,6 +92,8 @@ def compare_contestants(
     contestants, left_out = _leave_out_domains(contestants)
     by_task, metrics = _gather_all(contestants, resamples)
     tasks = _tasks_by_domain(by_task)
+    first = contestants[0].results[0]
+    counted = tuple(counted_domains(tasks, first.suite))
     by_domain = domain_evidence(by_task, tasks)
     pairs = [
         _compare_pair(
@@ -99,13 +102,13 @@ def compare_contestants(
             by_domain,
             metrics,
             tasks,
+            counted,
             alpha=alpha,
             resamples=resamples,
         )
         for a, b in combinations(contestants, 2)
     ]
-    first = contestants[0].results[0]
-    ranks = mean_ranks([one.name for one in contestants], by_task, tasks, resamples, 1 - alpha)
+    ranks = mean_ranks([one.name for one in contestants], by_task, tasks, counted, resamples, 1 - alpha)
     return Comparison(
         suite=first.suite,
         protocol=first.protocol,
@@ -176,6 +179,7 @@ def _compare_pair(
     by_domain: Mapping[str, Mapping[str, Evidence]],
     metrics: Mapping[TaskKey, MetricRecord],
     tasks: Mapping[str, Sequence[str]],
+    counted: Collection[str],
     *,
     alpha: float,
     resamples: int,
@@ -194,7 +198,7 @@ def _compare_pair(
         TaskScores(comparison=task, a=evidence[0], b=evidence[1], metric=metrics[key])
         for task, (key, evidence) in zip(compared, both.items(), strict=True)
     ]
-    domains, overall = aggregate_pair(names, scores, by_domain, tasks, resamples, 1 - alpha)
+    domains, overall = aggregate_pair(names, scores, by_domain, tasks, counted, resamples, 1 - alpha)
     return Pair(a=a, b=b, tasks=compared, domains=domains, overall=overall)
 
 

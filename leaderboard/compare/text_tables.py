@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dabs.config import protocol_name
 from dabs.leaderboard.compare.aggregates import ALL_DOMAINS
 from dabs.leaderboard.compare.model import Aggregate, Comparison, Estimate, Pair, TaskComparison
+from dabs.leaderboard.tables.aggregate import counted_domains
 from dabs.leaderboard.tables.render import EMPTY, points
 
 MAX_NAME_LENGTH = 80  # longer names are cut
@@ -137,7 +138,8 @@ def _scope_name(scope: str, comparison: Comparison) -> str:
 
 def _task_count(row: Aggregate, comparison: Comparison) -> str:
     """Return the number of tasks that both have, and out of how many when some are missing."""
-    scopes = [row.scope] if row.scope in comparison.tasks else list(comparison.tasks)
+    whole = counted_domains(comparison.tasks, comparison.suite)
+    scopes = [row.scope] if row.scope in comparison.tasks else list(whole)
     total = sum(len(comparison.tasks[domain]) for domain in scopes)
     return str(row.tasks) if row.tasks == total else f"{row.tasks} of {total}"
 

@@ -9,7 +9,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
@@ -23,8 +23,10 @@ from dabs.leaderboard.tables.compatibility import (
     to_plain,
 )
 from dabs.leaderboard.tables.intervals import MeanInterval, TableIntervals, build_intervals
+from dabs.registry import is_official
 from dabs.results.schema import Counts, MetricRecord, Result
 
+TaskNames = TypeVar("TaskNames", bound=Sequence[str])
 Tasks = Mapping[str, Sequence[str]]  # domain -> the names of all its tasks
 
 
@@ -120,9 +122,14 @@ class Table:
         """Return the mean over all tasks of the domain; None when one is missing."""
         return _mean_of_all([self.score(algorithm, domain, task) for task in self.tasks[domain]])
 
+    @property
+    def counted(self) -> dict[str, tuple[str, ...]]:
+        """The tasks of the domains that make up "all domains": see `counted_domains`."""
+        return counted_domains(self.tasks, self.suite)
+
     def overall(self, algorithm: str) -> float | None:
         """Return the mean over all domains with equal weights; None when any task is missing."""
-        return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.tasks])
+        return _mean_of_all([self.domain_mean(algorithm, domain) for domain in self.counted])
 
     def of_domain(self, domain: str) -> Table:
         """Return the table of one domain alone, with all its rows."""
@@ -131,7 +138,7 @@ class Table:
 
     def has_failed(self, algorithm: str, domain: str | None = None) -> bool:
         """Return whether a run in the mean of a domain, or of all domains, did not learn."""
-        domains = self.tasks if domain is None else (domain,)
+        domains = self.counted if domain is None else (domain,)
         cells = [self.cell(algorithm, d, task) for d in domains for task in self.tasks[d]]
         return any(cell.failed for cell in cells if cell)
 
@@ -164,13 +171,22 @@ class Table:
         for name in (algorithm, baseline):
             if name not in self.algorithms:
                 raise RequestError(f"the table has no results for {name!r}, only for {', '.join(self.algorithms)}.")
-        keys = [(domain, task) for domain, tasks in self.tasks.items() for task in tasks]
+        keys = [(domain, task) for domain, tasks in self.counted.items() for task in tasks]
         won = []
         for domain, task in keys:
             own, other = self.cell(algorithm, domain, task), self.cell(baseline, domain, task)
             if own and other and own.mean - other.mean > max(own.spread, other.spread):
                 won.append((domain, task))
         return Wins(won=tuple(won), tasks=len(keys))
+
+
+def counted_domains(tasks: Mapping[str, TaskNames], suite: str) -> dict[str, TaskNames]:
+    """Return the domains that make up "all domains": the official ones of the suite, or all if none is official.
+
+    A plug-in domain in the same folder has a row of its own, and no part in the mean that others are compared by.
+    """
+    official = {domain: names for domain, names in tasks.items() if is_official(domain, suite)}
+    return official or dict(tasks)
 
 
 def protocols_of(results: Iterable[Result]) -> tuple[str, ...]:
@@ -205,7 +221,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     groups: dict[tuple[str, str, str], list[Result]] = defaultdict(list)
     for result in chosen:
         groups[result.algorithm, result.domain, result.task].append(result)
-    intervals = build_intervals(groups, known)
+    intervals = build_intervals(groups, known, counted_domains(known, chosen[0].suite))
     return Table(
         suite=chosen[0].suite,
         protocol=protocol,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from statistics import variance as sample_variance
@@ -190,12 +190,15 @@ class TableIntervals:
     overall: dict[str, MeanInterval]
 
 
-def build_intervals(cells: Mapping[CellKey, Sequence[Result]], tasks: Mapping[str, Sequence[str]]) -> TableIntervals:
+def build_intervals(
+    cells: Mapping[CellKey, Sequence[Result]], tasks: Mapping[str, Sequence[str]], counted: Collection[str]
+) -> TableIntervals:
     """Return the intervals of all cells, domain means and overall means.
 
     Args:
         cells: the results of all seeds, by (algorithm, domain, task), of one protocol.
         tasks: all tasks of each domain.
+        counted: the domains that make up the overall mean.
     """
     found = TableIntervals(cells={}, domains={}, overall={})
     by_algorithm: dict[str, dict[tuple[str, str], SeedScores]] = defaultdict(dict)
@@ -214,8 +217,8 @@ def build_intervals(cells: Mapping[CellKey, Sequence[Result]], tasks: Mapping[st
         spreads = shrink_all({domain: one.seed_variance for domain, one in means.items()})
         for domain, one in means.items():
             found.domains[algorithm, domain] = interval_of_scores(one, variance_of_scores(one, spreads[domain]))
-        if means and len(means) == len(tasks):
-            found.overall[algorithm] = _interval_of_domains(list(means.values()))
+        if counted and all(domain in means for domain in counted):
+            found.overall[algorithm] = _interval_of_domains([means[domain] for domain in counted])
     return found
 
 

@@ -47,7 +47,7 @@ def domains_won(table: Table, algorithm: str, baseline: str) -> tuple[str, ...]:
     The spread is the larger of the two ranges of the domain's mean over seeds.
     """
     won = []
-    for domain in table.tasks:
+    for domain in table.counted:
         own, other = table.domain_mean(algorithm, domain), table.domain_mean(baseline, domain)
         if own is None or other is None:
             continue

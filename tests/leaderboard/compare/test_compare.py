@@ -143,6 +143,19 @@ def test_aggregates_and_their_means(write: Writer) -> None:
     assert pair.overall.improvement.value == pytest.approx(np.mean(runs))
 
 
+def test_a_plug_in_domain_is_compared_but_is_no_part_of_all_domains(
+    write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = both(write).pairs[0].overall
+    monkeypatch.setitem(TASKS, ("plugged", "own"), "accuracy")
+    pair = both(write).pairs[0]
+    assert [one.a is not None for one in pair.domains if one.scope == "plugged"] == [True]
+    assert pair.overall.difference is not None
+    assert alone.difference is not None
+    assert pair.overall.difference.value == pytest.approx(alone.difference.value)
+    assert (pair.overall.tasks, pair.overall.complete) == (alone.tasks, True)
+
+
 def test_exchanging_the_sides_mirrors_the_pair(write: Writer) -> None:
     a, b = str(write("better", 0.8)), str(write("worse", 0.6))
     there, back = compare([a, b], resamples=500), compare([b, a], resamples=500)

@@ -42,6 +42,20 @@ def test_every_domain_counts_the_same() -> None:
     assert table.overall("shed") == pytest.approx(0.6)
 
 
+def test_a_plug_in_domain_has_a_row_but_no_part_in_the_overall_mean() -> None:
+    official = make_suite(("linear",))
+    plugged = [make(algorithm=name, domain="plugged", task="own", seed=0, score=0.99) for name in ("shed", "none")]
+    alone, both = build_table(official, "linear"), build_table(official + plugged, "linear")
+    assert both.domain_mean("shed", "plugged") == pytest.approx(0.99)
+    assert both.overall("shed") == alone.overall("shed")
+    assert both.overall_interval("shed") == alone.overall_interval("shed")
+    assert both.beats("shed") == alone.beats("shed")
+    # and where it is missing, it empties nothing
+    assert both.overall("emix") == alone.overall("emix") is not None
+    only = build_table(plugged, "linear")
+    assert only.overall("shed") == pytest.approx(0.99)
+
+
 def test_a_missing_task_leaves_the_mean_empty() -> None:
     results = [make(), make(task="side"), make(algorithm="emix", task="side")]
     table = build_table(results, "linear")

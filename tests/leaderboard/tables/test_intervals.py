@@ -37,7 +37,7 @@ def intervals(results: list[Result], tasks: dict[str, tuple[str, ...]] | None = 
     found: dict[str, tuple[str, ...]] = {}
     for _, domain, task in cells:
         found[domain] = tuple(dict.fromkeys((*found.get(domain, ()), task)))
-    return build_intervals(cells, tasks or found)
+    return build_intervals(cells, tasks or found, tasks or found)
 
 
 def half_width(ends: tuple[float, float]) -> float:
