@@ -37,7 +37,8 @@ def nt_xent(u_BK: Tensor, v_BK: Tensor, temperature: float) -> tuple[Tensor, Ten
 
 
 def centred(x_BnD: Tensor, mask_Bn: Tensor | None) -> Tensor:
-    """Subtract the mean of each example's real embeddings."""
+    """Subtract the mean of each example's real embeddings, in fp32 also under autocast."""
+    x_BnD = x_BnD.float()  # differences of bf16 embeddings, which resolve to 1/256 of their size, would lose digits
     if mask_Bn is None:
         return x_BnD - x_BnD.mean(dim=1, keepdim=True)
     weight_Bn1 = mask_Bn[:, :, None].to(x_BnD.dtype)

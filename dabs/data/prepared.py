@@ -172,8 +172,13 @@ class Prepared:
         """Return the Arrow file of a split."""
         return self.unit.folder / self.unit.splits[f"{self.dataset}/{split}"]
 
-    def columns(self, split: str, only: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
-        """Return columns of a split (`only` these, or all) in their stored types, inputs shaped by their specs.
+    def columns(self, split: str, only: tuple[str, ...] = (), optional: tuple[str, ...] = ()) -> dict[str, np.ndarray]:
+        """Return columns of a split in their stored types, inputs shaped by their specs.
+
+        Args:
+            split: its name.
+            only: which columns; all if empty.
+            optional: further columns, for splits that have them.
 
         Raises:
             DabsError: the file is missing, damaged, or not as the manifest says.
@@ -184,7 +189,8 @@ class Prepared:
         try:
             with pa.memory_map(str(path)) as source:
                 table = pa.ipc.open_stream(source).read_all()
-            table = table.select(list(only)) if only else table
+            wanted = [*only, *(name for name in optional if name in table.column_names)]
+            table = table.select(wanted) if only else table
             table.validate(full=True)  # string offsets that point outside the file would be followed
             if table.num_rows != rows:
                 raise ValueError(f"it has {table.num_rows:,} rows, its manifest says {rows:,}")
@@ -199,7 +205,7 @@ class Prepared:
 
         A cluster is what an interval draws as a whole: the group, unless the domain names something smaller.
         """
-        columns = self.columns(split)  # not every split has a column of clusters
+        columns = self.columns(split, ("group",), optional=("cluster",))
         names = columns.get("cluster", columns["group"])
         _, first, number = np.unique(names, return_index=True, return_inverse=True)
         return np.argsort(np.argsort(first))[number]

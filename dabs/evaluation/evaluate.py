@@ -35,11 +35,12 @@ from dabs.evaluation.finetune import finetune, recipe_of
 from dabs.evaluation.probes import PROBES, Features, ProbeResult, probe_head
 from dabs.evaluation.raw_input import raw_features, summary_features
 from dabs.evaluation.reference_rows import RAW
-from dabs.evaluation.supervised import SupervisedEncoder, own_predictions, resolve_supervised, train_supervised
+from dabs.evaluation.supervised import SupervisedEncoder, own_predictions, train_supervised
 from dabs.registry import find_domain
 from dabs.results.files import write_result
 from dabs.training.checkpoint import load_encoder
 from dabs.training.precision import feature_precision, finetune_precision
+from dabs.training.pretrain import with_budget
 from dabs.training.run_folder import load_run
 from dabs.utils.files import sha256_file, sole_use
 
@@ -105,7 +106,7 @@ def evaluate_supervised(
     """
     check_protocols(protocols)
     domain = find_domain(config.domain, config.suite)
-    config = resolve_supervised(config, domain)
+    config = with_budget(config, domain)
     for task in chosen_tasks(domain, tasks):
         data = open_prepared(domain, task.name)
         tell(f"{task.name} training")

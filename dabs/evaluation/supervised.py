@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
-from dabs.config import STANDARD_BETA2, STANDARD_RATE, PretrainConfig
-from dabs.data.domain import TEST, TRAIN, VALIDATION, Domain, Task
+from dabs.config import PretrainConfig
+from dabs.data.domain import TEST, TRAIN, VALIDATION, Task
 from dabs.data.prepared import Prepared
 from dabs.data.split import Split
 from dabs.encoder import PRESETS, Encoder
@@ -22,7 +22,7 @@ from dabs.evaluation.finetune import FineTuneModel, predict, train_on_labels
 from dabs.evaluation.metrics import metric_of
 from dabs.evaluation.probes import ProbeResult
 from dabs.training.learning import rank_of_features
-from dabs.training.precision import finetune_precision, resolve_precision
+from dabs.training.precision import finetune_precision
 from dabs.training.step import CLIP_NORM, flush_denormals, seed_all
 
 
@@ -41,20 +41,6 @@ class SupervisedEncoder:
     def encoder(self) -> Encoder:
         """The encoder without its head."""
         return self.model.encoder
-
-
-def resolve_supervised(config: PretrainConfig, domain: Domain) -> PretrainConfig:
-    """Fill in the domain's standard budget, as `dabs.training.pretrain.resolve` does for an algorithm."""
-    size = domain.encoder if config.encoder == "auto" else config.encoder
-    return replace(
-        config,
-        encoder=size,  # type: ignore[arg-type]
-        steps=config.steps or domain.steps,
-        batch_size=config.batch_size or domain.batch_size,
-        lr=config.lr or STANDARD_RATE[size],
-        beta2=config.beta2 or STANDARD_BETA2[size],
-        precision=resolve_precision(config.precision),
-    )
 
 
 def train_supervised(data: Prepared, task: Task, config: PretrainConfig) -> SupervisedEncoder:

@@ -72,18 +72,22 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
     for key in config.options:
         if key not in options:
             raise unknown("option", key, list(options), of=config.algorithm)
-    encoder: Any = domain.encoder if config.encoder == "auto" else config.encoder
-    steps = (config.steps or domain.steps) if algorithm.trains else 0
-    batch_size = config.batch_size or domain.batch_size
-    options |= config.options
-    filled = {
-        "encoder": encoder,
-        "lr": config.lr or STANDARD_RATE[encoder],
-        "beta2": config.beta2 or STANDARD_BETA2[encoder],
-        "precision": resolve_precision(config.precision),
-        "options": options,
-    }
-    return replace(config, steps=steps, batch_size=batch_size, **filled), algorithm, domain
+    config = with_budget(replace(config, options=options | config.options), domain)
+    return config if algorithm.trains else replace(config, steps=0), algorithm, domain
+
+
+def with_budget(config: PretrainConfig, domain: Domain) -> PretrainConfig:
+    """Fill in the domain's encoder, steps and batches, that encoder's optimiser, and this machine's precision."""
+    size: Any = domain.encoder if config.encoder == "auto" else config.encoder
+    return replace(
+        config,
+        encoder=size,
+        steps=config.steps or domain.steps,
+        batch_size=config.batch_size or domain.batch_size,
+        lr=config.lr or STANDARD_RATE[size],
+        beta2=config.beta2 or STANDARD_BETA2[size],
+        precision=resolve_precision(config.precision),
+    )
 
 
 def pretrain(

@@ -143,11 +143,9 @@ def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
 def recorded_config(config: PretrainConfig, provenance: dict[str, Any]) -> dict[str, Any]:
     """Return the configuration that a run's results state.
 
-    `accumulate` is left out if it is 1, because results older than the option lack it. The number
-    of processes is added if they computed independent losses, because the run then depends on it.
+    The number of processes is added if they computed independent losses, because the run then depends on it.
     """
-    stated = {name: value for name, value in asdict(config).items() if (name, value) != ("accumulate", 1)}
-    return stated | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
+    return asdict(config) | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
 
 
 Watch = Callable[[int, int, float, float], None]

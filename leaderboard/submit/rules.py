@@ -13,7 +13,6 @@ from dabs.config import STANDARD_PROTOCOLS
 from dabs.errors import RequestError
 from dabs.evaluation.metrics import LEVEL, RESAMPLES
 from dabs.leaderboard.tables.aggregate import Tasks, build_table, protocols_of
-from dabs.leaderboard.tables.compatibility import setting_of
 from dabs.results.schema import Result
 from dabs.results.submission import Tuning
 from dabs.utils.environment import NO_CHECKOUT
@@ -166,7 +165,7 @@ def _find_protocol_differences(results: Sequence[Result], rules: Rules) -> list[
         found |= {f"evaluation.{name}": value for name, value in result.evaluation.config.items()}
         budget = rules.budgets.get(result.domain, {})
         wanted |= {f"pretraining.{name}": value for name, value in budget.items()}
-        found |= {f"pretraining.{name}": setting_of(result, name) for name in budget}
+        found |= {f"pretraining.{name}": result.pretraining.config.get(name) for name in budget}
         if "steps" in budget:
             found["pretraining.steps"] = result.pretraining.steps
         if result.domain in rules.encoders:

@@ -47,18 +47,10 @@ def evaluation_of(result: Result) -> dict[str, Any]:
     return {"evaluation.config": result.evaluation.config}
 
 
-OMITTED_DEFAULTS = {"accumulate": 1}  # settings that a result leaves out when they have this value
-
-
-def setting_of(result: Result, name: str) -> Any:
-    """Return a pretraining setting; None when the result does not state it and it has no omitted default."""
-    return result.pretraining.config.get(name, OMITTED_DEFAULTS.get(name))
-
-
 def budget_of(result: Result) -> dict[str, Any]:
     """Return what all algorithms that are pretrained on a domain share: steps, batches, optimiser and encoder."""
     names = ("batch_size", "accumulate", "lr", "weight_decay", "beta2", "encoder")
-    settings = {f"pretraining.config.{name}": setting_of(result, name) for name in names}
+    settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
     return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
 
 

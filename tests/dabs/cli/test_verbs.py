@@ -35,8 +35,8 @@ OPTIONS = {
     ("eval",): {"--tasks", "--protocol"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps",
-        "--accumulate", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus", "--gpus",
-        "--minutes", "--sbatch", "--retries",
+        "--accumulate", "--precision", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus",
+        "--gpus", "--minutes", "--sbatch", "--retries",
     },
     ("bench",): {"--algorithm", "--encoder", "--batch-size", "--rounds"},
     ("compare",): {

@@ -19,8 +19,9 @@ from dabs.evaluation.features import pooled_features
 from dabs.evaluation.finetune import WHOLE_EPOCHS, FineTuneModel, Recipe, finetune, predict, recipe_of, train_on_labels
 from dabs.evaluation.metrics import metric_of
 from dabs.evaluation.probes import Features, linear_probe, probe_head
-from dabs.evaluation.supervised import own_predictions, resolve_supervised, train_supervised
+from dabs.evaluation.supervised import own_predictions, train_supervised
 from dabs.registry import find_domain
+from dabs.training.pretrain import with_budget
 
 TASKS = ["shade", "findings", "length"]
 SPLITS = ("train", "validation", "test")
@@ -131,11 +132,11 @@ def test_training_on_labels_learns_and_follows_the_seed(toy):
 @pytest.fixture
 def config(toy):
     asked = PretrainConfig(algorithm="supervised", domain="toy", steps=60, precision="fp32")
-    return resolve_supervised(asked, find_domain("toy"))
+    return with_budget(asked, find_domain("toy"))
 
 
 def test_supervised_gets_the_standard_budget_of_the_domain(toy):
-    found = resolve_supervised(PretrainConfig(algorithm="supervised", domain="toy"), toy)
+    found = with_budget(PretrainConfig(algorithm="supervised", domain="toy"), toy)
     assert (found.encoder, found.steps, found.batch_size, found.lr, found.beta2) == ("small", 30, 16, 3e-3, 0.95)
     assert found.precision in ("fp32", "bf16")
     with pytest.raises(RequestError, match="beta2"):

@@ -62,14 +62,18 @@ def scaled(train, x):
 
 
 def direct(prepared, split, pooled):
-    """Return the values that each input is reduced from."""
+    """Return the values that each input is reduced from, standardised by channel."""
     image, series, ids = columns_of(prepared, split)
+    channels = prepared.standardisation()
+    mean, deviation = (np.reshape([getattr(channels[0], name)], (3, 1, 1)) for name in ("mean", "deviation"))
+    image = (image / 255 - mean) / deviation
+    series = (series - np.array(channels[1].mean)) / np.array(channels[1].deviation)
     counts = np.stack([(ids == word).sum(axis=1) for word in range(9)], axis=1) * (np.arange(9) > 0)
     if pooled:
         patches = image_patches(torch.from_numpy(image).double(), 2).mean(dim=1).numpy()
         return patches, series_segments(torch.from_numpy(series).double(), 3).mean(dim=1).numpy(), counts
     places = np.eye(9)[ids] * (ids != 0)[:, :, None]
-    return image.reshape(50, -1).astype(float), series.reshape(50, -1).astype(float), places.reshape(50, -1)
+    return image.reshape(50, -1), series.reshape(50, -1), places.reshape(50, -1)
 
 
 @pytest.mark.parametrize("pooled", [True, False])
@@ -106,6 +110,24 @@ def test_every_input_has_a_mean_variance_of_one(prepared):
             assert part.shape[1] <= COMPONENTS
 
 
+def test_no_channel_drowns_another(prepared, monkeypatch):
+    """Channels are standardised, so a channel in another unit changes nothing."""
+    before = raw_features(prepared, pooled=True)["test"]
+    columns, constants = type(prepared).columns, prepared.standardisation()
+    unit = np.array([1.0, 1000.0], dtype=np.float32)
+
+    def rescaled(self, split, only=(), optional=()):
+        found = columns(self, split, only, optional)
+        return found | {name: x * unit for name, x in found.items() if name == "input_1"}
+
+    series = constants[1]
+    changed = replace(series, **{n: tuple(np.array(getattr(series, n)) * unit) for n in ("mean", "deviation")})
+    monkeypatch.setattr(type(prepared), "columns", rescaled)
+    monkeypatch.setattr(type(prepared), "standardisation", lambda self: (constants[0], changed, constants[2]))
+    after = raw_features(prepared, pooled=True)["test"]
+    np.testing.assert_allclose(distances(after), distances(before), atol=1e-3)
+
+
 def test_pooled_raw_features_know_no_layout_and_all_positions_do(prepared, monkeypatch):
     columns = prepared.columns
 
@@ -113,10 +135,12 @@ def test_pooled_raw_features_know_no_layout_and_all_positions_do(prepared, monke
         """Return the test split with its patches, segments and tokens in another order."""
         found = columns(split, only)
         if split == "test":
-            image, series, ids = (found[f"input_{i}"] for i in range(3))
-            found["input_0"] = np.roll(image, 2, axis=3)
-            found["input_1"] = np.roll(series, 3, axis=1)
-            found["input_2"] = ids[:, ::-1]
+            move = {
+                "input_0": lambda image: np.roll(image, 2, axis=3),
+                "input_1": lambda series: np.roll(series, 3, axis=1),
+                "input_2": lambda ids: ids[:, ::-1],
+            }
+            found |= {name: move[name](found[name]) for name in move if name in found}
         return found
 
     before = {pooled: raw_features(prepared, pooled=pooled)["test"] for pooled in (True, False)}
@@ -145,4 +169,4 @@ def test_the_summary_is_mean_and_deviation_of_each_channel_and_length_and_entrop
             expected.setdefault(split, []).append(values)
     scale = np.std(expected["train"], axis=0)
     for split, values in expected.items():
-        np.testing.assert_allclose(found[split], values / scale, rtol=1e-9)
+        np.testing.assert_allclose(found[split], values / scale, rtol=1e-5)  # pixels are read in fp32

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dabs.config import PretrainConfig
+from dabs.config import FIRST_SEED, PretrainConfig
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
 from tests.helpers.places import ROOT, TOY_DOMAIN
@@ -77,7 +77,7 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
         where = ("--launcher", "ray", "--address", cluster.address)
         words = (*where, "--algorithms", "shed", "--seeds", "2", "--steps", str(STEPS))
         grid = start(out, *words)
-        runs = [out / "lite" / "shed" / "toy" / name for name in ("seed3", "seed4")]
+        runs = [out / "lite" / "shed" / "toy" / name for name in (f"seed{FIRST_SEED}", f"seed{FIRST_SEED + 1}")]
         deadline = time.monotonic() + 150
         while not all(losses(run) for run in runs):
             assert time.monotonic() < deadline, grid.poll()
@@ -92,7 +92,7 @@ def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
     assert len(lost) == 1, text
     assert len(list(out.rglob("*.result.json"))) == 4 * 3  # raw, summary and two seeds of shed x three tasks
     config = PretrainConfig(algorithm="shed", domain="toy", seed=int(lost[0]), steps=STEPS)
-    assert alike(runs[config.seed - 3], config, tmp_path / "whole")
+    assert alike(runs[config.seed - FIRST_SEED], config, tmp_path / "whole")
     log = (out / "logs" / f"shed-toy-seed-{lost[0]}.log").read_text()
     assert log.count("--- ") == 2, "one log of both attempts"
 
@@ -108,8 +108,8 @@ def test_submitit_jobs_of_which_one_fails_and_none_is_repeated(plugin, tmp_path)
     words = (*where, "--algorithms", "none", "broken.py:Broken", "--steps", "4")
     text = " ".join(ended(start(out, *words), code=1).split())
     assert text.count("my own mistake") == 1
-    assert "left out Broken toy seed 3 shade: it needs Broken toy seed 3, which failed" in text
-    log = out / "logs" / "Broken-toy-seed-3.log"
+    assert f"left out Broken toy seed {FIRST_SEED} shade: it needs Broken toy seed {FIRST_SEED}, which failed" in text
+    log = out / "logs" / f"Broken-toy-seed-{FIRST_SEED}.log"
     assert f"(log: {log})" in text
     assert "Traceback" in log.read_text()
     results = sorted(out.rglob("*.result.json"))
@@ -127,7 +127,7 @@ def test_two_launchers_on_one_folder_share_the_work(plugin, tmp_path):
     grids = [start(out, "--algorithms", "shed", "--steps", "60", "--jobs", "2") for _ in range(2)]
     texts = [ended(grid) for grid in grids]
     assert all("failed" not in text for text in texts)
-    run = out / "lite" / "shed" / "toy" / "seed3"
+    run = out / "lite" / "shed" / "toy" / f"seed{FIRST_SEED}"
     assert len(losses(run)) == 60, "no step was logged twice"
-    assert alike(run, PretrainConfig(algorithm="shed", domain="toy", seed=3, steps=60), tmp_path / "whole")
+    assert alike(run, PretrainConfig(algorithm="shed", domain="toy", seed=FIRST_SEED, steps=60), tmp_path / "whole")
     assert len(list(out.rglob("*.result.json"))) == 3 * 3
