@@ -6,10 +6,14 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from dabs.launch.job import Job, Outcome, perform, send_to
@@ -43,16 +47,28 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Queue a job, in a new pool if a worker has died."""
-        try:
-            return self.pool.submit(_perform, job)
-        except BrokenProcessPool:
-            self.pool.shutdown(wait=True)
-            self.pool = self._new_pool()
-            return self.pool.submit(_perform, job)
+        with _without_main():  # submitting may start a worker
+            try:
+                return self.pool.submit(_perform, job)
+            except BrokenProcessPool:
+                self.pool.shutdown(wait=True)
+                self.pool = self._new_pool()
+                return self.pool.submit(_perform, job)
 
     def close(self) -> None:
         """Wait for running jobs, and drop queued ones."""
         self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Keep workers from importing the caller's script, which would start the grid again where it has no main guard."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _start_worker(messages: Any, threads: int) -> None:

@@ -36,6 +36,7 @@ ORDER = (
     ("dabs.leaderboard.submit", "dabs.leaderboard.compare"),
     ("dabs.leaderboard.site",),
     ("dabs.leaderboard.cli",),
+    ("dabs.api",),
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 GROUND = ORDER[2]
@@ -145,6 +146,7 @@ def test_there_is_no_import_cycle():
 
 LIGHT = [
     "dabs",
+    "dabs.api",
     "dabs.cli",
     "dabs.config",
     "dabs.source_scan",
