@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import Tensor, is_grad_enabled, nn
 
 from dabs.errors import DabsError, RequestError
+from dabs.utils.files import short
 
 if TYPE_CHECKING:
     from dabs.encoder import Encoder
@@ -56,20 +57,69 @@ class Algorithm(nn.Module):
         """
         return {}
 
-    def after_step(self, step: int) -> None:
-        """Run after each optimiser step, for example to update a moving-average teacher. Steps count from 0."""
+    def after_step(self, encoder: Encoder, step: int) -> None:
+        """Run once after each optimiser step, without gradients; optional.
+
+        A moving-average teacher is updated here and not in `loss`, which runs several times in a step under
+        `--accumulate`. What it changes must be a parameter or a buffer, so that checkpoints keep it.
+
+        Args:
+            encoder: with the weights after the step.
+            step: its number, counted from 0.
+        """
+
+
+def checked_output(algorithm: Algorithm, out: Any) -> dict[str, Tensor]:
+    """Return what `loss` returned, after checking its form.
+
+    Raises:
+        RequestError: it is not a dictionary of scalar tensors with a loss that has a gradient.
+    """
+    says = f"{type(algorithm).__name__}.loss"
+    if isinstance(out, Tensor):
+        raise RequestError(f'{says} returned {_shown(out)}; return a dictionary: {{"loss": ...}}.')
+    if not isinstance(out, dict):
+        raise RequestError(f'{says} returned {_shown(out)}, not a dictionary with the scalar tensor "loss".')
+    if "loss" not in out:
+        keys = ", ".join(map(repr, out)) or "nothing"
+        raise RequestError(
+            f'{says} returned a dictionary of {keys}, but what is to be minimised must be called "loss".'
+        )
+    for name, value in out.items():
+        if not isinstance(value, Tensor):
+            raise RequestError(f"{says} returned {_shown(value)} as {name!r}, which must be a scalar tensor.")
+        if value.shape != ():
+            raise RequestError(f"{says} returned {_shown(value)} as {name!r}, which must be a scalar: take its mean.")
+    if algorithm.trains and is_grad_enabled() and not out["loss"].requires_grad:
+        raise RequestError(
+            f"{says} returned a loss without a gradient: it depends on no parameter. Look for detach(), item() and "
+            "no_grad() on its way."
+        )
+    return out
+
+
+def _shown(value: Any) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else short(value)
 
 
 def hyper_parameters(algorithm: type[Algorithm]) -> dict[str, inspect.Parameter]:
     """Return the keyword-only arguments of an algorithm's constructor, by name.
 
     Raises:
-        RequestError: an argument has no type or default, or its default is None, so it cannot be an option.
+        RequestError: an argument is positional, has no type or default, or its default is None, so it cannot be an
+            option.
     """
     found = {}
-    for name, parameter in inspect.signature(algorithm.__init__).parameters.items():
+    for name, parameter in list(inspect.signature(algorithm.__init__).parameters.items())[2:]:  # after self, encoder
+        if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            raise RequestError(
+                f"{algorithm.__name__}: the hyper-parameter {name!r} must be keyword-only. Write `*` before it: "
+                f"def __init__(self, encoder, *, {name}: ...)."
+            )
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
+            raise RequestError(
+                f"{algorithm.__name__}: __init__ takes {parameter}. Name its hyper-parameters: they become options."
+            )
         if parameter.default is parameter.empty or parameter.annotation is parameter.empty:
             raise RequestError(f"{algorithm.__name__}: the hyper-parameter {name!r} needs a type and a default value.")
         if parameter.default is None:

@@ -6,6 +6,7 @@ Importing this module does not load torch.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -57,8 +58,8 @@ class PretrainConfig(Training):
     def __post_init__(self) -> None:
         lowest = {"seed": 0, "steps": 0, "batch_size": 0, "accumulate": 1, "lr": 0.0, "weight_decay": 0.0}
         for name, low in lowest.items():
-            if not getattr(self, name) >= low:
-                raise RequestError(f"{name} must be at least {low}, not {getattr(self, name)}")
+            if not low <= getattr(self, name) < inf:
+                raise RequestError(f"{name} must be at least {low} and finite, not {getattr(self, name)}")
         if not 0 <= self.beta2 < 1:
             raise RequestError(f"beta2 must be at least 0 and below 1, not {self.beta2}")
         if self.batch_size == 1:

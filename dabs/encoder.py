@@ -12,6 +12,7 @@ Shapes: B batch, N embeddings, S = 1+N positions with [CLS] first, D width, H he
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -278,26 +279,49 @@ class Encoder(nn.Module):
         place_BS = F.pad(index_BN + 1, (1, 0))
         return cos[place_BS][:, None], sin[place_BS][:, None]
 
-    def encode(self, x_BND: Tensor, mask_BN: Tensor | None = None, index_BN: Tensor | None = None) -> Tensor:
-        """Return the tokens of embeddings.
+    def encode(
+        self,
+        x_BND: Tensor,
+        mask_BN: Tensor | None = None,
+        index_BN: Tensor | None = None,
+        attend_BSS: Tensor | None = None,
+    ) -> Tensor:
+        """Return the tokens of embeddings, (B, 1+N, D), [CLS] first: those after the last block.
 
         Args:
             x_BND: the first N embeddings (trailing padding may be cut off), or a subset if `index_BN` is given.
             mask_BN: true where an embedding is real, false where it is padding; None if all are real.
             index_BN: for a subset, the position that each embedding comes from, int64.
-
-        Returns:
-            Tokens, (B, 1+N, D), [CLS] first.
+            attend_BSS: true where a token (row) may attend to another (column), bool (B, S, S) or (S, S), [CLS]
+                included; None lets every token attend to all real ones. Padding stays masked. If [CLS] attends to
+                tokens that another token must not see, that token must not attend to [CLS].
         """
+        for x_BSD in self.layers(x_BND, mask_BN, index_BN, attend_BSS):
+            tokens_BSD = x_BSD
+        return tokens_BSD
+
+    def layers(
+        self,
+        x_BND: Tensor,
+        mask_BN: Tensor | None = None,
+        index_BN: Tensor | None = None,
+        attend_BSS: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield the tokens after each block, (B, 1+N, D), first to last; the arguments are those of `encode`."""
         positions = self.positions[1 : 1 + x_BND.shape[1]] if index_BN is None else self.positions[1 + index_BN]
         cls_B1D = (self.cls + self.positions[0]).expand(len(x_BND), 1, -1)
         x_BSD = torch.cat([cls_B1D, x_BND + positions], dim=1)
         x_BSD = dropout(x_BSD, self.config.dropout, self.training)
-        mask_B11S = None if mask_BN is None else F.pad(mask_BN, (1, 0), value=True)[:, None, None, :]
+        mask = None if mask_BN is None else F.pad(mask_BN, (1, 0), value=True)[:, None, None, :]
+        if attend_BSS is not None:
+            attend = attend_BSS if attend_BSS.ndim == 2 else attend_BSS[:, None]
+            mask = attend if mask is None else attend & mask
+            # attention over nothing is not a number, so a token that may attend to nothing attends to itself
+            mask = mask | torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device)
         rotation = self._rotation(x_BND.shape[1], index_BN)
         for block in self.blocks:
-            x_BSD = block(x_BSD, mask_B11S, rotation)
-        return x_BSD
+            x_BSD = block(x_BSD, mask, rotation)
+            yield x_BSD
 
     @staticmethod
     def pool(tokens_BSD: Tensor, mask_BN: Tensor | None = None) -> Tensor:
@@ -312,11 +336,11 @@ class Encoder(nn.Module):
         return self.pool(self.encode(self.embed(batch.inputs), batch.mask), batch.mask)
 
 
-def compile_blocks(encoder: Encoder, mode: str = "default") -> None:
+def compile_blocks(encoder: Encoder, mode: str = "default", backend: str = "inductor") -> None:
     """Let torch.compile compile each block on its first call; all blocks share the compiled code.
 
     The rest of an objective is not compiled: drawing and comparing examples takes a small share of a step, and PyTorch
     2.11 fails to compile e-Mix's partners and SimCLR's logits for a CPU.
     """
     for block in encoder.blocks:
-        block.compile(mode=mode)
+        block.compile(mode=mode, backend=backend)

@@ -34,6 +34,14 @@ ALLOWED = (
     "numpy",
     "scipy",
     "einops",
+    "lightly.loss",
+    "lightly.models.modules",
+    "dabs.Algorithm",
+    "dabs.Batch",
+    "dabs.Encoder",
+    "dabs.Image",
+    "dabs.Series",
+    "dabs.Tokens",
     "dabs.algorithm",
     "dabs.distributed.gather_examples",
     "dabs.distributed.own_examples",
@@ -42,8 +50,17 @@ ALLOWED = (
     "dabs.specs",
     "dabs.errors",
 )
+#: What messages say about it.
+MAY_IMPORT = (
+    "An algorithm may import torch, numpy, scipy, einops, lightly.loss, lightly.models.modules, dabs.algorithm, "
+    "dabs.encoder, dabs.specs, dabs.errors and parts of the standard library; copy other code into the file, if its "
+    "licence allows it (docs/adding-an-algorithm.md)."
+)
+#: Packages of which only what is in `ALLOWED` may be used, and only functions and classes, no modules.
+STRICT = ("dabs", "lightly")
+MODULES_BELOW = ("dabs", "lightly", "lightly.models")  # what is imported from these is a module if it has no capital
 #: Parts of allowed packages, and built-in functions, that reach files, the network, other code or labels.
-#: Whatever of dabs is not in `ALLOWED` is refused without being listed here.
+#: What the packages in `STRICT` do not offer is refused without being listed here.
 REFUSED = (
     *("torch.hub", "torch.load", "torch.save", "torch.from_file", "torch.jit", "torch.package", "torch.serialization"),
     *("torch.utils.data", "torch.utils.model_zoo", "torch.utils.cpp_extension", "torch.distributed", "torch.ops"),
@@ -121,7 +138,7 @@ def _imports(tree: ast.AST, names: Names, modules: set[str]) -> Iterator[Violati
             base = "." * node.level + (node.module or "")
             wanted = {f"{base}.{alias.name}" for alias in node.names}
             bound = [(alias.asname or alias.name, f"{base}.{alias.name}") for alias in node.names]
-            modules |= {name for name, full in bound if base == "dabs"}
+            modules |= {name for name, full in bound if base in MODULES_BELOW and full.rpartition(".")[2].islower()}
         else:
             continue
         for name, full in bound:
@@ -177,15 +194,19 @@ def _modules_and_getattr(tree: ast.AST, names: Names, modules: set[str]) -> Iter
 
 
 def _refused(full: str) -> bool:
-    """Return whether a dotted name is refused: it is listed, or a part of dabs that is not offered to algorithms."""
+    """Return whether a dotted name is refused: it is listed, or a part of dabs or lightly that is not offered."""
     if _within(full, REFUSED):
         return True
     parts = full.split(".")
-    if parts[0] != "dabs" or len(parts) == 1:
+    if parts[0] not in STRICT or len(parts) == 1:
         return False
-    if not _within(full, ALLOWED):
+    offered = [allowed for allowed in ALLOWED if _within(full, (allowed,))]
+    if not offered:
         return not any(allowed.startswith(f"{full}.") for allowed in ALLOWED)
-    return len(parts) > 2 and parts[2] not in _defined_in(parts[1])
+    inner = parts[len(offered[0].split(".")) :]
+    if parts[0] == "lightly":  # its classes have capitals, its modules do not
+        return bool(inner) and not inner[0][0].isupper()
+    return len(parts) > 2 and parts[1].islower() and parts[2] not in _defined_in(parts[1])
 
 
 @lru_cache

@@ -14,9 +14,8 @@ import torch
 
 from dabs.algorithm import source_of
 from dabs.check.mock import Case, NotApplicable, PromiseBroken, Subject
-from dabs.source_scan import scan
+from dabs.source_scan import MAY_IMPORT, scan
 from dabs.specs import Batch, Tokens
-from dabs.training.step import Objective
 
 #: Python's audit events for access to files, other programs and the network.
 WATCHED_EVENTS = (
@@ -49,12 +48,12 @@ class _WatchedBatch(Batch):
 
 def labels(subject: Subject, case: Case) -> None:
     """It never reads a batch's label, and labels in the batch do not change its loss."""
-    objective, plain = subject.objective(case.specs), case.batch(padded=True)
-    without = subject.loss(objective, plain).item()
+    plain = case.batch(padded=True)
+    without = subject.loss(subject.objective(case.specs), plain).item()
     watched = _WatchedBatch(inputs=plain.inputs, mask=plain.mask, label=torch.arange(len(plain)))
     object.__setattr__(watched, "refused_to", subject.file)
     try:
-        labelled = subject.loss(objective, watched).item()
+        labelled = subject.loss(subject.objective(case.specs), watched).item()  # fresh: `loss` may have moved a buffer
     except _LabelRead as error:
         raise PromiseBroken("it reads batch.label, which does not exist during pretraining", str(error)) from error
     if labelled != without:
@@ -68,7 +67,8 @@ def source(subject: Subject, case: Case) -> None:
     found = scan(source_of(subject.algorithm))
     if found:
         more = f" (and {len(found) - 1} more such lines)" if len(found) > 1 else ""
-        raise PromiseBroken(f"the source {found[0].what}{more}", f"{subject.file}:{found[0].line}")
+        hint = f". {MAY_IMPORT}" if "imports" in found[0].what else ""
+        raise PromiseBroken(f"the source {found[0].what}{more}{hint}", f"{subject.file}:{found[0].line}")
 
 
 def files(subject: Subject, case: Case) -> None:
@@ -78,7 +78,7 @@ def files(subject: Subject, case: Case) -> None:
         try:
             objective = subject.objective(case.specs)
             subject.loss(objective, batch)
-            objective.algorithm.after_step(0)
+            objective.after_step(0)
         except Exception:
             if not seen:  # otherwise the access explains more than this error
                 raise
@@ -123,7 +123,7 @@ def padding(subject: Subject, case: Case) -> None:
     """The ids in padded positions do not change the loss."""
     if not any(isinstance(spec, Tokens) for spec in case.specs):
         raise NotApplicable("this input has no padding")
-    objective, batch = subject.objective(case.specs).eval(), case.batch(padded=True)
+    batch = case.batch(padded=True)
     generator = torch.Generator().manual_seed(1)
     other = tuple(
         x.where(x != spec.pad, torch.randint(1, spec.vocabulary, x.shape, generator=generator))
@@ -131,14 +131,13 @@ def padding(subject: Subject, case: Case) -> None:
         else x
         for x, spec in zip(batch.inputs, case.specs, strict=True)
     )
-    before, after = (_loss(subject, objective, replace(batch, inputs=inputs)) for inputs in (batch.inputs, other))
+    before, after = (
+        subject.loss(subject.objective(case.specs).eval(), replace(batch, inputs=inputs)).item()
+        for inputs in (batch.inputs, other)
+    )
     if not math.isclose(before, after, rel_tol=1e-4, abs_tol=1e-5):
         raise PromiseBroken(
             f"the loss is {before:.6g}, but {after:.6g} with other ids in padded positions; leave out the positions "
             "where batch.mask is false",
             subject.place("loss"),
         )
-
-
-def _loss(subject: Subject, objective: Objective, batch: Batch) -> float:
-    return subject.loss(objective, batch).item()

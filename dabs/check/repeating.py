@@ -68,6 +68,22 @@ def resume(subject: Subject, case: Case) -> None:
     _check_same_state(subject, saved, loaded, "after resuming")
 
 
+def accumulation(subject: Subject, case: Case) -> None:
+    """Its batch can be computed in two parts, and `loss` moves no weights: it would move them once per part."""
+    objective, batch = subject.objective(case.specs), case.batch(padded=True)
+    before = {name: parameter.detach().clone() for name, parameter in objective.algorithm.named_parameters()}
+    subject.loss(objective, batch)
+    for name, parameter in objective.algorithm.named_parameters():
+        if not torch.equal(parameter, before[name]):
+            raise PromiseBroken(
+                f"loss changes {name}, which would happen once per part under --accumulate; change it in "
+                "after_step(self, encoder, step)",
+                subject.place("loss"),
+            )
+    if objective.algorithm.trains:
+        subject.steps(objective, optimizer_of(objective), batch, 0, STEPS, parts=2)
+
+
 def _save_and_load(subject: Subject, case: Case) -> tuple[Objective, Objective, tuple[torch.optim.AdamW, ...]]:
     """Return an objective after some steps, one of another seed that loaded its checkpoint, and their optimisers."""
     saved, loaded = subject.objective(case.specs, seed=0), subject.objective(case.specs, seed=7)

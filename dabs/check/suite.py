@@ -12,7 +12,7 @@ from dabs.algorithm import Algorithm, hyper_parameters
 from dabs.check import access, integrity, learning, repeating
 from dabs.check.cost import COST_LIMIT, cost
 from dabs.check.mock import KINDS, Case, NotApplicable, PromiseBroken, Subject
-from dabs.errors import DabsError, first_line
+from dabs.errors import DabsError, first_line, unknown
 from dabs.specs import Specs
 
 CheckFunction = Callable[[Subject, Case], str | None]
@@ -65,10 +65,11 @@ def all_checks(limit: float = COST_LIMIT) -> list[Check]:
         Check(name="gradients reach the encoder", function=learning.gradients),
         Check(name="loss falls", function=learning.loss_falls),
         Check(name="constant answer", function=learning.constant_answer, method="constant_answer"),
-        Check(name="batch sizes 1, 2 and 7", function=learning.batch_sizes),
+        Check(name="batch sizes 2 and 7", function=learning.batch_sizes),
         Check(name="determinism", function=repeating.determinism),
         Check(name="state round trip", function=repeating.state_round_trip, method="__init__"),
         Check(name="resume", function=repeating.resume, method="__init__"),
+        Check(name="accumulation", function=repeating.accumulation),
         Check(name="padding invariance", function=access.padding),
         Check(name="no labels", function=access.labels),
         Check(name="no files", function=access.files),
@@ -96,11 +97,16 @@ def run_checks(
 
     Yields:
         One finding per check and input. If the algorithm cannot be built for an input, the other checks are skipped.
+
+    Raises:
+        RequestError: there is no check of a name in `only`.
     """
+    wanted, names = set(only), [check.name for check in all_checks(limit)]
+    for name in sorted(wanted - set(names)):
+        raise unknown("check", name, names)
     subject = Subject(algorithm)
     kinds = [Case(name=name, specs=specs) for name, specs in KINDS.items()]
     of_domains = [Case(name=name, specs=specs) for name, specs in (domains or {}).items()]
-    wanted = set(only)
     cases = {
         "every": [*kinds, *of_domains],
         "first": [replace(kinds[0], name="every input")],

@@ -30,6 +30,7 @@ class CheckOptions:
     domains: tuple[str, ...] = ()  # whose inputs are tested besides one of each kind; all official if none is named
     suite: Suite = "lite"  # suite of the domains
     limit: float = 10.0  # how many times as much as a plain step a step may cost: time, memory, dropped parameters
+    only: tuple[str, ...] = ()  # which checks to run, by the names that are printed; all if none is named
 
 
 def main(arguments: list[str]) -> int:
@@ -41,13 +42,14 @@ def main(arguments: list[str]) -> int:
     algorithm, specs = find_algorithm(options.algorithm), specs_of(options.domains, options.suite)
     console, begun = Console(), time.perf_counter()
     findings: list[Finding] = []
+    said: dict[tuple[str, str], str] = {}
     with console.status("building") as live:
-        for finding in run_checks(algorithm, specs, limit=options.limit):
+        for finding in run_checks(algorithm, specs, limit=options.limit, only=options.only):
             if findings and finding.check != findings[-1].check:
-                show(console, [f for f in findings if f.check == findings[-1].check])
+                show(console, [f for f in findings if f.check == findings[-1].check], said)
             findings.append(finding)
             live.update(f"{finding.check}: {finding.case}")
-    show(console, [f for f in findings if f.check == findings[-1].check])
+    show(console, [f for f in findings if f.check == findings[-1].check], said)
     counts = {word: sum(f.outcome == word for f in findings) for word in COLOURS}
     words = ", ".join(f"{count} {word}" for word, count in counts.items())
     console.print(f"{words} in {time.perf_counter() - begun:.0f} s", highlight=False)
@@ -65,8 +67,14 @@ def specs_of(names: tuple[str, ...], suite: str) -> dict[str, Specs]:
     return {" and ".join(alike): specs for specs, alike in groups.items()}
 
 
-def show(console: Console, findings: Sequence[Finding]) -> None:
-    """Print the findings of one check, with one line for all inputs that share an outcome and its reason."""
+def show(console: Console, findings: Sequence[Finding], said: dict[tuple[str, str], str]) -> None:
+    """Print the findings of one check, with one line for all inputs that share an outcome and its reason.
+
+    Args:
+        console: where to print.
+        findings: of one check.
+        said: the reasons and places of earlier failures, and the check that printed them; this check's are added.
+    """
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for f in findings:
         groups.setdefault((f.check, f.outcome, f.reason, f.place), []).append(f.case)
@@ -74,9 +82,14 @@ def show(console: Console, findings: Sequence[Finding]) -> None:
         line = Text.assemble((f"{outcome:8}", COLOURS[outcome]), f"{check:28}")
         everywhere = len(cases) == len(findings) > 1
         line.append(f"all {len(cases)} inputs" if everywhere else ", ".join(cases))
-        line.append(f": {reason}" if reason else "")
+        earlier = said.setdefault((reason, place), check) if outcome == "failed" else check
+        line.append(
+            f": {reason}"
+            if reason and earlier == check
+            else f": the reason given under {earlier!r}" * (earlier != check)
+        )
         console.print(line, soft_wrap=True)
-        if place:
+        if place and earlier == check:
             console.print(Text(f"{'':8}{_relative(place)}", style="bold"), soft_wrap=True)
 
 

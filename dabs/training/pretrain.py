@@ -239,7 +239,7 @@ class _Run:
             seed_all(config.seed, number, rank() if self.independent else 0)
             rate = learning_rate(number, config.steps, config.lr)
             logged: Any = take_step(batch, rate)
-            self.objective.algorithm.after_step(number)
+            self.objective.after_step(number)
             if self.independent:
                 logged = self.fabric.all_reduce(logged, reduce_op="mean")
             waiting.append((number, rate, logged))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dabs.algorithm import Algorithm
+from dabs.algorithm import Algorithm, checked_output
 from dabs.config import PretrainConfig
 from dabs.data.domain import Domain
 from dabs.encoder import PRESETS, Encoder
@@ -36,13 +36,18 @@ class Objective(nn.Module):
         self.encoder = encoder
         self.algorithm = algorithm
 
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Let the algorithm do what it does after each optimiser step."""
+        self.algorithm.after_step(self.encoder, step)
+
     def forward(self, batch: Batch | Fields) -> dict[str, Tensor]:
-        """Return what the algorithm's `loss` returns for a batch.
+        """Return what the algorithm's `loss` returns for a batch, after checking its form.
 
         The batch may be given as (inputs, mask), because Fabric does not pass a frozen dataclass on in bf16.
         """
         given = batch if isinstance(batch, Batch) else Batch(inputs=batch[0], mask=batch[1])
-        return self.algorithm.loss(self.encoder, given)
+        return checked_output(self.algorithm, self.algorithm.loss(self.encoder, given))
 
 
 def build(

@@ -39,10 +39,15 @@ def environment() -> dict[str, Any]:
         "processor": torch.cuda.get_device_name() if cuda else processor_name(),
         "cores": os.cpu_count() or 1,
         "device": "cuda" if cuda else "cpu",
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "versions": {name: importlib.metadata.version(name) for name in (*PACKAGES, *_also_imported())},
         "dabs_version": __version__,
         **git_state(),
     }
+
+
+def _also_imported() -> list[str]:
+    """Return the optional packages whose code an algorithm of this process uses."""
+    return [name for name in ("lightly",) if name in sys.modules]
 
 
 def processor_name() -> str:

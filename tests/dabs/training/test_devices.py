@@ -21,6 +21,7 @@ from dabs.training.devices import Devices, launch
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import Interrupted, pretrain
 from dabs.utils.strict_json import read_json
+from tests.helpers.places import TEACHER_FILE
 
 CONFIG = PretrainConfig(precision="fp32", algorithm="emix", domain="toy", steps=30)
 # `dabs` with the toy domain; after step STOP_AT the first process gets SIGINT, as from Ctrl-C
@@ -114,6 +115,8 @@ def assert_alike(a: Path, b: Path, tolerance: float = 1e-4) -> None:
         ("nodes", "shed", ()),
         ("srun", "emix", ()),
         ("fabric", "emix", ("--accumulate", "4")),
+        ("fabric", f"{TEACHER_FILE}:Teacher", ()),
+        ("fabric", f"{TEACHER_FILE}:Teacher", ("--strategy", "fsdp")),
     ],
 )
 def test_a_run_on_two_processes_equals_the_run_on_one(starter, tmp_path, way, algorithm, options):

@@ -17,17 +17,19 @@ from dabs.check.mock import TINY, Subject, synthetic_batch
 from dabs.config import PretrainConfig, config_from_json
 from dabs.data import loader as module
 from dabs.data.loader import order_for_processes
+from dabs.encoder import PRESETS, Encoder
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.evaluate import evaluate
 from dabs.training.checkpoint import load_encoder
 from dabs.training.devices import Devices, launch
 from dabs.training.pretrain import Interrupted, pretrain
 from dabs.training.run_folder import load_config
-from dabs.training.step import OptimizerStep, adamw, parts_of
+from dabs.training.step import Objective, OptimizerStep, adamw, parts_of
 from dabs.utils.files import write_json
 from dabs.utils.strict_json import read_json
 from tests.conftest import SPECS
 from tests.dabs.training.test_pretrain import assert_same, losses
+from tests.helpers.places import TEACHER_FILE
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
 
@@ -144,3 +146,39 @@ def test_results_state_the_number_of_parts(toy, tmp_path):
         run = pretrain(replace(CONFIG, steps=4, accumulate=parts), tmp_path / str(parts), logger="none")
         (cell,) = evaluate(run, ("shade",), ("knn",))
         assert cell.result.pretraining.config["accumulate"] == parts
+
+
+def test_a_teacher_moves_once_per_step_however_many_parts_a_batch_has(toy, tmp_path):
+    """The loss is a mean over examples, so parts change nothing unless the teacher is moved once per part."""
+    config = replace(CONFIG, algorithm=f"{TEACHER_FILE}:Teacher", steps=8, precision="fp32")
+    runs = [pretrain(replace(config, accumulate=n), tmp_path / str(n), logger="none") for n in (1, 4)]
+    torch.testing.assert_close(*([float(x) for x in losses(run)] for run in runs), atol=1e-4, rtol=1e-4)
+
+
+def test_a_run_with_a_teacher_resumes_to_the_same_numbers(toy, tmp_path):
+    config = replace(CONFIG, algorithm=f"{TEACHER_FILE}:Teacher")
+    whole, parts = pretrain(config, tmp_path / "whole", logger="none"), tmp_path / "parts"
+    with pytest.raises(Interrupted):
+        pretrain(
+            config, parts, logger="none", watch=lambda step, *r: step == 10 and os.kill(os.getpid(), signal.SIGINT)
+        )
+    pretrain(config, parts, logger="none")
+    assert losses(parts) == losses(whole)
+    assert_same(whole, parts)
+
+
+def test_after_a_step_an_algorithm_gets_the_moved_encoder_without_gradients(toy):
+    seen = []
+
+    class Looking(Algorithm):
+        """Records what after_step gets."""
+
+        def loss(self, encoder, batch):
+            return {"loss": encoder(batch).square().mean()}
+
+        def after_step(self, encoder, step):
+            seen.append((encoder, step, torch.is_grad_enabled()))
+
+    objective = Objective(encoder := Encoder(PRESETS["small"], toy.specs), Looking(encoder))
+    objective.after_step(7)
+    assert seen == [(encoder, 7, False)]
