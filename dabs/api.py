@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def prepare(domain: str, *, suite: Suite = "lite", force: bool = False) -> None:
-    """Fetch and convert the data of a domain, unless that is done already.
+    """Fetch and convert the data of a domain, unless that is done already, and print what is wrong with it.
 
     Args:
         domain: its name, or path/to/file.py:NAME.
@@ -39,10 +39,10 @@ def prepare(domain: str, *, suite: Suite = "lite", force: bool = False) -> None:
         >>> import dabs
         >>> dabs.prepare("sensor")
     """
-    from dabs.data.prepare import prepare as prepare_data
+    from dabs.cli.data import prepare_all
     from dabs.registry import find_domain
 
-    prepare_data(find_domain(domain, suite), lambda line: None, force=force)
+    prepare_all([find_domain(domain, suite)], force=force)
 
 
 def pretrain(
@@ -98,6 +98,7 @@ def evaluate(
     *,
     tasks: Sequence[str] = (),
     protocols: Sequence[Protocol] = STANDARD_PROTOCOLS,
+    domain: str = "",
 ) -> list[Result]:
     """Evaluate a complete run, and write each result into its folder `results`.
 
@@ -105,6 +106,7 @@ def evaluate(
         run: the folder that `pretrain` returned.
         tasks: names; all tasks of the domain when empty.
         protocols: "linear", "knn", "linear_tokens" or "finetune".
+        domain: path/to/file.py:NAME, for a run on a domain of your own, whose file is run.
 
     Returns:
         One `dabs.results.schema.Result` per task and protocol, with `score`, `interval`, `metric` and provenance.
@@ -123,7 +125,7 @@ def evaluate(
     from dabs.evaluation.evaluate import write_results
 
     folder = Path(run)
-    evaluated = evaluate_run(folder, tuple(tasks), tuple(protocols))
+    evaluated = evaluate_run(folder, tuple(tasks), tuple(protocols), domain=domain)
     return [item.result for _, item in write_results(folder, evaluated)]
 
 

@@ -29,6 +29,10 @@ class RequestError(DabsError):
         super().__init__(message, code=2)
 
 
+class DabsWarning(UserWarning):
+    """Something that the user should know, although the work goes on. The command line prints one line for it."""
+
+
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text without a final full stop, or its type's name if it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

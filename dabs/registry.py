@@ -4,17 +4,20 @@ The name of a file is also its name in the registry and on the command line. A f
 `domains/` is found without editing a list. An installed package offers its own through the entry-point groups
 `dabs.algorithms` and `dabs.domains`.
 
-The official suites are fixed lists. Any other domain is a plug-in: a command uses it if it is named, but it is not one
-of "all domains", so no mean over a suite and no submission includes it.
+A domain outside the official suites (`dabs.official`) is a plug-in: a command uses it if it is named, but it is not one
+of "all domains".
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import importlib
 import importlib.util
 import inspect
 import pkgutil
 import sys
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,7 +25,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 from dabs.config import SUITES
-from dabs.errors import DabsError, RequestError, unknown
+from dabs.errors import DabsError, DabsWarning, RequestError, first_line, unknown
+from dabs.official import OFFICIAL_TASKS, is_official
 from dabs.source_scan import MAX_SOURCE_BYTES, algorithm_classes
 from dabs.utils.files import read_text
 
@@ -32,37 +36,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _PACKAGES = {"lite": "dabs.domains", "paper": "dabs.domains.paper", "paper32": "dabs.domains.paper"}
-
-OFFICIAL_TASKS: dict[str, dict[str, tuple[str, ...]]] = {
-    "lite": {
-        "captioned_images": ("category", "subgroup"),
-        "chest_xray": ("findings", "heart_size"),
-        "english_text": ("question_type", "spam", "genre"),
-        "multilingual_text": ("language", "component"),
-        "natural_images": ("photograph", "animal"),
-        "sensor": ("exercise", "tempo"),
-        "speech": ("word", "voice", "language"),
-    },
-    "paper": {
-        "captioned_images": ("mismatched_caption", "vqa"),
-        "chest_xray": ("chexpert", "chest_xray8"),
-        "english_text": (
-            *("cola", "sst2", "mrpc", "qqp", "stsb", "mnli_matched", "mnli_mismatched", "qnli", "rte", "wnli"),
-        ),
-        "multilingual_text": tuple(f"pawsx_{language}" for language in ("en", "fr", "es", "de", "zh", "ja", "ko")),
-        "natural_images": ("cifar10", "aircraft", "cu_birds", "dtd", "traffic_sign", "vgg_flower"),
-        "sensor": ("pamap2",),
-        "speech": (
-            *("librispeech", "audio_mnist"),
-            *(f"fluent_speech_{field}" for field in ("action", "object", "location")),
-            *("google_speech", "voxceleb1"),
-        ),
-    },
-}
-"""The tasks of each domain of the official suites, by suite and domain; reading them imports no domain."""
-OFFICIAL_TASKS["paper32"] = {
-    name: OFFICIAL_TASKS["paper"][name] for name in ("captioned_images", "chest_xray", "natural_images")
-}
 
 
 def _modules(package: str) -> dict[str, str]:
@@ -81,8 +54,9 @@ def _modules(package: str) -> dict[str, str]:
 
 
 def algorithm_names() -> list[str]:
-    """Return the names of the registered algorithms."""
-    return list(_modules("dabs.algorithms"))
+    """Return the names of the registered algorithms; plug-ins that cannot be imported are left out with a warning."""
+    found = _modules("dabs.algorithms")
+    return [name for name, target in found.items() if target.startswith("dabs.algorithms.") or _works(name, target)]
 
 
 def domain_names(suite: str = "lite") -> list[str]:
@@ -103,14 +77,20 @@ def plugin_names(suite: str = "lite") -> list[str]:
         RequestError: there is no such suite.
     """
     others = {name: target for name, target in _domain_modules(suite).items() if not is_official(name, suite)}
-    if list(_PACKAGES.values()).count(_PACKAGES[suite]) == 1:
-        return list(others)
-    return [name for name, target in others.items() if _domains_in(target, suite)]
+    return [name for name, target in others.items() if _works(name, target) and _domains_in(target, suite)]
 
 
-def is_official(domain: str, suite: str) -> bool:
-    """Return whether a domain is one of an official suite, without importing it; False if there is no such suite."""
-    return domain in OFFICIAL_TASKS.get(suite, {})
+def _works(name: str, target: str) -> bool:
+    """Return whether a plug-in can be imported; if not, warn that it is left out."""
+    try:
+        importlib.import_module(target.partition(":")[0])
+    except Exception as error:
+        what = f"{type(error).__name__}: {first_line(error)}"
+        warnings.warn(
+            f"the plug-in {name} ({target}) is left out, because it cannot be imported: {what}", DabsWarning, 3
+        )
+        return False
+    return True
 
 
 def _domain_modules(suite: str) -> dict[str, str]:
@@ -127,19 +107,28 @@ def _domains_in(target: str, suite: str) -> list[Domain]:
     return [value for value in vars(module).values() if isinstance(value, Domain) and value.suite == suite]
 
 
-def _load_file(path: Path) -> ModuleType:
-    """Import, and so run, an untrusted file. Only `check`, `pretrain`, `run` and `reproduce --trust` do this."""
+def is_file_reference(reference: str) -> bool:
+    """Return whether an algorithm or a domain is given as a file, such as `path/to/file.py:Class`."""
+    return ":" in reference or reference.endswith(".py")
+
+
+def _load_file(path: Path, kind: str = "algorithm", name: str = "Class") -> ModuleType:
+    """Import, and so run, an untrusted file; only commands that say so do this (docs/security.md)."""
     if not path.is_file():
-        raise RequestError(f"there is no algorithm file {path}. Give ALGORITHM as a name or as path/to/file.py:Class.")
+        raise RequestError(
+            f"there is no {kind} file {path}. Give {kind.upper()} as a name or as path/to/file.py:{name}."
+        )
     spec = importlib.util.spec_from_file_location(f"dabs_file_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise RequestError(f"{path} is not a Python file. Give ALGORITHM as path/to/file.py:Class.")
+        raise RequestError(f"{path} is not a Python file. Give {kind.upper()} as path/to/file.py:{name}.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look up the module of a class there
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise DabsError(f"the algorithm file {path} failed to load: {type(error).__name__}: {error}") from error
+        hint = " Save it as UTF-8." if "codec can't decode" in str(error) else ""
+        what = f"{type(error).__name__}: {first_line(error)}"
+        raise DabsError(f"the {kind} file {path} failed to load: {what}.{hint}") from error
     return module
 
 
@@ -157,7 +146,7 @@ def find_algorithm(reference: str) -> type[Algorithm]:
         RequestError: there is no such name, file or class.
         DabsError: loading the file raises.
     """
-    if ":" in reference or reference.endswith(".py"):
+    if is_file_reference(reference):
         path, _, wanted = reference.partition(":")
         classes = _algorithms_of(_load_file(Path(path)))
         place = path
@@ -181,7 +170,7 @@ def read_algorithm(reference: str) -> tuple[str, str]:
         RequestError: there is no such name, file or class.
         DabsError: the file cannot be read.
     """
-    if ":" in reference or reference.endswith(".py"):
+    if is_file_reference(reference):
         place, _, wanted = reference.partition(":")
     else:
         modules = _modules("dabs.algorithms")
@@ -226,13 +215,20 @@ def algorithm_label(reference: str) -> str:
     return (wanted or Path(path).stem) if path.endswith(".py") else reference
 
 
+def domain_label(reference: str) -> str:
+    """Return what tables and folders call a domain: its registry name, or the name of its file without `.py`."""
+    return Path(reference.partition(":")[0]).stem if is_file_reference(reference) else reference
+
+
 def find_domain(name: str, suite: str = "lite") -> Domain:
-    """Return the domain called `name` in a suite.
+    """Return the domain called `name` in a suite, or that of `path/to/file.py:NAME`, whose code is run.
 
     Raises:
-        RequestError: there is no such domain or suite.
+        RequestError: there is no such domain, suite or file.
         DabsError: the file of the domain offers several of that suite, or none.
     """
+    if is_file_reference(name):
+        return _domain_of_file(name, suite)
     modules = _domain_modules(suite)
     if name not in modules:
         raise unknown("domain", name, list(modules))
@@ -243,3 +239,25 @@ def find_domain(name: str, suite: str = "lite") -> Domain:
     if len(found) != 1:
         raise DabsError(f"{modules[name]} must offer one Domain of the suite {suite!r}; it offers {len(found)}.")
     return found[0]
+
+
+def _domain_of_file(reference: str, suite: str) -> Domain:
+    """Load the domain of `path/to/file.py:NAME`; NAME may be left out if the file offers one domain of the suite."""
+    from dabs.data.domain import Domain
+
+    place, _, wanted = reference.partition(":")
+    module = _load_file(Path(place), "domain", "NAME")
+    text = read_text(Path(place), MAX_SOURCE_BYTES, "A domain is one short file of Python.")
+    found = {name: value for name, value in vars(module).items() if isinstance(value, Domain) and value.suite == suite}
+    if wanted and wanted not in found:
+        raise unknown("domain", wanted, list(found), of=f"{place} (suite {suite})")
+    if not wanted and len(found) != 1:
+        names = ", ".join(found) or "none"
+        raise RequestError(f"{place} must offer one Domain of the suite {suite} (found: {names}); see --suite.")
+    domain, label = found[wanted or next(iter(found))], domain_label(reference)
+    if domain.name != label:
+        raise RequestError(f"the domain in {place} is called {domain.name!r}; name it {label!r}, like its file.")
+    if is_official(label, suite):
+        raise RequestError(f"{place} has the name of an official domain of {suite}. Rename the file and the domain.")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return dataclasses.replace(domain, reference=reference, source_sha256=digest)

@@ -13,7 +13,8 @@ from dabs.config import SUITES
 from dabs.data.prepare import verify
 from dabs.data.prepared import is_unit_prepared, units_of
 from dabs.data.published import PATH, publish
-from dabs.registry import OFFICIAL_TASKS, domain_names, find_domain
+from dabs.official import OFFICIAL_TASKS
+from dabs.registry import domain_names, find_domain
 
 
 def main(arguments: list[str]) -> int:

@@ -26,12 +26,14 @@ class Check:
         name: a few words.
         function: raises if the promise is broken; may return a note.
         method: the algorithm's method whose line is shown if no better place is known.
+        blocks: if it fails on an input, the reason why the other checks are skipped there; empty if they are not.
         on: "every" input; only the "first", if the input does not matter; or "domains" (the kinds if none is given).
     """
 
     name: str
     function: CheckFunction
     method: str = "loss"
+    blocks: str = ""
     on: Literal["every", "first", "domains"] = "every"
 
 
@@ -60,8 +62,8 @@ def all_checks(limit: float = COST_LIMIT) -> list[Check]:
     """Return all checks in the order in which they run; `limit` is for the cost of a step."""
     return [
         Check(name="source", function=access.source, on="first"),
-        Check(name="builds", function=_is_built, method="__init__"),
-        Check(name="finite loss", function=learning.finite_loss),
+        Check(name="builds", function=_is_built, method="__init__", blocks="it could not be built"),
+        Check(name="finite loss", function=learning.finite_loss, blocks="its loss has to be right first"),
         Check(name="gradients reach the encoder", function=learning.gradients),
         Check(name="loss falls", function=learning.loss_falls),
         Check(name="constant answer", function=learning.constant_answer, method="constant_answer"),
@@ -96,7 +98,8 @@ def run_checks(
         only: names of checks to run; all if empty.
 
     Yields:
-        One finding per check and input. If the algorithm cannot be built for an input, the other checks are skipped.
+        One finding per check and input. If the algorithm cannot be built for an input, or its loss is not even finite
+        there, the other checks are skipped.
 
     Raises:
         RequestError: there is no check of a name in `only`.
@@ -112,17 +115,17 @@ def run_checks(
         "first": [replace(kinds[0], name="every input")],
         "domains": of_domains or kinds,
     }
-    unbuilt: set[str] = set()
+    blocked: dict[str, str] = {}  # case -> why further checks would only repeat a failure
     for check in all_checks(limit):
         for case in cases[check.on]:
             if wanted and check.name not in wanted:
                 continue
-            if case.name in unbuilt:
-                yield Finding(check=check.name, case=case.name, outcome="skipped", reason="it could not be built")
+            if case.name in blocked:
+                yield Finding(check=check.name, case=case.name, outcome="skipped", reason=blocked[case.name])
                 continue
             finding = run_one(check, subject, case)
-            if check.name == "builds" and finding.outcome == "failed":
-                unbuilt.add(case.name)
+            if finding.outcome == "failed" and check.blocks:
+                blocked[case.name] = check.blocks
             yield finding
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+import warnings
+from functools import partial
 from typing import Any
 
 from dabs import __version__
-from dabs.errors import DabsError, first_line, unknown
+from dabs.errors import DabsError, DabsWarning, first_line, unknown
 from dabs.utils.signals import Interrupted, ended_by_sigterm
 
 VERBS = {  # verb -> its module, and its line of help
@@ -88,6 +90,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else [*arguments]
     debug = "--debug" in given
     given = [word for word in given if word != "--debug"]
+    warnings.showwarning = partial(show_warning, warnings.showwarning)
     try:
         with ended_by_sigterm():
             code = dispatch(given)
@@ -102,6 +105,14 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # an error in an algorithm, or a bug of ours
         code = print_error(describe_error(error), 1, debug)
     sys.exit(code)
+
+
+def show_warning(otherwise: Any, message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+    """Print a warning of ours as one line, without the place in the code that it comes from."""
+    if issubclass(category, DabsWarning):
+        print(f"dabs: {message}", file=sys.stderr)
+    else:
+        otherwise(message, category, *place, **more)
 
 
 def print_error(message: str, code: int, debug: bool) -> int:

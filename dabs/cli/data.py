@@ -19,6 +19,7 @@ from dabs.cli.terminal import PreparationDisplay
 from dabs.config import Suite
 from dabs.data.domain import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
+from dabs.official import is_official
 from dabs.registry import domain_names, find_domain, plugin_names
 
 NOT_AS_PUBLISHED = (
@@ -87,7 +88,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
                 continue
         seconds = time.perf_counter() - begun
         console.print(f"[{number}/{len(domains)}] {domain.name}: prepared in {seconds:.0f} s", highlight=False)
-        for note in notes_of(domain, datasets):
+        for note in [*notes_of(domain, datasets), *warnings_of(domain)]:
             console.print(f"  {note}", highlight=False, markup=False)
     if failed:
         raise DabsError("\n\n".join(failed))
@@ -99,6 +100,15 @@ def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
 
     manifests = [(unit, open_prepared(domain, unit.only or PRETRAIN).manifest) for unit in units_of(domain, datasets)]
     return [f"{unit.name}: {note}" for unit, manifest in manifests for note in manifest.get("notes", [])]
+
+
+def warnings_of(domain: Domain) -> list[str]:
+    """Return what is wrong with the tasks of a domain of one's own; official ones were examined (docs/protocol.md)."""
+    if is_official(domain.name, domain.suite) or domain.parts:
+        return []
+    from dabs.evaluation.data_check import tasks_that_a_summary_solves
+
+    return tasks_that_a_summary_solves(domain)
 
 
 def status_table(domains: list[Domain], title: str = "data") -> Table:

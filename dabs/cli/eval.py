@@ -18,6 +18,7 @@ class EvalOptions:
     run: tyro.conf.Positional[Path]  # folder of the run
     tasks: tuple[str, ...] = ()  # which tasks; all of the domain if none is named
     protocol: tuple[Protocol, ...] = STANDARD_PROTOCOLS  # how the encoder is evaluated
+    domain: str = ""  # path/to/file.py:NAME, for a run on a domain of your own, whose file is run
 
 
 def main(arguments: list[str]) -> None:
@@ -27,23 +28,25 @@ def main(arguments: list[str]) -> None:
 
     console = Console()
     with console.status("reading the run") as live:
-        evaluated = evaluate(options.run, options.tasks, options.protocol, lambda line: live.update(line))
+        evaluated = evaluate(
+            options.run, options.tasks, options.protocol, lambda line: live.update(line), domain=options.domain
+        )
         for _, item in write_results(options.run, evaluated):
             result = item.result
             name = f"{result.task:24} {result.protocol:9} {result.metric.name:9}"
             interval = f"[{result.interval.low:.4f}, {result.interval.high:.4f}]"
             console.print(f"{name} {result.score:.4f}  {interval}", highlight=False, markup=False)
-    skipped = [] if options.tasks else _unprepared_tasks(options.run)
+    skipped = [] if options.tasks else _unprepared_tasks(options.run, options.domain)
     if skipped:
         console.print(f"skipped, because their data is not prepared: {', '.join(skipped)}", highlight=False)
     console.print(f"results in {options.run / 'results'}", highlight=False, soft_wrap=True)
 
 
-def _unprepared_tasks(run: Path) -> list[str]:
+def _unprepared_tasks(run: Path, domain: str) -> list[str]:
     """Return the tasks of a run's domain whose data is not prepared."""
     from dabs.data.prepared import tasks_not_prepared
     from dabs.registry import find_domain
     from dabs.training.run_folder import load_config
 
     config = load_config(run)
-    return tasks_not_prepared(find_domain(config.domain, config.suite))
+    return tasks_not_prepared(find_domain(domain or config.domain, config.suite))

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from dabs.config import PretrainConfig, Training
 from dabs.errors import RequestError
+from dabs.registry import domain_label
 from dabs.training.devices import Devices
 from dabs.training.run_folder import Watch, load_config, read_provenance, why_not_learned
 
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> None:
 
     config, _, _ = resolve(config)  # report a wrong request before starting processes
     with launched(devices, config.precision) as fabric:
-        title = f"{config.algorithm} {config.domain} seed {config.seed}"
+        title = f"{config.algorithm} {domain_label(config.domain)} seed {config.seed}"
         with progress_watch(title) if fabric.is_global_zero else nullcontext() as watch:
             folder = pretrain(
                 config,

@@ -215,6 +215,8 @@ class Domain:
         encoder: the encoder's size in the standard budget, "small" or "paper".
         steps: pretraining steps in the standard budget.
         batch_size: examples per step in the standard budget.
+        reference: path/to/file.py:NAME, for a domain that is no part of the registry; set when its file is loaded.
+        source_sha256: the hash of that file; data that another version of it prepared is refused.
     """
 
     name: str
@@ -230,6 +232,8 @@ class Domain:
     encoder: str = "small"
     steps: int = 250
     batch_size: int = 64
+    reference: str = ""
+    source_sha256: str = ""
 
     def task(self, name: str) -> Task:
         """Return the task called `name`.

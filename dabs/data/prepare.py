@@ -15,7 +15,9 @@ from dabs.data.arrow import SplitWriter, compute_hashes
 from dabs.data.domain import PRETRAIN, TRAIN, Domain, Rows, Workspace
 from dabs.data.prepared import FORMAT, Unit, folder_of, is_unit_prepared, read_manifest, units_of
 from dabs.data.standardisation import ChannelMoments, standardisation_to_json
+from dabs.data.validate import RowChecks
 from dabs.errors import DabsError, RequestError
+from dabs.official import is_official
 from dabs.specs import Standardisation, specs_to_json
 from dabs.utils.files import data_home, remove_leftovers, replacing, sha256_file, sole_use, write_json
 
@@ -71,8 +73,10 @@ def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
     workspace = Workspace(sources=sources, say=say)
     say(f"building {unit.name}")
     remove_leftovers(unit.folder)
+    checks = RowChecks(domain, duplicates=not is_official(domain.name, domain.suite))
     with replacing(unit.folder) as folder:
-        splits, inputs = _write_splits(unit, folder, unit.build(workspace))
+        splits, inputs = _write_splits(unit, folder, unit.build(workspace), checks)
+        notes = [*workspace.notes, *checks.finish()] if checks.duplicates else workspace.notes
         for name, content in workspace.files.items():
             (folder / name).write_bytes(content)
         manifest = {
@@ -87,13 +91,15 @@ def _prepare(unit: Unit, say: Callable[[str], None]) -> None:
             "inputs": standardisation_to_json(inputs),
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in workspace.files.items()},
         }
-        if workspace.notes:
-            manifest["notes"] = workspace.notes
+        if notes:
+            manifest["notes"] = notes
+        if domain.source_sha256:
+            manifest["source_sha256"] = domain.source_sha256
         write_json(folder / "manifest.json", manifest)
 
 
 def _write_splits(
-    unit: Unit, folder: Path, blocks: Iterator[Rows]
+    unit: Unit, folder: Path, blocks: Iterator[Rows], checks: RowChecks
 ) -> tuple[dict[str, dict[str, Any]], Standardisation]:
     """Write the rows of every split; return the entries of the manifest and the constants of the pretraining inputs."""
     writers: dict[str, SplitWriter] = {}
@@ -103,6 +109,7 @@ def _write_splits(
         key = f"{rows.dataset}/{rows.split}"
         if key not in unit.splits:
             raise DabsError(f"{unit.name}: its builder wrote {key}, which is none of {sorted(unit.splits)}.")
+        checks.update(rows)
         if key not in writers:
             writers[key] = SplitWriter(folder / unit.splits[key])
         writers[key].write(rows)

@@ -51,7 +51,7 @@ class Unit:
     def command(self) -> str:
         """The command that prepares it."""
         only = f" --tasks {self.only}" if self.only else ""
-        return f"dabs data prepare {self.domain.name} --suite {self.domain.suite}{only}"
+        return f"dabs data prepare {self.domain.reference or self.domain.name} --suite {self.domain.suite}{only}"
 
 
 def units_of(domain: Domain, datasets: Iterable[str] = ()) -> list[Unit]:
@@ -105,6 +105,8 @@ def read_manifest(unit: Unit) -> dict[str, Any]:
         raise DabsError(
             f"{path} was written by another version: {short(found)} instead of {(FORMAT, unit.version)}. {way_out}"
         )
+    if manifest.get("source_sha256", "") != unit.domain.source_sha256:
+        raise DabsError(f"{path} was prepared by another version of {unit.domain.reference or unit.name}. {way_out}")
     _check_entries(path, unit, manifest)
     return manifest
 

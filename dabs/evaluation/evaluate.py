@@ -21,7 +21,7 @@ from dabs.data.domain import SPLITS, TRAIN, Domain, Task
 from dabs.data.prepared import Prepared, is_prepared, open_prepared
 from dabs.data.split import Split
 from dabs.encoder import Encoder
-from dabs.errors import DabsError, unknown
+from dabs.errors import DabsError, RequestError, unknown
 from dabs.evaluation.build_result import (
     EvaluatedTask,
     Origin,
@@ -36,7 +36,7 @@ from dabs.evaluation.probes import PROBES, Features, ProbeResult, probe_head
 from dabs.evaluation.raw_input import raw_features, summary_features
 from dabs.evaluation.reference_rows import RAW
 from dabs.evaluation.supervised import SupervisedEncoder, own_predictions, train_supervised
-from dabs.registry import find_domain
+from dabs.registry import domain_label, find_domain, is_file_reference
 from dabs.results.files import write_result
 from dabs.training.checkpoint import load_encoder
 from dabs.training.precision import feature_precision, finetune_precision
@@ -52,6 +52,8 @@ def evaluate(
     tasks: tuple[str, ...] = (),
     protocols: tuple[str, ...] = STANDARD_PROTOCOLS,
     tell: Tell = lambda line: None,
+    *,
+    domain: str = "",
 ) -> Iterator[EvaluatedTask]:
     """Evaluate a complete run, task by task and protocol by protocol; `write_results` saves what this yields.
 
@@ -60,21 +62,34 @@ def evaluate(
         tasks: names; all tasks of the domain when empty.
         protocols: of `dabs.config.PROTOCOLS`.
         tell: called with "TASK PROTOCOL" before each evaluation.
+        domain: the run's domain. It must be named if it is a file, because that file is run.
 
     Raises:
         DabsError: the run is incomplete or damaged, or the data is not what it was pretrained on.
     """
     check_protocols(protocols)
     config, provenance = load_run(run)
-    domain = find_domain(config.domain, config.suite)
-    encoder = _load_verified_encoder(run, provenance, domain)
+    found = _domain_of_run(run, config, domain)
+    encoder = _load_verified_encoder(run, provenance, found)
     if torch.cuda.is_available():
         encoder = encoder.cuda()
     origin = origin_of_run(run, config, provenance, encoder)
     views = EncoderViews(encoder, config.precision, protocols)
-    for task in chosen_tasks(domain, tasks):
-        reader = TaskReader(open_prepared(domain, task.name), task, views, origin)
+    for task in chosen_tasks(found, tasks):
+        reader = TaskReader(open_prepared(found, task.name), task, views, origin)
         yield from reader.read(protocols, tell, tune=lambda reader: finetune_from_probe(reader, views, config))
+
+
+def _domain_of_run(run: Path, config: PretrainConfig, named: str) -> Domain:
+    """Return the domain of a run. A run's configuration may come from elsewhere, so a file that it names is not run."""
+    if is_file_reference(config.domain) and not named:
+        raise RequestError(
+            f"{run} was pretrained on the domain of a file, {config.domain}, and to evaluate it that file is run. If "
+            f"you trust it, say so: --domain {config.domain}"
+        )
+    if named and domain_label(named) != domain_label(config.domain):
+        raise RequestError(f"{run} was pretrained on {domain_label(config.domain)}, not on {domain_label(named)}.")
+    return find_domain(named or config.domain, config.suite)
 
 
 def evaluate_input(

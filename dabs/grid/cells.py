@@ -15,6 +15,7 @@ from dabs.config import PretrainConfig
 from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
 from dabs.launch.job import Job, report
+from dabs.registry import domain_label
 from dabs.training.run_folder import Watch, check_folder, default_folder, why_not_learned
 from dabs.utils.files import sole_use
 
@@ -38,7 +39,7 @@ class Cell:
     @property
     def name(self) -> str:
         """The name for messages and logs."""
-        return f"{self.label} {self.config.domain} seed {self.config.seed}"
+        return f"{self.label} {domain_label(self.config.domain)} seed {self.config.seed}"
 
     @property
     def folder(self) -> Path:
@@ -108,10 +109,10 @@ def plan_jobs(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
     """
     jobs = []
     for domain, suite, out in sorted({(cell.config.domain, cell.config.suite, cell.out) for cell in cells}):
-        data = f"data of {domain}"
+        data = f"data of {domain_label(domain)}"
         jobs.append(Job(name=data, function=prepare_domain, arguments=(domain, suite), log=_log(out, data)))
     for cell in cells:
-        first = (f"data of {cell.config.domain}",)
+        first = (f"data of {domain_label(cell.config.domain)}",)
         log = _log(cell.out, cell.name)
         if not spread:
             jobs.append(Job(name=cell.name, function=run_cell, arguments=(cell,), log=log, after=first))
@@ -146,7 +147,7 @@ def prepare_domain(name: str, suite: str) -> str:
 
     begun, domain, lacking = time.perf_counter(), find_domain(name, suite), []
     try:
-        prepare(domain, lambda line: report(f"data of {name}", line))
+        prepare(domain, lambda line: report(f"data of {domain.name}", line))
     except DabsError:
         if not (domain.parts and is_prepared(domain, (PRETRAIN,)) and chosen_tasks(domain, ())):
             raise
@@ -211,7 +212,7 @@ def _evaluated(
         return evaluate_supervised(cell.config, tasks, protocols, say)
     if cell.is_reference:
         return evaluate_input(cell.config.algorithm, domain, tasks, protocols, say)
-    return evaluate(cell.folder, tasks, protocols, say)
+    return evaluate(cell.folder, tasks, protocols, say, domain=cell.config.domain)
 
 
 def _watch(cell: Cell, store: Store | None) -> Watch:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from dabs.config import PretrainConfig, config_from_json
 from dabs.errors import DabsError
+from dabs.registry import domain_label
 from dabs.utils.files import short, sole_use, write_json
 from dabs.utils.strict_json import read_object
 
@@ -82,7 +83,7 @@ def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any])
 
 def default_folder(config: PretrainConfig, label: str, root: Path = Path("runs")) -> Path:
     """Return ROOT/SUITE/LABEL/DOMAIN/seedN, for example runs/lite/shed/sensor/seed0."""
-    return root / config.suite / label / config.domain / f"seed{config.seed}"
+    return root / config.suite / label / domain_label(config.domain) / f"seed{config.seed}"
 
 
 _NUMBER = (int, float)
@@ -145,7 +146,8 @@ def recorded_config(config: PretrainConfig, provenance: dict[str, Any]) -> dict[
 
     The number of processes is added if they computed independent losses, because the run then depends on it.
     """
-    return asdict(config) | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
+    stated = asdict(config) | {"domain": domain_label(config.domain)}
+    return stated | {name: provenance[name] for name in ("processes_apart",) if name in provenance}
 
 
 Watch = Callable[[int, int, float, float], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -33,6 +34,11 @@ class Objective(nn.Module):
 
     def __init__(self, encoder: Encoder, algorithm: Algorithm) -> None:
         super().__init__()
+        try:
+            inspect.signature(algorithm.after_step).bind(encoder, 0)
+        except TypeError as error:
+            name = type(algorithm).__name__
+            raise RequestError(f"{name}.after_step must take (self, encoder, step): {error}.") from error
         self.encoder = encoder
         self.algorithm = algorithm
 

@@ -23,7 +23,7 @@ from dabs.leaderboard.tables.compatibility import (
     to_plain,
 )
 from dabs.leaderboard.tables.intervals import MeanInterval, TableIntervals, build_intervals
-from dabs.registry import is_official
+from dabs.official import is_official
 from dabs.results.schema import Counts, MetricRecord, Result
 
 TaskNames = TypeVar("TaskNames", bound=Sequence[str])

@@ -14,7 +14,8 @@ from dabs.cli.run import GridOptions, plan
 from dabs.config import SUITES
 from dabs.errors import RequestError
 from dabs.leaderboard.cli.suite_rules import build_rules
-from dabs.registry import OFFICIAL_TASKS, domain_names, find_domain, is_official, plugin_names
+from dabs.official import OFFICIAL_TASKS, is_official
+from dabs.registry import domain_names, find_domain, plugin_names
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -60,6 +61,6 @@ def test_a_plugin_is_shown_separately(toy, capsys):
 
 
 def test_asking_whether_a_domain_is_official_loads_no_torch():
-    code = "import sys; from dabs.registry import is_official; assert is_official('sensor', 'lite')\n"
+    code = "import sys; from dabs.official import is_official; assert is_official('sensor', 'lite')\n"
     code += "assert not [name for name in sys.modules if name.startswith(('torch', 'dabs.domains'))]"
     subprocess.run([sys.executable, "-c", code], check=True)

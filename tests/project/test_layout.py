@@ -19,7 +19,7 @@ from tests.helpers.places import ROOT
 ORDER = (
     ("dabs.errors",),
     ("dabs.distributed",),
-    ("dabs.utils", "dabs.config", "dabs.specs", "dabs.source_scan"),
+    ("dabs.utils", "dabs.config", "dabs.specs", "dabs.source_scan", "dabs.official"),
     ("dabs.encoder",),
     ("dabs.algorithm",),
     ("dabs.data",),

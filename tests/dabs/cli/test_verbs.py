@@ -32,7 +32,7 @@ OPTIONS = {
     ("pretrain", "emix"): {"--temperature", "--alpha"},
     ("pretrain", "contrastive"): {"--temperature", "--projection"},
     ("pretrain", "none"): set(),
-    ("eval",): {"--tasks", "--protocol"},
+    ("eval",): {"--tasks", "--protocol", "--domain"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps",
         "--accumulate", "--precision", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus",
