@@ -11,6 +11,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from dabs.cli.options import Command
 from dabs.errors import RequestError
 from dabs.utils.files import replacing
 
@@ -24,9 +25,19 @@ class NewOptions:
     name: tyro.conf.Positional[str]  # my_idea or MyIdea: either makes the file my_idea.py with the class MyIdea
 
 
+COMMAND = Command(
+    words="new",
+    options=NewOptions,
+    examples=(
+        ("write my_idea.py and test_my_idea.py, then test what was written", "dabs new my_idea"),
+        ("the same two files, named by the class", "dabs new MyIdea"),
+    ),
+)
+
+
 def main(arguments: list[str]) -> None:
     """Parse, write the files, print the next commands."""
-    options = tyro.cli(NewOptions, prog="dabs new", args=arguments)
+    options = COMMAND.parse(arguments)
     algorithm, test, kind = write_new(options.name, Path.cwd())
     reference = f"{algorithm.name}:{kind}"
     lines = [
