@@ -20,23 +20,23 @@ from dabs.errors import DabsError, DabsWarning, first_line, unknown
 from dabs.utils.signals import Interrupted, ended_by_sigterm
 
 VERBS = {  # verb -> its module, and its line of help
-    "list": ("dabs.cli.list", "list domains, tasks and algorithms, with their cards"),
-    "data": ("dabs.cli.data", "prepare, status, verify: fetch and check the data; all else works offline"),
+    "list": ("dabs.cli.list", "domains, tasks and algorithms: a line, a card or JSON for each"),
+    "data": ("dabs.cli.data", "prepare, status, verify: fetch the data, and check it"),
     "new": ("dabs.cli.new", "write a working algorithm file and its test, to start from"),
     "check": ("dabs.cli.check", "test every promise that an algorithm makes, in about a minute"),
     "pretrain": ("dabs.cli.pretrain", "pretrain one algorithm in one domain"),
     "eval": ("dabs.cli.eval", "evaluate a pretrained run on its domain's tasks"),
     "run": ("dabs.cli.run", "the whole benchmark: every algorithm in every domain, resumable"),
-    "bench": ("dabs.cli.bench", "how fast this machine trains, evaluates and reads, and what limits it"),
-    "submit": ("dabs.leaderboard.cli.submit", "gather an algorithm's runs into a submission, or say what is missing"),
+    "bench": ("dabs.cli.bench", "how fast this machine trains and evaluates, and what limits it"),
+    "submit": ("dabs.leaderboard.cli.submit", "make a submission of an algorithm's runs, or say what is missing"),
     "reproduce": (
         "dabs.leaderboard.cli.reproduce",
         "rerun cells of a submission and say whether the scores hold",
     ),
-    "compare": ("dabs.leaderboard.cli.compare", "compare algorithms: which is better, where, and how certain that is"),
+    "compare": ("dabs.leaderboard.cli.compare", "which algorithm is better, where, and how certain that is"),
     "leaderboard": (
         "dabs.leaderboard.cli.leaderboard",
-        "show the table of results; build the HTML report or the site; verify what is committed",
+        "show, build, export, verify: a table, pages and files of results",
     ),
 }
 
@@ -53,7 +53,17 @@ def usage() -> str:
             *lines,
             "",
             "Data lives in $DABS_HOME (default: the user's cache folder), runs in ./runs.",
-            "--debug after any verb shows the traceback of an error; --version prints the version.",
+            "",
+            "  --version                  print the version",
+            "  --print-completion SHELL   print a script for the tab key of bash, zsh or fish",
+            "  --debug                    after any verb: show the traceback of an error",
+            "",
+            "examples:",
+            "  # the whole lite benchmark on this machine, then the table and an HTML report",
+            "  dabs run",
+            "  # start an algorithm of your own, and test what it promises",
+            "  dabs new my_idea",
+            "  dabs check my_idea.py:MyIdea",
         ]
     )
 
@@ -69,6 +79,11 @@ def dispatch(arguments: list[str]) -> int:
         return 0
     if arguments[0] == "--version":
         print(f"dabs {__version__}")
+        return 0
+    if arguments[0] == "--print-completion":
+        from dabs.cli.completion import completion_script
+
+        print(completion_script("".join(arguments[1:2]), {v: text for v, (_, text) in VERBS.items()}, verb_module))
         return 0
     verb, *rest = arguments
     if verb not in VERBS:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-import tyro
 from rich.console import Console
 
+from dabs.cli.options import Command
 from dabs.config import EncoderSize
 
 
@@ -21,9 +21,20 @@ class BenchOptions:
     rounds: int = 2  # how often each thing is timed
 
 
+COMMAND = Command(
+    words="bench",
+    options=BenchOptions,
+    examples=(
+        ("about two minutes", "dabs bench"),
+        ("steps of the small encoder in larger batches", "dabs bench --encoder small --batch-size 64"),
+        ("your own algorithm, timed more often", "dabs bench --algorithm my_idea.py:MyIdea --rounds 5"),
+    ),
+)
+
+
 def main(arguments: list[str]) -> None:
     """Parse, measure, print."""
-    options = tyro.cli(BenchOptions, prog="dabs bench", args=arguments)
+    options = COMMAND.parse(arguments)
     from dabs.bench import tables
     from dabs.bench.timing import busy_warning, describe_machine
 

@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from dabs.cli.options import Command
 from dabs.cli.terminal import warn_unless_clean
 from dabs.config import Suite
 
@@ -33,9 +34,20 @@ class CheckOptions:
     only: tuple[str, ...] = ()  # which checks to run, by the names that are printed; all if none is named
 
 
+COMMAND = Command(
+    words="check",
+    options=CheckOptions,
+    examples=(
+        ("your own algorithm, on every kind of input", "dabs check my_idea.py:MyIdea"),
+        ("faster: the inputs of one domain, besides one of each kind", "dabs check shed --domains sensor"),
+        ("on the inputs of the paper's datasets", "dabs check my_idea.py:MyIdea --suite paper"),
+    ),
+)
+
+
 def main(arguments: list[str]) -> int:
     """Parse, check, print the outcomes; return 1 if a check failed."""
-    options = tyro.cli(CheckOptions, prog="dabs check", args=arguments)
+    options = COMMAND.parse(arguments)
     from dabs.check.suite import run_checks
     from dabs.registry import find_algorithm
 

@@ -9,12 +9,12 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from dabs.cli.options import Command, choose
 from dabs.cli.terminal import PreparationDisplay
 from dabs.config import Suite
 from dabs.data.domain import PRETRAIN, Domain
@@ -29,11 +29,26 @@ NOT_AS_PUBLISHED = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataOptions:
-    """Prepare the data of some or all domains, show what is prepared, or check it against its hashes."""
+class StatusOptions:
+    """Show which domains are prepared, whether they are as published, their size and their folder."""
 
-    action: tyro.conf.Positional[Literal["prepare", "status", "verify"]]  # what to do
-    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; all official ones if none is named
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; if none is named: all of the suite
+    suite: Suite = "lite"  # which datasets to use
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataVerifyOptions:
+    """Check prepared data against its own hashes and the published ones, and say how to rebuild what differs."""
+
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; if none is named: all official ones
+    suite: Suite = "lite"  # which datasets to use
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions:
+    """Fetch the data of some or all domains, check its hashes and convert it. Everything else then works offline."""
+
+    domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; if none is named: all official ones
     suite: Suite = "lite"  # which datasets to use
     tasks: tuple[str, ...] = ()  # paper suites: only these datasets of one domain ("pretrain" or tasks), else all
     force: bool = False  # prepare again what is already prepared
@@ -41,24 +56,58 @@ class DataOptions:
     tokenizer: Path | None = None  # a local tokenizer.json to use instead of the hub's; if not given: $DABS_TOKENIZER
 
 
+COMMANDS = (
+    Command(
+        words="data prepare",
+        options=PrepareOptions,
+        examples=(
+            ("all seven domains of lite; what is already prepared is skipped", "dabs data prepare"),
+            ("two domains", "dabs data prepare sensor speech"),
+            (
+                "part of a domain of the paper, from files that you have",
+                "dabs data prepare sensor --suite paper --tasks pretrain --data-dir ~/datasets",
+            ),
+        ),
+    ),
+    Command(
+        words="data status",
+        options=StatusOptions,
+        examples=(
+            ("what of lite is prepared", "dabs data status"),
+            ("one domain of the paper's datasets", "dabs data status natural_images --suite paper"),
+        ),
+    ),
+    Command(
+        words="data verify",
+        options=DataVerifyOptions,
+        examples=(
+            ("everything that is prepared", "dabs data verify"),
+            ("two domains, which must be prepared", "dabs data verify sensor speech"),
+        ),
+    ),
+)
+ABOUT = "Fetch, convert and check the data of domains. It is kept in $DABS_HOME (default: your cache folder)."
+
+
 def main(arguments: list[str]) -> int:
     """Parse and perform the action; return 1 if data differs from its manifest or from the published hashes."""
-    options = tyro.cli(DataOptions, prog="dabs data", args=arguments)
+    command, rest = choose("data", ABOUT, COMMANDS, arguments)
+    options = command.parse(rest)
     domains = [find_domain(name, options.suite) for name in options.domains or tuple(domain_names(options.suite))]
+    if isinstance(options, StatusOptions):
+        Console().print(status_table(domains))
+        plugins = [] if options.domains else [find_domain(name, options.suite) for name in plugin_names(options.suite)]
+        if plugins:
+            Console().print(status_table(plugins, title="data of plug-in domains"))
+        return 0
+    if isinstance(options, DataVerifyOptions):
+        return verify_all(domains, named=bool(options.domains))
     if options.tasks and len(options.domains) != 1:
         raise RequestError("--tasks needs exactly one domain: dabs data prepare DOMAIN --tasks ...")
     # passed on as environment variables, so that worker processes see them too
     for name, path in {"DABS_DATA_DIR": options.data_dir, "DABS_TOKENIZER": options.tokenizer}.items():
         if path is not None:
             os.environ[name] = str(path.expanduser().resolve())
-    if options.action == "status":
-        Console().print(status_table(domains))
-        plugins = [] if options.domains else [find_domain(name, options.suite) for name in plugin_names(options.suite)]
-        if plugins:
-            Console().print(status_table(plugins, title="data of plug-in domains"))
-        return 0
-    if options.action == "verify":
-        return verify_all(domains, named=bool(options.domains))
     prepare_all(domains, options.tasks, force=options.force)
     return 0
 

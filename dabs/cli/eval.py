@@ -8,6 +8,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from dabs.cli.options import Command
 from dabs.config import STANDARD_PROTOCOLS, Protocol
 
 
@@ -21,9 +22,22 @@ class EvalOptions:
     domain: str = ""  # path/to/file.py:NAME, for a run on a domain of your own, whose file is run
 
 
+COMMAND = Command(
+    words="eval",
+    options=EvalOptions,
+    examples=(
+        ("every task of the domain, by the standard protocols", "dabs eval runs/lite/shed/sensor/seed0"),
+        (
+            "one task, by linear probe and by fine-tuning",
+            "dabs eval runs/lite/shed/sensor/seed0 --tasks exercise --protocol linear finetune",
+        ),
+    ),
+)
+
+
 def main(arguments: list[str]) -> None:
     """Parse, evaluate, print each score as soon as it is computed."""
-    options = tyro.cli(EvalOptions, prog="dabs eval", args=arguments)
+    options = COMMAND.parse(arguments)
     from dabs.evaluation.evaluate import evaluate, write_results
 
     console = Console()

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import tyro
 from rich.console import Console
 
+from dabs.cli.options import Command
 from dabs.config import PretrainConfig, Training
 from dabs.errors import RequestError
 from dabs.registry import domain_label
@@ -90,8 +91,8 @@ def parse(arguments: list[str]) -> tuple[PretrainConfig, RunOutput, Devices]:
     if algorithm is None and not {"-h", "--help"} & set(arguments):
         raise RequestError("ALGORITHM and DOMAIN come first: dabs pretrain ALGORITHM DOMAIN [options]; see --help.")
     kind = options_type(algorithm)
-    parsed: Any = tyro.cli(kind, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
-    options = asdict(parsed.hyper_parameters) if parsed.hyper_parameters else {}
+    parsed = COMMAND.parse(arguments, kind)
+    options = asdict(parsed.hyper_parameters) if hasattr(parsed, "hyper_parameters") else {}
     training = {f.name: getattr(parsed.training, f.name) for f in fields(Training)}
     config = PretrainConfig(algorithm=parsed.algorithm, domain=parsed.domain, options=options, **training)
     return config, parsed.output, parsed.devices
@@ -104,24 +105,22 @@ def options_type(algorithm: str | None) -> type:
         from dabs.registry import find_algorithm
 
         own = hyper_parameter_type(find_algorithm(algorithm))
-    hyper_parameters: Any = ("hyper_parameters", Annotated[None, tyro.conf.Suppress], None)
-    if own:
-        hyper_parameters = ("hyper_parameters", own, field(default_factory=own))
+    hyper_parameters = [("hyper_parameters", own, field(default_factory=own))] if own else []
     kind = make_dataclass(
         "Pretrain",
         [
             (
                 "algorithm",
-                Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ALGORITHM", help="the algorithm to train")],
+                Annotated[str, tyro.conf.Positional, tyro.conf.arg(help="the algorithm to train")],
             ),
             (
                 "domain",
-                Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="DOMAIN", help="the domain to train it in")],
+                Annotated[str, tyro.conf.Positional, tyro.conf.arg(help="the domain to train it in")],
             ),
+            *hyper_parameters,
             ("training", Training, field(default_factory=Training)),
             ("output", RunOutput, field(default_factory=RunOutput)),
             ("devices", Devices, field(default_factory=Devices)),
-            hyper_parameters,
         ],
         frozen=True,
         kw_only=True,
@@ -131,6 +130,21 @@ def options_type(algorithm: str | None) -> type:
         "path/to/file.py:Class. Its own hyper-parameters are shown by `dabs pretrain ALGORITHM --help`."
     )
     return kind
+
+
+COMMAND = Command(
+    words="pretrain",
+    options=options_type(None),
+    examples=(
+        ("one run with the standard budget, in runs/lite/shed/sensor/seed0", "dabs pretrain shed sensor"),
+        ("ShED's own options", "dabs pretrain shed --help"),
+        ("a first look at your own algorithm", "dabs pretrain my_idea.py:MyIdea sensor --steps 50"),
+        (
+            "the same run once more, from its saved configuration",
+            "dabs pretrain --config runs/lite/shed/sensor/seed0 --out runs/again",
+        ),
+    ),
+)
 
 
 def hyper_parameter_type(algorithm: Any) -> type | None:
@@ -190,7 +204,7 @@ def _replayed(arguments: list[str]) -> tuple[PretrainConfig, RunOutput, Devices]
         raise RequestError(
             f"--config replays a run exactly; {', '.join(extra)} would change it. Leave one of them out."
         )
-    parsed = tyro.cli(_Replay, prog="dabs pretrain", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
+    parsed = COMMAND.parse(arguments, _Replay)
     output = parsed.output
     if output.config is None:
         raise RequestError("--config needs the file or run folder to replay.")

@@ -8,10 +8,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import tyro
 from rich.console import Console
 
 from dabs.cli import verb_module
+from dabs.cli.options import Command
 from dabs.cli.terminal import progress_text, table_console, training_progress, warn_unless_clean
 from dabs.config import FIRST_SEED, STANDARD_PROTOCOLS, EncoderSize, Precision, PretrainConfig, Protocol, Suite
 from dabs.data.domain import Domain
@@ -48,9 +48,26 @@ class GridOptions:
     launching: LaunchOptions = field(default_factory=LaunchOptions)
 
 
+COMMAND = Command(
+    words="run",
+    options=GridOptions,
+    examples=(
+        ("every algorithm in every domain of lite; started again, it resumes", "dabs run"),
+        (
+            "your algorithm against two others, with three seeds",
+            "dabs run --algorithms none shed my_idea.py:MyIdea --seeds 3",
+        ),
+        (
+            "two domains of the paper's datasets, as Slurm jobs",
+            "dabs run --suite paper --domains sensor speech --launcher slurm",
+        ),
+    ),
+)
+
+
 def main(arguments: list[str]) -> int:
     """Parse, run the grid, print the table."""
-    options = tyro.cli(GridOptions, prog="dabs run", args=arguments, config=(tyro.conf.OmitArgPrefixes,))
+    options = COMMAND.parse(arguments)
     failed = run_grid(options)
     return 1 if failed else 0
 

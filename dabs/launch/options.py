@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchOptions:
-    """Where the cells of a grid run."""
+    """Where the runs of the benchmark take place; a cell is one algorithm in one domain with one seed."""
 
     launcher: Literal["local", "ray", "slurm"] = "local"  # processes of this machine, a Ray cluster, or Slurm jobs
     address: str = ""  # of the Ray cluster (empty: start one here); for slurm, "local" runs jobs as processes here

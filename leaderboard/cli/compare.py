@@ -9,6 +9,7 @@ from typing import Literal
 
 import tyro
 
+from dabs.cli.options import Command
 from dabs.cli.terminal import table_console
 from dabs.config import Protocol
 
@@ -18,17 +19,28 @@ class CompareOptions:
     """Compare algorithms: each SOURCE is a folder of results (runs, a submission) or FOLDER:ALGORITHM."""
 
     sources: tyro.conf.Positional[tuple[str, ...]]  # folders of results, each optionally with :ALGORITHM appended
-    algorithms: tuple[str, ...] = ()  # algorithms to take from the sources; default: all of a single source
+    algorithms: tuple[str, ...] = ()  # which algorithms of the sources; if none is named: all of a single source
     protocol: Protocol = "linear"  # protocol whose scores to compare
     alpha: float = 0.05  # two-sided level of the tests; intervals have level 1 - alpha
     resamples: int = 10_000  # number of bootstrap resamples of test examples or groups, and of tasks
     format: Literal["table", "json", "markdown", "html", "latex"] = "table"  # output format
-    out: Path | None = None  # file to write; default: print to the terminal
+    out: Path | None = None  # file to write; if not given, the comparison is printed
+
+
+COMMAND = Command(
+    words="compare",
+    options=CompareOptions,
+    examples=(
+        ("two algorithms of your runs", "dabs compare runs --algorithms MyIdea emix"),
+        ("yours against a published row", "dabs compare runs/lite:MyIdea leaderboard/results/lite:shed"),
+        ("all of them, as a page to send", "dabs compare runs --format html --out comparison.html"),
+    ),
+)
 
 
 def main(arguments: list[str]) -> None:
     """Parse the arguments, compare, and print or write the comparison."""
-    options = tyro.cli(CompareOptions, prog="dabs compare", args=arguments)
+    options = COMMAND.parse(arguments)
     from dabs.leaderboard.compare.pairwise import compare
 
     comparison = compare(

@@ -6,29 +6,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import tyro
 from rich.console import Console
 
+from dabs.cli.options import Command, choose
 from dabs.cli.terminal import table_console
 from dabs.config import Protocol, Suite
-from dabs.errors import RequestError
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaderboardOptions:
-    """Show the table of results, build the report or the site, export results, or verify (`verify --help`)."""
+class _ResultsOptions:
+    """Which results are read."""
 
-    action: tyro.conf.Positional[Literal["show", "build", "export", "verify"]]
     results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
-    suite: Suite | None = None  # only results of this suite, with the numbers published on it; default: every suite
+    suite: Suite | None = None  # only results of this suite; if not given: every suite
     store: str = ""  # fsspec URL of a shared store; its results are first fetched into the first of the folders
-    protocol: Protocol | None = None  # show: which protocol; default: linear
-    # build: a file that ends in .html (the report; the default) or a folder (the site). export: a file or folder
-    out: Path | None = None
-    # export: a table, or records of the shared schema 0.3; default: csv
-    format: Literal["csv", "every-eval-ever"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowOptions(_ResultsOptions):
+    """Print the table of results. With --suite the numbers published for that suite follow it, kept apart."""
+
+    protocol: Protocol = "linear"  # how the encoders were evaluated
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions(_ResultsOptions):
+    """Write the results as one HTML file, the report, or as a site with a page for each algorithm and domain."""
+
+    out: Path = Path("report.html")  # a file that ends in .html for the report, otherwise a folder for the site
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(_ResultsOptions):
+    """Write the results for other tools: a table, or records of the shared schema Every Eval Ever 0.3."""
+
+    format: Literal["csv", "every-eval-ever"] = "csv"  # csv: one file; every-eval-ever: a folder of records
+    out: Path | None = None  # where to write; if not given: results.csv or the folder every-eval-ever
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,36 +54,69 @@ class VerifyOptions:
     suite: Literal["lite"] = "lite"  # which data
 
 
-OPTION_ACTIONS = {"protocol": ("show",), "out": ("build", "export"), "format": ("export",)}  # option -> its actions
+COMMANDS = (
+    Command(
+        words="leaderboard show",
+        options=ShowOptions,
+        examples=(
+            ("the table of your runs", "dabs leaderboard show"),
+            ("by nearest neighbours instead", "dabs leaderboard show --protocol knn"),
+            ("the published results of a checkout", "dabs leaderboard show --results leaderboard/results"),
+        ),
+    ),
+    Command(
+        words="leaderboard build",
+        options=BuildOptions,
+        examples=(
+            ("the report of your runs, report.html", "dabs leaderboard build"),
+            (
+                "the site of a checkout",
+                "dabs leaderboard build --results leaderboard/results leaderboard/submissions --out site",
+            ),
+        ),
+    ),
+    Command(
+        words="leaderboard export",
+        options=ExportOptions,
+        examples=(
+            ("results.csv, one row per score", "dabs leaderboard export"),
+            ("a folder of records", "dabs leaderboard export --format every-eval-ever --out records"),
+        ),
+    ),
+    Command(
+        words="leaderboard verify",
+        options=VerifyOptions,
+        examples=(
+            ("at the top of a checkout, before a pull request", "dabs leaderboard verify"),
+            ("a checkout elsewhere", "dabs leaderboard verify --root ../dabs"),
+        ),
+    ),
+)
+ABOUT = "Show the results, build pages from them, export them, or check those of a checkout."
 
 
 def main(arguments: list[str]) -> int | None:
     """Parse the arguments and carry out the action; return the exit code of `verify`."""
-    if arguments[:1] == ["verify"]:  # it has options of its own
-        return verify(tyro.cli(VerifyOptions, prog="dabs leaderboard verify", args=arguments[1:]))
-    options = tyro.cli(LeaderboardOptions, prog="dabs leaderboard", args=arguments)
-    for name, actions in OPTION_ACTIONS.items():
-        if getattr(options, name) is not None and options.action not in actions:
-            raise RequestError(
-                f"`dabs leaderboard {options.action}` has no use for --{name}, which belongs to "
-                f"{' and '.join(actions)}. Leave it out."
-            )
+    command, rest = choose("leaderboard", ABOUT, COMMANDS, arguments)
+    options = command.parse(rest)
+    if isinstance(options, VerifyOptions):
+        return verify(options)
     if options.store:
         from dabs.grid.store import Store
 
         store = Store(options.store, options.results[0])
         for run in store.runs():
             store.fetch(run, results_only=True)
-    roots, out = list(options.results), options.out or Path("report.html")
-    if options.action == "show":
-        show(roots, protocol=options.protocol or "linear", suite=options.suite)
+    roots = list(options.results)
+    if isinstance(options, ShowOptions):
+        show(roots, protocol=options.protocol, suite=options.suite)
         return None
-    if options.action == "export":
-        where = f"export: {export(roots, options.format or 'csv', options.out, options.suite).resolve()}"
-    elif out.suffix == ".html":
-        where = f"report: {build_report(roots, out, suite=options.suite).resolve()}"
+    if isinstance(options, ExportOptions):
+        where = f"export: {export(roots, options.format, options.out, options.suite).resolve()}"
+    elif options.out.suffix == ".html":
+        where = f"report: {build_report(roots, options.out, suite=options.suite).resolve()}"
     else:
-        where = f"site: {build_site(roots, out, options.suite) / 'index.html'}"
+        where = f"site: {build_site(roots, options.out, options.suite) / 'index.html'}"
     Console().print(where, highlight=False, soft_wrap=True)
     return None
 

@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 from rich.text import Text
 
+from dabs.cli.options import Command
 from dabs.config import PretrainConfig, Protocol, config_from_json
 from dabs.errors import DabsError, RequestError
 
@@ -27,11 +28,24 @@ class ReproduceOptions:
     """Pretrain and evaluate cells of a submission again. This runs the submission's code: read it first."""
 
     submission: tyro.conf.Positional[Path]  # its folder, such as leaderboard/submissions/NAME
-    cell: tuple[str, ...] = ()  # DOMAIN/TASK, or DOMAIN for all its tasks; default: every cell
+    cell: tuple[str, ...] = ()  # DOMAIN/TASK, or DOMAIN for all its tasks; if none is named: every cell
     seed: int = -1  # which pretraining seed; -1 is the lowest of the submission
     protocol: tuple[Protocol, ...] = ("linear",)  # how the encoder is evaluated
     trust: bool = False  # confirm that you have read algorithm.py and allow it to run here
     out: Path = Path("reproduced")  # where the new runs are written; not in runs/, whose results count as yours
+
+
+COMMAND = Command(
+    words="reproduce",
+    options=ReproduceOptions,
+    examples=(
+        ("which file to read before anything is run", "dabs reproduce leaderboard/submissions/my-idea"),
+        (
+            "one cell, after reading its algorithm.py",
+            "dabs reproduce leaderboard/submissions/my-idea --cell sensor/tempo --trust",
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +66,7 @@ class Reproduction:
 
 def main(arguments: list[str]) -> int:
     """Parse the options, run the cells, print a verdict for each; return 1 if a score is outside its interval."""
-    options = tyro.cli(ReproduceOptions, prog="dabs reproduce", args=arguments)
+    options = COMMAND.parse(arguments)
     from dabs.results.submission import load_submission
 
     console = Console()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 from rich.console import Console
 
+from dabs.cli.options import Command
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
 from dabs.utils.files import read_text
@@ -44,9 +45,25 @@ class SubmitOptions:
     out: Path = LEADERBOARD / "submissions"  # the folder in which the submission's folder is made
 
 
+COMMAND = Command(
+    words="submit",
+    options=SubmitOptions,
+    examples=(
+        (
+            "what is missing; nothing is written",
+            "dabs submit runs/lite/MyIdea --name my-idea --authors Ada --url https://a.org --check-only",
+        ),
+        (
+            "make the submission",
+            'dabs submit runs/lite/MyIdea --name my-idea --authors "A. Stranger" --url https://a.org',
+        ),
+    ),
+)
+
+
 def main(arguments: list[str]) -> None:
     """Parse the options, check the runs, write the submission and print what to do next."""
-    options = tyro.cli(SubmitOptions, prog="dabs submit", args=arguments)
+    options = COMMAND.parse(arguments)
     from dabs.leaderboard.cli.suite_rules import build_rules
 
     console = Console()

@@ -19,8 +19,11 @@ from dabs.utils.strict_json import read_json
 
 # Frozen: a change here is a change of the command line and belongs in the changelog.
 OPTIONS = {
-    ("list",): {"--suite"},
-    ("data",): {"--suite", "--tasks", "--force", "--no-force", "--data-dir", "--tokenizer"},
+    ("list",): {"--suite", "--cards", "--no-cards", "--json", "--no-json"},
+    ("data",): set(),
+    ("data", "prepare"): {"--suite", "--tasks", "--force", "--no-force", "--data-dir", "--tokenizer"},
+    ("data", "status"): {"--suite"},
+    ("data", "verify"): {"--suite"},
     ("new",): set(),
     ("check",): {"--domains", "--suite", "--limit"},
     ("pretrain",): {
@@ -42,7 +45,10 @@ OPTIONS = {
     ("compare",): {
         "--algorithms", "--protocol", "--alpha", "--resamples", "--format", "--out",
     },
-    ("leaderboard",): {"--results", "--store", "--suite", "--protocol", "--out", "--format"},
+    ("leaderboard",): set(),
+    ("leaderboard", "show"): {"--results", "--store", "--suite", "--protocol"},
+    ("leaderboard", "build"): {"--results", "--store", "--suite", "--out"},
+    ("leaderboard", "export"): {"--results", "--store", "--suite", "--out", "--format"},
     ("leaderboard", "verify"): {"--root", "--suite"},
     ("submit",): {
         "--name", "--authors", "--url", "--ruleset", "--tuning", "--algorithm", "--with-predictions",
@@ -78,13 +84,6 @@ def test_help_answers_without_torch():
 def test_an_unknown_verb_suggests_a_known_one(capsys):
     assert call("evaluate") == 2
     assert "Did you mean 'eval'" in capsys.readouterr().err
-
-
-def test_list_shows_cards(capsys):
-    assert call("list") == 0
-    out = capsys.readouterr().out
-    for word in ("sensor", "emix", "generated"):
-        assert word in out
 
 
 def test_pretrain_eval_and_leaderboard(toy, tmp_path, capsys, monkeypatch):
@@ -214,20 +213,39 @@ def test_errors_are_one_paragraph(toy, tmp_path, monkeypatch, capsys, words, cod
 
 
 @pytest.mark.parametrize(
-    ("action", "words"),
+    ("verb", "action", "words", "owners"),
     [
-        ("build", ("--protocol", "knn")),
-        ("export", ("--protocol", "linear")),
-        ("show", ("--out", "x")),
-        ("show", ("--format", "csv")),
-        ("build", ("--format", "csv")),
+        ("leaderboard", "build", ("--protocol", "knn"), "show"),
+        ("leaderboard", "export", ("--protocol=linear",), "show"),
+        ("leaderboard", "show", ("--out", "x"), "build and export"),
+        ("leaderboard", "show", ("--format", "csv"), "export"),
+        ("leaderboard", "build", ("--format", "csv"), "export"),
+        ("leaderboard", "verify", ("--results", "x"), "show and build and export"),
+        ("leaderboard", "show", ("--root", "x"), "verify"),
+        ("data", "status", ("--force",), "prepare"),
+        ("data", "verify", ("--no-force",), "prepare"),
+        ("data", "verify", ("--data_dir", "x"), "prepare"),
+        ("data", "status", ("toy", "--tasks", "shade"), "prepare"),
     ],
 )
-def test_the_leaderboard_refuses_options_of_another_action(action, words, tmp_path, monkeypatch, capsys):
+def test_an_action_refuses_the_options_of_another(verb, action, words, owners, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("runs").mkdir()
-    assert call("leaderboard", action, *words) == 2
-    assert f"has no use for {words[0]}" in " ".join(capsys.readouterr().err.split())
+    assert call(verb, action, *words) == 2
+    option = next(word for word in words if word.startswith("--")).partition("=")[0].replace("_", "-")
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"`dabs {verb} {action}` has no use for {option}, which belongs to {owners}. Leave it out." in said
+    assert not list(Path("runs").iterdir())
+
+
+@pytest.mark.parametrize("verb", ["data", "leaderboard"])
+def test_a_verb_without_its_action_names_the_actions(verb, capsys):
+    assert call(verb) == 2
+    assert "verify" in capsys.readouterr().err
+    assert call(verb, "--suite", "lite") == 2
+    assert "verify" in capsys.readouterr().err
+    assert call(verb, "verfy") == 2
+    assert "Did you mean 'verify'" in capsys.readouterr().err
 
 
 def test_debug_shows_the_traceback(capsys):
