@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
 from itertools import takewhile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import dabs
 from dabs.check.suite import run_checks
 from dabs.config import PretrainConfig
 from dabs.evaluation.evaluate import evaluate
@@ -24,7 +28,9 @@ FOLDERS_OF_PAGES = ("", "docs", "benchmarks", "leaderboard/submissions")
 PAGES = [page for folder in FOLDERS_OF_PAGES for page in (ROOT / folder).glob("*.md")]
 TOP = ("dabs", "algorithms", "domains", "leaderboard", "benchmarks", "docs", "tests", ".ci")
 # what a reader has not yet: the examples of the pages
-INVENTED = re.compile(r"[A-Z_]+|my_idea|test_my_idea|variance|rebuild|follow|simclr|try|mine|theirs|my-idea|my-view")
+INVENTED = re.compile(
+    r"[A-Z_]+|my_idea|test_my_idea|variance|rebuild|follow|simclr|try|my_data|test_my_data|digits|pictures|walks|reviews|17|mine|theirs|my-idea|my-view"
+)
 each_page = pytest.mark.parametrize("page", sorted(PAGES), ids=lambda p: p.relative_to(ROOT).as_posix())
 
 
@@ -38,6 +44,43 @@ def example(name: str, folder: Path) -> str:
     assert set(codes) == set(EXAMPLES)
     (folder / f"{name}.py").write_text(codes[name])
     return str(folder / f"{name}.py")
+
+
+def write_data_of(name: str, folder: Path) -> None:
+    """Write the files that a domain of docs/adding-a-domain.md reads."""
+    generator = np.random.default_rng(0)
+    if name == "pictures":
+        for kind, shade in (("cat", 60), ("dog", 160)):
+            (folder / "pictures" / kind).mkdir(parents=True)
+            for i in range(60):
+                pixels = generator.integers(0, 90, (40, 50, 3), dtype=np.uint8) + np.uint8(shade)
+                Image.fromarray(pixels).save(folder / "pictures" / kind / f"{i}.png")
+    if name == "walks":
+        lines = ["person,activity,x,y,z"]
+        for person in range(30):
+            for kind, size in (("rest", 0.1), ("walk", 2.0)):
+                values = generator.normal(size=(200, 3)) * size
+                lines += [f"p{person},{kind}," + ",".join(f"{value:.3f}" for value in row) for row in values]
+        (folder / "walks.csv").write_text("\n".join(lines) + "\n")
+    if name == "reviews":
+        words = [("dull", "weak", "bad"), ("fine", "great", "good")]
+        rows = [{"text": " ".join(generator.choice(words[i % 2], 9)) + f" {i}", "label": i % 2} for i in range(200)]
+        (folder / "reviews.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+
+
+@pytest.mark.parametrize("name", ["digits", "pictures", "walks", "reviews"])
+def test_a_domain_of_the_docs_is_prepared_pretrained_on_and_evaluated(name, home, tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "adding-a-domain.md").read_text(encoding="utf-8")
+    codes = dict(re.findall(r"\*\*, `(\w+)\.py`.*?```python\n(.*?)```", page, re.DOTALL))
+    assert set(codes) == {"digits", "pictures", "walks", "reviews"}
+    assert codes[name].count("\n") <= 30
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    Path(f"{name}.py").write_text(codes[name])
+    write_data_of(name, tmp_path)
+    run = dabs.pretrain("shed", f"{name}.py:LITE", steps=2)
+    (result,) = dabs.evaluate(run, protocols=["knn"], domain=f"{name}.py:LITE")
+    assert result.score > result.metric.chance
 
 
 @pytest.mark.slow

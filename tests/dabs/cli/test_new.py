@@ -27,8 +27,17 @@ def test_the_new_algorithm_passes_its_own_test(tmp_path):
     assert "2 passed" in result.stdout, result.stdout
 
 
-def test_the_new_files_are_short_and_clean(tmp_path):
-    algorithm, test, kind = write_new("my_idea", tmp_path)
+@pytest.mark.slow
+def test_the_new_domain_passes_its_own_test(tmp_path):
+    subprocess.run([sys.executable, "-m", "dabs", "new", "my_data", "--domain"], cwd=tmp_path, check=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_my_data.py"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "3 passed" in result.stdout, result.stdout
+
+
+@pytest.mark.parametrize("domain", [False, True])
+def test_the_new_files_are_short_and_clean(domain, tmp_path):
+    algorithm, test, kind = write_new("my_idea", tmp_path, domain=domain)
     assert kind == "MyIdea"
     assert 30 <= len(algorithm.read_text().splitlines()) <= 45
     command = [sys.executable, "-m", "ruff", "--isolated", "check", "--select", "E,F,B,UP", "--line-length", "120"]
