@@ -27,6 +27,7 @@ VERBS = {  # verb -> its module, and its line of help
     "pretrain": ("dabs.cli.pretrain", "pretrain one algorithm in one domain"),
     "eval": ("dabs.cli.eval", "evaluate a pretrained run on its domain's tasks"),
     "run": ("dabs.cli.run", "the whole benchmark: every algorithm in every domain, resumable"),
+    "choose": ("dabs.cli.choose", "choose the best setting of a sweep by validation scores"),
     "bench": ("dabs.cli.bench", "how fast this machine trains and evaluates, and what limits it"),
     "submit": ("dabs.leaderboard.cli.submit", "make a submission of an algorithm's runs, or say what is missing"),
     "reproduce": (

@@ -41,6 +41,7 @@ WORDS = {
     "sources": "SOURCE",
     "store": "URL",
     "submission": "SUBMISSION",
+    "sweep": "[ALGORITHM.]OPTION=VALUE,VALUE",
     "tasks": "TASK",
     "url": "URL",
     "what": "NAME",
@@ -113,10 +114,7 @@ class Command:
 
     def option_names(self) -> set[str]:
         """Return the names of its options, such as `--suite`."""
-        hints = get_type_hints(self.options, include_extras=True)
-        named = {name for name, hint in hints.items() if tyro.conf.Positional not in getattr(hint, "__metadata__", ())}
-        flags = {name for name, hint in hints.items() if hint is bool}
-        return {f"--{name.replace('_', '-')}" for name in named | {f"no_{name}" for name in flags}}
+        return _option_names(self.options)
 
 
 def choose(verb: str, about: str, commands: Sequence[Command], arguments: list[str]) -> tuple[Command, list[str]]:
@@ -283,3 +281,17 @@ def _hint(kind: Any, default: Any, *, optional: bool) -> str | None:
         return "(default: on)"
     # not `in (None, False, ...)`: 0 equals False, and is worth showing
     return "" if default is None or default is False or default in ("", ()) else None
+
+
+def _option_names(options: Any) -> set[str]:
+    """Return the names of the options of a dataclass and of the dataclasses in it."""
+    found: set[str] = set()
+    for name, hint in get_type_hints(options, include_extras=True).items():
+        marks = getattr(hint, "__metadata__", ())
+        if is_dataclass(hint):
+            found |= _option_names(hint)
+        elif tyro.conf.Positional not in marks:
+            renamed = next((mark.name for mark in marks if getattr(mark, "name", None)), name)
+            words = (renamed, f"no_{renamed}") if hint is bool else (renamed,)
+            found |= {f"--{word.replace('_', '-')}" for word in words}
+    return found

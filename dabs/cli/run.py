@@ -6,11 +6,13 @@ import time
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
 from rich.console import Console
 
 from dabs.cli import verb_module
+from dabs.cli.config_file import with_config_file
 from dabs.cli.options import Command
 from dabs.cli.terminal import progress_text, table_console, training_progress, warn_unless_clean
 from dabs.config import FIRST_SEED, STANDARD_PROTOCOLS, EncoderSize, Precision, PretrainConfig, Protocol, Suite
@@ -18,9 +20,11 @@ from dabs.data.domain import Domain
 from dabs.errors import RequestError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
 from dabs.grid.cells import Cell, check_cell, fetch_cell, is_done, plan_jobs, prepare_domain
+from dabs.grid.choice import read_choice
+from dabs.grid.sweep import label_of, parse_sweep, split_setting
 from dabs.launch import Executor, Job, LaunchOptions, Outcome, Progress, executor_of, run_graph
 from dabs.launch.options import count_parallel_cells
-from dabs.registry import algorithm_label, algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.registry import algorithm_names, domain_names, find_domain
 from dabs.specs import Tokens
 from dabs.utils.environment import environment
 from dabs.utils.files import write_json
@@ -42,6 +46,9 @@ class GridOptions:
     steps: int = 0  # pretraining steps; 0: each domain's standard budget
     accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
     precision: Precision = "auto"  # auto: bf16 autocast if the machine supports it; published results are in fp32
+    sweep: Annotated[tuple[str, ...], tyro.conf.arg(name="set")] = ()  # values to try; each combination is its own row
+    choice: Path | None = None  # what `dabs choose` chose for each domain, as it wrote it
+    config: Path | None = None  # a TOML or YAML file with these options; what the command line says goes before it
     out: Path = Path("runs")  # where runs and results are written
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a shared disk
     report: Path | None = None  # the HTML report; if not given: OUT/report.html
@@ -61,13 +68,17 @@ COMMAND = Command(
             "two domains of the paper's datasets, as Slurm jobs",
             "dabs run --suite paper --domains sensor speech --launcher slurm",
         ),
+        (
+            "six settings, to choose from by validation scores with `dabs choose`",
+            "dabs run --algorithms shed --set shed.corruption_rate=0.1,0.15,0.3 lr=1e-3,3e-3 --first-seed 100",
+        ),
     ),
 )
 
 
 def main(arguments: list[str]) -> int:
     """Parse, run the grid, print the table."""
-    options = COMMAND.parse(arguments)
+    options = COMMAND.parse(with_config_file(arguments, COMMAND.option_names()))
     failed = run_grid(options)
     return 1 if failed else 0
 
@@ -84,40 +95,62 @@ def plan(options: GridOptions) -> list[Cell]:
         raise RequestError(
             "--seeds must be at least 1, --first-seed and --steps at least 0, and --protocol needs at least one name."
         )
-    for name in algorithms:
-        if name != SUPERVISED:
-            find_algorithm(name)
-    labels = [RAW, SUMMARY, *(algorithm_label(name) for name in algorithms)]
+    rows = _rows(options, algorithms)
+    found = {name: find_domain(name, options.suite) for name in domains}
+    choice = read_choice(options.choice, algorithms, domains) if options.choice else {}
+    common: dict[str, Any] = {
+        name: getattr(options, name) for name in ("suite", "encoder", "steps", "accumulate", "precision")
+    }
+    return [
+        Cell(
+            config=PretrainConfig(
+                algorithm=row.reference,
+                domain=name,
+                seed=row.seed,
+                options=row.options | choice.get((row.reference, name), {}),
+                **common | row.training,
+            ),
+            label=row.label,
+            protocols=tuple(p for p in options.protocol if row.reference not in (RAW, SUMMARY) or p != "finetune"),
+            tasks=tuple(task.name for task in domain.tasks),
+            out=options.out,
+            store=options.store,
+        )
+        for row in rows
+        for name, domain in found.items()
+        if row.reference != RAW or _raw_fits(domain)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """A row of the table with one seed."""
+
+    reference: str
+    label: str
+    seed: int
+    training: dict[str, Any] = field(default_factory=dict)  # fields of `Training` that differ from the standard
+    options: dict[str, Any] = field(default_factory=dict)  # the algorithm's own
+
+
+def _rows(options: GridOptions, algorithms: tuple[str, ...]) -> list[_Row]:
+    """Return the rows: the inputs themselves, then seed by seed every algorithm in every setting."""
+    references = [name for name in algorithms if name != SUPERVISED]
+    sweep = parse_sweep(options.sweep, references)
+    settings = {name: sweep.settings(name) for name in references} | {SUPERVISED: [{}]}
+    labels = [RAW, SUMMARY, *(label_of(name, one) for name in algorithms for one in settings[name])]
     duplicates = sorted({label for label in labels if labels.count(label) > 1})
     if duplicates:
         names = ", ".join(duplicates)
         raise RequestError(f"two algorithms would be called {names} in the table; rename one or leave it out.")
-    tasks = {name: tuple(task.name for task in find_domain(name, options.suite).tasks) for name in domains}
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
-    rows = [(RAW, 0), (SUMMARY, 0)] + [(name, seed) for seed in seeds for name in algorithms]
-    raw_domains = {name for name in domains if _raw_fits(find_domain(name, options.suite))}
-    return [
-        Cell(
-            config=PretrainConfig(
-                algorithm=algorithm,
-                domain=domain,
-                seed=seed,
-                suite=options.suite,
-                encoder=options.encoder,
-                steps=options.steps,
-                accumulate=options.accumulate,
-                precision=options.precision,
-            ),
-            label=algorithm_label(algorithm),
-            protocols=tuple(p for p in options.protocol if not (algorithm in (RAW, SUMMARY) and p == "finetune")),
-            tasks=tasks[domain],
-            out=options.out,
-            store=options.store,
-        )
-        for algorithm, seed in rows
-        for domain in domains
-        if algorithm != RAW or domain in raw_domains
-    ]
+    found = [_Row(reference=name, label=name, seed=0) for name in (RAW, SUMMARY)]
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        for name in algorithms:
+            for one in settings[name]:
+                training, own = split_setting(one)
+                label = label_of(name, one)
+                found.append(_Row(reference=name, label=label, seed=seed, training=training, options=own))
+    return found
 
 
 def _raw_fits(domain: Domain) -> bool:

@@ -170,7 +170,7 @@ def pretrain_cell(cell: Cell) -> str:
     prepare_domain(cell.config.domain, cell.config.suite)  # a node may have a disk of its own
     with sole_use(cell.folder, wait=True):
         store = fetch_cell(cell)
-        pretrain(cell.config, cell.folder, watch=_watch(cell, store))
+        pretrain(cell.config, cell.folder, watch=_watch(cell, store), label=cell.label)
         if store is not None:
             store.send(cell.folder)
     reason = why_not_learned(cell.folder)

@@ -100,6 +100,7 @@ def pretrain(
     watch: Watch | None = None,
     fabric: Fabric | None = None,
     gather: bool = True,
+    label: str = "",
 ) -> Path:
     """Pretrain an encoder, resume a run that was stopped, or do nothing when the run is complete.
 
@@ -111,6 +112,7 @@ def pretrain(
         keep_checkpoints: how many of the newest to keep, in case one is damaged.
         watch: called after each flush of the losses, in the first process only.
         fabric: the devices (from `training.devices.launch`, which every process has called); by default one.
+        label: what tables call the run's row; by default the algorithm's name.
         gather: whether an algorithm that can do so treats the processes' parts of a batch as one batch.
 
     Returns:
@@ -124,7 +126,8 @@ def pretrain(
         raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {wrong}")
     config, algorithm, domain = resolve(config)
     data = open_prepared(domain)
-    folder = Path(folder) if folder else default_folder(config, algorithm_label(config.algorithm))
+    label = label or algorithm_label(config.algorithm)
+    folder = Path(folder) if folder else default_folder(config, label)
     fabric = fabric or launch(Devices(devices=1, num_nodes=1), config.precision)
     independent = processes() > 1 and not (gather and algorithm.gathers)
     identity = identity_of(algorithm, data) | ({"processes_apart": processes()} if independent else {})
@@ -136,6 +139,7 @@ def pretrain(
     check_batch_size(config, data.entry(TRAIN).rows)
     run = _Run(
         config=config,
+        label=label,
         folder=folder,
         data=data,
         fabric=fabric,
@@ -169,6 +173,7 @@ class _Run:
     """A run in progress, in a folder that this process (or its rank 0) has locked."""
 
     config: PretrainConfig
+    label: str
     folder: Path
     data: Prepared
     fabric: Fabric
@@ -288,7 +293,7 @@ class _Run:
         """Return what `run.json` records about a complete run."""
         config, state = self.config, self.state
         return {
-            "label": algorithm_label(config.algorithm),
+            "label": self.label,
             **self.identity,
             "steps": state["steps_done"],
             "examples_seen": state["steps_done"] * config.batch_size,

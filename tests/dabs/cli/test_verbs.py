@@ -24,8 +24,8 @@ OPTIONS = {
     ("data", "prepare"): {"--suite", "--tasks", "--force", "--no-force", "--data-dir", "--tokenizer"},
     ("data", "status"): {"--suite"},
     ("data", "verify"): {"--suite"},
-    ("new",): set(),
-    ("check",): {"--domains", "--suite", "--limit"},
+    ("new",): {"--domain", "--no-domain"},
+    ("check",): {"--domains", "--suite", "--limit", "--only"},
     ("pretrain",): {
         "--suite", "--encoder", "--seed", "--steps", "--batch-size", "--accumulate", "--lr", "--weight-decay",
         "--beta2", "--precision", "--compile", "--no-compile", "--out", "--logger", "--checkpoint-every",
@@ -36,10 +36,11 @@ OPTIONS = {
     ("pretrain", "contrastive"): {"--temperature", "--projection"},
     ("pretrain", "none"): set(),
     ("eval",): {"--tasks", "--protocol", "--domain"},
+    ("choose",): {"--results", "--protocol", "--out"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps",
-        "--accumulate", "--precision", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus",
-        "--gpus", "--minutes", "--sbatch", "--retries",
+        "--accumulate", "--precision", "--set", "--choice", "--config", "--out", "--jobs", "--report", "--store",
+        "--launcher", "--address", "--cpus", "--gpus", "--minutes", "--sbatch", "--retries",
     },
     ("bench",): {"--algorithm", "--encoder", "--batch-size", "--rounds"},
     ("compare",): {
