@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check types audit clean
+.PHONY: run test check types docs site audit clean
 
 run: $(VENV)/installed
 	$(BIN)/dabs run --algorithms none supervised emix shed contrastive
@@ -16,10 +16,20 @@ check: $(VENV)/installed types
 	$(BIN)/ruff check .
 
 # mypy does not follow the import hook of an editable install, so it reads a folder in which `dabs` holds all packages
-types: $(VENV)/installed
-	rm -rf build/types && mkdir -p build/types/dabs
-	ln -s $(CURDIR)/dabs/* $(CURDIR)/algorithms $(CURDIR)/domains $(CURDIR)/leaderboard build/types/dabs
+types: $(VENV)/installed build/types
 	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
+
+.PHONY: build/types
+build/types:
+	rm -rf $@ && mkdir -p $@/dabs
+	ln -s $(CURDIR)/dabs/* $(CURDIR)/algorithms $(CURDIR)/domains $(CURDIR)/leaderboard $@/dabs
+
+# the documentation site: built strictly (a broken link is an error), then served at http://127.0.0.1:8000
+docs: site
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory build/docs
+
+site: $(VENV)/installed build/types
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # what is known against the installed packages; asks pypi.org. `make check` holds the source against bandit's rules
 audit: $(VENV)/installed
