@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dabs import results
     from dabs.algorithm import Algorithm
-    from dabs.api import compare, evaluate, load, prepare, pretrain, run
+    from dabs.api import compare, evaluate, evaluate_encoder, load, prepare, pretrain, run
     from dabs.config import PretrainConfig
     from dabs.encoder import Encoder
     from dabs.errors import DabsError
@@ -38,6 +38,7 @@ __all__ = [
     "Tokens",
     "compare",
     "evaluate",
+    "evaluate_encoder",
     "load",
     "prepare",
     "pretrain",
@@ -56,6 +57,7 @@ _MODULES = {
     "Tokens": "dabs.specs",
     "compare": "dabs.api",
     "evaluate": "dabs.api",
+    "evaluate_encoder": "dabs.api",
     "load": "dabs.api",
     "prepare": "dabs.api",
     "pretrain": "dabs.api",

@@ -7,7 +7,7 @@ as strings or as paths.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -151,6 +151,59 @@ def load(run: str | Path) -> FrozenEncoder:
     from dabs.evaluation.frozen import load_frozen
 
     return load_frozen(Path(run))
+
+
+def evaluate_encoder(
+    function: Callable[..., Any],
+    domain: str,
+    *,
+    name: str,
+    about: str,
+    tasks: Sequence[str] = (),
+    protocols: Sequence[Protocol] = ("linear", "knn"),
+    suite: Suite = "lite",
+    out: str | Path = "runs",
+) -> list[Result]:
+    """Read an encoder that DABS did not pretrain, such as one of timm or transformers, as a row that is not ranked.
+
+    Args:
+        function: takes one array per input, (n, *spec.shape), with pixels as uint8 and ids as int32, at most 256
+            examples at a time; returns features (n, D) as an array or tensor.
+        domain: its name, or path/to/file.py:NAME. Its data is prepared first.
+        name: of the row; tables show it as external-NAME.
+        about: which encoder it is and what it was trained on.
+        tasks: names; all tasks of the domain when empty.
+        protocols: as for `evaluate`.
+        suite: which datasets.
+        out: where results are written, like those of `run`.
+
+    Returns:
+        One result per task and protocol.
+
+    Raises:
+        DabsError: the data cannot be prepared, or what the function returns is not as it should be.
+
+    Example:
+        >>> import dabs
+        >>> results = dabs.evaluate_encoder(
+        ...     lambda x: x.std(axis=1), "sensor", name="deviation", about="the deviation of each channel"
+        ... )
+        >>> results[0].algorithm
+        'external-deviation'
+    """
+    from dabs.data.prepare import prepare as prepare_data
+    from dabs.evaluation.evaluate import write_results
+    from dabs.evaluation.external import evaluate_external
+    from dabs.evaluation.reference_rows import EXTERNAL_PREFIX
+    from dabs.registry import find_domain
+    from dabs.training.run_folder import default_folder
+
+    found = find_domain(domain, suite)
+    prepare_data(found, lambda line: None)
+    label = f"{EXTERNAL_PREFIX}{name}"
+    folder = default_folder(PretrainConfig(algorithm=label, domain=domain, suite=suite), label, Path(out))
+    evaluated = evaluate_external(function, found, name, about, tuple(tasks), tuple(protocols))
+    return [item.result for _, item in write_results(folder, evaluated)]
 
 
 def run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,23 @@ def origin_of_input(domain: Domain, name: str) -> Origin:
         ),
         encoder=EncoderRecord(config=config, parameters=0),  # type: ignore[arg-type]
         environment=Environment(**environment(), precision="fp32"),
+    )
+
+
+def origin_of_external(domain: Domain, label: str, about: str, digest: str) -> Origin:
+    """Return the origin of results of an encoder that was not pretrained here.
+
+    Args:
+        domain: whose tasks it is read on.
+        label: of the row.
+        about: which encoder it is.
+        digest: a hash that stands for its code and weights.
+    """
+    return replace(
+        origin_of_input(domain, label),
+        algorithm_sha256=digest,
+        pretraining=origin_of_input(domain, label).pretraining.model_copy(update={"weights_sha256": digest}),
+        encoder=EncoderRecord(config={"about": about}, parameters=0),
     )
 
 

@@ -42,7 +42,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_every_function_that_does_what_a_verb_does_has_an_example():
-    assert set(WITH_EXAMPLES) == {"prepare", "pretrain", "evaluate", "load", "run", "compare"}
+    assert set(WITH_EXAMPLES) == {*dabs.__all__} & {*FUNCTIONS}
 
 
 @pytest.mark.slow
@@ -137,3 +137,31 @@ def test_features_of_ones_own_arrays_are_those_of_the_prepared_data(toy, tmp_pat
     found = encoder.features(columns["input_0"], columns["input_1"])
     expected = pooled_features(encoder.encoder, Split(data, "test", labels=False))
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_any_function_is_a_row_that_is_not_ranked(toy, tmp_path):
+    def brightness(pixels, ids):
+        assert (pixels.dtype, ids.dtype) == (np.uint8, np.int32)
+        assert len(pixels) <= 256
+        return np.stack([pixels.mean(axis=(1, 2, 3)), (ids > 0).sum(axis=1)], axis=1)
+
+    results = dabs.evaluate_encoder(brightness, "toy", name="bright-1.0", about="brightness and length", out=tmp_path)
+    assert {r.algorithm for r in results} == {"external-bright-1.0"}
+    assert next(r.score for r in results if (r.task, r.protocol) == ("shade", "linear")) > 0.9
+    assert results[0].encoder.config == {"about": "brightness and length"}
+    assert len(dabs.results.frame(tmp_path)) == 6
+    assert (tmp_path / "lite" / "external-bright-1.0" / "toy" / "seed0" / "results").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "about", "said"),
+    [
+        (lambda x, ids: x, "a", "b", r"shape \(90, 1, 8, 8\) for 90 examples of toy; it must return finite features"),
+        (lambda x, ids: np.full((len(x), 2), np.nan), "a", "b", "finite features"),
+        (lambda x, ids: ids, "a/b", "b", "'a/b' cannot name a row"),
+        (lambda x, ids: ids, "a", " ", "say in `about`"),
+    ],
+)
+def test_a_function_that_is_no_encoder_is_refused(toy, tmp_path, function, name, about, said):
+    with pytest.raises(RequestError, match=said):
+        dabs.evaluate_encoder(function, "toy", name=name, about=about, out=tmp_path)
