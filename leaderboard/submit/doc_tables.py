@@ -105,7 +105,7 @@ def timing_sentence(root: Path) -> str:
 
 
 def wins_table(table: Table) -> str:
-    """Return the Markdown table of each algorithm's rank, and how often it is above the random encoder and the input."""
+    """Return the Markdown table of each algorithm's rank and how often it is above the random encoder and the input."""
     ranks = column_ranks(table)
     baselines = [name for name in (RANDOM, RAW) if name in table.algorithms]
     heads = [f"{places} above {name}" for places in ("domains", "tasks") for name in baselines]

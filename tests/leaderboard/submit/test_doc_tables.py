@@ -60,7 +60,8 @@ def test_wins_are_counted_by_domain_and_task_above_both_baselines() -> None:
     results = make_suite(gains=EVERY_ROW, failed={("emix", "speech", 1): "it collapsed"})
     lines = wins_table(build_table(results, "linear")).splitlines()
     assert lines[0] == (
-        "| algorithm | rank | domains above none | domains above raw | tasks above none | tasks above raw | gap closed |"
+        "| algorithm | rank | domains above none | domains above raw | "
+        "tasks above none | tasks above raw | gap closed |"
     )
     assert [line.split(" | ")[0] for line in lines[2:5]] == ["| contrastive", "| emix✗", "| shed"]
     assert lines[4].startswith("| shed | 1 | 4 of 4 | 4 of 4 | 10 of 10 | 9 of 10 | 63 % |")

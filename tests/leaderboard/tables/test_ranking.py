@@ -109,7 +109,9 @@ def test_nothing_bold_in_markdown_overlaps(seeds: int) -> None:
     for text, count in ((markdown_domains(table), 1), (markdown_tasks(table), 3)):
         for line in (line for line in text.splitlines() if line.startswith("| ")):
             cells = line.strip("| ").split(" | ")
-            marked = [table.algorithms[i - count] for i, cell in enumerate(cells) if cell.startswith("**") and i >= count]
+            marked = [
+                table.algorithms[i - count] for i, cell in enumerate(cells) if cell.startswith("**") and i >= count
+            ]
             if cells[0].strip("*") == "all domains":
                 place = (None, None)
             elif cells[0].rstrip("†‡") in table.tasks:
