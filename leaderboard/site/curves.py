@@ -12,14 +12,17 @@ PANEL_WIDTH, PANEL_HEIGHT = 106, 84
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePanel:
-    """Training loss of one algorithm in one domain: one line (SVG path data) per run, on a scale of its own."""
+    """Training loss of one algorithm in one domain: one line (SVG path data) per run, on a scale of its own.
+
+    `words` says what it shows.
+    """
 
     style: MarkerStyle
     lines: tuple[tuple[str, str], ...]
     top: str
     bottom: str
     steps: str
-    title: str
+    words: str
 
 
 def layout_curve_panel(
@@ -47,7 +50,7 @@ def layout_curve_panel(
         top=f"{high:.3g}",
         bottom=f"{low:.3g}",
         steps=f"{last:,}",
-        title=f"Training loss of {style.algorithm} on {domain}, {count}: between {high:.3g} and {low:.3g}",
+        words=f"Training loss of {style.algorithm} on {domain}, {count}: between {high:.3g} and {low:.3g}",
     )
 
 

@@ -47,7 +47,7 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Value:
-    """A number of a table: a score with its interval, or one without; `failed` if it includes a run that did not learn."""
+    """A number of a table, with its interval if it has one; `failed` if it includes a run that did not learn."""
 
     value: float | None
     ends: tuple[float, float] | None = None

@@ -28,6 +28,7 @@ _SHAPES = (
     "M0 4.8 4.9-3.7h-9.8z",
     "M-1.7-4.8h3.4v3.1h3.1v3.4h-3.1v3.1h-3.4v-3.1h-3.1v-3.4h3.1z",
 )
+SHAPE_NAMES = dict(zip(REFERENCES, ("circle", "square", "diamond", "triangle"), strict=True))  # of the marks above
 
 
 @dataclass(frozen=True, kw_only=True)

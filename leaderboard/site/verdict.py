@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES, SUMMARY
+from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES, SUMMARY, SUPERVISED
 from dabs.leaderboard.compare.model import Comparison
 from dabs.leaderboard.tables.aggregate import Table
 from dabs.leaderboard.tables.ranking import column_leader, column_ranks
 from dabs.leaderboard.tables.render import points
 from dabs.leaderboard.tables.standing import cut_name
 
-MAX_NAMED = 4  # names in a sentence
+MAX_NAMED = 2  # names in a sentence
 UNLEARNED = (RANDOM, RAW, SUMMARY)  # the reference rows that learned nothing
 
 
 def verdict(table: Table, comparison: Comparison | None = None) -> list[str]:
-    """Return two or three sentences about one table, computed from it.
+    """Return three statements about one table, computed from it: who is ahead, in which domains, and what is not known.
 
     Args:
         table: the table of one protocol.
@@ -30,10 +30,10 @@ def verdict(table: Table, comparison: Comparison | None = None) -> list[str]:
     if not ranked:
         return []
     names = [name for _, name in ranked]
-    return [*_who_is_ahead(table, names, comparison), _where(table, names), _what_is_unknown(table, names)]
+    return [_who_is_ahead(table, names, comparison), _where(table, names), _what_is_unknown(table, names)]
 
 
-def _who_is_ahead(table: Table, names: Sequence[str], comparison: Comparison | None) -> list[str]:
+def _who_is_ahead(table: Table, names: Sequence[str], comparison: Comparison | None) -> str:
     """Say which algorithm has the best mean over all domains, and whether it is separated from the next."""
     first, ranks = names[0], column_ranks(table)
     ends = table.overall_interval(first)
@@ -41,7 +41,7 @@ def _who_is_ahead(table: Table, names: Sequence[str], comparison: Comparison | N
     failed = ", although that includes a run that did not learn" if table.has_failed(first) else ""
     tied = [name for name in names[1:] if ranks[name].best == 1]
     if len(names) == 1:
-        return [f"{cut_name(first)} is the only algorithm; its mean over all domains is {mean}{failed}."]
+        return f"{cut_name(first)} is the only algorithm; its mean over all domains is {mean}{failed}."
     if tied:
         words = f"{cut_name(first)} has the highest mean over all domains, {mean}{failed}, but its interval overlaps "
         sentence = f"{words}with {_list(tied)}, so which of them is first cannot be told from intervals."
@@ -50,18 +50,20 @@ def _who_is_ahead(table: Table, names: Sequence[str], comparison: Comparison | N
             f"{cut_name(first)} is ahead: its mean over all domains is {mean}{failed}, and the interval lies above "
             "those of all other algorithms."
         )
-    return [sentence, *_paired(first, names[1], comparison)]
+    return f"{sentence}{_paired(first, names[1], comparison)}"
 
 
-def _paired(first: str, second: str, comparison: Comparison | None) -> list[str]:
-    """Say what the paired tests of the two best algorithms found, if they were made."""
+def _paired(first: str, second: str, comparison: Comparison | None) -> str:
+    """Say what the paired tests of the two best algorithms found; empty if they were not made."""
     tested = {one.name for one in comparison.contestants} if comparison else set()
     if comparison is None or not {first, second} <= tested:
-        return []
+        return ""
     overall = comparison.pair(first, second).overall
     tasks = overall.wins + overall.ties + overall.losses
-    words = f"Tested on the same examples against the next, {cut_name(second)}, it wins {overall.wins} of {tasks} tasks"
-    return [f"{words}, loses {overall.losses} and ties {overall.ties} (paired tests, corrected for their number)."]
+    words = (
+        f" Tested on the same examples against the next, {cut_name(second)}, it wins {overall.wins} of {tasks} tasks"
+    )
+    return f"{words}, loses {overall.losses} and ties {overall.ties} (paired tests, corrected for their number)."
 
 
 def _where(table: Table, names: Sequence[str]) -> str:
@@ -78,11 +80,12 @@ def _where(table: Table, names: Sequence[str]) -> str:
         if best is not None and floors and max(floors.values()) > best:
             beaten.append(f"{_plain(domain)} ({max(floors, key=lambda name: floors[name])})")
     count = len(table.tasks)
-    words = f"In {len(led)} of {count} domain{'s' * (count > 1)} an algorithm stands clear of every row but supervised"
+    words = f"In {len(led)} of {count} domain{'s' * (count > 1)} an algorithm stands clear of every other row"
+    words += f" but {SUPERVISED}" * (SUPERVISED in table.algorithms)
     words += f" ({_list([_plain(domain) for domain in led])})" if led else ""
-    return (
-        f"{words}; no algorithm reaches a row that has learned nothing in {_list(beaten)}." if beaten else f"{words}."
-    )
+    if beaten:
+        words += f". A row that has learned nothing scores higher than every algorithm in {_list(beaten, most=count)}"
+    return f"{words}."
 
 
 def _what_is_unknown(table: Table, names: Sequence[str]) -> str:

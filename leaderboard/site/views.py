@@ -75,17 +75,21 @@ def overview_view(
     panels = plots.layout_overview(table, styles, plots.overview_axis(tables))
     title = f"Mean scores of the {table.suite} suite, {protocol_name(table.protocol)}"
     name = f"{table.suite}.{ruleset}.{table.protocol}"
-    references = " Hollow marks are reference rows." if set(table.algorithms) & set(REFERENCES) else ""
+    references = [f"{plots.SHAPE_NAMES[name]} {name}" for name in REFERENCES if name in table.algorithms]
+    marks = f"Hollow marks are reference rows: {', '.join(references)}." if references else ""
+    marks += " The vertical line is the level of none." if RANDOM in table.algorithms else ""
     words = (
         f"{note}Score × 100, higher is better. In each panel the algorithms stand in the order of their means, and all "
-        f"panels share one scale; lines are intervals over {COVERS}, small dots single seeds.{references}"
+        f"panels share one scale; lines are intervals over {COVERS}, small dots single seeds."
     )
+    notes = [f"{words} {marks}".strip()]
     return {
         "styles": list(styles.values()),
         "plots": panels,
         "note": words,
         "title": title,
-        "files": [File(name=f"{name}.svg", text=standalone.draw_dots(panels, title, [words]))] if panels else [],
+        "notes": notes,
+        "files": [File(name=f"{name}.svg", text=standalone.draw_dots(panels, title, notes))] if panels else [],
     }
 
 
