@@ -128,7 +128,7 @@
 
   // a cell as CSV: its number without rounding, or its text; a quote precedes what a spreadsheet would take for a formula
   const textOf = (cell) => {
-    if (cell.dataset.value !== undefined) return cell.dataset.value;
+    if (cell.dataset.value !== undefined && cell.dataset.ties === undefined) return cell.dataset.value;
     const text = cell.textContent.trim();
     return `"${(/^[=+@-]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
   };
