@@ -1,8 +1,8 @@
 """Build the site: static pages that open from disk, with no server and no network.
 
 At the top are index, compare, cards and submit; domains/, tasks/ and algorithms/ have one page per domain, task and
-row; data/ has the JSON behind every number; rest/ has the later rows of long tables. `site.json` marks the folder as
-one that may be replaced. docs/site.md says more.
+row; data/ has the JSON behind every number; downloads/ has the tables and figures as files; rest/ has the later rows of
+long tables. `site.json` marks the folder as one that may be replaced. docs/site.md says more.
 """
 
 from __future__ import annotations
@@ -68,11 +68,12 @@ def build_site(
     boards = build_boards(rows, tasks)
     names = slugs(row.name for row in rows)
     with replacing_with_lock(out) as folder:
-        for page in build_pages(rows, boards, {domain.name: domain for domain in domains}, names):
+        comparisons = compare_best_rows(rows, boards, max_tested=max_tested)
+        for page in build_pages(rows, boards, {domain.name: domain for domain in domains}, names, comparisons):
             _write_page(folder, page, names)
         for path, value in _json_files(rows, boards, names):
             _write(folder / path, _compact_json(value))
-        for path, text in compare_scripts(boards, compare_best_rows(rows, boards, max_tested=max_tested), names):
+        for path, text in compare_scripts(boards, comparisons, names):
             _write(folder / path, text)
         for name in ASSETS:
             _write(folder / name, read_asset(name))
@@ -91,12 +92,14 @@ def _refuse_other_folder(out: Path) -> None:
 
 
 def _write_page(folder: Path, page: Page, names: dict[str, str]) -> None:
-    """Write a page and, if its tables are long, the script with the rest of their rows."""
+    """Write a page, its downloads and, if its tables are long, the script with the rest of their rows."""
     links = Links(root="../" * page.path.count("/"), slugs=names)
     script, rest = render_rest_script(page.tables, links), ""
     if script:
         rest = f"rest/{page.path.removesuffix('.html').replace('/', '.')}.js"
         _write(folder / rest, script)
+    for file in page.files:
+        _write(folder / links.download_folder / file.name, file.text)
     template = template_environment().get_template(f"site/{page.template}.html.j2")
     _write(folder / page.path, template.render(links=links, rest=rest, **page.values))
 

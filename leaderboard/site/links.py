@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from dabs.leaderboard.site.cell_json import cell_file_name
 
@@ -19,6 +20,7 @@ class Links:
 
     root: str
     slugs: Mapping[str, str]
+    download_folder: ClassVar[str] = "downloads"
 
     def page(self, name: str) -> str:
         """Return the address of a page at the top: index, compare, cards, submit or rows."""
@@ -43,3 +45,7 @@ class Links:
     def summary(self, name: str) -> str:
         """Return the address of the JSON behind a row's means."""
         return f"{self.root}data/{self.slugs[name]}/summary.json"
+
+    def download(self, name: str) -> str:
+        """Return the address of a file to download."""
+        return f"{self.root}{self.download_folder}/{name}"

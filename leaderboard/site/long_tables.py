@@ -19,12 +19,13 @@ MAX_ROWS = 50  # rows of a table that the page itself holds
 
 @dataclass(frozen=True, kw_only=True)
 class TableRows:
-    """The rows of one table, the best first.
+    """The rows of one table, the best first and the reference rows apart.
 
     Attributes:
         key: identifies the table on its page.
         macro: the macro of tables.html.j2 that renders rows; it takes a list of them, `arguments` and the page's links.
-        rows: the values of every row.
+        rows: the values of every ranked row.
+        references: those of the reference rows, which the page always holds.
         arguments: further arguments of the macro.
         limit: the number of rows on the page.
     """
@@ -32,17 +33,18 @@ class TableRows:
     key: str
     macro: str
     rows: Sequence[Mapping[str, Any]]
+    references: Sequence[Mapping[str, Any]] = ()
     arguments: tuple[Any, ...] = ()
     limit: int = MAX_ROWS
 
     @property
     def count(self) -> int:
-        """The number of all rows."""
+        """The number of all ranked rows."""
         return len(self.rows)
 
     @property
     def shown(self) -> Sequence[Mapping[str, Any]]:
-        """The rows on the page."""
+        """The ranked rows on the page."""
         return self.rows[: self.limit]
 
     @property

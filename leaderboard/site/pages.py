@@ -10,11 +10,16 @@ from typing import Any
 from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, describe_target
 from dabs.evaluation.reference_rows import EXPLANATIONS, RANDOM, REFERENCES
-from dabs.leaderboard.site import plots, views
+from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.site import plots, sheets, views
+from dabs.leaderboard.site.bibliography import cite
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
+from dabs.leaderboard.site.downloads import File
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows
+from dabs.leaderboard.site.verdict import verdict
 from dabs.leaderboard.tables.aggregate import Table, order_algorithms
-from dabs.leaderboard.tables.render import best_unlabelled, describe_failures, legend, mark
+from dabs.leaderboard.tables.ranking import column_leader, column_ranks
+from dabs.leaderboard.tables.render import describe_failures, legend, mark
 from dabs.results.entries import Entry
 from dabs.specs import describe_inputs
 
@@ -30,16 +35,22 @@ class Page:
         template: the name of its template in `templates/site/`.
         values: the values for the template.
         tables: the tables whose rows may not all fit on the page.
+        files: what the page offers to download.
     """
 
     path: str
     template: str
     values: Mapping[str, Any]
     tables: Sequence[TableRows] = ()
+    files: Sequence[File] = ()
 
 
 def build_pages(
-    rows: Sequence[Entry], boards: Sequence[Board], domains: Mapping[str, Domain], slugs: Mapping[str, str]
+    rows: Sequence[Entry],
+    boards: Sequence[Board],
+    domains: Mapping[str, Domain],
+    slugs: Mapping[str, str],
+    comparisons: Mapping[str, Comparison],
 ) -> Iterator[Page]:
     """Yield every page of the site.
 
@@ -48,6 +59,7 @@ def build_pages(
         boards: the boards of these rows.
         domains: the domains whose cards are shown, by name.
         slugs: each row's file name.
+        comparisons: the paired tests of the best rows, by protocol.
     """
     table = boards[0].tables[0]
     common = {
@@ -57,9 +69,11 @@ def build_pages(
         "titles": RULESET_TITLES,
         "legend": legend(table),
     }
-    index = {**common, **_index_values(rows, boards, domains)}
-    long_tables = [view["rows"] for _, board_views in index["boards"] for view in board_views.values()]
-    yield Page(path="index.html", template="index", values=index, tables=long_tables)
+    index = {**common, **_index_values(rows, boards, domains, comparisons)}
+    board_views = [view for _, found in index["boards"] for view in found.values()]
+    files = [file for view in board_views for file in (*view["files"], *view["overview"]["files"])]
+    long_tables = [view["rows"] for view in board_views]
+    yield Page(path="index.html", template="index", values=index, tables=long_tables, files=files)
     yield Page(path="compare.html", template="compare", values={**common, **_compare_values(boards, slugs)})
     cards = [_card_values(domains[name]) for name in table.tasks if name in domains]
     yield Page(path="cards.html", template="cards", values={**common, "cards": cards, "scored": table.tasks})
@@ -69,15 +83,22 @@ def build_pages(
     for domain, tasks in table.tasks.items():
         card = {"card": _card_values(domains[domain]) if domain in domains else None}
         values = {**common, **_domain_values(boards, domain), **card}
-        long_tables = [view["rows"] for board in values["boards"] for view in board["views"].values()]
-        yield Page(path=f"domains/{domain}.html", template="domain", values=values, tables=long_tables)
+        domain_views = [view for board in values["boards"] for view in board["views"].values()]
+        files = [file for board in values["boards"] for file in board["curve_files"]]
+        files += [file for view in domain_views for file in (*view["files"], *view["figure_files"])]
+        long_tables = [view["rows"] for view in domain_views]
+        yield Page(path=f"domains/{domain}.html", template="domain", values=values, tables=long_tables, files=files)
         for task in tasks:
             values = {**common, **_task_values(boards, domain, task), **card}
             long_tables = [board["rows"] for board in values["boards"]]
-            yield Page(path=f"tasks/{domain}.{task}.html", template="task", values=values, tables=long_tables)
+            files = [file for board in values["boards"] for file in (*board["files"], *board["figure_files"])]
+            files += values["data_files"]
+            path = f"tasks/{domain}.{task}.html"
+            yield Page(path=path, template="task", values=values, tables=long_tables, files=files)
     for row in rows:
-        values = {**common, **_algorithm_values(row, boards)}
-        yield Page(path=f"algorithms/{slugs[row.name]}.html", template="algorithm", values=values)
+        values = {**common, **_algorithm_values(row, boards, slugs[row.name])}
+        files = [file for key in ("means_files", "tasks_files", "curve_files", "runs_files") for file in values[key]]
+        yield Page(path=f"algorithms/{slugs[row.name]}.html", template="algorithm", values=values, files=files)
 
 
 def _protocols_of(boards: Sequence[Board]) -> list[str]:
@@ -100,22 +121,38 @@ def _compare_values(boards: Sequence[Board], slugs: Mapping[str, str]) -> dict[s
     return {"choices": list(slugs.items()), "chosen": (slugs[first], slugs[second])}
 
 
-def _index_values(rows: Sequence[Entry], boards: Sequence[Board], domains: Mapping[str, Domain]) -> dict[str, Any]:
+def _index_values(
+    rows: Sequence[Entry],
+    boards: Sequence[Board],
+    domains: Mapping[str, Domain],
+    comparisons: Mapping[str, Comparison],
+) -> dict[str, Any]:
     table = boards[0].tables[0]
     return {
         "facts": views.header_facts([result for row in rows for result in row.results], table),
         "rows": len(rows),
-        "boards": [(board.ruleset, {t.protocol: _overall_values(board, t) for t in board.tables}) for board in boards],
+        "boards": [
+            (board.ruleset, {t.protocol: _overall_values(board, t, comparisons.get(t.protocol)) for t in board.tables})
+            for board in boards
+        ],
         "domains": [_tile_values(table, name, domains.get(name)) for name in table.tasks],
     }
 
 
-def _overall_values(board: Board, table: Table) -> dict[str, Any]:
-    """Return the overall table of one ruleset and protocol."""
+def _overall_values(board: Board, table: Table, comparison: Comparison | None) -> dict[str, Any]:
+    """Return the overall table of one ruleset and protocol, with its figure and what they say in words."""
     view = views.overall_view(table)
     key = f"{board.ruleset}-{table.protocol}"
-    rows = TableRows(key=key, macro="headline_rows", rows=view["headline"], arguments=(view["compare"],))
-    return {**view, "rows": rows}
+    ranked, references = views.split_rows(view["headline"])
+    arguments = (view["compare"],)
+    rows = TableRows(key=key, macro="headline_rows", rows=ranked, references=references, arguments=arguments)
+    drawn = [select_drawn_rows(one) for one in board.tables]
+    styles = plots.assign_styles(order_algorithms({name for one in drawn for name in one.algorithms}))
+    few = len(styles) < len(table.algorithms)
+    note = "The best algorithms by the mean over all domains, and the reference rows. " if few else ""
+    overview = views.overview_view(select_drawn_rows(table), drawn, styles, board.ruleset, note)
+    files = [*sheets.overall_sheet(table, board.ruleset).files, cite(table.suite, table.algorithms, table.tasks)]
+    return {**view, "rows": rows, "overview": overview, "verdict": verdict(table, comparison), "files": files}
 
 
 def _tile_values(table: Table, name: str, domain: Domain | None) -> dict[str, Any]:
@@ -140,46 +177,48 @@ def _domain_board(board: Board, domain: str) -> dict[str, Any]:
     """Return what a domain's page shows of one ruleset."""
     drawn = {table.protocol: select_drawn_rows(table, domain) for table in board.tables}
     styles = plots.assign_styles(order_algorithms({name for table in drawn.values() for name in table.algorithms}))
-    by_protocol = {
-        table.protocol: {
-            "rows": TableRows(
-                key=f"{board.ruleset}-{table.protocol}",
-                macro="domain_rows",
-                rows=_domain_rows(table, domain),
-                arguments=(domain, table.protocol),
-            ),
-            "figure": plots.layout_dot_plot(drawn[table.protocol], domain, styles),
+    axis = plots.task_axis(drawn.values(), domain)
+    by_protocol = {}
+    for table in board.tables:
+        key = f"{board.ruleset}-{table.protocol}"
+        ranked, references = views.split_rows(_domain_rows(table, domain))
+        arguments = (domain, table.protocol)
+        figure = plots.layout_tasks(drawn[table.protocol], domain, styles, axis)
+        name, title = f"{table.suite}.{domain}.{key}", f"Scores in {domain}, {protocol_name(table.protocol)}"
+        bibliography = cite(table.suite, table.algorithms, [domain])
+        by_protocol[table.protocol] = {
+            "rows": TableRows(key=key, macro="domain_rows", rows=ranked, references=references, arguments=arguments),
+            "figure": figure,
+            "figure_files": views.figure_files(name, [figure] if figure else [], title),
+            "files": [*sheets.domain_sheet(table, domain, board.ruleset).files, bibliography],
             **views.notes_view(table.of_domain(domain)),
         }
-        for table in board.tables
-    }
     results = [r for r in board.results if r.domain == domain and r.algorithm in styles]
+    curves = views.learning_curves(results, styles)
+    name = f"{board.tables[0].suite}.{domain}.{board.ruleset}"
     return {
         "ruleset": board.ruleset,
         "views": by_protocol,
         "styles": list(styles.values()),
-        "curves": views.learning_curves(results, styles),
+        "curves": curves,
+        "curve_files": views.curve_files(name, curves, f"Learning curves in {domain}"),
         "all": len(styles) == len(board.tables[0].algorithms),
     }
 
 
 def _domain_rows(table: Table, domain: str) -> list[dict[str, Any]]:
     """Return one row per algorithm, the best first: the domain's mean and one cell per task."""
-    names = table.algorithms
-    top = best_unlabelled(names, [table.domain_mean(name, domain) for name in names])
-    columns = []
-    for task in table.tasks[domain]:
-        cells = [table.cell(name, domain, task) for name in names]
-        winners = best_unlabelled(names, [cell.mean if cell else None for cell in cells])
-        columns.append([(task, cell, i in winners) for i, cell in enumerate(cells)])
+    top, ranks = column_leader(table, domain), column_ranks(table, domain)
+    leaders = {task: column_leader(table, domain, task) for task in table.tasks[domain]}
     rows = [
         {
             "algorithm": name,
             "reference": name in REFERENCES,
-            "mean": views.mean_view(table, name, domain, best=i in top),
-            "cells": [column[i] for column in columns],
+            "rank": ranks.get(name),
+            "mean": views.mean_view(table, name, domain, best=name == top),
+            "cells": [(task, table.cell(name, domain, task), name == leader) for task, leader in leaders.items()],
         }
-        for i, name in enumerate(names)
+        for name in table.algorithms
     ]
     return views.sort_by_score(rows, lambda row: row["mean"]["value"])
 
@@ -194,6 +233,7 @@ def _task_values(boards: Sequence[Board], domain: str, task: str) -> dict[str, A
         "mark": mark(table, domain, task),
         "boards": [_task_board(board, domain, task) for board in boards],
         "data": views.data_rows(results[:1], table),
+        "data_files": sheets.data_sheet(results[:1], f"{table.suite}.{domain}.{task}.data").files,
         "info": table.info.get((domain, task)),
     }
 
@@ -202,45 +242,53 @@ def _task_board(board: Board, domain: str, task: str) -> dict[str, Any]:
     """Return what a task's page shows of one ruleset."""
     drawn = [replace(select_drawn_rows(table, domain), tasks={domain: (task,)}) for table in board.tables]
     styles = plots.assign_styles(order_algorithms({name for table in drawn for name in table.algorithms}))
-    figures = []
-    for table in drawn:
-        plot = plots.layout_dot_plot(table, domain, styles)
-        if plot:
-            figures.append(replace(plot, domain=protocol_name(table.protocol).capitalize()))
+    axis = plots.task_axis(drawn, domain)
+    titles = [protocol_name(table.protocol).capitalize() for table in drawn]
+    found = [plots.layout_tasks(table, domain, styles, axis, title) for table, title in zip(drawn, titles, strict=True)]
+    figures = [plot for plot in found if plot]
+    first = board.tables[0]
+    ranked, references = views.split_rows(_task_rows(board, domain, task))
+    rows = TableRows(key=board.ruleset, macro="task_rows", rows=ranked, references=references, arguments=(domain, task))
+    name = f"{first.suite}.{domain}.{task}.{board.ruleset}"
     return {
         "ruleset": board.ruleset,
         "protocols": [(table.protocol, protocol_name(table.protocol)) for table in board.tables],
-        "rows": TableRows(
-            key=board.ruleset, macro="task_rows", rows=_task_rows(board, domain, task), arguments=(domain, task)
-        ),
+        "rows": rows,
         "figures": figures,
+        "figure_files": views.figure_files(name, figures, f"Scores on {domain}/{task}", columns=3),
+        "files": [
+            *sheets.task_sheet(board.tables, domain, task, board.ruleset).files,
+            cite(first.suite, first.algorithms, [domain]),
+        ],
         "styles": list(styles.values()),
-        **views.notes_view(board.tables[0].of_domain(domain)),
+        **views.notes_view(first.of_domain(domain)),
         "gap": False,  # there are no means on the page of a task
         "all": len(styles) == len(board.tables[0].algorithms),
     }
 
 
 def _task_rows(board: Board, domain: str, task: str) -> list[dict[str, Any]]:
-    """Return one row per algorithm with one cell per protocol, the best by the first protocol first."""
-    names = board.tables[0].algorithms
-    columns = []
-    for table in board.tables:
-        cells = [table.cell(name, domain, task) for name in names]
-        winners = best_unlabelled(names, [cell.mean if cell else None for cell in cells])
-        columns.append([(table.protocol, cell, i in winners) for i, cell in enumerate(cells)])
+    """Return one row per algorithm with one cell per protocol, the best by the first protocol first, and its rank."""
+    leaders = [(table, column_leader(table, domain, task)) for table in board.tables]
+    ranks = column_ranks(board.tables[0], domain, task)
     rows: list[dict[str, Any]] = [
-        {"algorithm": name, "reference": name in REFERENCES, "cells": [column[i] for column in columns]}
-        for i, name in enumerate(names)
+        {
+            "algorithm": name,
+            "reference": name in REFERENCES,
+            "rank": ranks.get(name),
+            "cells": [(table.protocol, table.cell(name, domain, task), name == leader) for table, leader in leaders],
+        }
+        for name in board.tables[0].algorithms
     ]
     return views.sort_by_score(rows, lambda row: row["cells"][0][1].mean if row["cells"][0][1] else None)
 
 
-def _algorithm_values(row: Entry, boards: Sequence[Board]) -> dict[str, Any]:
+def _algorithm_values(row: Entry, boards: Sequence[Board], slug: str) -> dict[str, Any]:
     board = next(board for board in boards if board.ruleset == row.ruleset)
     results, name, tables = row.results, row.name, board.tables
     runs = views.pretraining_runs(results)
     options = {json.dumps(run.pretraining.config.get("options", {}), sort_keys=True) for run in runs}
+    curves = views.learning_curves(results, plots.assign_styles([name]))
     means = [(domain, [views.mean_view(t, name, domain) for t in tables]) for domain in (None, *tables[0].tasks)]
     return {
         "row": row,
@@ -265,7 +313,12 @@ def _algorithm_values(row: Entry, boards: Sequence[Board]) -> dict[str, Any]:
             for domain, names in tables[0].tasks.items()
             for task in names
         ],
-        "curves": views.learning_curves(results, plots.assign_styles([name])),
+        "curves": curves,
+        "ranks": [column_ranks(table).get(name) for table in tables],
+        "means_files": [*sheets.means_sheet(tables, name, slug).files, cite(tables[0].suite, [name], tables[0].tasks)],
+        "tasks_files": sheets.row_sheet(tables, name, slug).files,
+        "curve_files": views.curve_files(slug, curves, f"Learning curves of {name}"),
+        "runs_files": sheets.runs_sheet(runs, f"{slug}.runs").files if runs else [],
         "runs": runs,
         "environments": views.count_environments(results),
     }

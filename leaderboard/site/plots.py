@@ -1,22 +1,25 @@
-"""The layout of the figures, which the templates draw as inline SVG.
+"""The layout of the dot plots, which templates draw as inline SVG and as files of their own.
 
-All lengths are in SVG user units. A figure is as wide as a page on a phone, so that its text has the same size
-everywhere.
+All lengths are in SVG user units. A plot is as wide as a page on a phone, so that its text has the same size
+everywhere. In each lane the algorithms stand in the order of their means, and the reference rows apart below them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dabs.evaluation.reference_rows import REFERENCES
-from dabs.leaderboard.tables.aggregate import CellMean, Table
-from dabs.leaderboard.tables.render import describe_seeds, mark, points
+from dabs.evaluation.reference_rows import RANDOM, REFERENCES, WITHOUT_ENCODER
+from dabs.leaderboard.tables.aggregate import Table
+from dabs.leaderboard.tables.ranking import Ends, Rank, column_ranks
+from dabs.leaderboard.tables.render import ALL_DOMAINS, FAILED, mark, points
+from dabs.leaderboard.tables.standing import cut_name, seed_means
 
-LEFT, RIGHT = 12, 328  # ends of a dot plot's axis; the plot itself is 340 wide
-LANE_HEAD, LANE_ROW, LANE_GAP = 20, 13, 12
-PANEL_WIDTH, PANEL_HEIGHT = 106, 84
+WIDTH, LEFT, RIGHT = 340, 98, 330  # of a plot, and the ends of its axis; names are on the left
+LANE_HEAD, LANE_ROW, LANE_GAP, APART = 20, 17, 12, 6  # APART: extra space above the reference rows
+SEED_DROP = 5.5  # the dots of single seeds are this much below the mean
+MAX_LETTERS = 14  # of a name in a plot
 _SHAPES = (
     "M-4.2 0a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0-8.4 0z",
     "M-3.7-3.7h7.4v7.4h-7.4z",
@@ -25,6 +28,7 @@ _SHAPES = (
     "M0 4.8 4.9-3.7h-9.8z",
     "M-1.7-4.8h3.4v3.1h3.1v3.4h-3.1v3.1h-3.4v-3.1h-3.1v-3.4h3.1z",
 )
+SHAPE_NAMES = dict(zip(REFERENCES, ("circle", "square", "diamond", "triangle"), strict=True))  # of the marks above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,49 +47,77 @@ class MarkerStyle:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Axis:
+    """The scale of one plot, or of several that are to be compared; ticks are scores."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def place(self, value: float) -> float:
+        """Return the horizontal position of a score."""
+        return round(LEFT + (RIGHT - LEFT) * (value - self.low) / (self.high - self.low), 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What a lane shows of one row: its mean and interval, the score of each seed, its rank, and what went wrong."""
+
+    algorithm: str
+    mean: float
+    interval: Ends
+    seeds: Mapping[int, float]
+    rank: Rank | None
+    failed: bool
+
+    def __str__(self) -> str:
+        """Return everything in words."""
+        low, high = self.interval
+        words = f"{self.algorithm}: {points(self.mean)} ({points(low)} to {points(high)})"
+        words += f", rank {self.rank}" if self.rank else ""
+        if self.seeds:
+            words += f", seed{'s' * (len(self.seeds) > 1)} " + ", ".join(
+                f"{seed}: {points(value)}" for seed, value in self.seeds.items()
+            )
+        return words + ", includes a run that did not learn" * self.failed
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dot:
-    """One algorithm in a lane: its mean at x, its interval from low to high; `title` says the same in words."""
+    """One row of a lane: its mean at x, its interval from low to high, its seeds; `title` says the same in words."""
 
     style: MarkerStyle
+    name: str
     x: float
     low: float
     high: float
     y: float
+    seeds: tuple[float, ...]
     title: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
-    """One task of a dot plot: its heading, the dots below it, and the position of chance."""
+    """One task or mean: its heading, the rows below it, and the positions of chance and of the random encoder."""
 
     label: str
-    metric: str
+    note: str
     y: float
     bottom: float
-    chance: float
+    chance: float | None
+    floor: float | None
     dots: tuple[Dot, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DotPlot:
-    """The scores in one domain, one lane per task."""
+    """One panel: its title, its lanes on one axis, and the same in words for those who do not see it."""
 
-    domain: str
+    title: str
     height: float
     ticks: tuple[tuple[float, str], ...]
     lanes: tuple[Lane, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CurvePanel:
-    """Training loss of one algorithm in one domain: one line (SVG path data) per run, on a scale of its own."""
-
-    style: MarkerStyle
-    lines: tuple[tuple[str, str], ...]
-    top: str
-    bottom: str
-    steps: str
-    title: str
+    words: str
 
 
 def assign_styles(algorithms: Sequence[str]) -> dict[str, MarkerStyle]:
@@ -102,103 +134,175 @@ def assign_styles(algorithms: Sequence[str]) -> dict[str, MarkerStyle]:
     return styles
 
 
-def layout_dot_plot(table: Table, domain: str, styles: Mapping[str, MarkerStyle]) -> DotPlot | None:
-    """Return the dot plot of a domain, or None if no algorithm has a result in it."""
-    cells = [cell for (_, d, _), cell in table.cells.items() if d == domain]
-    if not cells:
-        return None
-    chances = [table.info[cell.domain, cell.task].metric.chance for cell in cells]
-    values = [v for cell in cells for v in (*cell.interval, cell.mean)] + chances
-    low, high, ticks = _choose_axis(min(values), max(values))
+def task_scores(table: Table, domain: str, task: str) -> list[Score]:
+    """Return what a lane shows of one task: the algorithms, the best first, then the reference rows."""
+    ranks, found = column_ranks(table, domain, task), []
+    for name in table.algorithms:
+        cell = table.cell(name, domain, task)
+        if cell:
+            seeds = {} if name in WITHOUT_ENCODER else dict(zip(cell.seeds, cell.scores, strict=True))
+            rank, failed = ranks.get(name), bool(cell.failed)
+            found.append(
+                Score(algorithm=name, mean=cell.mean, interval=cell.interval, seeds=seeds, rank=rank, failed=failed)
+            )
+    return _in_order(found)
 
-    def place(value: float) -> float:
-        return round(LEFT + (RIGHT - LEFT) * (value - low) / (high - low), 2)
 
-    lanes, y = [], 4.0
+def mean_scores(table: Table, domain: str | None = None) -> list[Score]:
+    """Return what a lane shows of the mean of a domain, or of all domains, in the order of `task_scores`."""
+    ranks, found = column_ranks(table, domain), []
+    for name in table.algorithms:
+        mean = table.overall(name) if domain is None else table.domain_mean(name, domain)
+        ends = table.overall_interval(name) if domain is None else table.domain_interval(name, domain)
+        if mean is not None and ends is not None:
+            seeds = {} if name in WITHOUT_ENCODER else seed_means(table, name, domain)
+            failed = table.has_failed(name, domain)
+            found.append(
+                Score(algorithm=name, mean=mean, interval=ends, seeds=seeds, rank=ranks.get(name), failed=failed)
+            )
+    return _in_order(found)
+
+
+def _in_order(scores: Iterable[Score]) -> list[Score]:
+    def key(score: Score) -> tuple[int, float, str]:
+        reference = score.algorithm in REFERENCES
+        return (1 + REFERENCES.index(score.algorithm) if reference else 0, -score.mean, score.algorithm)
+
+    return sorted(scores, key=key)
+
+
+def choose_axis(scores: Iterable[Score], further: Iterable[float] = ()) -> Axis:
+    """Return an axis that covers means, intervals and seeds, with a tick every 1, 2, 5, 10, 20 or 50 points.
+
+    Args:
+        scores: of every panel that shares the axis.
+        further: other scores to cover, such as chance.
+    """
+    values = [v for score in scores for v in (*score.interval, score.mean, *score.seeds.values())] + list(further)
+    low, high = min(values), max(values)
+    span = max(high - low, 0.02)
+    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if span / s <= 6)
+    first, last = math.floor(low / step), math.ceil(max(high, low + span) / step)
+    ticks = tuple(i * step for i in range(first, last + 1))
+    return Axis(low=ticks[0], high=ticks[-1], ticks=ticks)
+
+
+def task_axis(tables: Iterable[Table], domain: str, task: str | None = None) -> Axis | None:
+    """Return the one axis of all panels of a task, or of all tasks of a domain; None without any score."""
+    scores, chances = [], []
+    for table in tables:
+        for name in table.tasks[domain] if task is None else (task,):
+            scores += task_scores(table, domain, name)
+            chances += [table.info[domain, name].metric.chance] if (domain, name) in table.info else []
+    return choose_axis(scores, chances) if scores else None
+
+
+def layout_tasks(
+    table: Table, domain: str, styles: Mapping[str, MarkerStyle], axis: Axis | None, title: str = ""
+) -> DotPlot | None:
+    """Return the plot of a domain with one lane per task; None if no row has a result in it.
+
+    Args:
+        table: the rows to draw, and the tasks of the domain that get a lane.
+        domain: the domain.
+        styles: of these rows.
+        axis: from `task_axis`, over all tables whose panels are to be compared.
+        title: of the panel; the domain's name by default.
+    """
+    lanes: list[Lane] = []
+    words, y = [], 4.0
     for task in table.tasks[domain]:
-        task_cells = [cell for a in table.algorithms if (cell := table.cell(a, domain, task))]
-        if task_cells:
-            lanes.append(_layout_lane(table, task, task_cells, y, styles, place))
+        scores = task_scores(table, domain, task)
+        if scores and axis:
+            info = table.info[domain, task]
+            label = f"{task}{mark(table, domain, task)}"
+            lanes.append(_layout_lane(label, info.metric.name, scores, y, styles, axis, chance=info.metric.chance))
+            words.append(_in_words(label, scores))
             y = lanes[-1].bottom + LANE_GAP
-    labels = tuple((place(tick), f"{100 * tick:.0f}") for tick in ticks)
-    return DotPlot(domain=domain, height=y + 14, ticks=labels, lanes=tuple(lanes))
+    return _plot(title or domain, lanes, words, axis, y) if axis and lanes else None
+
+
+def layout_overview(table: Table, styles: Mapping[str, MarkerStyle], axis: Axis | None) -> list[DotPlot]:
+    """Return one panel per mean, all domains first; the reference rows share a row below the algorithms.
+
+    Args:
+        table: the rows to draw.
+        styles: of these rows.
+        axis: from `choose_axis`, over the means of all tables whose panels are to be compared.
+    """
+    panels = []
+    for domain in (None, *table.tasks):
+        scores = mean_scores(table, domain)
+        if scores and axis:
+            title = f"{domain}{mark(table, domain)}" if domain else ALL_DOMAINS
+            lane = _layout_lane("", "", scores, 4.0 - LANE_HEAD, styles, axis, compact=True)
+            panels.append(_plot(title, [lane], [_in_words(title, scores)], axis, lane.bottom + LANE_GAP))
+    return panels
+
+
+def overview_axis(tables: Iterable[Table]) -> Axis | None:
+    """Return the one axis of every panel of an overview; None without any mean."""
+    scores = [s for table in tables for domain in (None, *table.tasks) for s in mean_scores(table, domain)]
+    ranked = [score for score in scores if score.algorithm not in REFERENCES]
+    points_alone = [score.mean for score in scores if score.algorithm in REFERENCES]  # drawn without intervals
+    return choose_axis(ranked, points_alone) if scores else None
+
+
+def _plot(title: str, lanes: list[Lane], words: list[str], axis: Axis, y: float) -> DotPlot:
+    ticks = tuple((axis.place(tick), f"{100 * tick:.0f}".replace("-", "−")) for tick in axis.ticks)
+    return DotPlot(title=title, height=y + 14, ticks=ticks, lanes=tuple(lanes), words=" ".join(words))
 
 
 def _layout_lane(
-    table: Table,
-    task: str,
-    cells: list[CellMean],
+    label: str,
+    note: str,
+    scores: Sequence[Score],
     y: float,
     styles: Mapping[str, MarkerStyle],
-    place: Callable[[float], float],
+    axis: Axis,
+    *,
+    chance: float | None = None,
+    compact: bool = False,
 ) -> Lane:
-    """Return the lane of a task whose top is at y; `place` maps a score to a horizontal position."""
-    info = table.info[cells[0].domain, task]
-    dots = []
-    for i, cell in enumerate(cells):
-        low, high = cell.interval
-        words = f"{cell.algorithm}: {points(cell.mean)} ({points(low)} to {points(high)}), {describe_seeds([cell])}"
-        words += f", did not learn with seed {', '.join(map(str, cell.failed))}" if cell.failed else ""
+    """Return a lane whose top is at y; where it is compact, the reference rows share one row without intervals."""
+    dots, row, apart = [], 0, 0
+    for i, score in enumerate(scores):
+        reference = score.algorithm in REFERENCES
+        first = reference and (i == 0 or scores[i - 1].algorithm not in REFERENCES)
+        apart = APART if reference and row else apart
+        row += not (compact and reference and not first)
+        name = score.algorithm if len(score.algorithm) <= MAX_LETTERS else f"{score.algorithm[: MAX_LETTERS - 1]}…"
+        name += FAILED * score.failed
+        if compact and reference:
+            name = "references" if first else ""
+        x = axis.place(score.mean)
+        low, high = (x, x) if compact and reference else map(axis.place, score.interval)
         dots.append(
             Dot(
-                style=styles[cell.algorithm],
-                x=place(cell.mean),
-                low=place(low),
-                high=place(high),
-                y=y + LANE_HEAD + LANE_ROW * (i + 0.5),
-                title=words,
+                style=styles[score.algorithm],
+                name=name,
+                x=x,
+                low=low,
+                high=high,
+                y=y + LANE_HEAD + LANE_ROW * (row - 0.5) + apart,
+                seeds=() if compact and reference else tuple(map(axis.place, score.seeds.values())),
+                title=str(score),
             )
         )
+    floors = [dot.x for dot in dots if dot.style.algorithm == RANDOM]
     return Lane(
-        label=f"{task}{mark(table, cells[0].domain, task)}",
-        metric=info.metric.name,
+        label=label,
+        note=note,
         y=y,
-        bottom=y + LANE_HEAD + LANE_ROW * len(cells),
-        chance=place(info.metric.chance),
+        bottom=y + LANE_HEAD + LANE_ROW * row + apart,
+        chance=None if chance is None else axis.place(chance),
+        floor=floors[0] if compact and floors else None,
         dots=tuple(dots),
     )
 
 
-def _choose_axis(low: float, high: float) -> tuple[float, float, list[float]]:
-    """Return the ends and ticks of an axis that covers low..high, with a tick every 1, 2, 5, 10, 20 or 50 points."""
-    span = max(high - low, 0.02)
-    step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if span / s <= 6)
-    first, last = math.floor(low / step), math.ceil(max(high, low + span) / step)
-    ticks = [i * step for i in range(first, last + 1)]
-    return ticks[0], ticks[-1], ticks
-
-
-def layout_curve_panel(
-    curves: Mapping[str, Sequence[tuple[int, float]]], domain: str, style: MarkerStyle
-) -> CurvePanel | None:
-    """Return the panel of one algorithm's learning curves in one domain; None without a curve of two points.
-
-    Args:
-        curves: the name of a run -> (step, loss) pairs.
-        domain: the domain's name.
-        style: how the algorithm is drawn.
-    """
-    drawn = {name: curve for name, curve in curves.items() if len(curve) > 1}
-    if not drawn:
-        return None
-    losses = [loss for curve in drawn.values() for _, loss in curve]
-    last = max(curve[-1][0] for curve in drawn.values())
-    low, high = min(losses), max(losses)
-    span = (high - low) or 1.0
-
-    count = f"{len(drawn)} run{'s' if len(drawn) > 1 else ''}"
-    return CurvePanel(
-        style=style,
-        lines=tuple((name, _curve_path(curve, last, low, span)) for name, curve in drawn.items()),
-        top=f"{high:.3g}",
-        bottom=f"{low:.3g}",
-        steps=f"{last:,}",
-        title=f"Training loss of {style.algorithm} on {domain}, {count}: between {high:.3g} and {low:.3g}",
+def _in_words(label: str, scores: Iterable[Score]) -> str:
+    listed = (
+        f"{cut_name(s.algorithm)} {points(s.mean)} ({points(s.interval[0])} to {points(s.interval[1])})" for s in scores
     )
-
-
-def _curve_path(curve: Sequence[tuple[int, float]], last: int, low: float, span: float) -> str:
-    """Return a curve as SVG path data: steps 0..last from left to right, losses low..low+span from bottom to top."""
-    height = PANEL_HEIGHT - 6
-    xy = [(PANEL_WIDTH * step / last, PANEL_HEIGHT - 3 - height * (loss - low) / span) for step, loss in curve]
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy)
+    return f"{label}: {'; '.join(listed)}."

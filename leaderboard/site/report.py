@@ -11,9 +11,12 @@ from typing import Any
 from markupsafe import Markup
 
 from dabs.errors import RequestError
-from dabs.leaderboard.site import plots, views
+from dabs.leaderboard.site import plots, sheets, views
+from dabs.leaderboard.site.bibliography import cite
+from dabs.leaderboard.site.long_tables import TableRows
 from dabs.leaderboard.site.templating import read_asset, template_environment
-from dabs.leaderboard.tables.aggregate import Tasks, build_table, order_algorithms, protocols_of
+from dabs.leaderboard.site.verdict import verdict
+from dabs.leaderboard.tables.aggregate import Table, Tasks, build_table, order_algorithms, protocols_of
 from dabs.leaderboard.tables.published import load_published
 from dabs.leaderboard.tables.render import legend
 from dabs.results.schema import Result
@@ -36,21 +39,42 @@ def build_report(results: Sequence[Result], out: Path, tasks: Tasks | None = Non
         raise RequestError("there are no results to report. Make some with `dabs run`.")
     tables = [build_table(results, protocol, tasks) for protocol in protocols_of(results)]
     styles = plots.assign_styles(order_algorithms({result.algorithm for result in results}))
+    suite, curves = tables[0].suite, views.learning_curves(results, styles)
+    data, runs = views.data_rows(results, tables[0]), views.pretraining_runs(results)
     html = _render(
-        suite=results[0].suite,
+        suite=suite,
         facts=views.header_facts(results, tables[0]),
-        views=[views.protocol_view(table, styles) for table in tables],
+        views=[_protocol_view(table, tables, styles) for table in tables],
         styles=list(styles.values()),
         legend=legend(tables[0]),
-        curves=views.learning_curves(results, styles),
-        published=load_published(results[0].suite),
-        data=views.data_rows(results, tables[0]),
-        runs=views.pretraining_runs(results),
+        curves=curves,
+        curve_files=views.curve_files(suite, curves, f"Learning curves of the {suite} suite"),
+        published=load_published(suite),
+        data=data,
+        data_files=sheets.data_sheet([row["result"] for row in data], f"{suite}.data").files,
+        runs=runs,
+        runs_files=sheets.runs_sheet(runs, f"{suite}.runs").files,
         environments=views.count_environments(results),
     )
     with replacing_with_lock(out) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return out
+
+
+def _protocol_view(table: Table, tables: Sequence[Table], styles: dict[str, plots.MarkerStyle]) -> dict[str, Any]:
+    """Return what the page shows of one protocol, with the rows of the first table in their two groups."""
+    view = views.protocol_view(table, tables, styles)
+    ranked, references = views.split_rows(view["headline"])
+    files = [*view["files"], cite(table.suite, table.algorithms, table.tasks)]
+    rows = TableRows(
+        key=table.protocol,
+        macro="headline_rows",
+        rows=ranked,
+        references=references,
+        arguments=(view["compare"],),
+        limit=len(ranked),
+    )
+    return {**view, "rows": rows, "files": files, "verdict": verdict(table)}
 
 
 def _render(**values: Any) -> str:

@@ -6,6 +6,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dabs.leaderboard.site.terms import TERMS
 from dabs.leaderboard.tables.render import COVERS, describe_seeds, percent, points
 
 
@@ -16,7 +17,7 @@ def template_environment() -> Environment:
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters |= {"points": points, "percent": percent, "seeds": describe_seeds, "minutes": _minutes}
     made.filters["short"] = lambda text: text[:12]
-    made.globals["covers"] = COVERS
+    made.globals |= {"covers": COVERS, "terms": TERMS}
     return made
 
 

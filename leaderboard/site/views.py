@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dabs.config import protocol_name
-from dabs.evaluation.reference_rows import RANDOM, REFERENCES, SUPERVISED
-from dabs.leaderboard.site import plots
+from dabs.evaluation.reference_rows import RANDOM, REFERENCES, SUPERVISED, WITHOUT_ENCODER
+from dabs.leaderboard.site import plots, sheets, standalone
+from dabs.leaderboard.site.curves import layout_curve_panel
+from dabs.leaderboard.site.downloads import File
 from dabs.leaderboard.tables.aggregate import Table, order_algorithms
+from dabs.leaderboard.tables.ranking import RANKS, column_leader, column_ranks, describe_bold
 from dabs.leaderboard.tables.render import (
+    COVERS,
     READERS,
-    best_unlabelled,
     describe_failures,
     describe_seeds,
     describe_single_seeds,
@@ -32,7 +35,7 @@ def header_facts(results: Sequence[Result], table: Table) -> dict[str, Any]:
         "domains": len(table.tasks),
         "tasks": sum(len(names) for names in table.tasks.values()),
         "results": len(results),
-        "seeds": sorted({result.seed for result in results}),
+        "seeds": sorted({result.seed for result in results if result.algorithm not in WITHOUT_ENCODER}),
         "level": f"{100 * results[0].interval.level:g} %",
         "seconds": sum(result.pretraining.wall_seconds for result in one_per_run(results)),
         "first": min(result.timings.started for result in results)[:10],
@@ -40,10 +43,75 @@ def header_facts(results: Sequence[Result], table: Table) -> dict[str, Any]:
     }
 
 
-def protocol_view(table: Table, styles: dict[str, plots.MarkerStyle]) -> dict[str, Any]:
-    """Return everything that the report shows of one protocol."""
-    figures = [plots.layout_dot_plot(table, domain, styles) for domain in table.tasks]
-    return {**overall_view(table), "tasks": rows_by_task(table), "figures": [figure for figure in figures if figure]}
+def protocol_view(table: Table, tables: Sequence[Table], styles: dict[str, plots.MarkerStyle]) -> dict[str, Any]:
+    """Return everything that the report shows of one protocol; `tables` has one table per protocol."""
+    axes = {domain: plots.task_axis(tables, domain) for domain in table.tasks}
+    figures = [plots.layout_tasks(table, domain, styles, axes[domain]) for domain in table.tasks]
+    drawn = [figure for figure in figures if figure]
+    name = f"{table.suite}.tasks.{table.protocol}"
+    return {
+        **overall_view(table),
+        "ordered": order_for_columns(table),
+        "tasks": rows_by_task(table),
+        "figures": drawn,
+        "overview": overview_view(table, tables, styles),
+        "figure_files": figure_files(name, drawn, f"Every task, {protocol_name(table.protocol)}", columns=3),
+        "task_files": sheets.all_tasks_sheet(table).files,
+    }
+
+
+def overview_view(
+    table: Table, tables: Sequence[Table], styles: dict[str, plots.MarkerStyle], ruleset: str = "fixed", note: str = ""
+) -> dict[str, Any]:
+    """Return the first figure: the mean of all domains and of each domain, under one protocol.
+
+    Args:
+        table: the rows to draw.
+        tables: of every protocol, whose figures share one scale.
+        styles: of the rows.
+        ruleset: the ruleset of the rows.
+        note: a sentence before the explanation of the marks.
+    """
+    panels = plots.layout_overview(table, styles, plots.overview_axis(tables))
+    title = f"Mean scores of the {table.suite} suite, {protocol_name(table.protocol)}"
+    name = f"{table.suite}.{ruleset}.{table.protocol}"
+    references = [f"{plots.SHAPE_NAMES[name]} {name}" for name in REFERENCES if name in table.algorithms]
+    marks = f"Hollow marks are reference rows: {', '.join(references)}." if references else ""
+    marks += " The vertical line is the level of none." if RANDOM in table.algorithms else ""
+    words = (
+        f"{note}Score × 100, higher is better. In each panel the algorithms stand in the order of their means, and all "
+        f"panels share one scale; lines are intervals over {COVERS}, small dots single seeds."
+    )
+    notes = [f"{words} {marks}".strip()]
+    return {
+        "styles": list(styles.values()),
+        "plots": panels,
+        "note": words,
+        "title": title,
+        "notes": notes,
+        "files": [File(name=f"{name}.svg", text=standalone.draw_dots(panels, title, notes))] if panels else [],
+    }
+
+
+def figure_files(name: str, drawn: Sequence[plots.DotPlot], title: str, *, columns: int = 2) -> list[File]:
+    """Return the file of some plots, if there is any."""
+    note = (
+        "Score × 100, higher is better. Large marks are means over seeds, small dots single seeds, lines intervals "
+        f"over {COVERS}; hollow marks are reference rows and the dashed line is chance."
+    )
+    return [File(name=f"{name}.svg", text=standalone.draw_dots(drawn, title, [note], columns=columns))] if drawn else []
+
+
+def curve_files(name: str, groups: Sequence[dict[str, Any]], title: str) -> list[File]:
+    """Return the file of all learning curves, if there is any."""
+    panels = [(f"{panel.style.algorithm}, {group['domain']}", panel) for group in groups for panel in group["panels"]]
+    note = "Training loss by step, one line per run; each panel has its own vertical scale."
+    return [File(name=f"{name}.curves.svg", text=standalone.draw_curves(panels, title, [note]))] if panels else []
+
+
+def order_for_columns(table: Table) -> list[str]:
+    """Return the rows of a table as columns: the algorithms, then the reference rows."""
+    return sorted(table.algorithms, key=lambda name: name in REFERENCES)
 
 
 def overall_view(table: Table) -> dict[str, Any]:
@@ -54,6 +122,7 @@ def overall_view(table: Table) -> dict[str, Any]:
         "algorithms": table.algorithms,
         "domains": [(domain, mark(table, domain)) for domain in table.tasks],
         "headline": overall_rows(table),
+        "files": sheets.overall_sheet(table).files,
         "seeds": describe_seeds(table.cells.values()),
         "compare": RANDOM in table.algorithms,
         **notes_view(table),
@@ -64,6 +133,8 @@ def notes_view(table: Table) -> dict[str, Any]:
     """Return what the captions of a table of scores say: its reader, its reference rows, and what did not learn."""
     return {
         "reader": READERS[table.protocol],
+        "bold": describe_bold(table.algorithms),
+        "ranks": RANKS,
         "references": explain_references(table.algorithms),
         "failures": describe_failures(table),
         "single_seeds": describe_single_seeds(table),
@@ -89,15 +160,28 @@ def mean_view(table: Table, algorithm: str, domain: str | None = None, *, best: 
 
 def overall_rows(table: Table) -> list[dict[str, Any]]:
     """Return one row per algorithm, the best first: overall score, domain means, and wins over the random encoder."""
-    means = {a: [table.overall(a), *(table.domain_mean(a, domain) for domain in table.tasks)] for a in table.algorithms}
-    columns = [best_unlabelled(table.algorithms, column) for column in zip(*means.values(), strict=True)]
+    places = [(domain, column_leader(table, domain)) for domain in (None, *table.tasks)]
+    ranks = column_ranks(table)
     rows: list[dict[str, Any]] = []
-    for i, algorithm in enumerate(means):
-        wins = table.beats(algorithm) if algorithm != RANDOM and RANDOM in means else None
-        places = zip((None, *table.tasks), columns, strict=True)
-        cells = [mean_view(table, algorithm, domain, best=i in winners) for domain, winners in places]
-        rows.append({"algorithm": algorithm, "reference": algorithm in REFERENCES, "cells": cells, "wins": wins})
+    for algorithm in table.algorithms:
+        wins = table.beats(algorithm) if algorithm != RANDOM and RANDOM in table.algorithms else None
+        cells = [mean_view(table, algorithm, domain, best=algorithm == leader) for domain, leader in places]
+        rows.append(
+            {
+                "algorithm": algorithm,
+                "reference": algorithm in REFERENCES,
+                "rank": ranks.get(algorithm),
+                "cells": cells,
+                "wins": wins,
+            }
+        )
     return sort_by_score(rows, lambda row: row["cells"][0]["value"])
+
+
+def split_rows(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the ranked rows in their order, and the reference rows in theirs."""
+    references = [row for name in REFERENCES for row in rows if row["algorithm"] == name]
+    return [row for row in rows if not row["reference"]], references
 
 
 def sort_by_score(rows: list[dict[str, Any]], score: Callable[[dict[str, Any]], float | None]) -> list[dict[str, Any]]:
@@ -111,19 +195,18 @@ def sort_by_score(rows: list[dict[str, Any]], score: Callable[[dict[str, Any]], 
 
 
 def rows_by_task(table: Table) -> list[dict[str, Any]]:
-    """Return one row per task: what it is, and one cell per algorithm."""
+    """Return one row per task: what it is, and one cell per row of the table, in the order of `order_for_columns`."""
     rows = []
     for domain, names in table.tasks.items():
         for task in names:
-            cells = [table.cell(algorithm, domain, task) for algorithm in table.algorithms]
-            winners = best_unlabelled(table.algorithms, [cell.mean if cell else None for cell in cells])
+            leader = column_leader(table, domain, task)
             rows.append(
                 {
                     "domain": domain,
                     "task": task,
                     "mark": mark(table, domain, task),
                     "info": table.info.get((domain, task)),
-                    "cells": [(cell, i in winners) for i, cell in enumerate(cells)],
+                    "cells": [(table.cell(name, domain, task), name == leader) for name in order_for_columns(table)],
                 }
             )
     return rows
@@ -149,7 +232,7 @@ def learning_curves(results: Sequence[Result], styles: dict[str, plots.MarkerSty
         found[run.domain][run.algorithm][name] = run.pretraining.curve
     domains = []
     for domain, by_algorithm in sorted(found.items()):
-        drawn = [plots.layout_curve_panel(by_algorithm[a], domain, styles[a]) for a in order_algorithms(by_algorithm)]
+        drawn = [layout_curve_panel(by_algorithm[a], domain, styles[a]) for a in order_algorithms(by_algorithm)]
         panels = [panel for panel in drawn if panel]
         if panels:
             domains.append({"domain": domain, "panels": panels})

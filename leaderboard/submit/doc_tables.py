@@ -11,6 +11,7 @@ from dabs.config import PROTOCOLS, protocol_name
 from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES
 from dabs.leaderboard.tables.aggregate import Table, build_table
 from dabs.leaderboard.tables.agreement import Share, agreements, edge_choices, finetuned_at_least_probed
+from dabs.leaderboard.tables.ranking import RANKS, column_ranks
 from dabs.leaderboard.tables.render import (
     EMPTY,
     FAILED,
@@ -104,20 +105,22 @@ def timing_sentence(root: Path) -> str:
 
 
 def wins_table(table: Table) -> str:
-    """Return the Markdown table of how often each algorithm is above the random encoder and the raw input."""
+    """Return the Markdown table of each algorithm's rank and how often it is above the random encoder and the input."""
+    ranks = column_ranks(table)
     baselines = [name for name in (RANDOM, RAW) if name in table.algorithms]
     heads = [f"{places} above {name}" for places in ("domains", "tasks") for name in baselines]
-    lines = [f"| algorithm | {' | '.join([*heads, 'gap closed'])} |", f"|---|{'---:|' * (len(heads) + 1)}"]
+    lines = [f"| algorithm | rank | {' | '.join([*heads, 'gap closed'])} |", f"|---|{'---:|' * (len(heads) + 2)}"]
     for algorithm in table.algorithms:
         if algorithm not in REFERENCES:
-            cells = [f"{len(domains_won(table, algorithm, name))} of {len(table.tasks)}" for name in baselines]
+            cells = [str(ranks.get(algorithm, EMPTY))]
+            cells += [f"{len(domains_won(table, algorithm, name))} of {len(table.tasks)}" for name in baselines]
             wins = [table.beats(algorithm, name) for name in baselines]
             cells += [f"{len(found.won)} of {found.tasks}" for found in wins]
             name = f"{plain_markdown(algorithm)}{FAILED * table.has_failed(algorithm)}"
             lines.append(f"| {' | '.join([name, *cells, percent(gap_closed(table, algorithm))])} |")
     note = (
-        "Above: by more than the seeds' spread, which is the larger of the two ranges over seeds. Gap closed: the "
-        "share of the way from none to supervised, all domains."
+        f"{RANKS}. Above: by more than the seeds' spread, which is the larger of the two ranges over seeds. Gap "
+        "closed: the share of the way from none to supervised. Ranks and gap are of the mean of all domains."
     )
     return "\n".join([*lines, "", note])
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import EXPLANATIONS, RANDOM, REFERENCES, SUPERVISED, WITHOUT_ENCODER
 from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table
+from dabs.leaderboard.tables.ranking import RANKS, column_leader, column_ranks, describe_bold
 from dabs.leaderboard.tables.standing import cut_name, failed_runs, gap_closed, has_gap
 from dabs.results.schema import Result
 from dabs.utils.files import replacing
@@ -21,6 +22,7 @@ from dabs.utils.files import replacing
 EMPTY = "–"
 FAILED = "✗"  # the mark of a run that did not learn, and of every mean that includes one
 ALL_DOMAINS = "all domains"
+RANK = "rank"
 MAX_LISTED = 8  # failures that a note lists
 READERS = {  # what each protocol reads a representation with
     "linear": "linear probe on mean-pooled features",
@@ -29,7 +31,6 @@ READERS = {  # what each protocol reads a representation with
     "finetune": "fine-tuning",
 }
 COVERS = "test data and seeds"  # what the intervals of cells and means cover
-BOLD = f"Bold marks the best row other than {SUPERVISED}, which has seen the labels"
 GAP = f"Share of the gap between the random encoder (none, 0 %) and the one trained with labels ({SUPERVISED}, 100 %)"
 MARKS = {"recorded": "", "synthesised": "†", "generated": "‡"}
 _LEGEND = {"synthesised": "† synthesised data", "generated": "‡ generated data"}
@@ -38,18 +39,6 @@ _LEGEND = {"synthesised": "† synthesised data", "generated": "‡ generated da
 def points(value: float | None) -> str:
     """Format a score times 100 with one decimal, or as a dash when it is missing."""
     return EMPTY if value is None else f"{100 * value:.1f}"
-
-
-def best_positions(values: Iterable[float | None]) -> set[int]:
-    """Return the positions of the largest values, several when they look equal after rounding."""
-    rounded = [None if value is None else round(100 * value, 1) for value in values]
-    known = [value for value in rounded if value is not None]
-    return {i for i, value in enumerate(rounded) if value is not None and value == max(known)}
-
-
-def best_unlabelled(algorithms: Sequence[str], values: Sequence[float | None]) -> set[int]:
-    """Return the positions of the largest values among the rows that were trained without labels."""
-    return best_positions(None if name == SUPERVISED else value for name, value in zip(algorithms, values, strict=True))
 
 
 def percent(share: float | None) -> str:
@@ -110,9 +99,9 @@ def show(
 ) -> None:
     """Print the table: one row per task, grouped by domain, and one column per algorithm.
 
-    A cell is the mean over seeds, with the sample standard deviation when there are several. The best cell of a row is
-    bold. Below it are the reference rows in words, the runs that did not learn, and the share of the gap that each
-    algorithm closes.
+    A cell is the mean over seeds, with the sample standard deviation when there are several. The reference rows come
+    first, in italics; the last row has the ranks of the others. Below it are the reference rows in words, the runs that
+    did not learn, and the share of the gap that each algorithm closes.
 
     Args:
         results, protocol, tasks: as for `aggregate.build_table`.
@@ -130,7 +119,7 @@ def show(
             scores = _rich_scores(table, _without_deviation)
             about_deviation = " A wider terminal shows the standard deviations over seeds as well."
     console.print(scores)
-    console.print(Text(_note(table) + about_deviation, style="dim"))
+    console.print(Text(f"{_note(table)} {RANKS}.{about_deviation}", style="dim"))
     for name, words in explain_references(table.algorithms):
         console.print(Text(f"{name}: {words}.", style="dim"))
     failures = describe_failures(table)
@@ -144,13 +133,14 @@ def show(
 def _rich_scores(table: Table, text_of: Callable[[CellMean | None], str]) -> RichTable:
     rich = _rich_table("domain, task", table.algorithms)
     for domain, names in table.tasks.items():
-        _add_row(rich, table, f"{domain}{mark(table, domain)}", *_means(table, domain), style="cyan")
+        _add_row(rich, f"{domain}{mark(table, domain)}", _bold_means(table, domain), style="cyan")
         for task in names:
-            cells = [table.cell(a, domain, task) for a in table.algorithms]
-            values, texts = [c.mean if c else None for c in cells], [text_of(c) for c in cells]
-            _add_row(rich, table, f"  {task}{mark(table, domain, task)}", values, texts)
+            texts = {name: text_of(table.cell(name, domain, task)) for name in table.algorithms}
+            leader = column_leader(table, domain, task)
+            _add_row(rich, f"  {task}{mark(table, domain, task)}", [(texts[a], a == leader) for a in table.algorithms])
         rich.add_section()
-    _add_row(rich, table, ALL_DOMAINS, *_means(table), style="cyan")
+    _add_row(rich, ALL_DOMAINS, _bold_means(table), style="cyan")
+    _add_row(rich, RANK, [(text, False) for text in _rank_texts(table)])
     return rich
 
 
@@ -167,7 +157,8 @@ def _rich_table(first: str, names: Iterable[str]) -> RichTable:
     rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     rich.add_column(first, overflow="fold")
     for name in names:
-        rich.add_column(Text(name), justify="right", overflow="fold")  # a number is never cut
+        style = "italic" if name in REFERENCES else ""
+        rich.add_column(Text(name, style=style), justify="right", overflow="fold")  # a number is never cut
     return rich
 
 
@@ -182,12 +173,22 @@ def _gap_rows(table: Table) -> list[str]:
     return [name for name in table.algorithms if name not in (RANDOM, SUPERVISED)]
 
 
-def _means(table: Table, domain: str | None = None) -> tuple[list[float | None], list[str]]:
-    """Return each row's mean of a domain, or of all, and its text, marked if it includes a run that did not learn."""
-    names = table.algorithms
-    means = [table.overall(name) if domain is None else table.domain_mean(name, domain) for name in names]
-    failed = [table.has_failed(name, domain) for name in names]
-    return means, [f"{points(mean)}{FAILED * bad}" for mean, bad in zip(means, failed, strict=True)]
+def _bold_means(table: Table, domain: str | None = None) -> list[tuple[str, bool]]:
+    """Return each row's mean of a domain, or of all, as text, and whether it is bold.
+
+    A mean is marked if it includes a run that did not learn.
+    """
+    leader, found = column_leader(table, domain), []
+    for name in table.algorithms:
+        mean = table.overall(name) if domain is None else table.domain_mean(name, domain)
+        found.append((f"{points(mean)}{FAILED * table.has_failed(name, domain)}", name == leader))
+    return found
+
+
+def _rank_texts(table: Table) -> list[str]:
+    """Return each row's rank by the mean of all domains; a dash for the reference rows and for incomplete rows."""
+    ranks = column_ranks(table)
+    return [str(ranks[name]) if name in ranks else EMPTY for name in table.algorithms]
 
 
 def markdown_domains(table: Table) -> str:
@@ -197,8 +198,8 @@ def markdown_domains(table: Table) -> str:
     """
     rows = [_markdown_head(["domain", *table.algorithms])]
     for domain in table.tasks:
-        rows.append(_markdown_row(table, f"{domain}{mark(table, domain)}", *_means(table, domain)))
-    rows.append(_markdown_row(table, f"**{ALL_DOMAINS}**", *_means(table), plain=False))
+        rows.append(_markdown_row(plain_markdown(f"{domain}{mark(table, domain)}"), _bold_means(table, domain)))
+    rows.append(_markdown_row(f"**{ALL_DOMAINS}**", _bold_means(table)))
     explained = "; ".join(f"`{name}` is {words}" for name, words in explain_references(table.algorithms))
     return "\n".join([*rows, "", _markdown_note(table), *([f"\nReference rows: {explained}."] if explained else [])])
 
@@ -227,11 +228,10 @@ def markdown_tasks(table: Table) -> str:
     rows = [_markdown_head(["domain", "task", "metric", *table.algorithms])]
     for domain, tasks in table.tasks.items():
         for task in tasks:
-            cells = [table.cell(a, domain, task) for a in table.algorithms]
-            info = table.info.get((domain, task))
-            texts = [_with_interval(cell) for cell in cells]
+            info, leader = table.info.get((domain, task)), column_leader(table, domain, task)
+            cells = [(_with_interval(table.cell(name, domain, task)), name == leader) for name in table.algorithms]
             first = f"{domain} | {task}{mark(table, domain, task)} | {info.metric.name if info else EMPTY}"
-            rows.append(_markdown_row(table, first, [c.mean if c else None for c in cells], texts, plain=False))
+            rows.append(_markdown_row(first, cells))
     single = plain_markdown(describe_single_seeds(table))
     note = f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}. {single}"
     return "\n".join([*rows, "", note.strip()])
@@ -265,7 +265,7 @@ def _note(table: Table) -> str:
     signs = legend(table)
     reader = f"Reader: {READERS[table.protocol]}; {table.suite} suite."
     scores = f"Score × 100, mean over pretraining seeds ({describe_seeds(table.cells.values())})"
-    bold = BOLD if SUPERVISED in table.algorithms else "Bold marks the best row"
+    bold = describe_bold(table.algorithms)
     return f"{reader} {scores}; {EMPTY} means a missing task. {bold}.{f' {signs}.' if signs else ''}"
 
 
@@ -289,12 +289,8 @@ def _with_interval(cell: CellMean | None) -> str:
     return f"{_without_deviation(cell)} ({points(low)} to {points(high)})"
 
 
-def _add_row(
-    rich: RichTable, table: Table, first: str, values: list[float | None], texts: list[str], *, style: str = ""
-) -> None:
-    winners = best_unlabelled(table.algorithms, values)
-    cells = [Text(text, style="bold" if i in winners else "") for i, text in enumerate(texts)]
-    rich.add_row(Text(first), *cells, style=style or None)
+def _add_row(rich: RichTable, first: str, cells: list[tuple[str, bool]], *, style: str = "") -> None:
+    rich.add_row(Text(first), *(Text(text, style="bold" if bold else "") for text, bold in cells), style=style or None)
 
 
 def plain_markdown(text: str) -> str:
@@ -303,13 +299,12 @@ def plain_markdown(text: str) -> str:
 
 
 def _markdown_head(names: list[str]) -> str:
-    cells = " | ".join(plain_markdown(name) for name in names)
+    """Return the head of a table; the reference rows are in italics."""
+    cells = " | ".join(f"*{name}*" if name in REFERENCES else plain_markdown(name) for name in names)
     left = sum(name in ("domain", "task", "metric") for name in names[:3])
     rule = " | ".join(["---"] * left + ["---:"] * (len(names) - left))
     return f"| {cells} |\n| {rule} |"
 
 
-def _markdown_row(table: Table, first: str, values: list[float | None], texts: list[str], *, plain: bool = True) -> str:
-    winners = best_unlabelled(table.algorithms, values)
-    cells = [f"**{text}**" if i in winners else text for i, text in enumerate(texts)]
-    return f"| {plain_markdown(first) if plain else first} | {' | '.join(cells)} |"
+def _markdown_row(first: str, cells: list[tuple[str, bool]]) -> str:
+    return f"| {first} | {' | '.join(f'**{text}**' if bold else text for text, bold in cells)} |"

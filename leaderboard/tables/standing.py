@@ -58,11 +58,22 @@ def domains_won(table: Table, algorithm: str, baseline: str) -> tuple[str, ...]:
 
 def _spread(table: Table, algorithm: str, domain: str) -> float:
     """Return the range over seeds of the domain's mean, from the seeds that every task has."""
-    cells = [cell for task in table.tasks[domain] if (cell := table.cell(algorithm, domain, task))]
-    by_seed = [dict(zip(cell.seeds, cell.scores, strict=True)) for cell in cells]
-    shared = set.intersection(*(set(scores) for scores in by_seed))
-    means = [statistics.fmean(scores[seed] for scores in by_seed) for seed in shared]
+    means = seed_means(table, algorithm, domain).values()
     return max(means) - min(means) if means else 0.0
+
+
+def seed_means(table: Table, algorithm: str, domain: str | None = None) -> dict[int, float]:
+    """Return the mean of a domain, or of all domains, for each seed that all of their tasks have, ascending."""
+    if domain is None:
+        return _shared_means([seed_means(table, algorithm, name) for name in table.counted])
+    cells = [table.cell(algorithm, domain, task) for task in table.tasks[domain]]
+    return _shared_means([dict(zip(cell.seeds, cell.scores, strict=True)) if cell else {} for cell in cells])
+
+
+def _shared_means(scores: Sequence[dict[int, float]]) -> dict[int, float]:
+    """Return the mean of some scores for each seed that all of them have."""
+    shared = set.intersection(*(set(found) for found in scores)) if scores else set()
+    return {seed: statistics.fmean(found[seed] for found in scores) for seed in sorted(shared)}
 
 
 def cut_name(name: str) -> str:

@@ -32,7 +32,7 @@ class Visit:
 
     def column(self, table: str, number: int) -> list[str]:
         """Return the first line of each visible cell of a column."""
-        cells = self.page.locator(f".view:not([hidden]) table.{table} tbody tr > :nth-child({number})")
+        cells = self.page.locator(f".view:not([hidden]) table.{table} tbody tr:not(.group) > :nth-child({number})")
         return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
 
     def open_details(self) -> None:

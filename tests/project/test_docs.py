@@ -136,32 +136,12 @@ def test_the_readme_is_short_and_its_tree_names_folders():
 
 
 def test_the_figure_is_made_from_the_committed_results(tmp_path):
-    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     command = [sys.executable, ROOT / "docs" / "make_figure.py", "--out", tmp_path]
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     for theme in ("light", "dark"):
         committed, made = (folder / f"results-{theme}.svg" for folder in (ROOT / "docs" / "figures", tmp_path))
-        old, new = committed.read_text(encoding="utf-8"), made.read_text(encoding="utf-8")
         assert committed.stat().st_size < 60_000
-        assert numbers_in(old) == numbers_in(new), f"{committed} shows other results: run docs/make_figure.py"
-        if maker_of(old) != maker_of(new):
-            pytest.skip(f"the bytes are those of {maker_of(old)}, not of {maker_of(new)}")
         assert committed.read_bytes() == made.read_bytes(), "run docs/make_figure.py"
-
-
-def numbers_in(svg: str) -> str:
-    """What the figure says of itself: every score in it."""
-    found = re.search(r"<dc:description>(.*?)</dc:description>", svg, re.DOTALL)
-    assert found
-    assert "sensor: none" in found[1]
-    return found[1]
-
-
-def maker_of(svg: str) -> str:
-    """The version of matplotlib that wrote a figure."""
-    found = re.search(r"Matplotlib v[\w.]+", svg)
-    assert found
-    return found[0]
 
 
 @each_page

@@ -126,6 +126,13 @@
       difference(task.difference, key("difference")), bar(task.difference, most), ...more);
   };
 
+  // a cell as CSV: its number without rounding, or its text; a quote precedes what a spreadsheet would take for a formula
+  const textOf = (cell) => {
+    if (cell.dataset.value !== undefined && cell.dataset.ties === undefined) return cell.dataset.value;
+    const text = cell.textContent.trim();
+    return `"${(/^[=+@-]/.test(text) ? "'" : "") + text.replaceAll('"', '""')}"`;
+  };
+
   const summarize = (pair, level) => {
     const { difference: all, wins, ties, losses } = pair.overall;
     const name = (text) => make("bdi", {}, text);
@@ -157,10 +164,13 @@
     const words = tested
       ? `Scores × 100. Under each difference is its ${level} interval; that of “over tasks” covers the choice of tasks instead. Verdicts are at level ${about.alpha}, after Holm’s correction over the tasks. Tests: ${how}.`
       : "Scores × 100. The site tests only its best rows against each other, and not these two. For intervals and p values, run “dabs compare” on them.";
+    const rowsOf = (section) => [...section.querySelectorAll("tr")].map((row) => [...row.cells].map(textOf).join(","));
+    const csv = new Blob([[...rowsOf(means), "", ...rowsOf(tasks), ""].join("\n")], { type: "text/csv" });
     const json = new Blob([JSON.stringify({ protocol, ...pair }, null, 2)], { type: "application/json" });
     const download = make("a", { class: "button", href: URL.createObjectURL(json), download: `compare.${a}.${b}.${protocol}.json` }, "This comparison as JSON");
+    const sheet = make("a", { class: "button", href: URL.createObjectURL(csv), download: `compare.${a}.${b}.${protocol}.csv` }, "Both tables as CSV");
     const notes = make("ul", { class: "plain caption notes" }, ...about.notes.map((note) => make("li", {}, note)));
-    const parts = [make("p", { class: "caption" }, words), means, tasks, make("p", { class: "actions" }, download)];
+    const parts = [make("p", { class: "caption" }, words), means, tasks, make("p", { class: "actions" }, sheet, download)];
     return { summary: summarize(pair, level), parts: about.notes.length ? [...parts, notes] : parts };
   };
 

@@ -65,6 +65,7 @@
     return loading;
   };
 
+  const rowsOf = (body) => [...body.rows].filter((row) => !row.classList.contains("group"));
   const isNumber = (cell) => cell.classList.contains("number");
   const valueOf = (row, column, isText) => {
     const cell = row.cells[column];
@@ -82,16 +83,19 @@
     header.setAttribute("aria-sort", direction);
     if (table.dataset.key) await loadRest();
     const sign = direction === "ascending" ? 1 : -1;
-    const rows = [...table.tBodies[0].rows].map((row) => [valueOf(row, column, isText), row]);
-    rows.sort(([a], [b]) => (a === null) - (b === null) || (a === null ? 0 : sign * compare(a, b)));
-    table.tBodies[0].append(...rows.map(([, row]) => row));
+    [...table.tBodies].forEach((body) => { // the reference rows stay apart
+      const rows = rowsOf(body).map((row) => [valueOf(row, column, isText), row]);
+      rows.sort(([a], [b]) => (a === null) - (b === null) || (a === null ? 0 : sign * compare(a, b)));
+      body.append(...rows.map(([, row]) => row));
+    });
     updateRows();
   };
-  const makeSortable = (table) => table.querySelectorAll("thead th").forEach((header, column) => {
+  const makeSortable = (table) => table.querySelectorAll("thead tr:last-child th").forEach((header, column) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.append(...header.childNodes);
-    header.append(button);
+    const term = header.querySelector(".term"); // explains the heading, and does not sort
+    button.append(...[...header.childNodes].filter((node) => node !== term));
+    header.prepend(button);
     button.addEventListener("click", () => sort(table, header, column));
   });
 
@@ -102,11 +106,20 @@
     const words = wordsOf();
     let [left, all] = [0, 0];
     document.querySelectorAll("table.filterable").forEach((table) => {
-      const rows = [...table.tBodies[0].rows];
-      const found = words.length ? rows.filter((row) => { const text = textOf(row); return words.every((word) => text.includes(word)); }) : rows;
+      const fits = (row) => { const text = textOf(row); return words.every((word) => text.includes(word)); };
+      const [first, ...others] = [...table.tBodies].map((body) => {
+        const rows = rowsOf(body);
+        const found = words.length ? rows.filter(fits) : rows;
+        if (!table.closest(".view[hidden]")) [left, all] = [left + found.length, all + rows.length];
+        return { body, rows, found };
+      });
+      const { found } = first;
       const shown = new Set(found.slice(0, limitOf(table)));
-      rows.forEach((row) => { row.hidden = !shown.has(row); });
-      if (!table.closest(".view[hidden]")) [left, all] = [left + found.length, all + rows.length];
+      first.rows.forEach((row) => { row.hidden = !shown.has(row); });
+      others.forEach((other) => {
+        other.rows.forEach((row) => { row.hidden = !other.found.includes(row); });
+        other.body.hidden = !other.found.length;
+      });
       const note = noteOf(table)?.querySelector("span");
       if (note && loading && !note.dataset.lost) note.textContent = `${shown.size.toLocaleString("en")} of ${found.length.toLocaleString("en")} rows are shown.`;
     });

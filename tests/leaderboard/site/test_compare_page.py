@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,10 @@ def test_the_numbers_are_those_of_the_command(
     with visit.page.expect_download() as download:
         visit.page.get_by_text("This comparison as JSON").click()
     downloaded = json.loads(Path(download.value.path()).read_text())
+    with visit.page.expect_download() as download:
+        visit.page.get_by_text("Both tables as CSV").click()
+    cells = [cell for row in csv.reader(Path(download.value.path()).read_text().splitlines()) for cell in row]
+    assert set(cells) >= {wanted["all domains.difference"], wanted["speech/word.p_holm"], "all domains"}
     assert agree(expected_numbers(downloaded), wanted)
     for mine, theirs in zip(downloaded["tasks"], pair["tasks"], strict=True):
         assert [mine[f"{what}_{side}"] for what in ("seeds", "scores") for side in "ab"] == [

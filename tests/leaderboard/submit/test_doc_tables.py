@@ -60,10 +60,11 @@ def test_wins_are_counted_by_domain_and_task_above_both_baselines() -> None:
     results = make_suite(gains=EVERY_ROW, failed={("emix", "speech", 1): "it collapsed"})
     lines = wins_table(build_table(results, "linear")).splitlines()
     assert lines[0] == (
-        "| algorithm | domains above none | domains above raw | tasks above none | tasks above raw | gap closed |"
+        "| algorithm | rank | domains above none | domains above raw | "
+        "tasks above none | tasks above raw | gap closed |"
     )
     assert [line.split(" | ")[0] for line in lines[2:5]] == ["| contrastive", "| emix✗", "| shed"]
-    assert lines[4].startswith("| shed | 4 of 4 | 4 of 4 | 10 of 10 | 9 of 10 | 63 % |")
+    assert lines[4].startswith("| shed | 1 | 4 of 4 | 4 of 4 | 10 of 10 | 9 of 10 | 63 % |")
     without_raw = [result for result in results if result.algorithm != "raw"]
     assert "above raw" not in wins_table(build_table(without_raw, "linear"))
 
@@ -71,7 +72,7 @@ def test_wins_are_counted_by_domain_and_task_above_both_baselines() -> None:
 def test_each_protocol_has_its_scores_and_its_gaps() -> None:
     text = task_table(make_suite(gains=EVERY_ROW), "knn")
     assert "Reader: k nearest neighbours on mean-pooled features" in text
-    assert "| domain | raw | summary | contrastive | emix | shed |" in text
+    assert "| domain | *raw* | *summary* | contrastive | emix | shed |" in text
     assert task_table(make_suite(), "linear_tokens") == "No result files of this protocol yet."
 
 

@@ -12,8 +12,6 @@ from rich.console import Console
 from dabs.errors import DabsError
 from dabs.leaderboard.tables.aggregate import build_table
 from dabs.leaderboard.tables.render import (
-    best_positions,
-    best_unlabelled,
     describe_failures,
     describe_seeds,
     describe_single_seeds,
@@ -54,19 +52,22 @@ def test_names_never_act_as_markup() -> None:
     assert r"a\|b\<script\>" in markdown
 
 
-def test_equal_looking_values_share_the_best() -> None:
-    assert best_positions([0.50001, None, 0.50002, 0.4]) == {0, 2}
-    assert best_positions([None]) == set()
-
-
-def test_the_supervised_row_is_never_the_best() -> None:
-    assert best_unlabelled(("none", "supervised", "shed"), (0.1, 0.9, 0.5)) == {2}
-    assert best_unlabelled(("supervised",), (0.9,)) == set()
+def test_the_supervised_row_is_never_bold_and_the_rule_stands_below() -> None:
     table = build_table(make_suite(gains=EVERY_ROW), "linear")
     (row,) = (line for line in markdown_domains(table).splitlines() if line.startswith("| **all domains** |"))
     cells = dict(zip(table.algorithms, row.split(" | ")[1:], strict=True))
     assert float(cells["supervised"]) > float(cells["shed"].strip("* |"))
     assert cells["shed"].startswith("**")
+    rule = "Bold marks an algorithm whose interval lies above those of all other rows but supervised"
+    for text in (markdown_domains(table), markdown_tasks(table), " ".join(shown(make_suite(gains=EVERY_ROW)).split())):
+        assert rule in text
+    assert "but supervised" not in markdown_domains(build_table(make_suite(), "linear"))
+
+
+def test_the_terminal_ranks_the_algorithms_alone() -> None:
+    text = shown(make_suite(gains=EVERY_ROW), width=120)
+    assert next(line.split() for line in text.splitlines() if line.split()[:1] == ["rank"])[1:5] == ["–"] * 4
+    assert "Algorithms whose intervals overlap share ranks: 1–2 means first or second" in " ".join(text.split())
 
 
 def test_a_table_names_its_reader_and_explains_each_reference_row() -> None:
@@ -111,7 +112,7 @@ def test_the_share_of_the_gap_has_a_table() -> None:
     results = [make(algorithm=name, score=score) for name, score in scores.items()]
     results += [make(algorithm=name, domain="speech", task="word", score=0.3) for name in scores]
     lines = markdown_gaps(build_table(results, "linear")).splitlines()
-    assert lines[0] == "| domain | raw | shed |"
+    assert lines[0] == "| domain | *raw* | shed |"
     assert lines[2:5] == ["| sensor | −25 % | 75 % |", "| speech | – | – |", "| **all domains** | −25 % | 75 % |"]
     assert "gap closed" in shown(results)
     without = [result for result in results if result.algorithm != "supervised"]
@@ -156,10 +157,10 @@ def test_rows_without_an_encoder_have_no_seed() -> None:
 
 def test_markdown_by_domain() -> None:
     lines = markdown_domains(build_table(make_suite(), "linear")).splitlines()
-    assert lines[0] == "| domain | none | raw | contrastive | emix | shed |"
+    assert lines[0] == "| domain | *none* | *raw* | contrastive | emix | shed |"
     assert lines[1] == "| --- | ---: | ---: | ---: | ---: | ---: |"
     assert lines[2].startswith("| chest_xray‡ | 60.6 |")
-    assert lines[2].endswith("**76.4** |")
+    assert lines[2].endswith(" 76.4 |"), "emix is at 75.4, within the interval"
     assert len([line for line in lines if line.startswith("|")]) == 2 + 4 + 1
 
 
