@@ -169,14 +169,14 @@ def _scan_source(source: str) -> list[str]:
 
 def _compare_with_committed(options: SubmitOptions, results: Sequence[Result], rules: Rules) -> list[str]:
     """Return why the results cannot join the tables of the checkout that `--out` is in; [] outside a checkout."""
-    from dabs.evaluation.reference_rows import REFERENCES
+    from dabs.evaluation.reference_rows import is_reference
     from dabs.leaderboard.submit.rules import find_clashes
     from dabs.leaderboard.submit.verify import find_duplicates, read_committed_rows, settings_of
     from dabs.results.submission import load_submission, submission_folders
 
     folder = options.out.parent / "results"
     rows = read_committed_rows(folder)[0] if folder.is_dir() else {}
-    sharing = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or name in REFERENCES]
+    sharing = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or is_reference(name)]
     others = rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
     wrong = find_duplicates(options.name, results, {name: settings_of(own) for name, own in others.items()})
     return wrong or find_clashes(results, sharing, rules.tasks)

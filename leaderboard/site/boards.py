@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dabs.evaluation.reference_rows import REFERENCES
+from dabs.evaluation.reference_rows import is_reference
 from dabs.leaderboard.tables.aggregate import (
     Table,
     Tasks,
@@ -56,7 +56,7 @@ def build_boards(rows: Sequence[Entry], tasks: Tasks | None = None) -> list[Boar
     for ruleset in RULESETS:
         if ruleset in rulesets.values():
             own = [result for result in all_results if rulesets[result.algorithm] == ruleset]
-            shown = tuple(r for r in all_results if rulesets[r.algorithm] == ruleset or r.algorithm in REFERENCES)
+            shown = tuple(r for r in all_results if rulesets[r.algorithm] == ruleset or is_reference(r.algorithm))
             tables = (build_table(shown, protocol, all_tasks) for protocol in protocols_of(own))
             boards.append(Board(ruleset=ruleset, results=shown, tables=tuple(tables)))
     return boards
@@ -74,8 +74,8 @@ def select_drawn_rows(table: Table, domain: str | None = None) -> Table:
         mean = table.domain_mean(name, domain) if domain else table.overall(name)
         return float("-inf") if mean is None else mean
 
-    learned = sorted((name for name in table.algorithms if name not in REFERENCES), key=score, reverse=True)
-    kept = {*learned[:MAX_DRAWN], *(name for name in table.algorithms if name in REFERENCES)}
+    learned = sorted((name for name in table.algorithms if not is_reference(name)), key=score, reverse=True)
+    kept = {*learned[:MAX_DRAWN], *(name for name in table.algorithms if is_reference(name))}
     tasks = {domain: table.tasks[domain]} if domain else table.tasks
     keys = ((name, d, task) for name in kept for d, names in tasks.items() for task in names)
     cells = {key: table.cells[key] for key in keys if key in table.cells}

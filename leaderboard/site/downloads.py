@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dabs.evaluation.reference_rows import REFERENCES
+from dabs.evaluation.reference_rows import is_reference
 from dabs.leaderboard.tables.render import EMPTY, points
 
 MEDIA_TYPES = {"csv": "text/csv", "tex": "application/x-tex", "svg": "image/svg+xml", "bib": "application/x-bibtex"}
@@ -143,7 +143,7 @@ def to_latex(sheet: Sheet) -> str:
 
 
 def _head(name: str) -> str:
-    return f"{name} (reference)" if name in REFERENCES else name.replace("_", " ")
+    return f"{name} (reference)" if is_reference(name) else name.replace("_", " ")
 
 
 def _latex_value(value: Value) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, describe_target
-from dabs.evaluation.reference_rows import EXPLANATIONS, RANDOM, REFERENCES
+from dabs.evaluation.reference_rows import RANDOM, explanation_of, is_reference
 from dabs.leaderboard.compare.model import Comparison
 from dabs.leaderboard.site import plots, sheets, views
 from dabs.leaderboard.site.bibliography import cite
@@ -116,7 +116,7 @@ def _scores_by_name(boards: Sequence[Board]) -> list[tuple[str, list[tuple[str, 
 def _compare_values(boards: Sequence[Board], slugs: Mapping[str, str]) -> dict[str, Any]:
     """Return the rows to choose from; the best learned one and the random encoder are chosen at first."""
     ranked = [row["algorithm"] for row in views.overall_rows(boards[0].tables[0])]
-    first = next((name for name in ranked if name not in REFERENCES), ranked[0])
+    first = next((name for name in ranked if not is_reference(name)), ranked[0])
     second = next((name for name in (RANDOM, *ranked) if name in slugs and name != first), first)
     return {"choices": list(slugs.items()), "chosen": (slugs[first], slugs[second])}
 
@@ -213,7 +213,7 @@ def _domain_rows(table: Table, domain: str) -> list[dict[str, Any]]:
     rows = [
         {
             "algorithm": name,
-            "reference": name in REFERENCES,
+            "reference": is_reference(name),
             "rank": ranks.get(name),
             "mean": views.mean_view(table, name, domain, best=name == top),
             "cells": [(task, table.cell(name, domain, task), name == leader) for task, leader in leaders.items()],
@@ -274,7 +274,7 @@ def _task_rows(board: Board, domain: str, task: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {
             "algorithm": name,
-            "reference": name in REFERENCES,
+            "reference": is_reference(name),
             "rank": ranks.get(name),
             "cells": [(table.protocol, table.cell(name, domain, task), name == leader) for table, leader in leaders],
         }
@@ -299,7 +299,7 @@ def _algorithm_values(row: Entry, boards: Sequence[Board], slug: str) -> dict[st
         "tables_of": [(table.protocol, protocol_name(table.protocol)) for table in tables],
         "means": means,
         "wins": [table.beats(name) if _is_compared(table, name) else None for table in tables],
-        "explanation": EXPLANATIONS.get(name, ""),
+        "explanation": explanation_of(name),
         "failures": list(dict.fromkeys(filter(None, (describe_failures(table, name) for table in tables)))),
         "gap": any(view["gap"] is not None for _, cells in means for view in cells),
         "tasks": [

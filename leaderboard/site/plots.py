@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dabs.evaluation.reference_rows import RANDOM, REFERENCES, WITHOUT_ENCODER
+from dabs.evaluation.reference_rows import RANDOM, has_no_seed, is_reference, reference_place
 from dabs.leaderboard.tables.aggregate import Table
 from dabs.leaderboard.tables.ranking import Ends, Rank, column_ranks
 from dabs.leaderboard.tables.render import ALL_DOMAINS, FAILED, mark, points
@@ -28,7 +28,12 @@ _SHAPES = (
     "M0 4.8 4.9-3.7h-9.8z",
     "M-1.7-4.8h3.4v3.1h3.1v3.4h-3.1v3.1h-3.4v-3.1h-3.1v-3.4h3.1z",
 )
-SHAPE_NAMES = dict(zip(REFERENCES, ("circle", "square", "diamond", "triangle"), strict=True))  # of the marks above
+_SHAPE_NAMES = ("circle", "square", "diamond", "triangle", "inverted triangle", "cross")
+
+
+def name_shape(reference: str) -> str:
+    """Return what the mark of a reference row is called in words."""
+    return _SHAPE_NAMES[reference_place(reference)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +127,11 @@ class DotPlot:
 
 def assign_styles(algorithms: Sequence[str]) -> dict[str, MarkerStyle]:
     """Return a style for each algorithm; with more than six besides the references, colours and shapes pair anew."""
-    learned = [name for name in algorithms if name not in REFERENCES]
+    learned = [name for name in algorithms if not is_reference(name)]
     styles = {}
     for name in algorithms:
-        if name in REFERENCES:
-            tone, shape = "reference", _SHAPES[REFERENCES.index(name)]
+        if is_reference(name):
+            tone, shape = "reference", _SHAPES[reference_place(name)]
         else:
             i = learned.index(name)
             tone, shape = f"tone-{i % 6}", _SHAPES[(i + i // 6) % 6]
@@ -140,7 +145,7 @@ def task_scores(table: Table, domain: str, task: str) -> list[Score]:
     for name in table.algorithms:
         cell = table.cell(name, domain, task)
         if cell:
-            seeds = {} if name in WITHOUT_ENCODER else dict(zip(cell.seeds, cell.scores, strict=True))
+            seeds = {} if has_no_seed(name) else dict(zip(cell.seeds, cell.scores, strict=True))
             rank, failed = ranks.get(name), bool(cell.failed)
             found.append(
                 Score(algorithm=name, mean=cell.mean, interval=cell.interval, seeds=seeds, rank=rank, failed=failed)
@@ -155,7 +160,7 @@ def mean_scores(table: Table, domain: str | None = None) -> list[Score]:
         mean = table.overall(name) if domain is None else table.domain_mean(name, domain)
         ends = table.overall_interval(name) if domain is None else table.domain_interval(name, domain)
         if mean is not None and ends is not None:
-            seeds = {} if name in WITHOUT_ENCODER else seed_means(table, name, domain)
+            seeds = {} if has_no_seed(name) else seed_means(table, name, domain)
             failed = table.has_failed(name, domain)
             found.append(
                 Score(algorithm=name, mean=mean, interval=ends, seeds=seeds, rank=ranks.get(name), failed=failed)
@@ -165,8 +170,8 @@ def mean_scores(table: Table, domain: str | None = None) -> list[Score]:
 
 def _in_order(scores: Iterable[Score]) -> list[Score]:
     def key(score: Score) -> tuple[int, float, str]:
-        reference = score.algorithm in REFERENCES
-        return (1 + REFERENCES.index(score.algorithm) if reference else 0, -score.mean, score.algorithm)
+        reference = is_reference(score.algorithm)
+        return (1 + reference_place(score.algorithm) if reference else 0, -score.mean, score.algorithm)
 
     return sorted(scores, key=key)
 
@@ -243,8 +248,8 @@ def layout_overview(table: Table, styles: Mapping[str, MarkerStyle], axis: Axis 
 def overview_axis(tables: Iterable[Table]) -> Axis | None:
     """Return the one axis of every panel of an overview; None without any mean."""
     scores = [s for table in tables for domain in (None, *table.tasks) for s in mean_scores(table, domain)]
-    ranked = [score for score in scores if score.algorithm not in REFERENCES]
-    points_alone = [score.mean for score in scores if score.algorithm in REFERENCES]  # drawn without intervals
+    ranked = [score for score in scores if not is_reference(score.algorithm)]
+    points_alone = [score.mean for score in scores if is_reference(score.algorithm)]  # drawn without intervals
     return choose_axis(ranked, points_alone) if scores else None
 
 
@@ -267,8 +272,8 @@ def _layout_lane(
     """Return a lane whose top is at y; where it is compact, the reference rows share one row without intervals."""
     dots, row, apart = [], 0, 0
     for i, score in enumerate(scores):
-        reference = score.algorithm in REFERENCES
-        first = reference and (i == 0 or scores[i - 1].algorithm not in REFERENCES)
+        reference = is_reference(score.algorithm)
+        first = reference and (i == 0 or not is_reference(scores[i - 1].algorithm))
         apart = APART if reference and row else apart
         row += not (compact and reference and not first)
         name = score.algorithm if len(score.algorithm) <= MAX_LETTERS else f"{score.algorithm[: MAX_LETTERS - 1]}…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dabs.config import protocol_name
-from dabs.evaluation.reference_rows import REFERENCES
+from dabs.evaluation.reference_rows import is_reference, reference_place
 from dabs.leaderboard.site.downloads import Line, Sheet, Value
 from dabs.leaderboard.tables.aggregate import Table
 from dabs.leaderboard.tables.ranking import column_leader, column_ranks
@@ -44,14 +44,14 @@ def _sheet(name: str, caption: str, heads: Sequence[str], places: Sequence[Place
 
     def order(row: str) -> tuple[int, float, str]:
         value = _value(places[0], row).value
-        group = 1 + REFERENCES.index(row) if row in REFERENCES else 0
+        group = 1 + reference_place(row) if is_reference(row) else 0
         return (group, float("inf") if value is None else -value, row)
 
     lines = [
         Line(
             texts=(row, str(ranks.get(row, EMPTY))),
             values=tuple(_value(place, row, bold=row == leader) for place, leader in zip(places, leaders, strict=True)),
-            reference=row in REFERENCES,
+            reference=is_reference(row),
         )
         for row in sorted(table.algorithms, key=order)
     ]
@@ -74,7 +74,7 @@ def _value(place: Place, row: str, *, bold: bool = False) -> Value:
 
 def all_tasks_sheet(table: Table) -> Sheet:
     """Return the report's table of all numbers: one line per task, one column per row, reference rows last."""
-    names = [*(n for n in table.algorithms if n not in REFERENCES), *(n for n in table.algorithms if n in REFERENCES)]
+    names = [*(n for n in table.algorithms if not is_reference(n)), *(n for n in table.algorithms if is_reference(n))]
     lines = []
     for domain, tasks in table.tasks.items():
         for task in tasks:

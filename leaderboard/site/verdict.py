@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES, SUMMARY, SUPERVISED
+from dabs.evaluation.reference_rows import RANDOM, RAW, SUMMARY, SUPERVISED, is_reference
 from dabs.leaderboard.compare.model import Comparison
 from dabs.leaderboard.tables.aggregate import Table
 from dabs.leaderboard.tables.ranking import column_leader, column_ranks
@@ -25,7 +25,7 @@ def verdict(table: Table, comparison: Comparison | None = None) -> list[str]:
     Returns:
         Nothing if no algorithm has a mean over all domains.
     """
-    means = {name: table.overall(name) for name in table.algorithms if name not in REFERENCES}
+    means = {name: table.overall(name) for name in table.algorithms if not is_reference(name)}
     ranked = sorted((-mean, name) for name, mean in means.items() if mean is not None)
     if not ranked:
         return []

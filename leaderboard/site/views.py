@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dabs.config import protocol_name
-from dabs.evaluation.reference_rows import RANDOM, REFERENCES, SUPERVISED, WITHOUT_ENCODER
+from dabs.evaluation.reference_rows import RANDOM, SUPERVISED, has_no_seed, is_reference, reference_place
 from dabs.leaderboard.site import plots, sheets, standalone
 from dabs.leaderboard.site.curves import layout_curve_panel
 from dabs.leaderboard.site.downloads import File
@@ -35,7 +35,7 @@ def header_facts(results: Sequence[Result], table: Table) -> dict[str, Any]:
         "domains": len(table.tasks),
         "tasks": sum(len(names) for names in table.tasks.values()),
         "results": len(results),
-        "seeds": sorted({result.seed for result in results if result.algorithm not in WITHOUT_ENCODER}),
+        "seeds": sorted({result.seed for result in results if not has_no_seed(result.algorithm)}),
         "level": f"{100 * results[0].interval.level:g} %",
         "seconds": sum(result.pretraining.wall_seconds for result in one_per_run(results)),
         "first": min(result.timings.started for result in results)[:10],
@@ -75,7 +75,7 @@ def overview_view(
     panels = plots.layout_overview(table, styles, plots.overview_axis(tables))
     title = f"Mean scores of the {table.suite} suite, {protocol_name(table.protocol)}"
     name = f"{table.suite}.{ruleset}.{table.protocol}"
-    references = [f"{plots.SHAPE_NAMES[name]} {name}" for name in REFERENCES if name in table.algorithms]
+    references = [f"{plots.name_shape(name)} {name}" for name in table.algorithms if is_reference(name)]
     marks = f"Hollow marks are reference rows: {', '.join(references)}." if references else ""
     marks += " The vertical line is the level of none." if RANDOM in table.algorithms else ""
     words = (
@@ -111,7 +111,7 @@ def curve_files(name: str, groups: Sequence[dict[str, Any]], title: str) -> list
 
 def order_for_columns(table: Table) -> list[str]:
     """Return the rows of a table as columns: the algorithms, then the reference rows."""
-    return sorted(table.algorithms, key=lambda name: name in REFERENCES)
+    return sorted(table.algorithms, key=lambda name: is_reference(name))
 
 
 def overall_view(table: Table) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def overall_rows(table: Table) -> list[dict[str, Any]]:
         rows.append(
             {
                 "algorithm": algorithm,
-                "reference": algorithm in REFERENCES,
+                "reference": is_reference(algorithm),
                 "rank": ranks.get(algorithm),
                 "cells": cells,
                 "wins": wins,
@@ -180,7 +180,7 @@ def overall_rows(table: Table) -> list[dict[str, Any]]:
 
 def split_rows(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the ranked rows in their order, and the reference rows in theirs."""
-    references = [row for name in REFERENCES for row in rows if row["algorithm"] == name]
+    references = sorted((row for row in rows if row["reference"]), key=lambda row: reference_place(row["algorithm"]))
     return [row for row in rows if not row["reference"]], references
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dabs.config import PROTOCOLS, protocol_name
-from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES
+from dabs.evaluation.reference_rows import RANDOM, RAW, is_reference
 from dabs.leaderboard.tables.aggregate import Table, build_table
 from dabs.leaderboard.tables.agreement import Share, agreements, edge_choices, finetuned_at_least_probed
 from dabs.leaderboard.tables.ranking import RANKS, column_ranks
@@ -58,7 +58,7 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
     }
     fixed, note = keep_best_submissions(results + submitted["fixed"], {r.algorithm for r in submitted["fixed"]})
     linear = build_table(fixed, "linear")
-    references = [result for result in results if result.algorithm in REFERENCES]
+    references = [result for result in results if is_reference(result.algorithm)]
     texts: dict[Path, dict[str, str]] = {
         README: {
             "table": markdown_domains(linear) + note,
@@ -111,7 +111,7 @@ def wins_table(table: Table) -> str:
     heads = [f"{places} above {name}" for places in ("domains", "tasks") for name in baselines]
     lines = [f"| algorithm | rank | {' | '.join([*heads, 'gap closed'])} |", f"|---|{'---:|' * (len(heads) + 2)}"]
     for algorithm in table.algorithms:
-        if algorithm not in REFERENCES:
+        if not is_reference(algorithm):
             cells = [str(ranks.get(algorithm, EMPTY))]
             cells += [f"{len(domains_won(table, algorithm, name))} of {len(table.tasks)}" for name in baselines]
             wins = [table.beats(algorithm, name) for name in baselines]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from dabs.config import PROTOCOLS
 from dabs.errors import RequestError
-from dabs.evaluation.reference_rows import REFERENCES, WITHOUT_ENCODER
+from dabs.evaluation.reference_rows import has_no_seed, is_reference, reference_place
 from dabs.leaderboard.tables.compatibility import (
     budget_of,
     data_of,
@@ -235,13 +235,12 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
 
 def order_algorithms(algorithms: Iterable[str]) -> tuple[str, ...]:
     """Return algorithms in the order of a table: the reference rows first, then alphabetically."""
-    rank = {name: i for i, name in enumerate(REFERENCES)}
-    return tuple(sorted(algorithms, key=lambda name: (rank.get(name, len(rank)), name)))
+    return tuple(sorted(algorithms, key=lambda name: (not is_reference(name), reference_place(name), name)))
 
 
 def _shown_rows(results: Iterable[Result], chosen: Iterable[Result]) -> set[str]:
     """Return every algorithm, except those without an encoder that the protocol cannot be applied to."""
-    return {r.algorithm for r in results if r.algorithm not in WITHOUT_ENCODER} | {r.algorithm for r in chosen}
+    return {r.algorithm for r in results if not has_no_seed(r.algorithm)} | {r.algorithm for r in chosen}
 
 
 def _mean_of_all(values: Sequence[float | None]) -> float | None:

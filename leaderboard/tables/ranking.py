@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from dabs.evaluation.reference_rows import REFERENCES, SUPERVISED
+from dabs.evaluation.reference_rows import EXTERNAL_PREFIX, SUPERVISED, is_reference
 from dabs.leaderboard.tables.aggregate import Table
 
 Ends = tuple[float, float]
@@ -56,14 +56,20 @@ def rank_intervals(intervals: Mapping[str, Ends | None]) -> dict[str, Rank]:
 def find_leader(intervals: Mapping[str, Ends | None]) -> str | None:
     """Return the algorithm whose interval lies above those of all other rows but the supervised one; None without one.
 
-    A reference row never leads, but keeps an algorithm from leading. Nor does a row lead that is alone.
+    A reference row never leads, but keeps an algorithm from leading, unless its encoder is from elsewhere. Nor does a
+    row lead that is alone.
     """
-    known = {name: ends for name, ends in intervals.items() if ends is not None and name != SUPERVISED}
+    known = {name: ends for name, ends in intervals.items() if ends is not None and not _is_beyond_reach(name)}
     for name, own in known.items():
         others = [ends for other, ends in known.items() if other != name]
-        if name not in REFERENCES and others and all(is_ahead(own, other) for other in others):
+        if not is_reference(name) and others and all(is_ahead(own, other) for other in others):
             return name
     return None
+
+
+def _is_beyond_reach(name: str) -> bool:
+    """Return whether a row has seen the labels, or has data and a budget of its own."""
+    return name == SUPERVISED or name.startswith(EXTERNAL_PREFIX)
 
 
 def column_intervals(table: Table, domain: str | None = None, task: str | None = None) -> dict[str, Ends | None]:
@@ -85,7 +91,7 @@ def column_intervals(table: Table, domain: str | None = None, task: str | None =
 def column_ranks(table: Table, domain: str | None = None, task: str | None = None) -> dict[str, Rank]:
     """Return the ranks of the algorithms in one column of a table, as `column_intervals`; reference rows have none."""
     found = column_intervals(table, domain, task)
-    return rank_intervals({name: ends for name, ends in found.items() if name not in REFERENCES})
+    return rank_intervals({name: ends for name, ends in found.items() if not is_reference(name)})
 
 
 def column_leader(table: Table, domain: str | None = None, task: str | None = None) -> str | None:

@@ -12,8 +12,8 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from dabs.errors import DabsError
-from dabs.evaluation.reference_rows import EXPLANATIONS, RANDOM, REFERENCES, SUPERVISED, WITHOUT_ENCODER
-from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table
+from dabs.evaluation.reference_rows import RANDOM, SUPERVISED, explanation_of, has_no_seed, is_reference
+from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table, order_algorithms
 from dabs.leaderboard.tables.ranking import RANKS, column_leader, column_ranks, describe_bold
 from dabs.leaderboard.tables.standing import cut_name, failed_runs, gap_closed, has_gap
 from dabs.results.schema import Result
@@ -62,7 +62,7 @@ def legend(table: Table) -> str:
 
 def describe_seeds(cells: Iterable[CellMean | None]) -> str:
     """Return how many seeds the cells have: `3 seeds`, or `1 to 3 seeds`; rows without an encoder have no seed."""
-    counts = sorted({len(cell.seeds) for cell in cells if cell and cell.algorithm not in WITHOUT_ENCODER})
+    counts = sorted({len(cell.seeds) for cell in cells if cell and not has_no_seed(cell.algorithm)})
     if not counts:
         return "no seed"
     last = f"{counts[-1]} seed{'s' if counts[-1] > 1 else ''}"
@@ -90,8 +90,7 @@ def describe_single_seeds(table: Table) -> str:
 
 def explain_references(algorithms: Iterable[str]) -> list[tuple[str, str]]:
     """Return the name and the explanation of each reference row among some algorithms, in the order of a table."""
-    shown = set(algorithms)
-    return [(name, EXPLANATIONS[name]) for name in REFERENCES if name in shown]
+    return [(name, explanation_of(name)) for name in order_algorithms(set(algorithms)) if is_reference(name)]
 
 
 def show(
@@ -157,7 +156,7 @@ def _rich_table(first: str, names: Iterable[str]) -> RichTable:
     rich = RichTable(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     rich.add_column(first, overflow="fold")
     for name in names:
-        style = "italic" if name in REFERENCES else ""
+        style = "italic" if is_reference(name) else ""
         rich.add_column(Text(name, style=style), justify="right", overflow="fold")  # a number is never cut
     return rich
 
@@ -300,7 +299,7 @@ def plain_markdown(text: str) -> str:
 
 def _markdown_head(names: list[str]) -> str:
     """Return the head of a table; the reference rows are in italics."""
-    cells = " | ".join(f"*{name}*" if name in REFERENCES else plain_markdown(name) for name in names)
+    cells = " | ".join(f"*{name}*" if is_reference(name) else plain_markdown(name) for name in names)
     left = sum(name in ("domain", "task", "metric") for name in names[:3])
     rule = " | ".join(["---"] * left + ["---:"] * (len(names) - left))
     return f"| {cells} |\n| {rule} |"
