@@ -33,6 +33,7 @@ OPTIONS = {
     ("pretrain", "contrastive"): {"--temperature", "--projection"},
     ("pretrain", "none"): set(),
     ("eval",): {"--tasks", "--protocol"},
+    ("push",): {"--private", "--no-private", "--message", "--license", "--with-source", "--no-with-source"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps",
         "--accumulate", "--precision", "--out", "--jobs", "--report", "--store", "--launcher", "--address", "--cpus",
