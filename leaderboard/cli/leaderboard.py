@@ -21,7 +21,8 @@ class LeaderboardOptions:
     """Show the table of results, build the report or the site, export results, or verify (`verify --help`)."""
 
     action: tyro.conf.Positional[Literal["show", "build", "export", "verify"]]
-    results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
+    # where to read *.result.json: folders, `published` for the project's own results, or hf://USER/NAME for a run
+    results: tuple[str, ...] = ("runs",)
     suite: Suite | None = None  # only results of this suite, with the numbers published on it; default: every suite
     store: str = ""  # fsspec URL of a shared store; its results are first fetched into the first of the folders
     protocol: Protocol | None = None  # show: which protocol; default: linear
@@ -53,13 +54,20 @@ def main(arguments: list[str]) -> int | None:
                 f"`dabs leaderboard {options.action}` has no use for --{name}, which belongs to "
                 f"{' and '.join(actions)}. Leave it out."
             )
+    from dabs.results.places import results_folder
+
+    roots, out = [results_folder(place) for place in options.results], options.out or Path("report.html")
     if options.store:
         from dabs.grid.store import Store
 
-        store = Store(options.store, options.results[0])
+        if roots[0] != Path(options.results[0]):
+            raise RequestError(
+                f"--store fetches results into the first folder of --results, which cannot be {options.results[0]}. "
+                "Name a folder before it."
+            )
+        store = Store(options.store, roots[0])
         for run in store.runs():
             store.fetch(run, results_only=True)
-    roots, out = list(options.results), options.out or Path("report.html")
     if options.action == "show":
         show(roots, protocol=options.protocol or "linear", suite=options.suite)
         return None
