@@ -103,7 +103,7 @@ def evaluate(
     """Evaluate a complete run, and write each result into its folder `results`.
 
     Args:
-        run: the folder that `pretrain` returned.
+        run: the folder that `pretrain` returned, or hf://USER/NAME[@REVISION] for a run on the hub.
         tasks: names; all tasks of the domain when empty.
         protocols: "linear", "knn", "linear_tokens" or "finetune".
         domain: path/to/file.py:NAME, for a run on a domain of your own, whose file is run.
@@ -123,10 +123,11 @@ def evaluate(
     """
     from dabs.evaluation.evaluate import evaluate as evaluate_run
     from dabs.evaluation.evaluate import write_results
+    from dabs.results.hub import local_run, results_home
 
-    folder = Path(run)
+    folder = local_run(run)
     evaluated = evaluate_run(folder, tuple(tasks), tuple(protocols), domain=domain)
-    return [item.result for _, item in write_results(folder, evaluated)]
+    return [item.result for _, item in write_results(results_home(run, folder), evaluated)]
 
 
 def load(run: str | Path) -> FrozenEncoder:
@@ -135,7 +136,7 @@ def load(run: str | Path) -> FrozenEncoder:
     Only weights and sizes are read; no code of an algorithm runs.
 
     Args:
-        run: the folder that `pretrain` returned.
+        run: the folder that `pretrain` returned, or hf://USER/NAME[@REVISION] for a run on the hub.
 
     Raises:
         DabsError: there is no complete run, or its weights are damaged.
@@ -149,8 +150,9 @@ def load(run: str | Path) -> FrozenEncoder:
         (10, 128)
     """
     from dabs.evaluation.frozen import load_frozen
+    from dabs.results.hub import local_run
 
-    return load_frozen(Path(run))
+    return load_frozen(local_run(run))
 
 
 def evaluate_encoder(

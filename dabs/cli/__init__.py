@@ -26,6 +26,7 @@ VERBS = {  # verb -> its module, and its line of help
     "check": ("dabs.cli.check", "test every promise that an algorithm makes, in about a minute"),
     "pretrain": ("dabs.cli.pretrain", "pretrain one algorithm in one domain"),
     "eval": ("dabs.cli.eval", "evaluate a pretrained run on its domain's tasks"),
+    "push": ("dabs.cli.push", "upload a run to the Hugging Face hub, with a model card"),
     "run": ("dabs.cli.run", "the whole benchmark: every algorithm in every domain, resumable"),
     "choose": ("dabs.cli.choose", "choose the best setting of a sweep by validation scores"),
     "bench": ("dabs.cli.bench", "how fast this machine trains and evaluates, and what limits it"),

@@ -29,13 +29,13 @@ def table_console() -> Console:
 
 
 def warn_unless_clean(console: Console) -> None:
-    """Warn, before hours are spent, if results of this checkout cannot be submitted."""
+    """Warn, before hours are spent, if results of this copy of dabs cannot be submitted."""
     from dabs.utils.environment import NO_CHECKOUT, environment
 
     made_by = environment()
     if made_by["git_dirty"] or made_by["git_commit"] == NO_CHECKOUT:
-        dirty = "runs from a checkout with uncommitted changes"
-        state = dirty if made_by["git_dirty"] else "does not run from a git checkout"
+        dirty = "runs from a checkout with uncommitted changes, or from an installed copy that was edited"
+        state = dirty if made_by["git_dirty"] else "is a copy that does not know its git commit"
         note = f"note: dabs {state}; results made now cannot be submitted"
         console.print(note, style="yellow", highlight=False, soft_wrap=True)
 

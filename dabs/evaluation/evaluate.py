@@ -38,6 +38,7 @@ from dabs.evaluation.reference_rows import RAW
 from dabs.evaluation.supervised import SupervisedEncoder, own_predictions, train_supervised
 from dabs.registry import domain_label, find_domain, is_file_reference
 from dabs.results.files import write_result
+from dabs.results.hub import local_run
 from dabs.training.checkpoint import load_encoder
 from dabs.training.precision import feature_precision, finetune_precision
 from dabs.training.pretrain import with_budget
@@ -48,7 +49,7 @@ Tell = Callable[[str], None]
 
 
 def evaluate(
-    run: Path,
+    run: Path | str,
     tasks: tuple[str, ...] = (),
     protocols: tuple[str, ...] = STANDARD_PROTOCOLS,
     tell: Tell = lambda line: None,
@@ -58,7 +59,7 @@ def evaluate(
     """Evaluate a complete run, task by task and protocol by protocol; `write_results` saves what this yields.
 
     Args:
-        run: the folder that `pretrain` returned.
+        run: the folder that `pretrain` returned, or `hf://USER/NAME[@REVISION]`.
         tasks: names; all tasks of the domain when empty.
         protocols: of `dabs.config.PROTOCOLS`.
         tell: called with "TASK PROTOCOL" before each evaluation.
@@ -68,6 +69,7 @@ def evaluate(
         DabsError: the run is incomplete or damaged, or the data is not what it was pretrained on.
     """
     check_protocols(protocols)
+    run = local_run(run)
     config, provenance = load_run(run)
     found = _domain_of_run(run, config, domain)
     encoder = _load_verified_encoder(run, provenance, found)

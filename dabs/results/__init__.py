@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 def frame(*roots: str | Path) -> pandas.DataFrame:
     """Return every result below some folders (default: `runs`), one row per result.
 
+    Besides folders, `published` stands for the project's own results, and `hf://USER/NAME` for a run on the hub.
+
     The columns are `dabs.results.export.COLUMNS`. Results of a submission carry its name. Tuned submissions are left
     out with a warning, because they share no table with the others.
 
     Raises:
         DabsError: a folder that is not there, an invalid file or submission, or two files for one cell.
     """
-    from dabs.results import entries, export
+    from dabs.results import entries, export, places
 
-    results, left_out = entries.fixed_results([Path(root) for root in roots or ("runs",)])
+    results, left_out = entries.fixed_results([places.results_folder(root) for root in roots or ("runs",)])
     if left_out:
         warnings.warn(left_out, stacklevel=2)
     return export.frame(results)

@@ -21,6 +21,7 @@ from torch import Tensor
 from dabs.distributed import rank
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.errors import DabsError, RequestError, first_line
+from dabs.results.hub import is_on_hub, local_run
 from dabs.specs import Specs, specs_from_json, specs_to_json
 from dabs.training.devices import gather_shards, is_sharded, load_optimizer
 from dabs.utils.files import discard, remove_leftovers, replacing, sha256_file, short, write_json
@@ -217,8 +218,11 @@ def save_encoder(encoder: Encoder, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
-def load_encoder(folder: Path) -> Encoder:
+def load_encoder(place: Path | str) -> Encoder:
     """Read an encoder that `save_encoder` wrote. Only weights and sizes are read; no code of an algorithm runs.
+
+    Args:
+        place: the folder that it was written to, such as RUN/encoder, or a run on the hub, `hf://USER/NAME[@REVISION]`.
 
     Raises:
         DabsError: a file is missing or damaged, or the weights do not fit the sizes.
@@ -226,6 +230,7 @@ def load_encoder(folder: Path) -> Encoder:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    folder = local_run(place) / "encoder" if is_on_hub(place) else Path(place)
     config = read_object(folder / "config.json")
     weights = folder / "encoder.safetensors"
     if not weights.is_file():

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dabs.config import PretrainConfig, config_from_json
 from dabs.errors import DabsError
 from dabs.registry import domain_label
+from dabs.results.hub import local_run
 from dabs.utils.files import short, sole_use, write_json
 from dabs.utils.strict_json import read_object
 
@@ -127,12 +128,16 @@ def why_not_learned(folder: Path) -> str:
     return str((read_provenance(folder) or {}).get("learning", {}).get("reason", ""))
 
 
-def load_run(folder: Path) -> tuple[PretrainConfig, dict[str, Any]]:
+def load_run(run: Path | str) -> tuple[PretrainConfig, dict[str, Any]]:
     """Return the configuration and the provenance of a complete run.
+
+    Args:
+        run: its folder, or `hf://USER/NAME[@REVISION]`.
 
     Raises:
         DabsError: there is no run, it is of another version, or it is not complete.
     """
+    folder = local_run(run)
     if not (folder / "config.json").exists():
         raise DabsError(f"{folder} is not a run folder: there is no config.json. Make one with `dabs pretrain`.")
     config, provenance = load_config(folder), read_provenance(folder)

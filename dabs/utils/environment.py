@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import resource
@@ -61,7 +64,10 @@ def processor_name() -> str:
 
 
 def git_state() -> dict[str, Any]:
-    """Return the commit of the checkout that contains this file; an installed copy has none, wherever it is."""
+    """Return the commit that this code is from, and whether it was changed since.
+
+    In a checkout, git knows. A copy that was installed from a wheel holds the commit that the wheel was built from.
+    """
 
     def git(*arguments: str) -> str | None:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
@@ -74,8 +80,34 @@ def git_state() -> dict[str, Any]:
     # a virtual environment may be inside another project's repository, whose commit says nothing about this code
     ours = git("ls-files", "--error-unmatch", Path(__file__).name) is not None
     commit = git("rev-parse", "HEAD") if ours else None
-    dirty = commit is not None and bool(git("status", "--porcelain", "-uno"))
-    return {"git_commit": commit or NO_CHECKOUT, "git_dirty": dirty}
+    if commit is None:
+        return _state_of_installed_copy(Path(__file__).parents[1])
+    return {"git_commit": commit, "git_dirty": bool(git("status", "--porcelain", "-uno"))}
+
+
+def _state_of_installed_copy(package: Path) -> dict[str, Any]:
+    """Return the commit that a wheel was built from, and whether a source file is no longer that of the wheel."""
+    unknown = {"git_commit": NO_CHECKOUT, "git_dirty": False}
+    try:
+        installed = importlib.metadata.distribution("dabs")
+        built = json.loads((package / "built_from.json").read_text(encoding="utf-8"))
+        if Path(str(installed.locate_file("dabs"))).resolve() != package.resolve():
+            return unknown  # another copy is installed than the one that runs
+        commit, dirty = str(built["git_commit"]), bool(built["git_dirty"])
+    except (importlib.metadata.PackageNotFoundError, OSError, ValueError, LookupError, TypeError):
+        return unknown
+    return {"git_commit": commit, "git_dirty": dirty or any(_is_changed(file) for file in installed.files or ())}
+
+
+def _is_changed(file: importlib.metadata.PackagePath) -> bool:
+    """Return whether a source file of an installed package is missing or does not have its recorded hash."""
+    if file.suffix != ".py" or file.hash is None:
+        return False
+    try:
+        digest = hashlib.new(file.hash.mode, file.read_binary()).digest()
+    except (OSError, ValueError):
+        return True
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value
 
 
 def peak_memory(device: str) -> int:

@@ -180,9 +180,14 @@ def is_hidden(path: Path, root: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
+def json_text(value: Any) -> str:
+    """Return `value` as sorted, indented JSON. NaN and infinity raise a ValueError."""
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` atomically as sorted, indented JSON. NaN and infinity raise a ValueError."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    """Write `value` atomically as `json_text` returns it."""
+    text = json_text(value)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

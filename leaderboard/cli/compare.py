@@ -16,9 +16,11 @@ from dabs.config import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class CompareOptions:
-    """Compare algorithms: each SOURCE is a folder of results (runs, a submission) or FOLDER:ALGORITHM."""
+    """Compare algorithms: each SOURCE is a folder of results (runs, a submission), `published` for the project's own
+    results, or a run on the hub (hf://USER/NAME), and may end in :ALGORITHM.
+    """
 
-    sources: tyro.conf.Positional[tuple[str, ...]]  # folders of results, each optionally with :ALGORITHM appended
+    sources: tyro.conf.Positional[tuple[str, ...]]  # places of results, each optionally with :ALGORITHM appended
     algorithms: tuple[str, ...] = ()  # which algorithms of the sources; if none is named: all of a single source
     protocol: Protocol = "linear"  # protocol whose scores to compare
     alpha: float = 0.05  # two-sided level of the tests; intervals have level 1 - alpha

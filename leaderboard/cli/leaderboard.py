@@ -11,6 +11,7 @@ from rich.console import Console
 from dabs.cli.options import Command, choose
 from dabs.cli.terminal import table_console
 from dabs.config import Protocol, Suite
+from dabs.errors import RequestError
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
@@ -19,7 +20,8 @@ Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 class _ResultsOptions:
     """Which results are read."""
 
-    results: tuple[Path, ...] = (Path("runs"),)  # folders to read *.result.json from
+    # where to read *.result.json: folders, `published` for the project's own results, or hf://USER/NAME for a run
+    results: tuple[str, ...] = ("runs",)
     suite: Suite | None = None  # only results of this suite; if not given: every suite
     store: str = ""  # fsspec URL of a shared store; its results are first fetched into the first of the folders
 
@@ -101,13 +103,20 @@ def main(arguments: list[str]) -> int | None:
     options = command.parse(rest)
     if isinstance(options, VerifyOptions):
         return verify(options)
+    from dabs.results.places import results_folder
+
+    roots = [results_folder(place) for place in options.results]
     if options.store:
         from dabs.grid.store import Store
 
-        store = Store(options.store, options.results[0])
+        if roots[0] != Path(options.results[0]):
+            raise RequestError(
+                f"--store fetches results into the first folder of --results, which cannot be {options.results[0]}. "
+                "Name a folder before it."
+            )
+        store = Store(options.store, roots[0])
         for run in store.runs():
             store.fetch(run, results_only=True)
-    roots = list(options.results)
     if isinstance(options, ShowOptions):
         show(roots, protocol=options.protocol, suite=options.suite)
         return None

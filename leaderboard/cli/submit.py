@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tyro
 from rich.console import Console
 
+from dabs import __version__
 from dabs.cli.options import Command
 from dabs.config import PretrainConfig
 from dabs.errors import DabsError, RequestError
@@ -72,19 +73,21 @@ def main(arguments: list[str]) -> None:
     if folder is None:
         console.print("nothing is wrong with these runs; without --check-only they become a submission")
         return
+    in_checkout = (options.out.parent / "results").is_dir()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     console.print(f"submission in {folder} ({size:.1f} MB)", highlight=False, soft_wrap=True)
-    if not (options.out.parent / "results").is_dir():
+    if not in_checkout:
         console.print(
-            f"note: there is no {options.out.parent / 'results'} here, so nothing was compared with the project's own "
-            "results; run this at the top of a checkout",
+            "note: this is not the top of a checkout, so the runs were compared with the results that came with dabs "
+            f"{__version__}, and with no other submission",
             style="yellow",
             soft_wrap=True,
         )
+    place = folder if in_checkout else f"a copy of {folder} in {LEADERBOARD / 'submissions'}"
     lines = [
         "next, in a checkout of the project: dabs leaderboard verify",
         "      if the tables changed:        python docs/update_tables.py",
-        f"      then commit {folder} and open a pull request (docs/submitting.md)",
+        f"      then commit {place} and open a pull request (docs/submitting.md)",
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 
@@ -168,14 +171,15 @@ def _scan_source(source: str) -> list[str]:
 
 
 def _compare_with_committed(options: SubmitOptions, results: Sequence[Result], rules: Rules) -> list[str]:
-    """Return why the results cannot join the tables of the checkout that `--out` is in; [] outside a checkout."""
+    """Return why the results cannot join the tables of the checkout of `--out`, or else of this copy of dabs."""
     from dabs.evaluation.reference_rows import is_reference
     from dabs.leaderboard.submit.rules import find_clashes
     from dabs.leaderboard.submit.verify import find_duplicates, read_committed_rows, settings_of
+    from dabs.results.places import published_folder
     from dabs.results.submission import load_submission, submission_folders
 
     folder = options.out.parent / "results"
-    rows = read_committed_rows(folder)[0] if folder.is_dir() else {}
+    rows = read_committed_rows(folder if folder.is_dir() else published_folder())[0]
     sharing = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or is_reference(name)]
     others = rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
     wrong = find_duplicates(options.name, results, {name: settings_of(own) for name, own in others.items()})

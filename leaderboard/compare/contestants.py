@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from dabs.errors import RequestError, unknown
 from dabs.leaderboard.tables.aggregate import order_algorithms
 from dabs.leaderboard.tables.compatibility import refuse_repeated_seed
 from dabs.results.entries import Placed, load_entries
+from dabs.results.hub import is_on_hub
+from dabs.results.places import PUBLISHED, results_folder, split_algorithm
 from dabs.results.schema import Result
 
 TaskKey = tuple[str, str]  # domain, task
@@ -59,7 +60,8 @@ def load_contestants(sources: Sequence[str], protocol: str, algorithms: Sequence
     """Read the contestants that `ROOT` or `ROOT:ALGORITHM` name.
 
     Args:
-        sources: folders (runs, a run, a submission, the committed results) or single result files.
+        sources: folders (runs, a run, a submission), single result files, `published` for the project's own results, or
+            runs on the hub, `hf://USER/NAME[@REVISION]`.
         protocol: the protocol whose results are read.
         algorithms: the algorithms to take from each source, in this order; a submission goes by its name. By default
             a single source gives all its algorithms, and each of several sources its only one.
@@ -71,8 +73,10 @@ def load_contestants(sources: Sequence[str], protocol: str, algorithms: Sequence
     """
     found: list[Contestant] = []
     for word in sources:
-        root, wanted = _split_source(word)
-        found += _load_source(root, protocol, (wanted,) if wanted else tuple(algorithms), alone=len(sources) == 1)
+        source, wanted = split_algorithm(word)
+        if source.endswith(".html"):
+            raise RequestError(f"{source} is an HTML page; name the folder of results that it was built from.")
+        found += _load_source(source, protocol, (wanted,) if wanted else tuple(algorithms), alone=len(sources) == 1)
     named = _make_names_unique(found)
     if len(named) < 2:
         names = ", ".join(one.name for one in named) or "none"
@@ -80,35 +84,27 @@ def load_contestants(sources: Sequence[str], protocol: str, algorithms: Sequence
     return named
 
 
-def _split_source(word: str) -> tuple[Path, str]:
-    """Return ROOT and ALGORITHM (empty when absent); an existing path is never split."""
-    root, colon, algorithm = word.rpartition(":")
-    if Path(word).exists() or not colon:
-        if Path(word).suffix == ".html":
-            raise RequestError(f"{word} is an HTML page; name the folder of results that it was built from.")
-        return Path(word), ""
-    return Path(root), algorithm
-
-
-def _load_source(root: Path, protocol: str, wanted: tuple[str, ...], *, alone: bool) -> list[Contestant]:
+def _load_source(source: str, protocol: str, wanted: tuple[str, ...], *, alone: bool) -> list[Contestant]:
+    root = results_folder(source)
+    source = source if source == PUBLISHED or is_on_hub(source) else str(root)
     entries = load_entries(root)
     by_name = {entry.name: [one for one in entry.placed if one.result.protocol == protocol] for entry in entries}
     groups = {name: placed for name, placed in by_name.items() if placed}
     if not groups:
         others = ", ".join(sorted({one.result.protocol for entry in entries for one in entry.placed}))
         raise RequestError(
-            f"{root} has no results for the protocol {protocol!r} (it has some for: {others or 'none'})."
+            f"{source} has no results for the protocol {protocol!r} (it has some for: {others or 'none'})."
         )
     known = order_algorithms(groups)
     for name in wanted:
         if name not in groups:
-            raise unknown("algorithm", name, list(known), of=str(root))
+            raise unknown("algorithm", name, list(known), of=source)
     if not wanted and not alone and len(known) > 1:
         raise RequestError(
-            f"{root} has results of several algorithms: {', '.join(known)}. Choose one, for example with "
-            f"{root}:{known[-1]} or --algorithms {known[-1]}."
+            f"{source} has results of several algorithms: {', '.join(known)}. Choose one, for example with "
+            f"{source}:{known[-1]} or --algorithms {known[-1]}."
         )
-    return [make_contestant(name, str(root), groups[name]) for name in wanted or known]
+    return [make_contestant(name, source, groups[name]) for name in wanted or known]
 
 
 def _make_names_unique(found: Sequence[Contestant]) -> list[Contestant]:

@@ -129,20 +129,21 @@ def _find_mixed(results: Sequence[Result]) -> list[str]:
 
 
 def _find_untraceable(results: Sequence[Result]) -> list[str]:
-    """Return a line for results whose code no commit identifies: from a dirty checkout or an installed copy."""
+    """Return a line for results whose code no commit identifies: of changed files, or of a copy without a commit."""
     found = []
     dirty = [result for result in results if result.environment.git_dirty]
     if dirty:
         found.append(
             f"{len(dirty)} results ({_cell_name(dirty[0])}, ...) were made from a checkout of dabs with uncommitted "
-            "changes: commit or undo them and run again (your own algorithm file may be outside the checkout)"
+            "changes, or from an installed copy whose files were changed: commit or undo them and run again (your own "
+            "algorithm file may be outside the checkout)"
         )
     installed = [result for result in results if result.environment.git_commit == NO_CHECKOUT]
     if installed:
         found.append(
             f"{len(installed)} results ({_cell_name(installed[0])}, ...) were made with a copy of dabs that is "
-            f"{NO_CHECKOUT}, so no commit says what was run: clone the project, install it from there with "
-            "`pip install --editable .` and run again"
+            f"{NO_CHECKOUT} and was not built from one, so no commit says what was run: clone the project, install it "
+            "from there with `pip install .` and run again"
         )
     return found
 

@@ -169,7 +169,7 @@ def test_the_files_that_a_page_names_exist(page):
         parts = path.rstrip(".").split("/")
         given = list(takewhile(lambda part: not is_invented(part), parts))
         assert ROOT.joinpath(*given).exists(), f"{page.name} names {path}"
-    names = {path.name for folder in TOP for path in (ROOT / folder).rglob("*.py")}
+    names = {path.name for folder in TOP for path in (ROOT / folder).rglob("*.py")} | {"setup.py"}
     for name in re.findall(r"(?<![\w/.-])(\w+\.py)\b", text):
         assert name in names or is_invented(name), f"{page.name} names {name}"
 

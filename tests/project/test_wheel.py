@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import subprocess
 import sys
@@ -15,19 +17,26 @@ from dabs.cli import VERBS
 from tests.helpers.places import ROOT
 
 COLLIDING = ("algorithms", "domains", "leaderboard")
+SETTINGS = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+MAX_WHEEL_BYTES = 20_000_000
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built from a copy of the files that git knows."""
+    """The wheel of this checkout, built from a repository of the files that git knows, with one commit."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-z"], capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     for name in listed.stdout.split("\0"):
-        if (ROOT / name).is_file() and not name.startswith(("leaderboard/results/", "tests/")):
+        if (ROOT / name).is_file() and not name.startswith("tests/"):
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((ROOT / name).read_bytes())
+    stale = source / "build" / "lib" / "dabs" / "leaderboard" / "results" / "gone.linear.result.json"
+    stale.parent.mkdir(parents=True)  # of an earlier build, which may not get into this one
+    stale.write_text("{}")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "All of it")):
+        subprocess.run(["git", "-C", source, *SETTINGS, *words], check=True)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(out), str(source)]
     done = subprocess.run(command, capture_output=True, text=True)
     if "No matching distribution found for setuptools" in done.stderr:
@@ -107,3 +116,49 @@ def test_colliding_packages_and_folders_change_nothing(installed, notebook):
         assert done.returncode in (1, 2), f"{words}: {done.stdout}{done.stderr}"
         assert done.stderr.startswith("dabs: "), words
         assert "another" not in done.stderr.replace("another folder with --out", ""), done.stderr
+
+
+def test_the_published_results_are_in_the_wheel(wheel):
+    folder = ROOT / "leaderboard" / "results"
+    wanted = {f"dabs/leaderboard/results/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*.*")}
+    with zipfile.ZipFile(wheel) as archive:
+        found = {name for name in archive.namelist() if name.startswith("dabs/leaderboard/results/")}
+    assert found == wanted
+    assert wheel.stat().st_size < MAX_WHEEL_BYTES
+
+
+@pytest.mark.slow
+def test_published_results_are_read_and_compared_without_a_checkout(installed, notebook):
+    for words, expected in (
+        (("leaderboard", "show", "--results", "published"), "shed"),
+        (("leaderboard", "export", "--results", "published", "--out", "all.csv"), "all.csv"),
+        (("compare", "published:shed", "published:none", "--resamples", "200"), "all domains"),
+    ):
+        done = run(installed, notebook, "-m", "dabs", *words)
+        assert done.returncode == 0, f"{words}: {done.stderr}"
+        assert expected in done.stdout, words
+
+
+STATE = "from dabs.utils.environment import git_state; print(git_state())"
+
+
+def test_an_installed_copy_knows_its_commit_and_whether_it_was_edited(installed, notebook):
+    def state() -> dict[str, object]:
+        return dict(ast.literal_eval(run(installed, notebook, "-c", STATE).stdout))
+
+    (package,) = installed.parents[1].glob("lib/python*/site-packages/dabs")
+    stamp = json.loads((package / "built_from.json").read_text())
+    assert state() == {"git_commit": stamp["git_commit"], "git_dirty": False}
+    assert len(stamp["git_commit"]) == 40
+    edited = package / "algorithms" / "shed.py"
+    before = edited.read_text()
+    try:
+        edited.write_text(before + "# edited\n")
+        assert state() == {"git_commit": stamp["git_commit"], "git_dirty": True}
+    finally:
+        edited.write_text(before)
+    (package / "built_from.json").rename(package / "hidden.json")
+    try:
+        assert state() == {"git_commit": "not a git checkout", "git_dirty": False}
+    finally:
+        (package / "hidden.json").rename(package / "built_from.json")

@@ -37,6 +37,7 @@ OPTIONS = {
     ("pretrain", "none"): set(),
     ("eval",): {"--tasks", "--protocol", "--domain"},
     ("choose",): {"--results", "--protocol", "--out"},
+    ("push",): {"--private", "--no-private", "--message", "--license", "--with-source", "--no-with-source"},
     ("run",): {
         "--algorithms", "--domains", "--seeds", "--first-seed", "--protocol", "--suite", "--encoder", "--steps",
         "--accumulate", "--precision", "--set", "--choice", "--config", "--out", "--jobs", "--report", "--store",

@@ -77,12 +77,18 @@ class HubHandler(BaseHTTPRequestHandler):
                 self.hub.fetched.append(file[2])
             self.send_file(self.hub.files[file[1]][file[2]], body=body)
         else:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound" if file else "RepoNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.send_error_code(404, "EntryNotFound" if file else "RepoNotFound")
 
-    def send_listing(self, files: dict[str, bytes], repo: str, kind: str, below: str) -> None:
+    def send_error_code(self, status: int, code: str = "", message: str = "") -> None:
+        """Send an error as the hub does: with a word for its kind, or a message."""
+        self.send_response(status)
+        for name, value in (("X-Error-Code", code), ("X-Error-Message", message)):
+            if value:
+                self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def send_listing(self, files: dict[str, bytes], repo: str, kind: str, below: str, commit: str = COMMIT) -> None:
         """Send the tree below a folder, or the description of a repository."""
         if kind == "tree":
             known = entries_of(files)
@@ -92,10 +98,10 @@ class HubHandler(BaseHTTPRequestHandler):
             value: Any = [known[path] for path in here]
         else:
             siblings = [{"rfilename": name} for name in files]
-            value = {"id": repo.removeprefix("datasets/"), "sha": COMMIT, "siblings": siblings, "private": False}
+            value = {"id": repo.removeprefix("datasets/"), "sha": commit, "siblings": siblings, "private": False}
         self.send(json.dumps(value).encode())
 
-    def send_file(self, content: bytes, *, body: bool) -> None:
+    def send_file(self, content: bytes, *, body: bool, commit: str = COMMIT) -> None:
         """Send a file or the requested range of it; only the headers without `body`."""
         start, end = 0, len(content) - 1
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
@@ -104,7 +110,7 @@ class HubHandler(BaseHTTPRequestHandler):
         self.send_response(206 if wanted else 200)
         if wanted:
             self.send_header("Content-Range", f"bytes {start}-{end}/{len(content)}")
-        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("X-Repo-Commit", commit)
         self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(end + 1 - start))

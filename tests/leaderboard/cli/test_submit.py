@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dabs.cli import main
+from dabs.cli import dispatch, main
 from dabs.cli.pretrain import parse
 from dabs.config import PROTOCOLS, PretrainConfig
 from dabs.errors import DabsError, RequestError
@@ -40,9 +40,11 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
-    """Runs of an algorithm on the toy domain with two seeds, and the rules."""
+    """Runs of an algorithm on the toy domain with two seeds, and the rules; no results are published meanwhile."""
     folder = tmp_path_factory.mktemp("submitting")
-    with toy_domain(folder / "home"):
+    (folder / "published").mkdir()
+    with toy_domain(folder / "home"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dabs.results.places.published_folder", lambda: folder / "published")
         yield Made(folder, make_runs(folder / "work"), toy_rules())
 
 
@@ -281,6 +283,24 @@ def test_a_name_and_an_algorithm_can_be_submitted_only_once(made, submitted):
         submit(submit_options(made.runs, submitted.parent, name="other"), made.rules)
 
 
+def test_without_a_checkout_a_submission_is_compared_with_the_published_results(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    published = tmp_path / "published"
+    monkeypatch.setattr("dabs.results.places.published_folder", lambda: published)
+    for path in made.runs.rglob("*.result.json"):
+        value = read_json(path) | {"algorithm": "emix", "algorithm_sha256": "0" * 64}
+        write_json(published / "lite" / "emix" / path.relative_to(made.runs), value)
+    message = submit_refused(made.runs, made.rules, tmp_path / "submissions", name="emix")
+    assert "the name emix is taken" in message
+    monkeypatch.setattr("dabs.leaderboard.cli.suite_rules.build_rules", lambda suite: made.rules)
+    words = ["--name", "mine", "--authors", "A", "--url", "https://example.org/x"]
+    assert dispatch(["submit", str(made.runs), *words]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "compared with the results that came with dabs" in said
+    assert "a copy of leaderboard/submissions/mine in leaderboard/submissions" in said
+    load_submission(Path("leaderboard/submissions/mine"))
+
+
 def checkout(submitted: Path, made: Made) -> Path:
     """Add what `verify` reads to the checkout of a submission: pages, timing, a committed random encoder."""
     root = submitted.parents[2]
@@ -517,7 +537,7 @@ def test_submit_prints_what_it_did(made, tmp_path, monkeypatch, capsys):
             main([*words, "--out", str(out)])
         assert (stop.value.code or 0) == code
     captured = capsys.readouterr()
-    assert "nothing was compared with the project's own results" in " ".join(captured.out.split())
+    assert "this is not the top of a checkout" in " ".join(captured.out.split())
     assert "is there already" in captured.err
     assert load_submission(tmp_path / "board" / "submissions" / "mine")[0].authors == ("A", "B")
 
