@@ -16,7 +16,7 @@ UNLEARNED = (RANDOM, RAW, SUMMARY)  # the reference rows that learned nothing
 
 
 def verdict(table: Table, comparison: Comparison | None = None) -> list[str]:
-    """Return three statements about one table, computed from it: who is ahead, in which domains, and what is not known.
+    """Return a few sentences about one table, computed from it: who is ahead, in which domains, and what is not known.
 
     Args:
         table: the table of one protocol.
@@ -30,15 +30,17 @@ def verdict(table: Table, comparison: Comparison | None = None) -> list[str]:
     if not ranked:
         return []
     names = [name for _, name in ranked]
-    return [_who_is_ahead(table, names, comparison), _where(table, names), _what_is_unknown(table, names)]
+    paired = _paired(*names[:2], comparison) if len(names) > 1 else ""
+    return [*filter(None, (_who_is_ahead(table, names), paired)), _where(table, names), _what_is_unknown(table, names)]
 
 
-def _who_is_ahead(table: Table, names: Sequence[str], comparison: Comparison | None) -> str:
+def _who_is_ahead(table: Table, names: Sequence[str]) -> str:
     """Say which algorithm has the best mean over all domains, and whether it is separated from the next."""
     first, ranks = names[0], column_ranks(table)
     ends = table.overall_interval(first)
     mean = f"{points(table.overall(first))} ({points(ends[0])} to {points(ends[1])})" if ends else ""
     failed = ", although that includes a run that did not learn" if table.has_failed(first) else ""
+    seed = " with the one pretraining seed that it has" if table.test_data_only(first) else ""
     tied = [name for name in names[1:] if ranks[name].best == 1]
     if len(names) == 1:
         return f"{cut_name(first)} is the only algorithm; its mean over all domains is {mean}{failed}."
@@ -47,10 +49,10 @@ def _who_is_ahead(table: Table, names: Sequence[str], comparison: Comparison | N
         sentence = f"{words}with {_list(tied)}, so which of them is first cannot be told from intervals."
     else:
         sentence = (
-            f"{cut_name(first)} is ahead: its mean over all domains is {mean}{failed}, and the interval lies above "
-            "those of all other algorithms."
+            f"{cut_name(first)} is ahead{seed}: its mean over all domains is {mean}{failed}, and the interval lies "
+            "above those of all other algorithms."
         )
-    return f"{sentence}{_paired(first, names[1], comparison)}"
+    return sentence
 
 
 def _paired(first: str, second: str, comparison: Comparison | None) -> str:

@@ -21,7 +21,9 @@ def rows(**scores: float) -> list[Result]:
 
 def test_a_clear_leader_is_named_and_a_tie_is_not_broken() -> None:
     ahead, *_ = say(rows(shed=0.8, emix=0.5))
-    assert ahead.startswith("shed is ahead: its mean over all domains is 80.0 (77.9 to 81.9)")
+    assert ahead.startswith(
+        "shed is ahead with the one pretraining seed that it has: its mean over all domains is 80.0 ("
+    )
     tied, *_, unknown = say(rows(shed=0.51, emix=0.5))
     assert "shed has the highest mean" in tied
     assert "overlaps with emix, so which of them is first cannot be told" in tied
@@ -47,7 +49,9 @@ def test_a_row_that_learned_nothing_is_named_where_it_is_ahead() -> None:
 def test_one_seed_says_nothing_about_others() -> None:
     words = "other pretraining seeds"
     assert words in say(rows(shed=0.8, emix=0.5))[-1]
-    assert words not in say(make_suite(("linear",), seeds=3))[-1]
+    several = say(make_suite(("linear",), seeds=3))
+    assert words not in several[-1]
+    assert several[0].startswith("shed is ahead: its mean")
 
 
 def test_a_run_that_did_not_learn_is_mentioned() -> None:
@@ -62,8 +66,8 @@ def test_the_paired_tests_are_those_of_compare() -> None:
     table = build_table(results, "linear")
     overall = comparison.pair("shed", "emix").overall
     words = f"it wins {overall.wins} of 10 tasks, loses {overall.losses} and ties {overall.ties}"
-    assert words in verdict(table, comparison)[0]
-    assert "it wins" not in verdict(table)[0]
+    assert words in verdict(table, comparison)[1]
+    assert not any("it wins" in sentence for sentence in verdict(table))
 
 
 def test_without_a_complete_algorithm_there_is_nothing_to_say() -> None:
