@@ -1,4 +1,4 @@
-"""A domain made of arrays: its splits and its pretraining set follow from the groups."""
+"""A domain made of arrays, whose splits and pretraining set follow from groups."""
 
 from __future__ import annotations
 

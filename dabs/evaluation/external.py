@@ -1,4 +1,4 @@
-"""Rows of encoders that were not pretrained here: any function from arrays to features.
+"""Rows of encoders from elsewhere: any function from arrays to features.
 
 Such a row is a reference, like `raw`: it is read by the same probes, shown apart and never ranked, because its encoder,
 data and budget are its own.

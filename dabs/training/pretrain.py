@@ -121,9 +121,7 @@ def pretrain(
     Raises:
         DabsError: the data is missing, the folder cannot be written or holds another run, or a loss is not finite.
     """
-    if checkpoint_every < 1 or keep_checkpoints < 1:
-        wrong = f"{checkpoint_every} and {keep_checkpoints}"
-        raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {wrong}")
+    _check_saving(checkpoint_every, keep_checkpoints)
     config, algorithm, domain = resolve(config)
     data = open_prepared(domain)
     label = label or algorithm_label(config.algorithm)
@@ -154,6 +152,11 @@ def pretrain(
     with lock_run_folder(folder, fabric), independent_processes(independent):
         run.complete()
     return folder
+
+
+def _check_saving(every: int, keep: int) -> None:
+    if every < 1 or keep < 1:
+        raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {every} and {keep}")
 
 
 def identity_of(algorithm: type[Algorithm], data: Prepared) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Value:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class SheetLine:
     """A row of a table: its texts, its numbers, and whether it is a reference row."""
 
     texts: tuple[str, ...]
@@ -80,7 +80,7 @@ class Sheet:
     caption: str
     texts: tuple[str, ...]
     values: tuple[str, ...] = ()
-    lines: tuple[Line, ...] = ()
+    lines: tuple[SheetLine, ...] = ()
 
     @property
     def files(self) -> list[File]:

@@ -1,4 +1,4 @@
-"""The layout of the dot plots, which templates draw as inline SVG and as files of their own.
+"""The layout of the dot plots, which templates draw inline and as files.
 
 All lengths are in SVG user units. A plot is as wide as a page on a phone, so that its text has the same size
 everywhere. In each lane the algorithms stand in the order of their means, and the reference rows apart below them.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from dabs.evaluation.reference_rows import RANDOM, has_no_seed, is_reference, reference_place
 from dabs.leaderboard.tables.aggregate import Table
-from dabs.leaderboard.tables.ranking import Ends, Rank, column_ranks
+from dabs.leaderboard.tables.ranking import Ends, SharedRank, column_ranks
 from dabs.leaderboard.tables.render import ALL_DOMAINS, FAILED, mark, points
 from dabs.leaderboard.tables.standing import cut_name, seed_means
 
@@ -72,7 +72,7 @@ class Score:
     mean: float
     interval: Ends
     seeds: Mapping[int, float]
-    rank: Rank | None
+    rank: SharedRank | None
     failed: bool
 
     def __str__(self) -> str:

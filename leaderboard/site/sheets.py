@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dabs.config import protocol_name
 from dabs.evaluation.reference_rows import is_reference, reference_place
-from dabs.leaderboard.site.downloads import Line, Sheet, Value
+from dabs.leaderboard.site.downloads import Sheet, SheetLine, Value
 from dabs.leaderboard.tables.aggregate import Table
 from dabs.leaderboard.tables.ranking import column_leader, column_ranks
 from dabs.leaderboard.tables.render import ALL_DOMAINS, EMPTY
@@ -48,7 +48,7 @@ def _sheet(name: str, caption: str, heads: Sequence[str], places: Sequence[Place
         return (group, float("inf") if value is None else -value, row)
 
     lines = [
-        Line(
+        SheetLine(
             texts=(row, str(ranks.get(row, EMPTY))),
             values=tuple(_value(place, row, bold=row == leader) for place, leader in zip(places, leaders, strict=True)),
             reference=is_reference(row),
@@ -82,7 +82,7 @@ def all_tasks_sheet(table: Table) -> Sheet:
             values = [_value((table, domain, task), name, bold=name == leader) for name in names]
             chance = Value(value=info.metric.chance if info else None)
             texts = (task, domain, info.metric.name if info else EMPTY)
-            lines.append(Line(texts=texts, values=(chance, *values)))
+            lines.append(SheetLine(texts=texts, values=(chance, *values)))
     return Sheet(
         name=f"{table.suite}.tasks.{table.protocol}",
         caption=f"Every task of the {table.suite} suite, {protocol_name(table.protocol)}",
@@ -95,7 +95,7 @@ def all_tasks_sheet(table: Table) -> Sheet:
 def means_sheet(tables: Sequence[Table], name: str, slug: str) -> Sheet:
     """Return the means of one row: one line per domain, one column per protocol."""
     lines = [
-        Line(texts=(domain or ALL_DOMAINS,), values=tuple(_value((table, domain, None), name) for table in tables))
+        SheetLine(texts=(domain or ALL_DOMAINS,), values=tuple(_value((table, domain, None), name) for table in tables))
         for domain in (None, *tables[0].tasks)
     ]
     heads = tuple(protocol_name(table.protocol) for table in tables)
@@ -111,7 +111,7 @@ def row_sheet(tables: Sequence[Table], name: str, slug: str) -> Sheet:
             values = [_value((table, domain, task), name) for table in tables]
             chance = Value(value=info.metric.chance if info else None)
             texts = (task, domain, info.metric.name if info else EMPTY)
-            lines.append(Line(texts=texts, values=(chance, *values)))
+            lines.append(SheetLine(texts=texts, values=(chance, *values)))
     heads = ("chance", *(protocol_name(table.protocol) for table in tables))
     return Sheet(
         name=f"{slug}.tasks",
@@ -125,7 +125,7 @@ def row_sheet(tables: Sequence[Table], name: str, slug: str) -> Sheet:
 def data_sheet(results: Sequence[Result], name: str) -> Sheet:
     """Return the table of the data: sizes and hashes, from one result of each task."""
     lines = [
-        Line(
+        SheetLine(
             texts=(
                 *(r.task, r.domain, r.data.origin, str(r.counts.train), str(r.counts.validation), str(r.counts.test)),
                 *(r.data.sha256.train, r.data.sha256.validation, r.data.sha256.test),
@@ -144,7 +144,7 @@ def runs_sheet(runs: Sequence[Result], name: str) -> Sheet:
         p = r.pretraining
         learned = "yes" if p.learning.learned else f"no: {p.learning.reason}"
         lines.append(
-            Line(
+            SheetLine(
                 texts=(
                     *(r.algorithm, r.domain, str(r.seed), str(p.steps), str(p.examples_seen), f"{p.wall_seconds:.1f}"),
                     *(f"{p.final_loss:.6g}", learned, f"{p.learning.effective_rank:.1f}", str(r.encoder.parameters)),

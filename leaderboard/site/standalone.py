@@ -1,4 +1,4 @@
-"""Figures as SVG files of their own: the panels of a page side by side, with a title and notes."""
+"""Figures as SVG files: the panels of a page side by side, with a title."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWN_RULES = ("svg text", "svg .", ".rule", ".chance", ".floor", ".interval", ".s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed:
+class PlacedPanel:
     """A panel, where it is in the figure, its title, and the macro that draws it: `dot_panel` or `curve_panel`."""
 
     x: float
@@ -66,7 +66,7 @@ def _draw(
         row = panels[start : start + columns]
         for i, (name, macro, panel, _) in enumerate(row):
             x = MARGIN + i * (panel_width + GAP)
-            placed.append(Placed(x=x, y=y, title=name, macro=macro, panel=panel))
+            placed.append(PlacedPanel(x=x, y=y, title=name, macro=macro, panel=panel))
         y += HEAD + max(height for *_, height in row) + GAP / 2
     lines = [line for note in notes for line in textwrap.wrap(note, int((width - 2 * MARGIN) / LETTER))]
     values = {

@@ -1,4 +1,4 @@
-"""The first sentences of the site and the report: who is ahead, and what cannot be told from these results."""
+"""The first sentences of the site: who is ahead, and what cannot be told."""
 
 from __future__ import annotations
 

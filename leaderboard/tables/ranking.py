@@ -22,7 +22,7 @@ RANKS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rank:
+class SharedRank:
     """The ranks that a row may have: `best` if every tie were decided for it, `worst` if against it."""
 
     best: int
@@ -38,14 +38,14 @@ def is_ahead(own: Ends, other: Ends) -> bool:
     return round(100 * own[0], 1) > round(100 * other[1], 1)
 
 
-def rank_intervals(intervals: Mapping[str, Ends | None]) -> dict[str, Rank]:
+def rank_intervals(intervals: Mapping[str, Ends | None]) -> dict[str, SharedRank]:
     """Return the ranks of some rows by their intervals; rows without an interval have none.
 
     The order of the rows does not matter.
     """
     known = {name: ends for name, ends in intervals.items() if ends is not None}
     return {
-        name: Rank(
+        name: SharedRank(
             best=1 + sum(is_ahead(other, own) for other in known.values()),
             worst=len(known) - sum(is_ahead(own, other) for other in known.values()),
         )
@@ -88,7 +88,7 @@ def column_intervals(table: Table, domain: str | None = None, task: str | None =
     return {name: cell.interval if cell else None for name, cell in cells.items()}
 
 
-def column_ranks(table: Table, domain: str | None = None, task: str | None = None) -> dict[str, Rank]:
+def column_ranks(table: Table, domain: str | None = None, task: str | None = None) -> dict[str, SharedRank]:
     """Return the ranks of the algorithms in one column of a table, as `column_intervals`; reference rows have none."""
     found = column_intervals(table, domain, task)
     return rank_intervals({name: ends for name, ends in found.items() if not is_reference(name)})

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from dabs.leaderboard.site.build import build_site
-from dabs.leaderboard.site.downloads import File, Line, Sheet, Value, escape_latex, to_csv, to_latex
+from dabs.leaderboard.site.downloads import File, Sheet, SheetLine, Value, escape_latex, to_csv, to_latex
 from dabs.leaderboard.site.report import build_report
 from dabs.leaderboard.site.sheets import overall_sheet, task_sheet
 from dabs.leaderboard.tables.aggregate import build_table
@@ -159,7 +159,7 @@ def test_hostile_names_stay_text() -> None:
         "a\n% b\r\\\\ c",
         '"quoted", twice',
     ]
-    lines = tuple(Line(texts=(name, "1"), values=(Value(value=0.5, ends=(0.4, 0.6)),)) for name in names)
+    lines = tuple(SheetLine(texts=(name, "1"), values=(Value(value=0.5, ends=(0.4, 0.6)),)) for name in names)
     sheet = Sheet(name="x", caption="a\n\\end{tabular}", texts=("algorithm", "rank"), values=("score",), lines=lines)
     rows = list(csv.reader(io.StringIO(to_csv(sheet))))
     assert [row[0] for row in rows[1:]] == [names[0], names[1], f"'{names[2]}", names[3], names[4]]

@@ -69,9 +69,9 @@ def test_hand_picked_seeds_are_refused() -> None:
 def test_a_batch_in_parts_is_another_budget() -> None:
     budgets = {"sensor": {**RULES.budgets["sensor"], "accumulate": 1}}
     rules = replace(RULES, budgets=budgets)
-    assert find_broken_rules(whole(), rules, None) == [], "results of whole batches do not state `accumulate`"
-    config = {"seed": 0, "lr": 0.0001, "accumulate": 4}
-    (message,) = find_broken_rules(with_field("pretraining.config", config), rules, None)
+    whole_batches, parts = ({"seed": 0, "lr": 0.0001, "accumulate": n} for n in (1, 4))
+    assert find_broken_rules(with_field("pretraining.config", whole_batches), rules, None) == []
+    (message,) = find_broken_rules(with_field("pretraining.config", parts), rules, None)
     assert message.startswith("pretraining.accumulate is 4, but the protocol of sensor requires 1")
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dabs.evaluation.reference_rows import REFERENCES, SUPERVISED
 from dabs.leaderboard.tables.aggregate import Table, build_table
 from dabs.leaderboard.tables.ranking import (
-    Rank,
+    SharedRank,
     column_intervals,
     column_leader,
     column_ranks,
@@ -39,7 +39,7 @@ def test_rows_whose_intervals_overlap_share_ranks() -> None:
     chain = rank_intervals({"a": (0.5, 0.7), "b": (0.4, 0.6), "c": (0.3, 0.45)})
     assert {name: str(rank) for name, rank in chain.items()} == {"a": "1–2", "b": "1–3", "c": "2–3"}
     assert rank_intervals({}) == {}
-    assert rank_intervals({"a": (0.1, 0.2)}) == {"a": Rank(best=1, worst=1)}
+    assert rank_intervals({"a": (0.1, 0.2)}) == {"a": SharedRank(best=1, worst=1)}
 
 
 def test_intervals_that_touch_when_shown_are_not_separated() -> None:
