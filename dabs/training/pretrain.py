@@ -130,8 +130,7 @@ def pretrain(
     independent = processes() > 1 and not (gather and algorithm.gathers)
     identity = identity_of(algorithm, data) | ({"processes_apart": processes()} if independent else {})
     check_folder(folder, config, identity)
-    if read_provenance(folder) is not None:
-        clean_run_folder(folder)
+    if _is_complete(folder):
         return folder
     objective = build(config, algorithm, domain, data.standardisation())  # refuses wrong options before the lock
     check_batch_size(config, data.entry(TRAIN).rows)
@@ -152,6 +151,14 @@ def pretrain(
     with lock_run_folder(folder, fabric), independent_processes(independent):
         run.complete()
     return folder
+
+
+def _is_complete(folder: Path) -> bool:
+    """Return whether a folder holds a complete run, of which nothing unfinished is left."""
+    if read_provenance(folder) is None:
+        return False
+    clean_run_folder(folder)
+    return True
 
 
 def _check_saving(every: int, keep: int) -> None:

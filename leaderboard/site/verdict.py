@@ -30,7 +30,7 @@ def verdict(table: Table, comparison: Comparison | None = None) -> list[str]:
     if not ranked:
         return []
     names = [name for _, name in ranked]
-    paired = _paired(*names[:2], comparison) if len(names) > 1 else ""
+    paired = _paired(names[0], names[1], comparison) if len(names) > 1 else ""
     return [*filter(None, (_who_is_ahead(table, names), paired)), _where(table, names), _what_is_unknown(table, names)]
 
 
