@@ -94,7 +94,10 @@ def find_stale_pages(root: Path) -> list[str]:
 
 def timing_sentence(root: Path) -> str:
     """Return how long the grid behind the first seed took, and on which machine."""
-    value = read_json(root / RESULTS / "lite" / "timing.json")
+    path = root / RESULTS / "lite" / "timing.json"
+    if not path.exists():  # `dabs run` writes it only for a grid that ran in one go
+        return "How long `make run` takes with the present budgets has not been measured on an idle machine."
+    value = read_json(path)
     minutes, machine = value["minutes"], value["machine"]
     total = sum(minutes.values())
     parts = ", ".join(f"{name} {spent:.1f}" for name, spent in minutes.items())
