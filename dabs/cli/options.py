@@ -161,7 +161,7 @@ class _Page(io.StringIO):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        return self.stream.encoding
+        return (self.stream.encoding or "").lower()  # tyro draws its boxes only for "utf-8", written so
 
     def isatty(self) -> bool:
         return self.stream.isatty()

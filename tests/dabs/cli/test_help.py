@@ -34,6 +34,8 @@ FORBIDDEN = (
     "─ training options",
     "hyper[-_]parameters options",
     r"│ {20,}│$",  # an empty line in a box
+    r"^│ --\S+(?: \{[^}]*\}| [A-Z=]+)?(?: \.\.\.)? +│\n(?:│ +\(|│ --|╰)",  # an option without a word about it
+    r"^│ \[?[A-Z]+(?: \.\.\.)?\]? {2,}[a-z_-]+ *(?:\(|│)",  # an argument that is only named
 )
 
 
@@ -55,6 +57,7 @@ def test_help_is_in_words_and_ends_with_examples(words, columns, capsys, monkeyp
     assert len(examples) >= 4
     assert all(line.startswith("  ") for line in examples)
     assert max(map(len, page.splitlines())) <= columns
+    assert ("╭─ options ─" in page) == (len(words) > 0 and words not in (("data",), ("leaderboard",)))
 
 
 @pytest.mark.parametrize("command", [c for commands in COMMANDS.values() for c in commands], ids=lambda c: c.words)
