@@ -119,15 +119,12 @@ def pretrain(
         The run's folder.
 
     Raises:
-        DabsError: the data is missing, the folder cannot be written or holds another run, a loss is not finite, or the
-            logger's package is not installed.
+        DabsError: data or a package is missing, the folder is not writable or holds another run, a loss is not finite.
     """
-    _check_saving(checkpoint_every, keep_checkpoints)
-    logger = choose_logger(logger)
+    logger = _checked_logger(logger, checkpoint_every, keep_checkpoints)
     config, algorithm, domain = resolve(config)
-    data = open_prepared(domain)
-    label = label or algorithm_label(config.algorithm)
-    folder = Path(folder) if folder else default_folder(config, label)
+    data, label = open_prepared(domain), label or algorithm_label(config.algorithm)
+    folder = Path(folder or default_folder(config, label))
     fabric = fabric or launch(Devices(devices=1, num_nodes=1), config.precision)
     independent = processes() > 1 and not (gather and algorithm.gathers)
     identity = identity_of(algorithm, data) | ({"processes_apart": processes()} if independent else {})
@@ -163,9 +160,11 @@ def _is_complete(folder: Path) -> bool:
     return True
 
 
-def _check_saving(every: int, keep: int) -> None:
+def _checked_logger(logger: str, every: int, keep: int) -> str:
+    """Return what draws the curves, after checking how often a run is saved."""
     if every < 1 or keep < 1:
         raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {every} and {keep}")
+    return choose_logger(logger)
 
 
 def identity_of(algorithm: type[Algorithm], data: Prepared) -> dict[str, Any]:
