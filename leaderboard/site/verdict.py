@@ -62,9 +62,7 @@ def _paired(first: str, second: str, comparison: Comparison | None) -> str:
         return ""
     overall = comparison.pair(first, second).overall
     tasks = overall.wins + overall.ties + overall.losses
-    words = (
-        f" Tested on the same examples against the next, {cut_name(second)}, it wins {overall.wins} of {tasks} tasks"
-    )
+    words = f"Tested on the same examples against the next, {cut_name(second)}, it wins {overall.wins} of {tasks} tasks"
     return f"{words}, loses {overall.losses} and ties {overall.ties} (paired tests, corrected for their number)."
 
 
