@@ -25,7 +25,8 @@ class RunOutput:
     """Options that do not change the numbers: where a run is written, how it is logged, how often it is saved."""
 
     out: Path | None = None  # folder of the run; if not given: runs/SUITE/ALGORITHM/DOMAIN/seedN
-    logger: Literal["tensorboard", "wandb", "none"] = "tensorboard"  # in addition to metrics.csv
+    # besides metrics.csv; auto: tensorboard if it is installed
+    logger: Literal["auto", "tensorboard", "wandb", "none"] = "auto"
     checkpoint_every: int = 200  # steps between checkpoints
     keep_checkpoints: int = 2  # how many of the newest to keep, in case one is damaged
     config: Path | None = None  # replay a saved config.json (or run folder) exactly; no option may change it

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,7 +17,28 @@ from torch import Tensor
 from dabs.errors import DabsError, RequestError
 from dabs.utils.files import replacing, short
 
-LOGGERS = ("tensorboard", "wandb", "none")
+LOGGERS = ("auto", "tensorboard", "wandb", "none")
+
+
+def choose_logger(logger: str) -> str:
+    """Return what draws the curves of a run besides metrics.csv: "tensorboard", "wandb" or "none".
+
+    Args:
+        logger: one of `LOGGERS`; "auto" is TensorBoard if it is installed, and nothing otherwise.
+
+    Raises:
+        RequestError: there is no such logger, or the package that was asked for is not installed.
+    """
+    if logger not in LOGGERS:
+        raise RequestError(f"logger must be one of {', '.join(LOGGERS)}, not {logger!r}")
+    if logger == "auto":
+        return "tensorboard" if find_spec("tensorboard") else "none"
+    if logger != "none" and not find_spec(logger):
+        raise RequestError(
+            f"--logger {logger} needs the package {logger}: pip install 'dabs[{logger}]'. "
+            "Without it, --logger none still writes metrics.csv."
+        )
+    return logger
 
 
 class RunLog:
@@ -24,14 +46,12 @@ class RunLog:
 
     Args:
         folder: the run's.
-        logger: one of `LOGGERS`; the CSV file is always written.
+        logger: what `choose_logger` returned; the CSV file is always written.
         start: the first step that will be written.
         writes: whether this process writes; those that do not still check that the loss stays finite.
     """
 
     def __init__(self, folder: Path, logger: str, start: int, *, writes: bool = True) -> None:
-        if logger not in LOGGERS:
-            raise RequestError(f"logger must be one of {', '.join(LOGGERS)}, not {logger!r}")
         self.path, self.writes = folder / "metrics.csv", writes
         if writes and self.path.exists():
             rows = [row for row in read_metrics(folder) if int(row["step"]) < start]
@@ -139,10 +159,8 @@ class _Wandb:
     """Writes to Weights & Biases through the two methods of a TensorBoard writer that `RunLog` calls."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise RequestError("--logger wandb needs the package: pip install 'dabs[wandb]'") from error
+        import wandb
+
         self.run = wandb.init(project="dabs", dir=str(folder), name="-".join(folder.parts[-4:]))
 
     def add_scalar(self, name: str, value: float, step: int) -> None:

@@ -40,7 +40,7 @@ from dabs.training.checkpoint import (
 )
 from dabs.training.devices import Devices, launch
 from dabs.training.learning import constant_answer, ending_of, nothing_to_learn, rank_of_features, verdict
-from dabs.training.log import RunLog
+from dabs.training.log import RunLog, choose_logger
 from dabs.training.memory import explain_out_of_memory, keep_freed_memory
 from dabs.training.precision import resolve_precision
 from dabs.training.run_folder import Watch, check_folder, claim_folder, default_folder, lock_run_folder, read_provenance
@@ -94,7 +94,7 @@ def pretrain(
     config: PretrainConfig,
     folder: Path | str | None = None,
     *,
-    logger: str = "tensorboard",
+    logger: str = "auto",
     checkpoint_every: int = 200,
     keep_checkpoints: int = CHECKPOINTS_KEPT,
     watch: Watch | None = None,
@@ -106,7 +106,7 @@ def pretrain(
     Args:
         config: what to train.
         folder: the run's folder; by default runs/SUITE/ALGORITHM/DOMAIN/seedN.
-        logger: "tensorboard", "wandb" or "none"; metrics.csv is always written.
+        logger: "tensorboard", "wandb", "none", or "auto": tensorboard if installed; metrics.csv is always written.
         checkpoint_every: steps between checkpoints.
         keep_checkpoints: how many of the newest to keep, in case one is damaged.
         watch: called after each flush of the losses, in the first process only.
@@ -119,9 +119,9 @@ def pretrain(
     Raises:
         DabsError: the data is missing, the folder cannot be written or holds another run, or a loss is not finite.
     """
-    if checkpoint_every < 1 or keep_checkpoints < 1:
-        wrong = f"{checkpoint_every} and {keep_checkpoints}"
-        raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {wrong}")
+    if min(given := (checkpoint_every, keep_checkpoints)) < 1:
+        raise RequestError(f"checkpoint_every and keep_checkpoints must be at least 1, not {given}")
+    logger = choose_logger(logger)
     config, algorithm, domain = resolve(config)
     data = open_prepared(domain)
     folder = Path(folder) if folder else default_folder(config, algorithm_label(config.algorithm))
