@@ -78,7 +78,9 @@ def synthetic_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.u
                 count = 8 if split != TRAIN else rows if dataset == PRETRAIN else min(rows, 10_000)
                 label = None if dataset == PRETRAIN else np.arange(count) % 2
                 inputs = synthetic_rows(specs, count, pixels=pixels)
-                yield Rows(dataset=dataset, split=split, inputs=inputs, label=label, group=["x"] * count)
+                yield Rows(
+                    dataset=dataset, split=split, inputs=inputs, label=label, group=[f"{dataset}/{split}"] * count
+                )
 
     nothing = Card(title="synthetic", origin="generated", licence="", citation="", source="", size="")
     target = Classes(names=("0", "1"))

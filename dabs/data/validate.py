@@ -59,10 +59,11 @@ class RowChecks:
         Raises:
             BuildError: a group is in two splits, or the pretraining set has a group of a test split.
         """
+        pretraining = set().union(*self.groups.get(PRETRAIN, {}).values())
         for name, splits in self.groups.items():
             _check_groups(self.domain.name, name, splits)
             if name != PRETRAIN:
-                shared = splits[TEST] & set().union(*self.groups[PRETRAIN].values())
+                shared = splits.get(TEST, set()) & pretraining
                 if shared:
                     raise BuildError(
                         f"{self.domain.name}: the pretraining set has the group {short(min(shared))} of the test split "
@@ -82,14 +83,15 @@ class RowChecks:
 
     def _repeated_inputs(self) -> list[str]:
         notes = []
-        pretraining = set().union(*self.rows[PRETRAIN].values()) if self.rows else set()
+        pretraining = set().union(*self.rows.get(PRETRAIN, {}).values())
         for name, splits in self.rows.items():
             if name == PRETRAIN:
                 continue
-            for other, seen in ((f"its {TRAIN} split", splits[TRAIN]), ("the pretraining set", pretraining)):
-                count = len(splits[TEST] & seen)
+            tested = splits.get(TEST, set())
+            for other, seen in ((f"its {TRAIN} split", splits.get(TRAIN, set())), ("the pretraining set", pretraining)):
+                count = len(tested & seen)
                 if count:
-                    of = len(splits[TEST])
+                    of = len(tested)
                     notes.append(f"{name}: {count} of {of} different test inputs are also in {other}")
         return notes
 

@@ -331,7 +331,7 @@ def checkout(submitted: Path, made: Made) -> Path:
 def test_verify_accepts_what_submit_wrote(submitted, made):
     root = checkout(submitted, made)
     assert find_problems(root, made.rules) == []
-    assert "| domain | none | mine |" in (root / "README.md").read_text()
+    assert "| domain | *none* | mine |" in (root / "README.md").read_text()
     page = (root / "docs" / "results.md").read_text()
     assert "| mine | A. Stranger | fixed |" in page
     assert "No tuned submission yet." in page
