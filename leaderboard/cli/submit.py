@@ -180,7 +180,8 @@ def _compare_with_committed(options: SubmitOptions, results: Sequence[Result], r
 
     folder = options.out.parent / "results"
     rows = read_committed_rows(folder if folder.is_dir() else published_folder())[0]
-    sharing = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or is_reference(name)]
+    shown = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or is_reference(name)]
+    sharing = [result for result in shown if result.domain in rules.tasks]
     others = rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
     wrong = find_duplicates(options.name, results, {name: settings_of(own) for name, own in others.items()})
     return wrong or find_clashes(results, sharing, rules.tasks)

@@ -16,7 +16,9 @@ import pytest
 
 import dabs
 from dabs import api
+from dabs.cli.new import write_new
 from dabs.errors import DabsError, RequestError
+from tests.helpers.in_process import InThisProcess
 from tests.helpers.places import ROOT
 
 FUNCTIONS = [name for name, value in vars(api).items() if inspect.isfunction(value) and value.__module__ == "dabs.api"]
@@ -50,6 +52,7 @@ def test_every_function_that_does_what_a_verb_does_has_an_example():
 def test_the_example_of_a_docstring_runs_as_it_stands_there(name, prepared, tmp_path, monkeypatch):
     prepared("sensor")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dabs.launch.local.LocalExecutor", InThisProcess)
     scope: dict[str, object] = {}
     examples = doctest.DocTestParser().get_examples(inspect.getdoc(getattr(api, name)) or "")
     assert examples
@@ -104,14 +107,13 @@ def test_a_wrong_setting_is_refused(toy, wrong, said):
         dabs.pretrain("shed", "toy", **wrong)
 
 
-def test_a_script_without_a_main_guard_can_run_the_grid(toy, tmp_path):
+@pytest.mark.slow
+def test_a_script_without_a_main_guard_can_run_the_grid(tmp_path, home):
     """The workers must not import the script, which would start the grid again."""
+    write_new("walks", tmp_path, domain=True)
     script = tmp_path / "script.py"
     script.write_text(
-        "import dabs\nfrom dabs import domains\n"
-        f"domains.__path__.append({str(tmp_path / 'more_domains')!r})\n"
-        "print('once')\n"
-        "dabs.run(['none'], domains=['sensor'], protocols=['knn'], jobs=1)\n"
+        "import dabs\nprint('once')\ndabs.run(['none'], domains=['walks.py:LITE'], protocols=['knn'], jobs=1)\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.stdout.count("once") == 1, done.stdout + done.stderr

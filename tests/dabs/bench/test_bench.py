@@ -35,7 +35,7 @@ def test_a_compiled_step_equals_the_plain_one(monkeypatch):
     called = []
     compiled = torch.nn.Module.compile
     monkeypatch.setattr(
-        torch.nn.Module, "compile", lambda self, mode: called.append(mode) or compiled(self, backend="eager")
+        torch.nn.Module, "compile", lambda self, mode, backend: called.append(mode) or compiled(self, backend="eager")
     )
     sides = [TrainingStep(KINDS["image"], ShED, replace(TINY, dropout=0.0), 4, mode=mode) for mode in (None, "default")]
     for side in sides:

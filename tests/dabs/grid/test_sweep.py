@@ -17,6 +17,7 @@ from dabs.grid.sweep import label_of, parse_sweep, split_setting
 from dabs.results.submission import Tuning
 from dabs.utils.files import write_json
 from dabs.utils.strict_json import read_json
+from tests.helpers.in_process import InThisProcess
 from tests.helpers.made_results import altered
 
 
@@ -88,27 +89,6 @@ def test_a_sweep_is_run_shown_chosen_from_and_its_choice_run(toy, tmp_path, monk
     chosen = read_json(Path("chosen/choice.json"))["options"]["toy"]
     (config,) = {str(r["options"]) for r in configs(Path("chosen/runs"))}
     assert config == str(chosen)
-
-
-class InThisProcess:
-    """An executor that runs each job when it is submitted, so that the test's toy domain is known."""
-
-    shared_fate = True
-
-    def __init__(self, jobs: int) -> None:
-        self.messages = None
-
-    def submit(self, job):
-        from concurrent.futures import Future
-
-        from dabs.launch.job import perform
-
-        done: Future = Future()
-        done.set_result(perform(job))
-        return done
-
-    def close(self) -> None:
-        pass
 
 
 def configs(root: Path) -> list[dict]:

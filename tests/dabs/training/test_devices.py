@@ -115,7 +115,6 @@ def assert_alike(a: Path, b: Path, tolerance: float = 1e-4) -> None:
         ("nodes", "shed", ()),
         ("srun", "emix", ()),
         ("fabric", "emix", ("--accumulate", "4")),
-        ("fabric", f"{TEACHER_FILE}:Teacher", ()),
         ("fabric", f"{TEACHER_FILE}:Teacher", ("--strategy", "fsdp")),
     ],
 )
