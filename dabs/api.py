@@ -1,4 +1,4 @@
-"""The functions of `import dabs`: pretrain, evaluate, load, run, compare, prepare.
+"""The functions of `import dabs`, such as pretrain, evaluate, load and run.
 
 Each does what the verb of its name does on the command line, and returns what it made. Folders and files may be given
 as strings or as paths.
