@@ -16,7 +16,7 @@ from rich.console import Console
 from dabs.cli.options import Command
 from dabs.config import PretrainConfig, Training
 from dabs.errors import RequestError
-from dabs.registry import domain_label
+from dabs.registry import domain_label, is_file_reference
 from dabs.training.devices import Devices
 from dabs.training.run_folder import Watch, load_config, read_provenance, why_not_learned
 
@@ -66,7 +66,8 @@ def main(arguments: list[str]) -> None:
     console = Console()
     console.print(f"run complete in {folder}", highlight=False, soft_wrap=True)
     console.print(waiting_text(folder), highlight=False)
-    console.print(f"next: dabs eval {folder}", highlight=False, soft_wrap=True)
+    own = f" --domain {config.domain}" if is_file_reference(config.domain) else ""
+    console.print(f"next: dabs eval {folder}{own}", highlight=False, soft_wrap=True)
     if reason := why_not_learned(folder):
         console.print(f"did not learn: {reason}", highlight=False, soft_wrap=True)
 

@@ -11,6 +11,7 @@ import pytest
 
 import dabs
 from dabs import registry
+from dabs.cli import dispatch
 from dabs.cli.check import specs_of
 from dabs.cli.data import main as data
 from dabs.cli.list import entries_of
@@ -124,6 +125,13 @@ def test_a_domain_of_a_file_goes_wherever_a_name_goes(own_domain, tmp_path, monk
     assert (result.domain, result.pretraining.config["domain"]) == ("walks", "walks")
     (cell,) = plan(GridOptions(algorithms=("shed",), domains=(reference,), out=Path("runs")))[2:]
     assert (cell.name, cell.folder.parent) == (f"shed walks seed {FIRST_SEED}", Path("runs/lite/shed/walks"))
+
+
+def test_the_next_command_names_a_file_of_a_domain_again(own_domain, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    prepare(find_domain(f"{own_domain.name}:LITE"), lambda line: None)
+    assert not dispatch(["pretrain", "none", f"{own_domain.name}:LITE", "--out", "here"])
+    assert "next: dabs eval here --domain walks.py:LITE" in capsys.readouterr().out
 
 
 def test_data_that_another_version_of_the_file_prepared_is_refused(own_domain):
