@@ -14,7 +14,7 @@ import numpy as np
 
 from dabs.data.domain import TRAIN, VALIDATION, BuildError
 from dabs.domains.audio.words import SPEECH_COMMANDS, split_words
-from dabs.domains.sources.listing import Item, Listing, make_listing
+from dabs.domains.sources.listing import Item, Listing, deal, hold_out, make_listing
 
 LIBRISPEECH_TRAIN, LIBRISPEECH_VALIDATION = ("train-clean-100", "train-clean-360", "train-other-500"), "dev-clean"
 TRAIN_SHARE, REFERENCE_SEED = 0.8, 42  # of the reference's split of each speaker's clips
@@ -30,6 +30,8 @@ DEV_CLEAN_SPEAKERS = split_words(
     "84 174 251 422 652 777 1272 1462 1673 1919 1988 1993 2035 2078 2086 2277 2412 2428 2803 2902 3000 3081 3170 3536 "
     "3576 3752 3853 5338 5536 5694 5895 6241 6295 6313 6319 6345 7850 7976 8297 8842"
 )
+COMMANDS = split_words("yes no up down left right on off stop go")
+COMMANDS_TEST_SHARE, COMMANDS_VALIDATION_SHARE = 0.2, 0.1  # of the speakers of the test archive
 CELEBRITIES = tuple(f"id{number}" for number in range(10001, 11252))
 
 
@@ -80,14 +82,46 @@ def list_librispeech(root: Path) -> Listing:
     return make_listing(train, validation, test)
 
 
+def list_librispeech_dev(root: Path, without: set[str]) -> dict[str, list[Item]]:
+    """List dev-clean and dev-other for pretraining; a tenth of the speakers of dev-other is the validation split.
+
+    Args:
+        root: the folder that holds `LibriSpeech/`.
+        without: groups to leave out, because a task tests on them.
+    """
+    clean = [item for item, _ in _utterances(root, LIBRISPEECH_VALIDATION) if item.group not in without]
+    other = [(item, str(speaker)) for item, speaker in _utterances(root, "dev-other")]
+    _, held_out = hold_out([replace(item, group=speaker) for item, speaker in other])
+    speakers = {item.group for item in held_out}
+    return {
+        TRAIN: clean + [item for item, speaker in other if speaker not in speakers],
+        VALIDATION: [item for item, speaker in other if speaker in speakers],
+    }
+
+
+def list_commands(root: Path) -> Listing:
+    """List the ten commands of the test archive of Speech Commands v0.02, `WORD/SPEAKER_nohash_N.wav`, by speaker.
+
+    No library reads this archive. Its folders of unknown words and of silence are left out.
+    """
+    paths = [(label, path) for label, word in enumerate(COMMANDS) for path in sorted((root / word).glob("*.wav"))]
+    items = [
+        Item(source=str(path), group=f"speaker {path.name.split('_')[0]}", label=label)
+        for label, path in paths
+        if "_nohash_" in path.name
+    ]
+    return deal(items, COMMANDS_TEST_SHARE, COMMANDS_VALIDATION_SHARE)
+
+
 def list_audio_mnist(root: Path) -> Listing:
     """List AudioMNIST, `AudioMNIST/data/NN/D_NN_I.wav` (digit, speaker, repetition), split by speaker.
 
-    No library reads this dataset.
+    GitHub's archive calls the folder `AudioMNIST-master`. No library reads this dataset.
     """
+    folder = next(path for name in ("", "-master") if (path := root / f"AudioMNIST{name}" / "data").is_dir())
     splits: dict[str, list[Item]] = {"train": [], "validation": [], "test": []}
     split_of = {speaker: split for split, speakers in AUDIO_MNIST_SPEAKERS.items() for speaker in speakers}
-    for path in sorted((root / "AudioMNIST" / "data").glob("*/*.wav")):
+    for path in sorted(folder.glob("*/*.wav")):
         digit, speaker, _ = path.stem.split("_")
         split = split_of.get(int(speaker), "train")
         splits[split].append(Item(source=str(path), group=f"speaker {int(speaker)}", label=int(digit)))

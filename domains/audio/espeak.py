@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from dabs.errors import DabsError
+from dabs.utils.processes import module_command
 
 SAMPLE_RATE = 22050  # Hz; the same for all voices used here
 
@@ -68,7 +69,7 @@ def speak(words: list[Word]) -> list[np.ndarray]:
     with tempfile.TemporaryDirectory(prefix="dabs-espeak-") as folder:
         request, reply = Path(folder) / "words.json", Path(folder) / "samples.npz"
         request.write_text(json.dumps([asdict(word) for word in words]), encoding="utf-8")
-        command = [sys.executable, "-m", "dabs.domains.audio.espeak", str(request), str(reply)]
+        command = [*module_command("dabs.domains.audio.espeak"), str(request), str(reply)]
         result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             lines = [line for line in result.stderr.splitlines() if line.strip()]

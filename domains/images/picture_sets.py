@@ -36,6 +36,15 @@ def list_imagenet(root: Path) -> Iterator[tuple[str, Iterator[Item]]]:
         )
 
 
+def list_tiny_imagenet(root: Path) -> Iterator[tuple[str, list[Item]]]:
+    """List tiny-imagenet-200, `train/nNNNNNNNN/images/` and `val/images/`; labels are not used."""
+    from torchvision.datasets import ImageFolder
+
+    for split, folder in ((TRAIN, "train"), (VALIDATION, "val")):
+        paths = sorted(path for path, _ in ImageFolder(root / "tiny-imagenet-200" / folder).samples)
+        yield split, [Item(source=path, group=f"{split}/{Path(path).name}") for path in paths]
+
+
 def list_cifar10(root: Path) -> Listing:
     """List CIFAR-10 (Python version), `cifar-10-batches-py/{data_batch_1..5,test_batch}`, by image.
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
 SPECS = {
+    "open": Image(height=64, width=64, channels=3, patch=8),
     "paper": Image(height=224, width=224, channels=3, patch=16),
     "paper32": Image(height=32, width=32, channels=3, patch=4),
 }

@@ -8,85 +8,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
+from dabs.data.domain import PRETRAIN, Card, Domain, Part, Rows, Workspace
+from dabs.domains.images import captions, coco
+from dabs.domains.images.resize import SPECS
+from dabs.domains.sources.hub import BERT
+from dabs.domains.sources.official import OfficialFiles, provided_by
 
-from dabs.data.domain import PRETRAIN, Card, Classes, Domain, Part, Rows, Task, Workspace
-from dabs.domains.images import captions
-from dabs.domains.images.resize import SPECS, resize_coco
-from dabs.domains.sources.decode import decode_rows
-from dabs.domains.sources.hub import BERT, encode
-from dabs.domains.sources.listing import Item, Listing
-from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
-from dabs.specs import Tokens
-
-LENGTH = 32  # tokens
-_COCO = "http://images.cocodataset.org"
-_VQA = "https://s3.amazonaws.com/cvmlp/vqa/mscoco/vqa"
-_COCO_ARCHIVES = (
-    Archive(url=f"{_COCO}/zips/train2017.zip", size=19_336_861_798, provides=("train2017/*.jpg",)),
-    Archive(url=f"{_COCO}/zips/val2017.zip", size=815_585_330, provides=("val2017/*.jpg",)),
-    Archive(
-        url=f"{_COCO}/annotations/annotations_trainval2017.zip",
-        size=252_907_541,
-        unpacked=820_000_000,
-        provides=("annotations/captions_train2017.json", "annotations/captions_val2017.json"),
-    ),
-)
+_COCO_ARCHIVES = (coco.TRAIN2017, coco.VAL2017, coco.ANNOTATIONS)
 COCO = OfficialFiles(name="mscoco", expects=provided_by(_COCO_ARCHIVES), archives=_COCO_ARCHIVES)
 # the captions alone say which images are pretrained on; the images of 2017 are not needed for that
 COCO_CAPTIONS = OfficialFiles(
-    name="mscoco", expects=("annotations/captions_train2017.json",), archives=COCO.archives[2:]
+    name="mscoco", expects=("annotations/captions_train2017.json",), archives=(coco.ANNOTATIONS,)
 )
-
-
-def _vqa_archive(url: str, *provides: str, size: int = 0) -> Archive:
-    return Archive(url=url, size=size, into="coco-vqa", provides=tuple(f"coco-vqa/{pattern}" for pattern in provides))
-
-
 _VQA_ARCHIVES = (
-    _vqa_archive(f"{_COCO}/zips/train2014.zip", "train2014/*.jpg", size=13_510_573_713),
-    _vqa_archive(f"{_COCO}/zips/val2014.zip", "val2014/*.jpg", size=6_645_013_297),
-    _vqa_archive(
-        f"{_COCO}/annotations/annotations_trainval2014.zip",
+    coco.vqa_archive(f"{coco.COCO_URL}/zips/train2014.zip", "train2014/*.jpg", size=13_510_573_713),
+    coco.vqa_archive(f"{coco.COCO_URL}/zips/val2014.zip", "val2014/*.jpg", size=6_645_013_297),
+    coco.vqa_archive(
+        f"{coco.COCO_URL}/annotations/annotations_trainval2014.zip",
         "annotations/captions_train2014.json",
         "annotations/captions_val2014.json",
         size=252_872_794,
     ),
-    *(
-        _vqa_archive(f"{_VQA}/Annotations_{s}_mscoco.zip", f"mscoco_{s.lower()}2014_annotations.json")
-        for s in ("Train", "Val")
-    ),
-    *(
-        _vqa_archive(f"{_VQA}/Questions_{s}_mscoco.zip", f"MultipleChoice_mscoco_{s.lower()}2014_questions.json")
-        for s in ("Train", "Val")
-    ),
+    *coco.vqa_texts("Train", "Val"),
 )
 VQA = OfficialFiles(name="vqa", expects=provided_by(_VQA_ARCHIVES), archives=_VQA_ARCHIVES)
-
-
-def _decode_splits(workspace: Workspace, dataset: str, listing: Listing, side: int) -> Iterator[Rows]:
-    for split, items in listing.items():
-        workspace.say(f"decoding {len(items):,} images of {dataset}/{split}")
-        tokens = _encode_texts(workspace, items)
-        yield from decode_rows(dataset, split, items, partial(resize_coco, side=side), tokens)
-
-
-def _encode_texts(workspace: Workspace, items: list[Item]) -> np.ndarray:
-    """Encode captions, or questions with an answer: int32 (items, 32)."""
-    first = [item.text[0] for item in items]
-    second = [item.text[1] for item in items] if len(items[0].text) == 2 else None
-    return encode(workspace.sources[BERT.name], first, second, LENGTH)
 
 
 def build_pretraining(workspace: Workspace, side: int) -> Iterator[Rows]:
     """Yield COCO's training images with one caption each."""
     listing = captions.list_captioned(workspace.sources[COCO.name])
-    yield from _decode_splits(workspace, PRETRAIN, listing, side)
+    yield from coco.decode_splits(workspace, PRETRAIN, listing, side)
 
 
 def build_mismatched(workspace: Workspace, side: int) -> Iterator[Rows]:
     """Yield images with their own caption or that of another image."""
-    yield from _decode_splits(
+    yield from coco.decode_splits(
         workspace, "mismatched_caption", captions.list_mismatched(workspace.sources[COCO.name]), side
     )
 
@@ -94,7 +50,7 @@ def build_mismatched(workspace: Workspace, side: int) -> Iterator[Rows]:
 def build_vqa(workspace: Workspace, side: int) -> Iterator[Rows]:
     """Yield images with a question and a right or wrong answer."""
     listing = captions.list_vqa(workspace.sources[VQA.name], workspace.sources[COCO_CAPTIONS.name])
-    yield from _decode_splits(workspace, "vqa", listing, side)
+    yield from coco.decode_splits(workspace, "vqa", listing, side)
 
 
 CARD = Card(
@@ -107,12 +63,9 @@ CARD = Card(
     size="20 GB of archives; prepared 18 GB at 224×224, 0.4 GB at 32×32, and the same for mismatched_caption",
 )
 TASKS = (
-    Task(
+    coco.make_task(
         name="mismatched_caption",
         question="Does the caption belong to the image?",
-        target=Classes(names=("no", "yes")),
-        metric="accuracy",
-        split_by="image",
         card=Card(
             title="MSCOCO 2017, mismatched captions",
             origin="recorded",
@@ -123,12 +76,9 @@ TASKS = (
             notes="numpy draws the halves (seed 42, each split by itself), so they differ from the reference's.",
         ),
     ),
-    Task(
+    coco.make_task(
         name="vqa",
         question="Is this the right answer to the question about the image?",
-        target=Classes(names=("no", "yes")),
-        metric="accuracy",
-        split_by="image",
         card=Card(
             title="VQA v1, multiple choice",
             origin="recorded",
@@ -149,7 +99,7 @@ def _make_domain(suite: str) -> Domain:
         name="captioned_images",
         suite=suite,
         title="Captioned images" if suite == "paper" else "Captioned images (32×32)",
-        specs=(SPECS[suite], Tokens(length=LENGTH, vocabulary=BERT.vocabulary)),
+        specs=(SPECS[suite], coco.TOKENS),
         card=CARD,
         tasks=TASKS,
         parts=(

@@ -10,17 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from dabs.data.domain import PRETRAIN, TRAIN, Card, Classes, Domain, Part, Rows, Source, Task, Workspace
+from dabs.data.domain import PRETRAIN, TRAIN, Card, Domain, Part, Rows, Source, Workspace
 from dabs.domains.audio.clip_sets import (
     ACTIONS,
     CELEBRITIES,
-    DEV_CLEAN_SPEAKERS,
+    LIBRISPEECH_TRAIN,
     LIST_FUNCTIONS,
     LOCATIONS,
     OBJECTS,
     list_librispeech_pretraining,
 )
 from dabs.domains.audio.clips import DecibelStats, make_spectrograms
+from dabs.domains.audio.speech_sets import (
+    AUDIO_MNIST,
+    AUDIO_MNIST_DIGITS,
+    LIBRISPEECH_PAPER,
+    LIBRISPEECH_SPEAKERS,
+    librispeech_archive,
+    make_task,
+)
 from dabs.domains.audio.words import SPEECH_COMMANDS
 from dabs.domains.sources.decode import decode_rows
 from dabs.domains.sources.listing import check_count
@@ -51,29 +59,10 @@ COUNTS = {
 }
 
 
-def _subset(name: str, sha256: str, size: int) -> Archive:
-    url = f"https://www.openslr.org/resources/12/{name}.tar.gz"
-    return Archive(url=url, checksum=f"sha256:{sha256}", size=size, provides=(f"LibriSpeech/{name}/*/*/*.flac",))
-
-
-_DEV_CLEAN = _subset("dev-clean", "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3", 337_926_286)
-_SUBSETS = (
-    _DEV_CLEAN,
-    _subset("train-clean-100", "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2", 6_387_309_499),
-    _subset("train-clean-360", "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf", 23_049_477_885),
-    _subset("train-other-500", "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2", 30_593_501_606),
-)
+_DEV_CLEAN = librispeech_archive("dev-clean")
+_SUBSETS = (_DEV_CLEAN, *(librispeech_archive(subset) for subset in LIBRISPEECH_TRAIN))
 LIBRISPEECH = OfficialFiles(name="librispeech", expects=provided_by(_SUBSETS), archives=_SUBSETS)
 LIBRISPEECH_DEV = OfficialFiles(name="librispeech", expects=_DEV_CLEAN.provides, archives=(_DEV_CLEAN,))
-AUDIO_MNIST = OfficialFiles(
-    name="audiomnist",
-    expects=("AudioMNIST/data/*/*.wav",),
-    instructions="""
-AudioMNIST is a git repository (about 1 GB):
-  git clone https://github.com/soerenab/AudioMNIST
-in the folder above, so that it holds AudioMNIST/data/01/0_01_0.wav.
-""",
-)
 FLUENT = OfficialFiles(
     name="fluent_speech",
     expects=(
@@ -143,7 +132,7 @@ CARD = Card(
     title="LibriSpeech",
     origin="recorded",
     licence="CC BY 4.0",
-    citation="Panayotov et al., LibriSpeech: an ASR corpus based on public domain audio books, ICASSP 2015",
+    citation=LIBRISPEECH_PAPER,
     source="https://www.openslr.org/12: train-clean-100, train-clean-360 and train-other-500; dev-clean validates",
     size="60 GB of archives; prepared about 50 GB (two windows of clips over 9.4 s)",
     notes="The task `librispeech` uses dev-clean, whose speakers are in none of the training subsets.",
@@ -161,48 +150,13 @@ FLUENT_CARD = Card(
 )
 
 
-def _make_task(name: str, question: str, names: tuple[str, ...], split_by: str, card: Card | None) -> Task:
-    return Task(
-        name=name, question=question, target=Classes(names=names), metric="accuracy", split_by=split_by, card=card
-    )
-
-
 TASKS = (
-    _make_task(
-        "librispeech",
-        "Which of 40 speakers reads?",
-        DEV_CLEAN_SPEAKERS,
-        "clip",
-        Card(
-            title="LibriSpeech dev-clean, speakers",
-            origin="recorded",
-            licence="CC BY 4.0",
-            citation=CARD.citation,
-            source="https://www.openslr.org/12: the 2,703 clips of dev-clean, split 70/10/20 within each speaker",
-            size="338 MB archive; prepared about 0.4 GB",
-            notes="As in the paper, clips of a chapter are in several splits: its acoustics and its text help.",
-        ),
-    ),
-    _make_task(
-        "audio_mnist",
-        "Which digit is spoken, by a speaker not heard in training?",
-        tuple("0123456789"),
-        "speaker",
-        Card(
-            title="AudioMNIST",
-            origin="recorded",
-            licence="MIT",
-            citation="Becker et al., AudioMNIST: exploring explainable artificial intelligence for audio analysis on a "
-            "simple benchmark, Journal of the Franklin Institute 2024, arXiv:1807.03418",
-            source="https://github.com/soerenab/AudioMNIST; 30,000 clips of 60 speakers (36, 12 and 12)",
-            size="1 GB; prepared 3.0 GB",
-            notes="48 kHz, not resampled, as in the reference, so a clip fills a fifth of the window.",
-        ),
-    ),
-    _make_task("fluent_speech_action", "Which of six actions is requested?", ACTIONS, "speaker", FLUENT_CARD),
-    _make_task("fluent_speech_object", "Which of 14 objects is named?", OBJECTS, "speaker", FLUENT_CARD),
-    _make_task("fluent_speech_location", "Which of four places is named?", LOCATIONS, "speaker", FLUENT_CARD),
-    _make_task(
+    LIBRISPEECH_SPEAKERS,
+    AUDIO_MNIST_DIGITS,
+    make_task("fluent_speech_action", "Which of six actions is requested?", ACTIONS, "speaker", FLUENT_CARD),
+    make_task("fluent_speech_object", "Which of 14 objects is named?", OBJECTS, "speaker", FLUENT_CARD),
+    make_task("fluent_speech_location", "Which of four places is named?", LOCATIONS, "speaker", FLUENT_CARD),
+    make_task(
         "google_speech",
         "Which of 35 words is spoken, by a speaker not heard in training?",
         SPEECH_COMMANDS,
@@ -218,7 +172,7 @@ TASKS = (
             notes="Background noise is not a class.",
         ),
     ),
-    _make_task(
+    make_task(
         "voxceleb1",
         "Which of 1,251 celebrities speaks, in a video not heard in training?",
         CELEBRITIES,

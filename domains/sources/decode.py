@@ -14,6 +14,7 @@ import numpy as np
 
 from dabs.data.domain import PRETRAIN, BuildError, Rows
 from dabs.domains.sources.listing import Item, Listing
+from dabs.utils.processes import end_on_signals, end_with
 
 BLOCK_ITEMS = 64  # decoded at a time by a process: 9.6 MB of 224×224 pictures
 SERIAL_BLOCKS = 16  # up to this many are decoded faster than worker processes start and import what they need
@@ -75,7 +76,7 @@ def _decode_in_processes(
 ) -> Iterator[tuple[list[Item], np.ndarray, list[int]]]:
     # spawned, not forked: the parent may already run torch's threads
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_limit_threads) as pool:
+    with ProcessPoolExecutor(workers, context, _start_worker, (os.getpid(),)) as pool:
         waiting: deque[tuple[list[Item], Future[DecodedBlock]]] = deque()
         try:
             for block in blocks:
@@ -101,8 +102,10 @@ def _blocks_of(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield block
 
 
-def _limit_threads() -> None:
-    """Keep libraries to one thread in a worker: there is already one process per core."""
+def _start_worker(parent: int) -> None:
+    """Let a worker end with its parent, and keep its libraries to one thread: there is one process per core."""
+    end_on_signals()
+    end_with(parent)
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dabs.data.domain import Footprint
 from dabs.errors import DabsError, first_line
 from dabs.utils.files import raw_home
 
@@ -30,16 +31,39 @@ class HubFiles:
         repo: e.g. "nyu-mll/glue".
         patterns: the files to download from the repository; a local copy may have the same layout.
         layouts: other layouts of a local copy, each a tuple of patterns that must all match.
+        size: about how many bytes are downloaded, 0 if unknown.
+        threaded: the hub's client downloads several files at once itself.
     """
 
     name: str
     repo: str
     patterns: tuple[str, ...]
     layouts: tuple[tuple[str, ...], ...] = ()
+    size: int = 0
+    threaded: bool = False
 
     def describe(self) -> dict[str, str]:
         """Return what the manifest records about this source."""
         return {"name": self.name, "repo": self.repo, "files": " ".join(self.patterns)}
+
+    def footprints(self, *, missing: bool) -> dict[str, Footprint]:
+        """Return what its files take; with `missing`, nothing if there is a local copy or one in the hub's cache."""
+        if missing and (self._local_copy() or self._is_cached()):
+            return {}
+        return {f"{self.repo} {' '.join(self.patterns)}": Footprint(download=self.size, unpacked=self.size)}
+
+    def _local_copy(self) -> Path | None:
+        root = raw_home() / self.name
+        return root if any(not missing_files(root, layout) for layout in (self.patterns, *self.layouts)) else None
+
+    def _is_cached(self) -> bool:
+        from huggingface_hub import snapshot_download
+
+        try:
+            found = snapshot_download(self.repo, repo_type="dataset", local_files_only=True)
+        except Exception:  # of the hub's client, where nothing of the repository is cached
+            return False
+        return not missing_files(Path(str(found)), self.patterns)
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
         """Return a folder that has one of the layouts: the local copy, else a snapshot in the hub's cache.
@@ -48,8 +72,8 @@ class HubFiles:
             DabsError: there is no local copy, and the hub (or its cache, where HF_HUB_OFFLINE is set) lacks the files.
         """
         root = raw_home() / self.name
-        if any(not missing_files(root, layout) for layout in (self.patterns, *self.layouts)):
-            return root
+        if local := self._local_copy():
+            return local
         say(f"fetching {self.repo} from the hub")
         from huggingface_hub import snapshot_download
 
@@ -86,17 +110,30 @@ class HubTokenizer:
         repo: e.g. "google-bert/bert-base-uncased".
         vocabulary: its number of tokens; a local tokenizer may have fewer, but not more.
         pad: the id of the padding token.
+        size: of its tokenizer.json, in bytes.
+        threaded: it is small.
     """
 
     name: str
     repo: str
     vocabulary: int
     pad: int
+    size: int
+    threaded: bool = False
 
     def describe(self) -> dict[str, str]:
         """Return what the manifest records about this source."""
         given = os.environ.get(TOKENIZER_VARIABLE)
         return {"name": self.name, "repo": self.repo} | ({"replaced": Path(given).name} if given else {})
+
+    def footprints(self, *, missing: bool) -> dict[str, Footprint]:
+        """Return what it takes; with `missing`, nothing if there is a local copy or one in the hub's cache."""
+        from huggingface_hub import try_to_load_from_cache
+
+        local = os.environ.get(TOKENIZER_VARIABLE) or (raw_home() / self.name / "tokenizer.json").is_file()
+        if missing and (local or isinstance(try_to_load_from_cache(self.repo, "tokenizer.json"), str)):
+            return {}
+        return {self.repo: Footprint(download=self.size, unpacked=self.size)}
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
         """Return the path of a tokenizer.json: `--tokenizer`, else the local copy, else the hub's or its cache's.
@@ -139,8 +176,12 @@ class HubTokenizer:
             )
 
 
-BERT = HubTokenizer(name="bert-base-uncased", repo="google-bert/bert-base-uncased", vocabulary=30_522, pad=0)
-XLM_R = HubTokenizer(name="xlm-roberta-base", repo="FacebookAI/xlm-roberta-base", vocabulary=250_002, pad=1)
+BERT = HubTokenizer(
+    name="bert-base-uncased", repo="google-bert/bert-base-uncased", vocabulary=30_522, pad=0, size=466_062
+)
+XLM_R = HubTokenizer(
+    name="xlm-roberta-base", repo="FacebookAI/xlm-roberta-base", vocabulary=250_002, pad=1, size=9_096_718
+)
 
 
 @lru_cache(maxsize=2)

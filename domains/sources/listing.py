@@ -53,6 +53,22 @@ def hold_out(items: Sequence[Item], share: float = VALIDATION_SHARE) -> tuple[li
     return [i for i in items if i.group not in held_out], [i for i in items if i.group in held_out]
 
 
+def deal(items: Sequence[Item], test: float, validation: float) -> Listing:
+    """Deal items into the three splits where the publisher has none.
+
+    Whole groups are dealt, in the order of the hashes of their names, whatever their classes; `test` and `validation`
+    are the shares of the groups in these splits, each of which gets at least one.
+    """
+    groups = sorted({item.group for item in items}, key=lambda group: sha256(group.encode()).digest())
+    first = max(round(test * len(groups)), 1)
+    last = first + max(round(validation * len(groups)), 1)
+    held_out = dict.fromkeys(groups[:first], TEST) | dict.fromkeys(groups[first:last], VALIDATION)
+    found: Listing = {TRAIN: [], VALIDATION: [], TEST: []}
+    for item in items:
+        found[held_out.get(item.group, TRAIN)].append(item)
+    return make_listing(found[TRAIN], found[VALIDATION], found[TEST])
+
+
 def make_listing(train: Sequence[Item], validation: Sequence[Item] | None, test: Sequence[Item]) -> Listing:
     """Return the splits of a task, after checking that no test group appears in another split.
 

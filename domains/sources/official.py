@@ -20,11 +20,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from dabs.data.domain import progress_callback
+from dabs.data.domain import Footprint, progress_callback
 from dabs.domains.sources.download import ProgressCallback, Stopped, check_disk_space, download, verify_checksum
 from dabs.domains.sources.unpack import TEMPORARY_PREFIX, unpack
 from dabs.errors import DabsError
-from dabs.utils.files import raw_home, write_json
+from dabs.utils.files import raw_home, sha256_file, write_json
+from dabs.utils.strict_json import read_json
 
 PARALLEL_DOWNLOADS = 4  # files of one dataset
 
@@ -71,11 +72,19 @@ class Archive:
         """Return the file that says that only some of its contents may be in place."""
         return root / ".begun" / self.file_name
 
+    def footprint(self, root: Path | None = None) -> Footprint:
+        """Return what fetching it takes; below `root`, without the bytes that an earlier attempt has left."""
+        present = 0
+        if root:
+            path = self.path(root)
+            present = next((p.stat().st_size for p in (path, path.with_name(f"{path.name}.part")) if p.exists()), 0)
+        unpacked = (self.unpacked or self.size) if self.unpack else self.size
+        return Footprint(download=max(self.size - present, 0), unpacked=unpacked)
+
     def bytes_needed(self, root: Path) -> int:
         """Return the disk space that fetching it will take, not counting what an earlier attempt has left."""
-        path = self.path(root)
-        present = next((p.stat().st_size for p in (path, path.with_name(f"{path.name}.part")) if p.exists()), 0)
-        return max(self.size - present, 0) + ((self.unpacked or self.size) if self.unpack else 0)
+        found = self.footprint(root)
+        return found.download + (found.unpacked if self.unpack else 0)
 
     def is_present(self, root: Path) -> bool:
         """Return whether its contents are in place, downloaded or put there by the user."""
@@ -93,12 +102,14 @@ class OfficialFiles:
             cover every file of the dataset.
         archives: downloaded if an expected file is missing; empty if the publisher requires registration.
         instructions: what the user must do by hand, one step per line; shown if something is missing.
+        threaded: several datasets may be fetched at once.
     """
 
     name: str
     expects: tuple[str, ...]
     archives: tuple[Archive, ...] = ()
     instructions: str = ""
+    threaded: bool = True
 
     def describe(self) -> dict[str, str]:
         """Return what the manifest records about this source."""
@@ -106,6 +117,14 @@ class OfficialFiles:
         return {"name": self.name, "files": " ".join(a.file_name for a in self.archives) or "by hand"} | (
             {"checksums": " ".join(checksums)} if checksums else {}
         )
+
+    def footprints(self, *, missing: bool) -> dict[str, Footprint]:
+        """Return what each archive takes, by its address; with `missing`, only those that are not in place."""
+        root = raw_home() / self.name
+        if missing and self._is_complete(root):
+            return {}
+        wanted = [a for a in self.archives if not (missing and a.is_present(root))]
+        return {a.url: a.footprint(root if missing else None) for a in wanted}
 
     def missing(self, root: Path) -> list[str]:
         """Return the expected files and patterns that match nothing below `root`."""
@@ -207,11 +226,30 @@ def _fetch_archive(archive: Archive, root: Path, progress: ProgressCallback, sto
         verify_checksum(path, archive.checksum, f"Delete it to download it again, or get the file of {archive.url}.")
     else:
         download(archive.url, path, archive.checksum, progress, stop)
+    checksum = archive.checksum or _compare_with_first(archive, path, root)
     if archive.unpack:
         unpack(path, root / archive.into, archive.inner, marker=archive.begun_marker(root))
     write_json(
-        archive.done_marker(root), {"url": archive.url, "checksum": archive.checksum, "bytes": path.stat().st_size}
+        archive.done_marker(root),
+        {"url": archive.url, "checksum": checksum, "bytes": path.stat().st_size},
     )
     if archive.unpack:
         archive.begun_marker(root).unlink(missing_ok=True)
         path.unlink()
+
+
+def _compare_with_first(archive: Archive, path: Path, root: Path) -> str:
+    """Return the checksum of a file whose publisher gives none, after comparing it with that of the first download.
+
+    Raises:
+        DabsError: the publisher serves another file than before.
+    """
+    marker, found = archive.done_marker(root), f"sha256:{sha256_file(path)}"
+    first = read_json(marker).get("checksum") if marker.exists() else ""
+    if first and first != found:
+        path.unlink()
+        raise DabsError(
+            f"{archive.url} is another file now: it has {found}, and the first download had {first}. Nothing was "
+            f"kept. Delete {marker} to accept the new file; results on it are results on other data."
+        )
+    return found

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dabs.data.domain import BuildError
+from dabs.data.domain import BuildError, Footprint
 from dabs.domains.sources.hub import encode
 from dabs.errors import DabsError, first_line
 from dabs.utils.files import raw_home, replacing, write_json
@@ -39,6 +39,8 @@ class HubStream:
         pattern: the path of the files, with the placeholders {language} and {split}.
         languages: all languages to stream.
         splits: for each split, its name in `pattern`.
+        size: about how many bytes are streamed, 0 if unknown.
+        threaded: fetching only lists the files.
     """
 
     name: str
@@ -46,10 +48,19 @@ class HubStream:
     pattern: str
     languages: tuple[str, ...]
     splits: dict[str, str] = field(default_factory=dict)
+    size: int = 0
+    threaded: bool = False
 
     def describe(self) -> dict[str, str]:
         """Return what the manifest records about this source."""
         return {"name": self.name, "repo": self.repo, "files": self.pattern}
+
+    def footprints(self, *, missing: bool) -> dict[str, Footprint]:
+        """Return what is streamed, nothing of which is kept; with `missing`, nothing if there are local files."""
+        pattern = self.pattern.format(language=self.languages[0], split=next(iter(self.splits.values())))
+        if missing and next((raw_home() / self.name).glob(pattern), None):
+            return {}
+        return {f"{self.repo} {self.pattern}": Footprint(download=self.size)}
 
     def fetch(self, folder: Path, say: Callable[[str], None]) -> Path:
         """Return the local folder, after checking that it or the hub has files for every language.

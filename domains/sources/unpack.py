@@ -5,7 +5,6 @@ Links, members that would land outside the folder and archives that expand far t
 
 from __future__ import annotations
 
-import errno
 import gzip
 import lzma
 import shutil
@@ -20,6 +19,7 @@ from typing import Any, Self
 
 from dabs.domains.sources.download import check_disk_space, disk_full_error
 from dabs.errors import DabsError
+from dabs.utils.files import is_full_disk
 
 MAX_EXPANSION = 200  # an archive may unpack to this many times its own size, ...
 ALWAYS_ALLOWED_BYTES = 1_000_000_000  # ... and to this in any case; text shrinks to a tenth, a bomb to a thousandth
@@ -71,7 +71,7 @@ def unpack(archive: Path, folder: Path, inner: str = "", *, marker: Path | None 
                 "it and run the same command again."
             ) from error
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if is_full_disk(error):
                 raise disk_full_error(folder, error) from error
             raise DabsError(f"{archive} cannot be unpacked into {folder}: {error}.") from error
         if marker:

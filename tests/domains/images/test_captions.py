@@ -1,6 +1,6 @@
 """Captions and questions.
 
-The sample of mscoco is real. That of vqa has real questions, images and answers, but made-up choices.
+The real sample of mscoco is complete. That of vqa has real questions, images and answers, but made-up choices.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from dabs.data.domain import BuildError
 from dabs.domains.images import captions
 from dabs.domains.sources.listing import Item
+from tests.helpers.paper import open_layouts
 
 
 def dump(path: Path, value: object) -> None:
@@ -138,3 +139,19 @@ def test_the_sample_of_vqa(official, check_disjoint):
     pretrained = {i.group for i in captions.list_coco(official("mscoco"), "train2017")}
     assert not pretrained & {i.group for i in found["test"]}
     assert len(captions.list_questions(official("vqa"), "val2014")) > len(found["test"]) > 15
+
+
+def test_dealt_images_are_in_one_split_in_all_datasets(tmp_path, samples, check_disjoint):
+    open_layouts.mscoco(samples, tmp_path / "mscoco")
+    open_layouts.vqa(samples, tmp_path / "vqa")
+    root = tmp_path / "mscoco"
+    mismatched, asked = captions.list_dealt_mismatched(root), captions.list_dealt_questions(root, tmp_path / "vqa")
+    check_disjoint(mismatched)
+    check_disjoint(asked)
+    split_of = {item.group: split for split, items in mismatched.items() for item in items}
+    assert all(split_of[item.group] == split for split, items in asked.items() for item in items)
+    pretraining = captions.list_dealt_captions(root)
+    assert all(split_of[item.group] == split for split, items in pretraining.items() for item in items)
+    assert {i.group for i in pretraining["train"]} == {i.group for i in mismatched["train"]}
+    assert len(pretraining["train"]) > len(mismatched["train"])  # several captions an image
+    assert all("/val2017/" in str(item.source) for items in asked.values() for item in items)

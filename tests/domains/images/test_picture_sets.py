@@ -1,7 +1,7 @@
 """The lists of the natural-image datasets.
 
-Real samples: cifar10 (JPEG copies), cu_birds, dtd, flowers, the training part of GTSRB, tiny-imagenet. The sample of
-aircraft has real lists and generated images; the test part of GTSRB is generated.
+The made samples are noise. Real are: cifar10 (JPEG copies), cu_birds, dtd, flowers, the training part of GTSRB,
+tiny-imagenet, and the lists of aircraft, whose images are generated; so is the test part of GTSRB.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dabs.data.domain import BuildError
 from dabs.domains.images import class_names, picture_sets
 from dabs.domains.sources.listing import Item
 from tests.helpers.paper.layouts import picture
+from tests.helpers.paper.open_layouts import tiny_imagenet
 
 
 def test_every_dataset_has_its_number_of_class_names():
@@ -33,14 +34,15 @@ def test_every_dataset_has_its_number_of_class_names():
     assert list(class_names.TEXTURES) == sorted(class_names.TEXTURES)
 
 
-def test_cifar10(official, check_disjoint):
+def test_cifar10(samples, official, check_disjoint):
     found = picture_sets.list_cifar10(official("cifar10"))
     check_disjoint(found)
-    assert {split: len(items) for split, items in found.items()} == {"train": 900, "validation": 100, "test": 500}
-    assert Counter(item.label for item in found["validation"]) == dict.fromkeys(range(10), 10)
+    per_class = {"real": (90, 10, 50), "made": (18, 2, 5)}[samples.origin]
+    for items, count in zip(found.values(), per_class, strict=True):
+        assert Counter(item.label for item in items) == dict.fromkeys(range(10), count)
     with open(official("cifar10") / "cifar-10-batches-py/test_batch", "rb") as file:
         batch = pickle.load(file, encoding="latin1")  # as torchvision reads it
-    for place in (0, 123):
+    for place in (0, 23):
         np.testing.assert_array_equal(
             found["test"][place].source, batch["data"][place].reshape(3, 32, 32).transpose(1, 2, 0)
         )
@@ -75,8 +77,8 @@ def test_aircraft_follows_the_official_lists_and_crops_to_the_box(official, chec
     assert item.box == (left - 1, top - 1, right, bottom)  # the list counts from 1, Pillow from 0
 
 
-def test_the_publishers_complete_aircraft_lists(paper_sample, check_disjoint):
-    found = picture_sets.list_aircraft(paper_sample("aircraft"))  # lists only: nothing is decoded
+def test_the_publishers_complete_aircraft_lists(shared, check_disjoint):
+    found = picture_sets.list_aircraft(shared / "data/paper/aircraft")  # lists only: nothing is decoded
     check_disjoint(found)
     assert [len(items) for items in found.values()] == [3334, 3333, 3333]
     assert all({i.label for i in items} == set(range(100)) for items in found.values())
@@ -116,10 +118,10 @@ def test_dtd_labels_do_not_change_when_a_list_lacks_classes(tmp_path, check_disj
     assert [i.label for i in found["test"]] == [46]
 
 
-def test_traffic_signs_keep_the_frames_of_one_sign_together(official, check_disjoint):
+def test_traffic_signs_keep_the_frames_of_one_sign_together(samples, official, check_disjoint):
     found = picture_sets.list_traffic_sign(official("gtsrb"))
     check_disjoint(found)
-    assert len(found["train"]) + len(found["validation"]) == 645
+    assert len(found["train"]) + len(found["validation"]) == {"real": 645, "made": 172}[samples.origin]
     assert len(found["test"]) == 86
     for item in found["train"] + found["validation"]:
         path = Path(item.source)
@@ -167,10 +169,20 @@ def test_imagenet_reads_validation_with_and_without_class_folders(tmp_path, flat
     assert found == {"train": ["train/a.JPEG", "train/c.JPEG", "train/b.JPEG"], "validation": ["validation/v.JPEG"]}
 
 
-def test_imagenet_is_listed_lazily_and_without_labels(official):
+def test_imagenet_is_listed_lazily_and_without_labels(samples, official):
     found = dict(picture_sets.list_imagenet(official("imagenet")))
     first = next(found["train"])
     assert isinstance(first, Item)
     assert first.label is None
-    assert 1 + sum(1 for _ in found["train"]) == 1600
-    assert sum(1 for _ in found["validation"]) == 400
+    rest = [sum(1 for _ in found[split]) for split in ("train", "validation")]
+    assert rest == {"real": [1599, 400], "made": [79, 20]}[samples.origin]
+
+
+def test_tiny_imagenet_is_listed_as_its_archive_has_it(tmp_path, samples):
+    tiny_imagenet(samples, tmp_path)
+    found = dict(picture_sets.list_tiny_imagenet(tmp_path))
+    sample = samples.sample("imagenet") / "tiny"
+    for split in ("train", "validation"):
+        assert len(found[split]) == len(list(sample.glob(f"{split}/*/*.JPEG")))
+        assert len({item.group for item in found[split]}) == len(found[split])
+    assert not {item.group for item in found["train"]} & {item.group for item in found["validation"]}

@@ -22,10 +22,10 @@ def reference(path: Path, *steps) -> np.ndarray:
 
 
 @pytest.mark.parametrize("side", [224, 32])
-def test_resizing_equals_the_reference(paper_sample, side):
+def test_resizing_equals_the_reference(samples, side):
     from torchvision import transforms
 
-    path = sorted((paper_sample("imagenet") / "fullres/train").glob("*/*.JPEG"))[0]
+    path = sorted((samples.sample("imagenet") / "fullres/train").glob("*/*.JPEG"))[0]
     got = resize(Item(source=str(path), group="g"), side)
     assert got.shape == (1, 3, side, side)
     assert got.dtype == np.uint8
@@ -33,10 +33,10 @@ def test_resizing_equals_the_reference(paper_sample, side):
     np.testing.assert_allclose(got[0] / 255, expected, atol=1e-6)
 
 
-def test_coco_is_resized_to_480_by_640_and_cropped_as_in_the_reference(paper_sample):
+def test_coco_is_resized_to_480_by_640_and_cropped_as_in_the_reference(samples):
     from torchvision import transforms
 
-    path = sorted((paper_sample("mscoco") / "train2017").glob("*.jpg"))[0]
+    path = sorted((samples.sample("mscoco") / "train2017").glob("*.jpg"))[0]
     steps = (transforms.Resize((640, 480)), transforms.CenterCrop((480, 480)), transforms.Resize((224, 224)))
     got = resize_coco(Item(source=str(path), group="g"), 224)
     np.testing.assert_allclose(got[0] / 255, reference(path, *steps), atol=1e-6)

@@ -1,6 +1,6 @@
 """The radiographs of the paper suite: labels, and splits by patient.
 
-The sample of ChestX-ray8 has real images of 64×64; that of CheXpert is a stand-in made of them.
+The real sample of ChestX-ray8 has images of 64×64; that of CheXpert is a stand-in made of them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ from pathlib import Path
 from dabs.data.domain import PRETRAIN, Workspace
 from dabs.domains.paper import chest_xray as xray
 from tests.helpers.paper.layouts import link, picture
-
-COLUMNS = (
-    "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,Lung Lesion,"
-    "Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,Fracture,Support Devices"
-)
+from tests.helpers.paper.made_pictures import CHEXPERT_COLUMNS
 
 
 def chexpert(root: Path, rows: dict[str, dict[str, str]], name: str) -> None:
@@ -23,7 +19,7 @@ def chexpert(root: Path, rows: dict[str, dict[str, str]], name: str) -> None:
     folder = root / "CheXpert-v1.0-small"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / f"{name}.csv", "w", newline="") as file:
-        table = csv.DictWriter(file, COLUMNS.split(","))
+        table = csv.DictWriter(file, CHEXPERT_COLUMNS.split(","))
         table.writeheader()
         for path, row in rows.items():
             table.writerow({"Path": f"CheXpert-v1.0-small/{path}"} | row)
@@ -68,10 +64,10 @@ def test_a_patient_in_both_tables_is_in_test_only(tmp_path, check_disjoint):
     assert [len(items) for items in found.values()] == [7, 1, 1]
 
 
-def test_the_stand_in_of_chexpert(official, check_disjoint):
+def test_the_stand_in_of_chexpert(samples, official, check_disjoint):
     found = xray.list_chexpert(official("chexpert"))
     check_disjoint(found)
-    assert sum(map(len, found.values())) == 260
+    assert sum(map(len, found.values())) == {"real": 260, "made": 130}[samples.origin]
     assert all({i.label[k] for i in found[s]} == {0, 1} for k in range(5) for s in found)
 
 
@@ -84,10 +80,10 @@ def test_pretraining_on_chexpert_sees_no_test_patient(official):
     assert not tested & {g for b in blocks for g in b.group}
 
 
-def test_chest_xray8_separates_patients_without_the_official_list(official, check_disjoint):
+def test_chest_xray8_separates_patients_without_the_official_list(samples, official, check_disjoint):
     found = xray.list_chest_xray8(official("xray8"))
     check_disjoint(found)
-    assert sum(map(len, found.values())) == 1000
+    assert sum(map(len, found.values())) == {"real": 1000, "made": 240}[samples.origin]
     patients = {split: len({i.group for i in items}) for split, items in found.items()}
     everyone = sum(patients.values())
     assert patients["test"] == round(0.2 * everyone)
@@ -114,11 +110,11 @@ def test_the_official_test_list_is_used_if_present(official, tmp_path, check_dis
     assert sorted(Path(str(i.source)).name for i in found["test"]) == sorted(names)
 
 
-def test_a_full_size_film_is_read(paper_sample):
+def test_a_full_size_film_is_read(samples):
     from dabs.domains.images.resize import resize
     from dabs.domains.sources.listing import Item
 
-    for path in sorted((paper_sample("xray8") / "fullres_512").glob("*.png")):
+    for path in sorted((samples.sample("xray8") / "fullres_512").glob("*.png")):
         x = resize(Item(source=str(path), group="g"), 224)
         assert (x[0, 0] == x[0, 1]).all()  # grey
         assert x.std() > 20

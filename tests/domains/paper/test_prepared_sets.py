@@ -16,7 +16,7 @@ from dabs.data.domain import PRETRAIN, Classes, Domain, MultiLabel
 from dabs.data.prepare import prepare, verify
 from dabs.data.prepared import open_prepared, units_of
 from dabs.data.split import Split
-from dabs.domains.paper import natural_images
+from dabs.domains.images import labelled_sets
 from dabs.domains.sources.official import OfficialFiles
 from dabs.errors import DabsError
 from dabs.evaluation.metrics import METRICS
@@ -30,7 +30,7 @@ FOLDERS = {
     "speech": ("librispeech", "audiomnist", "fluent_speech", "google_speech", "voxceleb1"),
 }
 SUITE = {"natural_images": "paper32", "chest_xray": "paper32", "captioned_images": "paper32"}
-# rows of the samples in train, validation and test
+# rows of the real samples in train, validation and test
 COUNTS = {
     ("natural_images", PRETRAIN): (1600, 400),
     ("natural_images", "cifar10"): (900, 100, 500),
@@ -55,6 +55,24 @@ COUNTS = {
     ("speech", "fluent_speech_location"): (40, 40, 40),
     ("speech", "google_speech"): (100, 66, 39),
     ("speech", "voxceleb1"): (6, 6, 6),
+}
+# the same, where the made samples differ
+MADE_COUNTS = COUNTS | {
+    ("natural_images", PRETRAIN): (80, 20),
+    ("natural_images", "cifar10"): (180, 20, 50),
+    ("natural_images", "traffic_sign"): (86, 86, 86),
+    ("natural_images", "vgg_flower"): (68, 68, 68),
+    ("chest_xray", PRETRAIN): (91, 12),
+    ("chest_xray", "chexpert"): (91, 12, 27),
+    ("chest_xray", "chest_xray8"): (172, 20, 48),
+    ("captioned_images", "vqa"): (36, 4, 20),
+    ("sensor", PRETRAIN): (134, 11),
+    ("sensor", "pamap2"): (134, 11, 11),
+    ("speech", "audio_mnist"): (30, 10, 20),
+    ("speech", "fluent_speech_action"): (20, 20, 20),
+    ("speech", "fluent_speech_object"): (20, 20, 20),
+    ("speech", "fluent_speech_location"): (20, 20, 20),
+    ("speech", "google_speech"): (70, 35, 35),
 }
 SETS = [pytest.param(*key, id="-".join(key)) for key in COUNTS]
 
@@ -83,10 +101,10 @@ def ready(official, text_files, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("name", "dataset"), SETS)
-def test_rows_fit_their_specs_and_no_group_is_in_two_splits(ready, name, dataset):
-    domain = ready(name, dataset)
+def test_rows_fit_their_specs_and_no_group_is_in_two_splits(ready, samples, name, dataset):
+    domain, counts = ready(name, dataset), COUNTS if samples.origin == "real" else MADE_COUNTS
     splits = {split: open_prepared(domain, dataset).columns(split) for split in domain.datasets()[dataset]}
-    assert tuple(len(columns["group"]) for columns in splits.values()) == COUNTS[name, dataset]
+    assert tuple(len(columns["group"]) for columns in splits.values()) == counts[name, dataset]
     for columns in splits.values():
         for number, spec in enumerate(domain.specs):
             x = columns[f"input_{number}"]
@@ -132,17 +150,17 @@ def test_a_second_preparation_gives_the_same_hashes(ready, name, dataset):
 @pytest.mark.parametrize(
     ("name", "dataset", "found", "published"),
     [
-        ("natural_images", PRETRAIN, "2,000", "1,331,167"),
-        ("natural_images", "cu_birds", "80", "11,788"),
-        ("chest_xray", "chexpert", "260", "223,648"),
-        ("speech", PRETRAIN, "86", "283,944"),  # clips, of which nine give two rows
-        ("speech", "voxceleb1", "18", "153,516"),
+        ("natural_images", PRETRAIN, {"real": "2,000", "made": "100"}, "1,331,167"),
+        ("natural_images", "cu_birds", {"real": "80", "made": "80"}, "11,788"),
+        ("chest_xray", "chexpert", {"real": "260", "made": "130"}, "223,648"),
+        ("speech", PRETRAIN, {"real": "86", "made": "86"}, "283,944"),  # clips, of which nine give two rows
+        ("speech", "voxceleb1", {"real": "18", "made": "18"}, "153,516"),
     ],
 )
-def test_an_incomplete_copy_is_reported_and_noted(ready, name, dataset, found, published):
+def test_an_incomplete_copy_is_reported_and_noted(ready, samples, name, dataset, found, published):
     domain = ready(name, dataset)
     (note,) = open_prepared(domain, dataset).manifest["notes"]
-    assert note.startswith(f"this copy has {found} of the publisher's {published} files")
+    assert note.startswith(f"this copy has {found[samples.origin]} of the publisher's {published} files")
     assert notes_of(domain, (dataset,)) == [f"{name} {dataset}: {note}"]
     assert "ready, incomplete" in str([column._cells for column in status_table([domain]).columns])
 
@@ -150,7 +168,7 @@ def test_an_incomplete_copy_is_reported_and_noted(ready, name, dataset, found, p
 def test_a_complete_copy_has_no_note(official, raw, monkeypatch):
     root = official("dtd")
     monkeypatch.setenv("DABS_DATA_DIR", str(root.parent))
-    monkeypatch.setitem(natural_images.COUNTS, "dtd", 60)
+    monkeypatch.setitem(labelled_sets.COUNTS, "dtd", 60)
     domain = find_domain("natural_images", "paper32")
     prepare(domain, lambda line: None, datasets=("dtd",))
     assert "notes" not in open_prepared(domain, "dtd").manifest

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +19,8 @@ from dabs.domains.sources import decode
 from dabs.domains.sources.decode import BLOCK_ITEMS, decode_rows
 from dabs.domains.sources.listing import Item
 from tests.helpers.paper.layouts import picture
+from tests.helpers.places import ROOT
+from tests.helpers.processes import marked_processes, needs_proc, wait_for
 
 
 def flat(value: int, group: str, label: int | None = None) -> Item:
@@ -94,3 +100,43 @@ def test_a_killed_worker_is_reported(monkeypatch):
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(BuildError, match=r"gone\.jpg cannot be decoded.*missing"):
         list(decode_rows("x", "train", [Item(source=str(tmp_path / "gone.jpg"), group="g")], partial(resize, side=8)))
+
+
+DECODING = """
+import sys
+import time
+from pathlib import Path
+
+from dabs.domains.sources import decode
+from tests.domains.sources.test_decode import flat, slow
+from dabs.utils.signals import ended_by_sigterm
+
+if __name__ == "__main__":
+    decode.SERIAL_BLOCKS = 1
+    with ended_by_sigterm():
+        for block in decode.decode_rows("shade", "train", (flat(i, sys.argv[1], 0) for i in range(10**6)), slow):
+            pass
+"""
+
+
+def slow(item: Item) -> np.ndarray:
+    """A decoder that takes a while and says that it was called."""
+    Path(item.group, "decoding").touch()
+    time.sleep(0.01)
+    assert isinstance(item.source, np.ndarray)
+    return item.source[None, 0, 0]
+
+
+@needs_proc
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="with one core, nothing is decoded in processes")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_decoding_process_outlives_its_parent(number, tmp_path):
+    (tmp_path / "decoding.py").write_text(DECODING)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DABS_TEST_MARK": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "decoding.py", tmp_path], env=environment, stderr=subprocess.DEVNULL
+    ) as parent:
+        wait_for(lambda: (tmp_path / "decoding").exists(), 60)
+        parent.send_signal(number)
+        parent.wait(timeout=20)
+        wait_for(lambda: not marked_processes(f"DABS_TEST_MARK={tmp_path}"), 20)

@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from email.utils import formatdate
 
 import pytest
 
@@ -111,6 +114,84 @@ def test_a_busy_server_is_asked_again(raw, served, dtd, monkeypatch):
     served.status["/dtd.tar.gz"] = [503, 429]
     dtd.fetch(raw, quiet)
     assert files_below(raw / "dtd") == WHOLE
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_is_left_alone_for_as_long_as_it_asks(raw, served, dtd, monkeypatch, status):
+    waits = record_waits(monkeypatch)
+    served.status["/dtd.tar.gz"], served.retry_after = [status], "17"
+    dtd.fetch(raw, quiet)
+    assert max(waits) == 17
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_a_pause_until_a_date(raw, served, dtd, monkeypatch):
+    waits = record_waits(monkeypatch)
+    served.status["/dtd.tar.gz"], served.retry_after = [503], formatdate(time.time() + 60, usegmt=True)
+    dtd.fetch(raw, quiet)
+    assert 50 < max(waits) <= 60
+
+
+def test_an_unreadable_pause_is_the_usual_one(raw, served, dtd, monkeypatch):
+    waits = record_waits(monkeypatch)
+    served.status["/dtd.tar.gz"], served.retry_after = [503], "soon"
+    dtd.fetch(raw, quiet)
+    assert max(waits) == download.RETRY_DELAY
+
+
+def test_a_server_that_asks_for_hours_is_given_up(raw, served, dtd):
+    served.status["/dtd.tar.gz"], served.retry_after = [429], "7200"
+    with pytest.raises(DabsError, match="asks to wait 120 minutes"):
+        dtd.fetch(raw, quiet)
+    assert len(served.seen["/dtd.tar.gz"]) == 1
+
+
+def record_waits(monkeypatch):
+    """Let no download wait, and return the list that its waits are added to."""
+    waits = []
+    monkeypatch.setattr(threading.Event, "wait", lambda self, timeout=None: waits.append(timeout or 0))
+    return waits
+
+
+@pytest.mark.parametrize("said", ["", "bytes 700-800/9000", "bytes 0-3145727/3145728", "bytes */9000"])
+def test_a_part_is_not_completed_with_other_bytes(raw, served, dtd, monkeypatch, said):
+    monkeypatch.setattr(download, "RETRY_DELAY", 0.001)
+    served.cut_after["/dtd.tar.gz"] = [1_500_000]
+    served.content_range["/dtd.tar.gz"] = said
+    dtd.fetch(raw, quiet)
+    assert served.seen["/dtd.tar.gz"] == ["", "bytes=1500000-", ""]  # then the whole file is asked for
+    assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
+
+
+def test_a_part_of_a_file_that_has_grown_is_not_completed(raw, served, dtd, monkeypatch):
+    monkeypatch.setattr(download, "RETRY_DELAY", 0.001)
+    served.cut_after["/dtd.tar.gz"] = [1_500_000]
+    served.content_range["/dtd.tar.gz"] = "bytes 1500000-9999999/10000000"
+    dtd.fetch(raw, quiet)
+    assert served.seen["/dtd.tar.gz"] == ["", "bytes=1500000-", ""]
+    assert files_below(raw / "dtd") == WHOLE
+
+
+def test_a_server_that_sends_less_than_was_asked_for_is_asked_for_the_rest(raw, served, dtd):
+    served.cut_after["/dtd.tar.gz"] = [1_500_000]
+    served.at_most = 700_000
+    dtd.fetch(raw, quiet)
+    starts = [int(wanted.removeprefix("bytes=").rstrip("-")) for wanted in served.seen["/dtd.tar.gz"][1:]]
+    assert starts == [1_500_000, 2_200_000, 2_900_000]
+    assert (raw / "dtd/dtd/images/a/a_0001.jpg").read_bytes() == NOISE
+
+
+def test_no_host_is_asked_for_more_files_at_once_than_it_allows(raw, served, dtd, monkeypatch):
+    monkeypatch.setattr(download, "MAX_PER_HOST", 2)
+    names = [f"x{n}.bin" for n in range(6)]
+    served.files |= {f"/{name}": NOISE for name in names}
+    archives = tuple(Archive(url=f"{served.url}/{name}", unpack=False, provides=(name,)) for name in names)
+    many = [OfficialFiles(name=f"set{n}", expects=archives[n].provides, archives=archives[n:][:3]) for n in (0, 3)]
+    with ThreadPoolExecutor() as pool:
+        for future in [pool.submit(one.fetch, raw, quiet) for one in many]:
+            future.result()
+    assert served.at_once <= 2
+    assert sorted(served.seen) == sorted(served.files.keys() - {"/dtd.tar.gz"})
 
 
 def test_an_archive_with_a_content_encoding_is_kept_as_sent(raw, served, dtd, monkeypatch):

@@ -13,7 +13,7 @@ from tests.helpers.paper.hub import Hub, serve_hub
 
 
 @pytest.fixture(scope="module")
-def hub(shared, text_files):
+def hub(samples, text_files):
     """A local hub that holds RTE, mC4, PAWS-X in Korean and two tiny tokenizers."""
     import csv
     import io
@@ -21,9 +21,8 @@ def hub(shared, text_files):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    samples = shared / "data" / "paper"
     folder, what = text_files("mc4", "pawsx", "bert-base-uncased", "xlm-roberta-base"), Hub()
-    rte = samples / "glue" / "hf_parquet" / "rte"
+    rte = samples.sample("glue") / "hf_parquet" / "rte"
     what.files["datasets/nyu-mll/glue"] = {f"rte/{p.name}": p.read_bytes() for p in rte.iterdir()}
     mc4 = folder / "mc4" / "multilingual"
     what.files["datasets/allenai/c4"] = {f"multilingual/{p.name}": p.read_bytes() for p in mc4.iterdir()}
@@ -58,7 +57,6 @@ def hash_of(home, domain: str, task: str) -> str:
     return str(read_json(home / "paper" / domain / task / "manifest.json")["splits"][f"{task}/test"]["sha256"])
 
 
-@pytest.mark.slow
 def test_rows_are_the_same_from_the_hub_its_cache_and_a_local_copy(hub, tmp_path, text_files):
     home = tmp_path / "home"
     done = prepare(home, hub.url, "english_text", "--tasks", "rte")
@@ -79,7 +77,6 @@ def test_rows_are_the_same_from_the_hub_its_cache_and_a_local_copy(hub, tmp_path
     assert hash_of(tmp_path / "other", "english_text", "rte") == first
 
 
-@pytest.mark.slow
 def test_mc4_is_streamed_and_pawsx_downloaded(hub, tmp_path):
     home = tmp_path / "home"
     done = prepare(home, hub.url, "multilingual_text", "--tasks", "pretrain", "pawsx_ko")
@@ -90,7 +87,6 @@ def test_mc4_is_streamed_and_pawsx_downloaded(hub, tmp_path):
     assert hash_of(home, "multilingual_text", "pawsx_ko")
 
 
-@pytest.mark.slow
 def test_without_a_network_it_says_what_to_do(tmp_path):
     home = tmp_path / "home"
     done = prepare(home, "http://127.0.0.1:1", "english_text", "--tasks", "rte")

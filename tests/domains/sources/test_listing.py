@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.data.domain import BuildError
-from dabs.domains.sources.listing import Item, hold_out, make_listing
+from dabs.domains.sources.listing import Item, deal, hold_out, make_listing
 
 
 def item(group: str, label: int) -> Item:
@@ -35,3 +35,14 @@ def test_a_group_in_two_splits_is_refused_and_so_is_an_empty_split():
         make_listing(train, None, test)
     with pytest.raises(BuildError, match="test split is empty"):
         make_listing(train, None, [])
+
+
+def test_dealing_depends_on_the_names_of_the_groups_alone(check_disjoint):
+    items = [Item(source=f"{n}.png", group=f"picture {n // 2}", label=n % 3) for n in range(200)]
+    found = deal(items, 0.2, 0.1)
+    check_disjoint(found)
+    assert {split: len(dealt) for split, dealt in found.items()} == {"train": 140, "validation": 20, "test": 40}
+    other = deal(items[::-1], 0.2, 0.1)
+    assert all({i.group for i in other[s]} == {i.group for i in found[s]} for s in found)
+    few = deal(items[:8], 0.2, 0.1)
+    assert [len(dealt) for dealt in few.values()] == [4, 2, 2]

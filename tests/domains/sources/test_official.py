@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import shutil
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from dabs.data.domain import Footprint
 from dabs.domains.paper.natural_images import IMAGENET
 from dabs.domains.sources import download
 from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
 from dabs.domains.sources.unpack import unpack
 from dabs.errors import DabsError
+from dabs.utils.strict_json import read_json
 from tests.helpers.paper.archives import NOISE, files_below, tar_of, zip_of
 
 WHOLE = {"dtd/images/a/a_0001.jpg", "dtd/labels/train1.txt", ".done/dtd.tar.gz.json"}
@@ -179,6 +182,41 @@ def test_parallel_downloads_merge_into_one_folder_and_none_is_repeated(raw, serv
     assert not several.missing(raw / "several")
     assert served.at_once > 1
     assert all(len(served.seen[f"/{name}.zip"]) == before[name] for name in done)
+
+
+def test_a_file_without_a_checksum_must_stay_what_it_was_first(raw, served):
+    served.files["/a.zip"] = zip_of({"set/x.bin": NOISE})
+    archive = Archive(url=f"{served.url}/a.zip", provides=("set/x.bin",))
+    one = OfficialFiles(name="one", expects=("set/x.bin",), archives=(archive,))
+    one.fetch(raw, quiet)
+    first = hashlib.sha256(served.files["/a.zip"]).hexdigest()
+    marker = raw / "one/.done/a.zip.json"
+    assert read_json(marker)["checksum"] == f"sha256:{first}"
+    (raw / "one/set/x.bin").unlink()
+    served.files["/a.zip"] = zip_of({"set/x.bin": b"other"})
+    with pytest.raises(DabsError, match=rf"is another file now: .* first download had sha256:{first}.*Delete .*a\.zip"):
+        one.fetch(raw, quiet)
+    assert files_below(raw / "one") == {".done/a.zip.json"}
+    marker.unlink()
+    one.fetch(raw, quiet)
+    assert (raw / "one/set/x.bin").read_bytes() == b"other"
+
+
+def test_what_is_in_place_is_not_counted(raw, served):
+    served.files |= {f"/{name}.zip": zip_of({f"set/{name}.bin": NOISE}) for name in "ab"}
+    archives = tuple(
+        Archive(url=f"{served.url}/{name}.zip", size=3_000_000, unpacked=4_000_000, provides=(f"set/{name}.bin",))
+        for name in "ab"
+    )
+    two = OfficialFiles(name="two", expects=("set/a.bin", "set/b.bin"), archives=archives)
+    place = raw / "two"
+    (place / "set").mkdir(parents=True)
+    (place / "set/a.bin").write_bytes(b"by hand")
+    (place / "b.zip.part").write_bytes(bytes(1_000_000))
+    assert two.footprints(missing=True) == {archives[1].url: Footprint(download=2_000_000, unpacked=4_000_000)}
+    assert sum(file.download for file in two.footprints(missing=False).values()) == 6_000_000
+    (place / "set/b.bin").write_bytes(b"by hand")
+    assert two.footprints(missing=True) == {}
 
 
 def test_a_disk_that_fills_up_while_unpacking(raw, served, dtd, small_disk, monkeypatch):

@@ -10,8 +10,9 @@ import pytest
 from dabs.data.domain import PRETRAIN, TRAIN
 from dabs.data.prepare import prepare
 from dabs.data.prepared import open_prepared
-from dabs.domains.paper import multilingual_text
 from dabs.domains.sources.stream import TokenStream, interleave_languages
+from dabs.domains.text import mc4
+from dabs.domains.text.languages import LANGUAGES
 from dabs.errors import DabsError
 from dabs.registry import find_domain
 
@@ -22,7 +23,7 @@ def files(text_files):
     folder = text_files("mc4", "xlm-roberta-base")
     names = {
         language: sorted(str(p) for p in (folder / "mc4/multilingual").glob(f"c4-{language}.tfrecord-*"))
-        for language in multilingual_text.LANGUAGES
+        for language in LANGUAGES
     }
     return names, folder / "xlm-roberta-base" / "tokenizer.json"
 
@@ -46,7 +47,7 @@ def whole(stream: TokenStream) -> tuple[np.ndarray, list[str]]:
 
 def test_the_languages_alternate(files):
     rows = list(interleave_languages(files[0], seed=0))
-    assert [row["language"] for row in rows[:14]] == list(multilingual_text.LANGUAGES) * 2
+    assert [row["language"] for row in rows[:14]] == list(LANGUAGES) * 2
     counts = Counter(row["language"] for row in rows)
     assert max(counts.values()) - min(counts.values()) <= 1
 
@@ -55,9 +56,9 @@ def test_blocks_are_shuffled_and_at_most_as_large_as_the_buffer(files, tmp_path)
     blocks = list(tokens(files, tmp_path / "a").blocks(quiet))
     assert [len(ids) for ids, _ in blocks] == [70, 70, 70, 70, 20]
     for ids, languages in blocks[:-1]:
-        assert Counter(languages) == dict.fromkeys(multilingual_text.LANGUAGES, 10)
+        assert Counter(languages) == dict.fromkeys(LANGUAGES, 10)
         assert ids.dtype == np.int32
-        assert languages != list(multilingual_text.LANGUAGES) * 10
+        assert languages != list(LANGUAGES) * 10
     other = whole(tokens(files, tmp_path / "b", seed=6))
     first = whole(tokens(files, tmp_path / "a"))
     assert not np.array_equal(first[0], other[0])
@@ -117,12 +118,12 @@ def test_the_stream_ends_with_the_shortest_language(files, tmp_path):
 def test_an_interrupted_preparation_gives_the_same_rows(raw, text_files, monkeypatch):
     folder = text_files("mc4", "xlm-roberta-base")
     monkeypatch.setenv("DABS_DATA_DIR", str(folder))
-    monkeypatch.setattr(multilingual_text, "BUFFER", 140)
+    monkeypatch.setattr(mc4, "BUFFER", 140)
     domain = find_domain("multilingual_text", "paper")
     prepare(domain, quiet, datasets=(PRETRAIN,))
     wanted = open_prepared(domain).columns(TRAIN)["input_0"]
     assert not list((raw.parent / "partial").glob("*"))
-    original, calls = multilingual_text.Rows, []
+    original, calls = mc4.Rows, []
 
     def stop_in_the_middle(**fields):
         calls.append(1)
@@ -130,11 +131,11 @@ def test_an_interrupted_preparation_gives_the_same_rows(raw, text_files, monkeyp
             raise KeyboardInterrupt
         return original(**fields)
 
-    monkeypatch.setattr(multilingual_text, "Rows", stop_in_the_middle)
+    monkeypatch.setattr(mc4, "Rows", stop_in_the_middle)
     with pytest.raises(KeyboardInterrupt):
         prepare(domain, quiet, datasets=(PRETRAIN,), force=True)
     assert len(list((raw.parent / "partial").rglob("*.npz"))) == 4
-    monkeypatch.setattr(multilingual_text, "Rows", original)
+    monkeypatch.setattr(mc4, "Rows", original)
     prepare(domain, quiet, datasets=(PRETRAIN,), force=True)
     assert np.array_equal(open_prepared(domain).columns(TRAIN)["input_0"], wanted)
     assert not list((raw.parent / "partial").glob("*"))

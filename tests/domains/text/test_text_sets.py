@@ -11,14 +11,15 @@ import pytest
 from dabs.data.domain import TEST, TRAIN, VALIDATION, BuildError
 from dabs.data.prepare import prepare
 from dabs.data.prepared import open_prepared
-from dabs.domains.paper.english_text import GLUE_TASKS
 from dabs.domains.sources.hub import HubFiles, load_tokenizer
+from dabs.domains.text.glue import GLUE_TASKS
 from dabs.domains.text.languages import LANGUAGES
 from dabs.domains.text.sentences import Sentence, hold_out_sentences, read_tsv, sentence_rows, splits_of
 from dabs.errors import DabsError
 from dabs.registry import find_domain
+from tests.helpers.paper.made_texts import ARTICLES, DEV_ROWS
 
-# rows of the official validation splits that the samples hold whole
+# rows of the official validation splits that the real samples hold whole
 WHOLE = {"cola": 1043, "sst2": 872, "mrpc": 408, "stsb": 1500, "qnli": 5463, "rte": 277, "wnli": 71}
 
 
@@ -61,11 +62,12 @@ def check_no_leakage(domain, task: str) -> None:
 
 
 @pytest.mark.parametrize("glue", GLUE_TASKS, ids=lambda glue: glue.name)
-def test_glue(english, glue):
+def test_glue(samples, english, glue):
     task = english.task(glue.name)
     check_no_leakage(english, glue.name)
     splits = open_prepared(english, glue.name).manifest["splits"]
-    assert splits[f"{glue.name}/test"]["rows"] == WHOLE.get(glue.name, splits[f"{glue.name}/test"]["rows"])
+    expected = WHOLE.get(glue.name) if samples.origin == "real" else DEV_ROWS
+    assert splits[f"{glue.name}/test"]["rows"] == expected or expected is None
     columns = open_prepared(english, glue.name).columns(TEST)
     assert columns["input_0"].shape[1:] == (128,)
     assert (columns["input_0"][:, 0] == 2).all()
@@ -92,41 +94,44 @@ def test_labels_mean_what_the_hub_numbers_mean(text_files):
     assert first["rte"].label == 1  # not_entailment, as in the hub's parquet of the same row
     assert first["mnli_matched"].label == 0
     assert first["qnli"].label == 0
-    assert first["cola"] == Sentence(texts=("The sailors rode the breeze clear of the rocks.",), label=1)
-    assert first["mrpc"].texts[1].startswith('"The foodservice')  # quotation marks are text
+    _, label, _, text = (root / "glue_data/CoLA/dev.tsv").read_text(encoding="utf-8").split("\n")[0].split("\t")
+    assert first["cola"] == Sentence(texts=(text,), label=int(label))
+    assert first["mrpc"].texts[1].startswith('"')  # quotation marks are text
 
 
-def test_the_hubs_parquet_gives_the_same_rows_as_the_official_tsv(text_files, paper_sample, tmp_path):
+def test_the_hubs_parquet_gives_the_same_rows_as_the_official_tsv(text_files, samples, tmp_path):
     tsv = text_files("glue") / "glue"
-    (tmp_path / "rte").symlink_to(paper_sample("glue") / "hf_parquet" / "rte")
+    (tmp_path / "rte").symlink_to(samples.sample("glue") / "hf_parquet" / "rte")
     rte = next(glue for glue in GLUE_TASKS if glue.name == "rte")
     for split in (TRAIN, VALIDATION):
         assert rte.read(tmp_path, split) == rte.read(tsv, split)
 
 
-def test_wikitext_lines(english, text_files):
+def test_wikitext_lines(samples, english, text_files):
     path = text_files("wikitext") / "wikitext/wikitext-103/wiki.valid.tokens"
     lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     columns = open_prepared(english).columns(VALIDATION)
-    assert len(columns["group"]) == len(lines) == 2461
+    assert len(columns["group"]) == len(lines) == {"real": 2461, "made": 138}[samples.origin]
     tokenizer = load_tokenizer(text_files("bert-base-uncased") / "bert-base-uncased" / "tokenizer.json")
     tokenizer.enable_truncation(128)
     tokenizer.no_padding()
-    for i in (0, 1, 700, 2460):
+    for i in (0, 1, len(lines) // 3, len(lines) - 1):
         wanted = tokenizer.encode(lines[i]).ids
         assert columns["input_0"][i, : len(wanted)].tolist() == wanted
         assert (columns["input_0"][i, len(wanted) :] == 0).all()
     articles = set(columns["group"].tolist())
-    assert len(articles) == 60  # WikiText-2 and -103 have 60 articles in their validation split
+    # WikiText-2 and -103 have 60 articles in their validation split
+    assert len(articles) == {"real": 60, "made": ARTICLES}[samples.origin]
     assert not articles & set(open_prepared(english).columns(TRAIN)["group"].tolist())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_pawsx(multilingual, language):
+def test_pawsx(samples, multilingual, language):
     name = f"pawsx_{language}"
     check_no_leakage(multilingual, name)
     splits = {split: open_prepared(multilingual, name).columns(split) for split in (TRAIN, VALIDATION, TEST)}
-    assert 590 <= len(splits[TRAIN]["group"]) <= 600  # the dev set, of which the sample is a part, repeats some pairs
+    rows = {"real": 600, "made": 80}[samples.origin]
+    assert rows - 10 <= len(splits[TRAIN]["group"]) <= rows  # the real dev set repeats some pairs
     for x in splits.values():
         assert set(x["label"].tolist()) == {0, 1}
         assert (x["input_0"][:, 0] == 0).all()  # <s>
@@ -207,14 +212,14 @@ def test_only_fields_quoted_by_a_csv_writer_are_unquoted(tmp_path):
     assert found == ['He said "no" twice.', *fields[1:]]
 
 
-def test_the_real_files_of_mrpc_begin_with_a_byte_order_mark(paper_sample, tmp_path):
-    official = paper_sample("glue") / "glue_data" / "MRPC" / "msr_paraphrase_train.txt"
+def test_the_files_of_mrpc_begin_with_a_byte_order_mark(samples, tmp_path):
+    official = samples.sample("glue") / "glue_data" / "MRPC" / "msr_paraphrase_train.txt"
     assert official.read_bytes().startswith(b"\xef\xbb\xbf")
     (tmp_path / "glue_data" / "MRPC").mkdir(parents=True)
     for name in ("train.tsv", "dev.tsv"):
         (tmp_path / "glue_data" / "MRPC" / name).symlink_to(official)
     mrpc = next(glue for glue in GLUE_TASKS if glue.name == "mrpc")
-    assert len(mrpc.read(tmp_path, TRAIN)) == 4076
+    assert len(mrpc.read(tmp_path, TRAIN)) == {"real": 4076, "made": 120}[samples.origin]
     assert {sentence.label for sentence in mrpc.read(tmp_path, VALIDATION)} == {0, 1}
 
 
