@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dabs.attention import attend_on_cpu, is_faster_on_cpu
 from dabs.distributed import dropout
 from dabs.specs import Batch, Image, Series, Spec, Specs, Standardisation, Tokens, total_embeddings
 
@@ -124,23 +125,6 @@ def rotate(x_BHSK: Tensor, rotation: Rotation) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x_BHSK.dtype)
 
 
-def attend(q_BHSK: Tensor, k_BHSK: Tensor, v_BHSK: Tensor, mask_B11S: Tensor | None) -> Tensor:
-    """Return the result of softmax attention, (B, H, S, K).
-
-    This uses PyTorch's fused kernel, except when training in bf16 on a CPU, where the kernel's backward pass is several
-    times slower than that of plain matrix products (`benchmarks/training_step.py`).
-    """
-    plain = q_BHSK.device.type == "cpu" and q_BHSK.dtype == torch.bfloat16 and q_BHSK.requires_grad
-    if not plain:
-        return F.scaled_dot_product_attention(q_BHSK, k_BHSK, v_BHSK, attn_mask=mask_B11S)
-    dots_BHSS = (q_BHSK * q_BHSK.shape[-1] ** -0.5) @ k_BHSK.transpose(-1, -2)
-    if mask_B11S is not None:
-        # the mask is added because adding, unlike filling, needs nothing in the backward pass
-        dots_BHSS = dots_BHSS + torch.zeros_like(mask_B11S, dtype=dots_BHSS.dtype).masked_fill(~mask_B11S, -torch.inf)
-    weight_BHSS: Tensor = dots_BHSS.softmax(dim=-1).to(v_BHSK.dtype)
-    return weight_BHSS @ v_BHSK
-
-
 class Attention(nn.Module):
     """Multi-head self-attention."""
 
@@ -155,12 +139,25 @@ class Attention(nn.Module):
     def forward(self, x_BSD: Tensor, mask_B11S: Tensor | None, rotation: Rotation | None = None) -> Tensor:
         """(B, S, D) -> (B, S, D). Positions where the mask is false are not attended to."""
         b, s, _ = x_BSD.shape
-        q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, S, K)
+        if is_faster_on_cpu(x_BSD, self.qkv.weight, rotated=rotation is not None):
+            y_BSN = self._attend_on_cpu(x_BSD, mask_B11S, rotation)
+        else:
+            q, k, v = self.qkv(x_BSD).reshape(b, s, 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # each (B, H, S, K)
+            if rotation is not None:
+                q, k = rotate(q, rotation), rotate(k, rotation)
+            y_BHSK = F.scaled_dot_product_attention(q, k, v, attn_mask=mask_B11S)
+            y_BSN = y_BHSK.transpose(1, 2).reshape(b, s, -1)
+        return dropout(self.out(y_BSN), self.dropout, self.training)
+
+    def _attend_on_cpu(self, x_BSD: Tensor, mask: Tensor | None, rotation: Rotation | None) -> Tensor:
+        weight, turns = self.qkv.weight, None
         if rotation is not None:
-            q, k = rotate(q, rotation), rotate(k, rotation)
-        y_BHSK = attend(q, k, v, mask_B11S)
-        y_BSD = self.out(y_BHSK.transpose(1, 2).reshape(b, s, -1))
-        return dropout(y_BSD, self.dropout, self.training)
+            # `rotate` pairs value j of a query or key with value j + K/2; here the rows that make them lie side by side
+            turns = torch.complex(*rotation)
+            pairs, rest = weight[: 2 * len(weight) // 3], weight[2 * len(weight) // 3 :]
+            pairs = pairs.reshape(2 * self.heads, 2, -1, pairs.shape[1]).transpose(1, 2)
+            weight = torch.cat([pairs.reshape(-1, pairs.shape[-1]), rest])
+        return attend_on_cpu(F.linear(x_BSD, weight), self.heads, mask, turns)
 
     @torch.no_grad()
     def initialise_mimetically(self) -> None:

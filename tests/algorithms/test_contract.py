@@ -11,13 +11,13 @@ from dabs.algorithms.contrastive import Contrastive, centred, nt_xent
 from dabs.algorithms.emix import EMix, mixed_cross_entropy
 from dabs.algorithms.shed import ShED, shuffle
 from dabs.check.learning import collapsed_scores
+from dabs.check.mock import KINDS as SPECS
 from dabs.check.mock import TINY, Subject, synthetic_batch
 from dabs.check.suite import all_checks, run_checks
 from dabs.encoder import Encoder
 from dabs.errors import RequestError
 from dabs.registry import algorithm_names, find_algorithm
 from dabs.training.step import seed_all
-from tests.conftest import SPECS
 
 NAMES = algorithm_names()
 TRAINED = [name for name in NAMES if find_algorithm(name).trains]
@@ -51,8 +51,11 @@ def test_an_algorithm_that_does_not_train_skips_the_checks_of_training():
     }
 
 
-# parameters that an objective does not use: only e-Mix uses the projection head; ShED and contrastive have their own
-UNUSED = {"shed": ("encoder.project.",), "contrastive": ("encoder.project.",), "emix": ()}
+# parameters that an objective does not use: only e-Mix uses the projection head, the others have their own
+UNUSED = {"emix": ()}
+# objectives that state no constant answer, and those whose stated loss a collapsed encoder has before its head learns
+UNSTATED = ("data2vec", "dabs_mae", "lfr", "mae")
+EXACT = ("capri", "contrastive", "dacl", "emix", "vicreg")
 
 
 @every_case
@@ -63,6 +66,8 @@ def test_gradients_reach_every_parameter(name, kind):
     module(synthetic_batch(SPECS[kind], 6))["loss"].backward()
     for parameter_name, parameter in module.named_parameters():
         if parameter_name.startswith(UNUSED.get(name, ("encoder.project.",)) or ("-",)):
+            continue
+        if not parameter.requires_grad:  # of a teacher or a random network
             continue
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.abs().sum() > 0, parameter_name
@@ -173,7 +178,10 @@ def test_the_constant_answer_is_what_a_collapsed_encoder_scores(name, kind, padd
     objective = Subject(find_algorithm(name)).objective(SPECS[kind])
     batch = synthetic_batch(SPECS[kind], 16, padded=padded)
     stated = objective.algorithm.constant_answer(batch)
-    assert stated["loss"] > 0
+    assert bool(stated) == (name not in UNSTATED)
+    if not stated:
+        return
+    assert stated.get("loss", 1.0) > 0
     found = collapsed_scores(Subject(find_algorithm(name)), objective, batch)
     assert stated.keys() <= found.keys()
     for key, value in stated.items():
@@ -197,7 +205,7 @@ def test_the_constant_answer_is_what_a_collapsed_encoder_scores(name, kind, padd
 
         optimizer.step(closure)
         assert closure().item() == pytest.approx(stated["loss"], abs=1e-3)
-    else:
+    elif name in EXACT:
         assert found["loss"] == pytest.approx(stated["loss"], abs=1e-3)
 
 
