@@ -12,7 +12,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from dabs.config import FIRST_SEED, STANDARD_PROTOCOLS, PretrainConfig, Protocol, Suite, Training
+from dabs.config import (
+    FIRST_SEED,
+    STANDARD_PROTOCOLS,
+    PretrainConfig,
+    Protocol,
+    Suite,
+    Training,
+    refuse_steps_and_budget,
+)
 from dabs.errors import DabsError, RequestError, unknown
 
 if TYPE_CHECKING:
@@ -62,7 +70,7 @@ def pretrain(
         out: the run's folder; by default runs/SUITE/ALGORITHM/DOMAIN/seedN.
         options: the algorithm's own hyper-parameters.
         logger: "tensorboard", "wandb" or "none"; metrics.csv is always written.
-        training: the fields of `dabs.config.Training`: suite, encoder, seed, steps, batch_size, accumulate, lr,
+        training: the fields of `dabs.config.Training`: suite, encoder, seed, budget, steps, batch_size, accumulate, lr,
             weight_decay, beta2, precision, compile.
 
     Returns:
@@ -76,7 +84,7 @@ def pretrain(
         >>> import dabs
         >>> run = dabs.pretrain("shed", "sensor", steps=20, options={"corruption_rate": 0.3})
         >>> run.name
-        'seed0'
+        'seed7'
     """
     from dabs.data.prepare import prepare as prepare_data
     from dabs.training.pretrain import pretrain as train
@@ -87,6 +95,7 @@ def pretrain(
         if name not in known:
             hint = " Hyper-parameters of the algorithm go into options={...}."
             raise RequestError(f"{unknown('setting', name, known, of='dabs.pretrain')}{hint}")
+    refuse_steps_and_budget(training.get("steps", 0), training.get("budget", 1.0))
     config = PretrainConfig(algorithm=reference_of(algorithm), domain=domain, options=dict(options or {}), **training)
     _, _, found = resolve(config)
     prepare_data(found, lambda line: None)
@@ -203,7 +212,7 @@ def evaluate_encoder(
     found = find_domain(domain, suite)
     prepare_data(found, lambda line: None)
     label = f"{EXTERNAL_PREFIX}{name}"
-    folder = default_folder(PretrainConfig(algorithm=label, domain=domain, suite=suite), label, Path(out))
+    folder = default_folder(PretrainConfig(algorithm=label, domain=domain, suite=suite, seed=0), label, Path(out))
     evaluated = evaluate_external(function, found, name, about, tuple(tasks), tuple(protocols))
     return [item.result for _, item in write_results(folder, evaluated)]
 
@@ -216,22 +225,22 @@ def run(
     first_seed: int = FIRST_SEED,
     protocols: Sequence[Protocol] = STANDARD_PROTOCOLS,
     suite: Suite = "lite",
+    budget: float = 1.0,
     steps: int = 0,
     out: str | Path = "runs",
     jobs: int = 0,
 ) -> pandas.DataFrame:
     """Run the whole benchmark or a part of it: finished cells are not repeated, and stopped ones resume.
 
-    The table and the report are written as by `dabs run`, which has more options (clusters, shared stores).
+    The table and the report are written as by `dabs run`, which has more options.
 
     Args:
-        algorithms: as for `pretrain`; all registered ones and the supervised row if none is named.
+        algorithms: as for `pretrain`; those of the published table if none is named.
         domains: names; all official ones of the suite if none is named.
-        seeds: how many pretraining seeds.
-        first_seed: the first of them.
-        protocols: as for `evaluate`.
-        suite: which datasets.
-        steps: pretraining steps; 0 stands for each domain's standard budget.
+        seeds, first_seed: how many pretraining seeds, and the first of them.
+        protocols, suite: as for `evaluate`, and which datasets.
+        budget: 0.25, 1, 4 or 10, a multiple of each domain's standard steps.
+        steps: pretraining steps in place of those.
         out: where runs and results are written.
         jobs: how many cells run at a time; 0 lets the number of cores decide.
 
@@ -258,6 +267,7 @@ def run(
         first_seed=first_seed,
         protocol=tuple(protocols),
         suite=suite,
+        budget=budget,
         steps=steps,
         out=Path(out),
         launching=LaunchOptions(jobs=jobs) if jobs else LaunchOptions(),
@@ -265,7 +275,7 @@ def run(
     failed = run_grid(options)
     if failed:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-        raise DabsError(f"{len(failed)} cells failed ({reasons}). The others are done; the same call runs these again.")
+        raise DabsError(f"{len(failed)} failed ({reasons}). The others are done; the same call tries these again.")
     return frame(out)
 
 

@@ -1,4 +1,4 @@
-"""The official suites: fixed lists of domains and tasks.
+"""The official suites, fixed lists of domains and tasks, and the published rows.
 
 Any other domain is a plug-in: no mean over all domains and no submission includes it.
 """
@@ -14,6 +14,15 @@ OFFICIAL_TASKS: dict[str, dict[str, tuple[str, ...]]] = {
         "natural_images": ("photograph", "animal"),
         "sensor": ("exercise", "tempo"),
         "speech": ("word", "voice", "language"),
+    },
+    "open": {
+        "captioned_images": ("mismatched_caption", "vqa"),
+        "chest_xray": ("chest_mnist", "pneumonia_mnist"),
+        "english_text": ("cola", "sst2", "mrpc", "qnli", "rte"),
+        "multilingual_text": tuple(f"pawsx_{language}" for language in ("en", "fr", "es", "de", "zh", "ja", "ko")),
+        "natural_images": ("cifar10", "dtd", "traffic_sign", "vgg_flower"),
+        "sensor": ("pamap2",),
+        "speech": ("librispeech", "audio_mnist", "spoken_command"),
     },
     "paper": {
         "captioned_images": ("mismatched_caption", "vqa"),
@@ -35,6 +44,9 @@ OFFICIAL_TASKS: dict[str, dict[str, tuple[str, ...]]] = {
 OFFICIAL_TASKS["paper32"] = {
     name: OFFICIAL_TASKS["paper"][name] for name in ("captioned_images", "chest_xray", "natural_images")
 }
+
+PUBLISHED_ALGORITHMS = ("contrastive", "emix", "none", "shed")
+"""What `dabs run` pretrains if no algorithm is named; other registered ones have to be named."""
 
 
 def is_official(domain: str, suite: str) -> bool:

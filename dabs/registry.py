@@ -35,7 +35,12 @@ if TYPE_CHECKING:
     from dabs.data.domain import Domain
 
 T = TypeVar("T")
-_PACKAGES = {"lite": "dabs.domains", "paper": "dabs.domains.paper", "paper32": "dabs.domains.paper"}
+_PACKAGES = {
+    "lite": "dabs.domains",
+    "open": "dabs.domains.open",
+    "paper": "dabs.domains.paper",
+    "paper32": "dabs.domains.paper",
+}
 
 
 def _modules(package: str) -> dict[str, str]:
@@ -179,7 +184,9 @@ def read_algorithm(reference: str) -> tuple[str, str]:
         target, _, wanted = modules[reference].partition(":")
         place = _file_of(target)
     if not Path(place).is_file():
-        raise RequestError(f"there is no algorithm file {place}. Give ALGORITHM as a name or as path/to/file.py:Class.")
+        raise RequestError(
+            f"there is no algorithm file {place}. Bring it back, or give ALGORITHM as a name or path/to/file.py:Class."
+        )
     text = read_text(Path(place), MAX_SOURCE_BYTES, "An algorithm is one short file of Python.")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
     name = _select({name: name for name in algorithm_classes(text)}, wanted, place)
@@ -210,9 +217,17 @@ def _select(classes: Mapping[str, T], wanted: str, place: str) -> T:
 
 
 def algorithm_label(reference: str) -> str:
-    """Return what tables and folders call an algorithm: its registry name, or the class name of a stranger's file."""
+    """Return what tables and folders call an algorithm: its registry name, or the class name of a stranger's file.
+
+    The file is read, not run. If it cannot be read, its own name stands for the class's.
+    """
     path, _, wanted = reference.partition(":")
-    return (wanted or Path(path).stem) if path.endswith(".py") else reference
+    if wanted or not path.endswith(".py"):
+        return wanted or reference
+    try:
+        return read_algorithm(reference)[0]
+    except DabsError:
+        return Path(path).stem
 
 
 def domain_label(reference: str) -> str:

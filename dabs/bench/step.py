@@ -9,9 +9,10 @@ from torch import Tensor
 
 from dabs.algorithm import Algorithm
 from dabs.bench.synthetic import synthetic_batch
-from dabs.bench.timing import Times, bytes_kept, flops_of
+from dabs.bench.timing import Times, bytes_kept
 from dabs.encoder import Encoder, EncoderConfig, compile_blocks
 from dabs.specs import Batch, Specs
+from dabs.training.operations import flops_of
 from dabs.training.precision import autocast
 from dabs.training.step import Objective, OptimizerStep, adamw, flush_denormals, parts_of, seed_all
 

@@ -16,7 +16,8 @@ from dabs.data.domain import SPLITS, Domain
 from dabs.data.prepared import is_prepared, open_prepared
 from dabs.encoder import PRESETS, EncoderConfig
 from dabs.evaluation.probes import linear_probe, nearest_neighbours
-from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain
+from dabs.official import PUBLISHED_ALGORITHMS
+from dabs.registry import domain_names, find_algorithm, find_domain
 from dabs.specs import Specs
 from dabs.training.precision import feature_precision, has_bf16
 from dabs.training.pretrain import resolve
@@ -85,7 +86,7 @@ def step_table(
 
 def suite_table(rounds: int) -> TimingTable:
     """Estimate the minutes of the lite suite in one process, from a few steps and features of each domain."""
-    algorithms: dict[str, Any] = {name: find_algorithm(name) for name in algorithm_names()}
+    algorithms: dict[str, Any] = {name: find_algorithm(name) for name in PUBLISHED_ALGORITHMS}
     algorithms = {name: kind for name, kind in algorithms.items() if kind.trains}
     rows, total = [], 0.0
     for name in domain_names("lite"):

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from dabs.bench.synthetic import synthetic_batch
+from dabs.training.operations import flops_of
 from dabs.utils.environment import processor_name
 
 if TYPE_CHECKING:
@@ -107,16 +107,6 @@ def alternate(sides: Mapping[str, Callable[[], Any]], rounds: int, warmup: int =
             if turn >= 0:
                 found[name].append(seconds)
     return {name: Times(seconds=tuple(seconds)) for name, seconds in found.items()}
-
-
-def flops_of(work: Callable[[], Any]) -> int:
-    """Count the floating-point operations of a call's matrix products; a multiply-add counts as two."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    # the counter does not know the CPU's fused attention kernel
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        work()
-    return int(counter.get_total_flops())
 
 
 def step_flops(encoder: Encoder, size: int, passes: float = 1, *, backward: bool = True) -> int:

@@ -111,14 +111,20 @@ class Subject:
         start: int,
         end: int,
         parts: int = 1,
+        *,
+        after_step: bool = True,
     ) -> list[float]:
-        """Take the steps start .. end-1 on one repeated batch, as `dabs pretrain` does; return their losses."""
+        """Take the steps start .. end-1 on one repeated batch, as `dabs pretrain` does; return their losses.
+
+        Without `after_step`, a teacher or whatever else the objective moves there stays as it is.
+        """
         losses = []
         take_step = OptimizerStep(lambda part: {"loss": self.finite_loss(objective(part))}, optimizer, parts=parts)
         for step in range(start, end):
             seed_all(0, step)
             losses.append(take_step(batch)["loss"].item())
-            objective.after_step(step)
+            if after_step:
+                objective.after_step(step)
         return losses
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from dabs.cli.options import Command
 from dabs.cli.terminal import table_console
 from dabs.config import Protocol
+from dabs.registry import domain_names
 from dabs.utils.files import write_json
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class ChooseOptions:
     """
 
     algorithm: tyro.conf.Positional[str]  # whose settings to compare
-    results: tuple[Path, ...] = (Path("runs"),)  # folders to read results from
+    results: tuple[str, ...] = ("runs",)  # folders to read results from, or `published`
     protocol: Protocol = "linear"  # whose validation scores decide
     out: Path | None = None  # folder for choice.json and tuning.json
 
@@ -48,26 +49,33 @@ def main(arguments: list[str]) -> None:
     options = COMMAND.parse(arguments)
     from dabs.grid.choice import choose
     from dabs.results.entries import load_entries
+    from dabs.results.places import results_folder
 
-    results = [result for entry in load_entries(*options.results) for result in entry.results]
+    folders = [results_folder(place) for place in options.results]
+    results = [result for entry in load_entries(*folders) for result in entry.results]
     choice = choose(results, options.algorithm, options.protocol)
     console = table_console()
     table = Table(title=f"validation scores of {choice.algorithm} x 100 ({options.protocol})")
-    for column in ("setting", *choice.domains, "all domains"):
+    mean = "all domains" if set(choice.domains) == set(domain_names("lite")) else "mean"
+    for column in ("setting", *choice.domains, mean):
         table.add_column(column, justify="left" if column == "setting" else "right")
     for setting, scores in choice.scores.items():
-        cells = [_cell(scores[domain], setting == choice.best(domain)) for domain in choice.domains]
-        table.add_row(setting, *cells, _cell(choice.mean(setting), setting == choice.best()))
+        failed = [domain for domain in choice.domains if (setting, domain) in choice.failed]
+        best = [domain for domain in choice.domains if setting == choice.best(domain)]
+        cells = [_cell(scores[domain], domain in best, domain in failed) for domain in choice.domains]
+        table.add_row(setting, *cells, _cell(choice.mean(setting), setting == choice.best(), bool(failed)))
     console.print(table)
+    if choice.failed:
+        console.print("✗ a run of this setting did not learn (see `dabs leaderboard show`)", style="yellow")
     for setting, domains in choice.left_out.items():
         console.print(f"left out {setting}: it has no results in {', '.join(domains)}", highlight=False)
-    console.print(f"best over all domains: {choice.best()}; * marks the best of each column", highlight=False)
+    console.print(f"best by the mean over domains: {choice.best()}; * marks the best of each column", highlight=False)
     if options.out is not None:
         _write(options.out, choice, options.protocol, console)
 
 
-def _cell(score: float, best: bool) -> str:
-    return f"{100 * score:.1f}{'*' if best else ' '}"
+def _cell(score: float, best: bool, failed: bool) -> str:
+    return f"{100 * score:.1f}{'✗' * failed}{'*' if best else ' '}"
 
 
 def _write(folder: Path, choice: Choice, protocol: str, console: Console) -> None:
@@ -75,8 +83,9 @@ def _write(folder: Path, choice: Choice, protocol: str, console: Console) -> Non
     write_json(folder / "choice.json", {"algorithm": choice.algorithm, "options": choice.per_domain()})
     write_json(folder / "tuning.json", choice.tuning(protocol))
     console.print(f"wrote {folder / 'choice.json'} and {folder / 'tuning.json'}", highlight=False, soft_wrap=True)
+    some = "" if set(choice.domains) == set(domain_names("lite")) else f" --domains {' '.join(choice.domains)}"
     console.print(
-        f"next: dabs run --algorithms {choice.algorithm} --choice {folder / 'choice.json'} --seeds 2 "
+        f"next: dabs run --algorithms {choice.algorithm}{some} --choice {folder / 'choice.json'} --seeds 3 "
         f"--out {folder / 'runs'}",
         highlight=False,
         soft_wrap=True,

@@ -9,6 +9,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 from rich.console import Console
@@ -21,6 +22,10 @@ from dabs.data.domain import PRETRAIN, Domain
 from dabs.errors import DabsError, RequestError
 from dabs.official import is_official
 from dabs.registry import domain_names, find_domain, plugin_names
+from dabs.utils.files import data_home, free_space, raw_home
+
+if TYPE_CHECKING:
+    from dabs.data.fetch_ahead import Plan
 
 NOT_AS_PUBLISHED = (
     "Results on data that is not as published cannot be compared with the published ones. If rebuilding does not help, "
@@ -50,7 +55,7 @@ class PrepareOptions:
 
     domains: tyro.conf.Positional[tuple[str, ...]] = ()  # which domains; if none is named: all official ones
     suite: Suite = "lite"  # which datasets to use
-    tasks: tuple[str, ...] = ()  # paper suites: only these datasets of one domain ("pretrain" or tasks), else all
+    tasks: tuple[str, ...] = ()  # suites but lite: only these datasets of one domain ("pretrain" or tasks), else all
     force: bool = False  # prepare again what is already prepared
     data_dir: Path | None = None  # official files, a folder per dataset; if not given: $DABS_DATA_DIR or $DABS_HOME/raw
     tokenizer: Path | None = None  # a local tokenizer.json to use instead of the hub's; if not given: $DABS_TOKENIZER
@@ -63,6 +68,7 @@ COMMANDS = (
         examples=(
             ("all seven domains of lite; what is already prepared is skipped", "dabs data prepare"),
             ("two domains", "dabs data prepare sensor speech"),
+            ("real data without an account; says first how many GB", "dabs data prepare --suite open"),
             (
                 "part of a domain of the paper, from files that you have",
                 "dabs data prepare sensor --suite paper --tasks pretrain --data-dir ~/datasets",
@@ -122,6 +128,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
     from dabs.data.prepared import folder_of, is_prepared
 
     console, failed = Console(), []
+    unreachable = _fetch_planned(domains, datasets, console)
     for number, domain in enumerate(domains, 1):
         if is_prepared(domain, datasets) and not force:
             console.print(f"[{number}/{len(domains)}] {domain.name}: ready in {folder_of(domain)}", highlight=False)
@@ -129,7 +136,7 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
         begun = time.perf_counter()
         with PreparationDisplay(f"[{number}/{len(domains)}] {domain.name}", console) as say:
             try:
-                prepare(domain, say, force=force, datasets=datasets)
+                prepare(domain, say, force=force, datasets=datasets, failed=unreachable)
             except DabsError as error:
                 if len(domains) == 1:
                     raise
@@ -141,6 +148,44 @@ def prepare_all(domains: list[Domain], datasets: tuple[str, ...] = (), *, force:
             console.print(f"  {note}", highlight=False, markup=False)
     if failed:
         raise DabsError("\n\n".join(failed))
+
+
+def _fetch_planned(domains: list[Domain], datasets: tuple[str, ...], console: Console) -> dict[str, DabsError]:
+    """Say what is still to be downloaded and fetch it, several datasets at once, for domains whose sizes are known.
+
+    Returns:
+        Why a source could not be fetched, for `prepare`.
+    """
+    from dabs.data.fetch_ahead import fetch_ahead, plan_of
+    from dabs.data.prepared import units_of
+
+    plans = {domain.name: plan_of(domain, datasets, missing=True) for domain in domains}
+    planned = [plan for plan in plans.values() if plan and plan.prepared]
+    if not planned:
+        return {}
+    console.print(plan_table(planned))
+    console.print(_room(sum(plan.unpacked + plan.prepared for plan in planned)), highlight=False)
+    units = [unit for domain in domains if plans[domain.name] for unit in units_of(domain, datasets)]
+    with PreparationDisplay("fetching", console) as say:
+        return fetch_ahead(units, say)
+
+
+def plan_table(plans: list[Plan]) -> Table:
+    """Return a table of what is still to be downloaded, unpacked and prepared for each domain, in GB."""
+    table = Table("domain", "download", "unpacked", "prepared", title="still to come, in GB")
+    for plan in plans:
+        table.add_row(plan.name, *(f"{n / 1e9:.2f}" for n in (plan.download, plan.unpacked, plan.prepared)))
+    sums = [sum(getattr(plan, name) for plan in plans) for name in ("download", "unpacked", "prepared")]
+    table.add_row("together", *(f"{n / 1e9:.2f}" for n in sums))
+    return table
+
+
+def _room(needed: int) -> str:
+    """Return a sentence about the disks; downloaded archives are deleted once they are unpacked."""
+    free = {str(folder): free_space(folder) for folder in dict.fromkeys((raw_home(), data_home()))}
+    room = ", ".join(f"{size / 1e9:.1f} GB free for {folder}" for folder, size in free.items())
+    lack = " THIS MAY NOT BE ENOUGH: free some space, or see --data-dir." if min(free.values()) < needed else ""
+    return f"It takes {needed / 1e9:.1f} GB of disk, and there are {room}.{lack} A second run resumes."
 
 
 def notes_of(domain: Domain, datasets: tuple[str, ...] = ()) -> list[str]:
@@ -162,16 +207,15 @@ def warnings_of(domain: Domain) -> list[str]:
 
 def status_table(domains: list[Domain], title: str = "data") -> Table:
     """Return a table with one row per domain or dataset: whether it is prepared, as published, its rows, its size."""
-    from dabs.data.prepared import open_prepared, units_of
+    from dabs.data.prepared import is_unit_prepared, open_prepared, units_of
     from dabs.data.published import check_published
 
     table = Table("domain", "state", "hashes", "training rows", "MB", "folder", title=title)
     for unit in [unit for domain in domains for unit in units_of(domain)]:
-        try:
-            manifest = open_prepared(unit.domain, unit.only or PRETRAIN).manifest
-        except DabsError:
+        if not is_unit_prepared(unit):
             table.add_row(unit.name, "not prepared", "", "", "", str(unit.folder))
             continue
+        manifest = open_prepared(unit.domain, unit.only or PRETRAIN).manifest
         splits = manifest["splits"].items()
         rows = ", ".join(f"{key.split('/')[0]} {entry['rows']:,}" for key, entry in splits if key.endswith("/train"))
         size = sum(file.stat().st_size for file in unit.folder.rglob("*") if file.is_file())

@@ -26,10 +26,10 @@ COMMAND = Command(
     words="eval",
     options=EvalOptions,
     examples=(
-        ("every task of the domain, by the standard protocols", "dabs eval runs/lite/shed/sensor/seed0"),
+        ("every task of the domain, by the standard protocols", "dabs eval runs/lite/shed/sensor/seed7"),
         (
             "one task, by linear probe and by fine-tuning",
-            "dabs eval runs/lite/shed/sensor/seed0 --tasks exercise --protocol linear finetune",
+            "dabs eval runs/lite/shed/sensor/seed7 --tasks exercise --protocol linear finetune",
         ),
     ),
 )

@@ -16,9 +16,10 @@ from rich.text import Text
 from dabs.cli.options import Command
 from dabs.config import Suite
 from dabs.data.domain import Card, Classes, Domain, MultiLabel, Scalar, Task, describe_target
+from dabs.data.fetch_ahead import plan_of
 from dabs.errors import unknown
 from dabs.registry import algorithm_names, domain_names, find_algorithm, find_domain, plugin_names
-from dabs.specs import Series, Specs, Tokens, describe_inputs, specs_to_json
+from dabs.specs import Series, Specs, Tokens, describe_inputs, specs_to_json, total_embeddings
 
 KINDS = ("domains", "tasks", "algorithms")
 WIDTH_WITHOUT_TERMINAL = 100
@@ -104,12 +105,21 @@ def domain_entry(domain: Domain, *, plugin: bool = False) -> Listed:
     inputs, tasks = describe_inputs(domain.specs), [task.name for task in domain.tasks]
     count = f"{len(tasks)} task{'s' * (len(tasks) != 1)}"
     card = {"": "a plug-in, not part of the suite"} if plugin else {}
-    card |= {"input": inputs, "tasks": ", ".join(tasks)} | card_text(domain.card)
+    standard = f"{domain.encoder} encoder, {domain.steps:,} steps of {domain.batch_size} examples"
+    embeddings = total_embeddings(domain.specs)
+    card |= {"input": f"{inputs}: {embeddings} embeddings", "tasks": ", ".join(tasks), "standard": standard}
+    plan = plan_of(domain, missing=False)
+    if plan:
+        sizes = (f"{size / 1e9:.2f} GB" for size in (plan.download, plan.unpacked, plan.prepared))
+        card["disk"] = "{} to download, {} unpacked, {} prepared".format(*sizes)
+    card |= card_text(domain.card)
     value = {"name": domain.name, "plugin": plugin, "inputs": specs_to_json(domain.specs), "tasks": tasks}
+    value |= {"embeddings": embeddings, "encoder": domain.encoder, "steps": domain.steps}
+    value |= {"batch_size": domain.batch_size, "bytes": asdict(plan) if plan else None}
     line = (
         domain.name,
         short_inputs(domain.specs),
-        f"{domain.card.origin}{' (plug-in)' * plugin}",
+        f"{domain.card.origin}{f', {plan.download / 1e9:.1f} GB' if plan else ''}{' (plug-in)' * plugin}",
         count,
         domain.card.licence,
     )

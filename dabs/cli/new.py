@@ -61,8 +61,8 @@ def _next_for_algorithm(file: Path, kind: str) -> list[str]:
     reference = f"{file.name}:{kind}"
     return [
         f"  dabs check {reference}                          about a minute, no data needed",
-        f"  dabs pretrain {reference} sensor --steps 50     a first look; `--help` shows its options",
-        f"  dabs run --algorithms none {reference} --seeds 2     all domains, against the random encoder",
+        f"  dabs pretrain {reference} sensor --steps 50 --out first-look     `--help` shows its options",
+        f"  dabs run --algorithms none {reference} --seeds 3     all domains, against the random encoder",
         f"  dabs submit runs/lite/{kind} --help                   make a submission",
     ]
 

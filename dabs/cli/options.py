@@ -41,6 +41,7 @@ WORDS = {
     "sources": "SOURCE",
     "store": "URL",
     "submission": "SUBMISSION",
+    "target": "hf://USER/NAME",
     "sweep": "[ALGORITHM.]OPTION=VALUE,VALUE",
     "tasks": "TASK",
     "url": "URL",
@@ -270,6 +271,9 @@ def metavar(name: str, kind: Any) -> str | None:
     if get_origin(kind) is tuple and get_args(kind)[1:] == (...,):
         one = metavar(name, get_args(kind)[0])
         return f"{one} ..." if one else None
+    if get_origin(kind) in (Union, UnionType):
+        words = [metavar(name, one) for one in get_args(kind)]
+        return "|".join(word for word in words if word) if all(words) else None
     return WORDS.get(name) or WORD_OF_TYPE.get(kind)
 
 

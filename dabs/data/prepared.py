@@ -21,6 +21,7 @@ from dabs.errors import DabsError, RequestError, unknown
 from dabs.specs import Standardisation
 from dabs.utils.files import data_home, short
 from dabs.utils.strict_json import read_object
+from dabs.utils.versions import other_version
 
 FORMAT = 2
 
@@ -100,11 +101,11 @@ def read_manifest(unit: Unit) -> dict[str, Any]:
     if not path.exists():
         raise DabsError(f"the data of {unit.name} ({unit.domain.suite}) is not prepared: there is no {path}. {way_out}")
     manifest = read_object(path)
-    found = (manifest.get("format"), manifest.get("version"))
-    if found != (FORMAT, unit.version):
-        raise DabsError(
-            f"{path} was written by another version: {short(found)} instead of {(FORMAT, unit.version)}. {way_out}"
-        )
+    if type(manifest.get("format")) is not int or manifest["format"] != FORMAT:
+        raise other_version(path, "format", manifest.get("format"), FORMAT, older=way_out)
+    if manifest.get("version") != unit.version:
+        stated = f"version {short(manifest.get('version'))} of {unit.name}, this dabs reads {unit.version}"
+        raise DabsError(f"{path} was written by another version of the domain: {stated}. {way_out}")
     if manifest.get("source_sha256", "") != unit.domain.source_sha256:
         raise DabsError(f"{path} was prepared by another version of {unit.domain.reference or unit.name}. {way_out}")
     _check_entries(path, unit, manifest)
@@ -128,13 +129,18 @@ def _check_entries(path: Path, unit: Unit, manifest: dict[str, Any]) -> None:
         raise DabsError(f"{path} is damaged: {wrong[0]} is not as it was written. Run `{unit.command} --force`.")
 
 
-def is_unit_prepared(unit: Unit) -> bool:
-    """Return whether a unit is prepared, in the version that this code reads."""
+def has_manifest(unit: Unit) -> bool:
+    """Return whether a unit has a manifest of the version that this code reads; files that it lists may be missing."""
     try:
         read_manifest(unit)
     except DabsError:
         return False
     return True
+
+
+def is_unit_prepared(unit: Unit) -> bool:
+    """Return whether a unit is prepared, in the version that this code reads, with all its splits."""
+    return has_manifest(unit) and all((unit.folder / file).is_file() for file in unit.splits.values())
 
 
 def is_prepared(domain: Domain, datasets: Iterable[str] = ()) -> bool:

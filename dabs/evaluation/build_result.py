@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -12,9 +13,10 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from dabs.config import PretrainConfig
+from dabs.config import PretrainConfig, label_at
 from dabs.data.domain import SPLITS, TEST, TRAIN, Classes, Domain, Task
 from dabs.data.prepared import Prepared, open_prepared
+from dabs.data.split import Split
 from dabs.encoder import Encoder
 from dabs.errors import DabsError
 from dabs.evaluation.features import POSITION_COMPONENTS, POSITION_EXAMPLES
@@ -41,7 +43,8 @@ from dabs.results.schema import (
     Timings,
 )
 from dabs.specs import specs_to_json
-from dabs.training.log import loss_curve
+from dabs.training.log import held_out_curve, loss_curve
+from dabs.training.operations import flops_of_training
 from dabs.training.run_folder import recorded_config
 from dabs.utils.environment import environment
 from dabs.utils.files import sha256_file
@@ -83,12 +86,14 @@ def origin_of_run(run: Path, config: PretrainConfig, provenance: dict[str, Any],
                 steps=provenance["steps"],
                 examples_seen=provenance["examples_seen"],
                 wall_seconds=provenance["wall_seconds"],
+                flops=provenance.get("flops", 0),
                 peak_memory_bytes=provenance["peak_memory_bytes"],
                 final_loss=provenance["final_loss"],
                 learning=Learning(**provenance["learning"]),
                 data_sha256=provenance["data_sha256"],
                 weights_sha256=provenance["weights_sha256"],
-                curve=tuple((step, loss) for step, loss in loss_curve(run)),
+                curve=tuple(loss_curve(run)),
+                held_out=tuple(held_out_curve(run)),
             ),
             encoder=_encoder_record(encoder),
             environment=Environment(**environment(), precision=config.precision),
@@ -116,12 +121,14 @@ def origin_of_input(domain: Domain, name: str) -> Origin:
             steps=0,
             examples_seen=0,
             wall_seconds=0.0,
+            flops=0,
             peak_memory_bytes=0,
             final_loss=0.0,
             learning=_NOTHING_TO_LEARN,
             data_sha256=open_prepared(domain).entry(TRAIN).sha256,
             weights_sha256=source,
             curve=(),
+            held_out=(),
         ),
         encoder=EncoderRecord(config=config, parameters=0),  # type: ignore[arg-type]
         environment=Environment(**environment(), precision="fp32"),
@@ -145,11 +152,17 @@ def origin_of_external(domain: Domain, label: str, about: str, digest: str) -> O
     )
 
 
+def _flops_of_supervised(trained: SupervisedEncoder, data: Prepared) -> int:
+    model, config = copy.deepcopy(trained.model).cpu(), trained.config
+    split = Split(data, TRAIN, labels=False)
+    return flops_of_training(lambda batch: model(batch).sum(), split, config.batch_size, trained.steps)
+
+
 def origin_of_supervised(trained: SupervisedEncoder, data: Prepared) -> Origin:
     """Return the origin of the results of one task's supervised encoder."""
     config = trained.config
     return Origin(
-        algorithm=SUPERVISED,
+        algorithm=label_at(SUPERVISED, config.budget),
         algorithm_sha256=_hash_of_source("supervised.py"),
         seed=config.seed,
         pretraining=Pretraining(
@@ -157,12 +170,14 @@ def origin_of_supervised(trained: SupervisedEncoder, data: Prepared) -> Origin:
             steps=trained.steps,
             examples_seen=trained.steps * min(config.batch_size, data.entry(TRAIN).rows),
             wall_seconds=round(trained.seconds, 3),
+            flops=_flops_of_supervised(trained, data),
             peak_memory_bytes=0,
             final_loss=0.0,
             learning=_NOTHING_TO_LEARN.model_copy(update={"effective_rank": round(trained.effective_rank, 3)}),
             data_sha256=data.entry(TRAIN).sha256,
             weights_sha256=trained.weights_sha256,
             curve=(),
+            held_out=(),
         ),
         encoder=_encoder_record(trained.encoder),
         environment=Environment(**environment(), precision=config.precision),

@@ -276,7 +276,8 @@ def _load_verified_encoder(run: Path, provenance: dict[str, Any], domain: Domain
     weights = run / "encoder" / "encoder.safetensors"
     if weights.exists() and sha256_file(weights) != provenance["weights_sha256"]:
         raise DabsError(
-            f"{weights} is not what the run wrote: its hash differs from run.json. Delete {run}, pretrain again."
+            f"{weights} is not what the run wrote: its hash differs from run.json. Run `dabs pretrain --config {run}`, "
+            "which trains it again."
         )
     encoder = load_encoder(run / "encoder")
     if encoder.specs != domain.specs:

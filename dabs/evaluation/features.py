@@ -17,7 +17,9 @@ from dabs.encoder import Encoder
 from dabs.specs import Batch, total_embeddings
 from dabs.training.precision import autocast
 
-CPU_BATCH = 32  # examples per batch in bf16 on a CPU, whose activations fit into its caches
+Pair = tuple[np.ndarray, np.ndarray]  # pooled features and those of all positions
+
+CPU_BATCH = 32  # examples per batch on a CPU, whose activations fit into its caches
 POSITION_COMPONENTS = 256  # principal components of all positions together
 POSITION_EXAMPLES = 2048  # training examples that the components are fitted on, evenly spaced
 
@@ -34,9 +36,7 @@ def pooled_features(encoder: Encoder, split: Split, precision: str = "fp32") -> 
     return found
 
 
-def both_features(
-    encoder: Encoder, train: Split, splits: dict[str, Split], precision: str = "fp32"
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def both_features(encoder: Encoder, train: Split, splits: dict[str, Split], precision: str = "fp32") -> dict[str, Pair]:
     """Return each split's pooled features (n, D), and those of all positions (n, at most 256), both float32.
 
     For the latter, the tokens of [CLS] and of every embedding stand side by side, so the layout is kept, with padding
@@ -51,20 +51,29 @@ def both_features(
     from sklearn.decomposition import PCA
 
     rows = np.linspace(0, len(train) - 1, min(len(train), POSITION_EXAMPLES)).astype(np.int64)
-    (flat,) = _read(
-        encoder, train, rows, precision, lambda batch: (_side_by_side(encoder, _tokens(encoder, batch), batch),)
-    )
+
+    def whole(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        tokens = _tokens(encoder, batch)
+        return _to_numpy(encoder.pool(tokens, batch.mask)), _side_by_side(encoder, tokens, batch)
+
+    pooled, flat = _read(encoder, train, rows, precision, whole)
     size = min(POSITION_COMPONENTS, *flat.shape)
     reduce: Any = PCA(n_components=size, svd_solver="randomized", iterated_power=4, random_state=0).fit(flat)
     mean, components = reduce.mean_.astype(np.float32), reduce.components_.T.astype(np.float32)
 
-    def both(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        tokens = _tokens(encoder, batch)
-        projected = (_side_by_side(encoder, tokens, batch) - mean) @ components
-        return _to_numpy(encoder.pool(tokens, batch.mask)), projected
+    def reduced(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        pooled, flat = whole(batch)
+        return pooled, (flat - mean) @ components
 
-    found = {name: _read(encoder, split, np.arange(len(split)), precision, both) for name, split in splits.items()}
-    return {name: (pooled, positions) for name, (pooled, positions) in found.items()}
+    found = {}
+    for name, split in splits.items():
+        known = [(pooled, (flat - mean) @ components)] if split is train else []  # these rows are encoded already
+        rest = np.setdiff1d(np.arange(len(split)), rows) if known else np.arange(len(split))
+        parts = [*known, *([_read(encoder, split, rest, precision, reduced)] if len(rest) else [])]
+        order = np.concatenate([rows, rest]) if known else rest
+        both = (_in_order(order, np.concatenate(blocks)) for blocks in zip(*parts, strict=True))
+        found[name] = (next(both), next(both))
+    return found
 
 
 def _tokens(encoder: Encoder, batch: Batch) -> Tensor:
@@ -95,7 +104,7 @@ def _read(
     """Return the features of some rows in their order; texts are read by length, to pad little."""
     encoder.eval()
     device = next(encoder.parameters()).device
-    size = CPU_BATCH if precision == "bf16" and device.type == "cpu" else READ_BATCH
+    size = CPU_BATCH if device.type == "cpu" else READ_BATCH
     lengths = split.lengths()
     order = np.arange(len(rows)) if lengths is None else np.argsort(lengths[rows], kind="stable")
     parts = [order[start : start + size] for start in range(0, len(order), size)]

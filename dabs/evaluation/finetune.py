@@ -34,7 +34,7 @@ Head = tuple[np.ndarray, np.ndarray]  # weight (outputs, D) and bias (outputs,)
 class Recipe:
     """The fixed recipe of a suite; it is part of every fine-tune result."""
 
-    learning_rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3)
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
     batch_size: int = 64
     epochs: int = 8
     max_steps: int = 100

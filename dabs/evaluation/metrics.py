@@ -14,8 +14,8 @@ import numpy as np
 
 from dabs.data.domain import MetricName
 from dabs.errors import DabsError, unknown
-from dabs.evaluation.bootstrap import effective_units, groups_to_draw, resample_scores
 from dabs.evaluation.log_odds import log_odds_interval
+from dabs.results.bootstrap import effective_units, groups_to_draw, resample_scores
 
 RESAMPLES = 1000
 LEVEL = 0.95

@@ -39,10 +39,10 @@ def explanation_of(name: str) -> str:
 
 EXPLANATIONS: dict[str, str] = {
     RANDOM: "the encoder at its random initialisation, the floor that every algorithm has to beat",
-    RAW: "the input itself without an encoder, read in the same way as the encoder's features",
+    RAW: "the input itself without an encoder (for text, counts of its tokens), read in the same way as features",
     SUMMARY: (
         "a few summary numbers of the input (mean and deviation of each channel; length and entropy of the token "
         "counts for text): what a task gives away for nothing"
     ),
-    SUPERVISED: "the same encoder and budget, trained with the labels of the task: the ceiling of this encoder",
+    SUPERVISED: "the same encoder and budget, trained with the task's labels: 100 % of the gap, which a row may exceed",
 }

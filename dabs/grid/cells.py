@@ -16,8 +16,17 @@ from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import RAW, SUMMARY, SUPERVISED
 from dabs.launch.job import Job, report
 from dabs.registry import domain_label
-from dabs.training.run_folder import Watch, check_folder, default_folder, why_not_learned
+from dabs.results.files import RESULT_SUFFIX, read_checked_result
+from dabs.training.run_folder import (
+    Watch,
+    check_folder,
+    default_folder,
+    identity_of,
+    read_provenance,
+    why_not_learned,
+)
 from dabs.utils.files import sole_use
+from dabs.utils.versions import NewerVersionError
 
 if TYPE_CHECKING:
     from dabs.data.domain import Domain
@@ -35,6 +44,7 @@ class Cell:
     tasks: tuple[str, ...]
     out: Path
     store: str = ""  # URL of a shared store; empty if there is none
+    force: bool = False  # whether to put another run in the cell's folder aside
 
     @property
     def name(self) -> str:
@@ -66,32 +76,77 @@ def fetch_cell(cell: Cell, *, results_only: bool = False) -> Store | None:
 def missing_results(cell: Cell) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return a cell's missing results as {missing protocols: the tasks that lack exactly these}.
 
-    The protocols of a task stay together so that they share its features.
+    A result that is broken, or of other weights than those of the run, is missing too. The protocols of a task stay
+    together so that they share its features.
     """
-    results = cell.folder / "results"
+    broken = broken_results(cell)
     groups: dict[tuple[str, ...], tuple[str, ...]] = {}
     for task in cell.tasks:
-        lacking = tuple(p for p in cell.protocols if not (results / f"{task}.{p}.result.json").exists())
+        paths = {protocol: _result_path(cell, task, protocol) for protocol in cell.protocols}
+        lacking = tuple(protocol for protocol, path in paths.items() if path in broken or not path.exists())
         if lacking:
             groups[lacking] = (*groups.get(lacking, ()), task)
     return groups
 
 
+def _result_path(cell: Cell, task: str, protocol: str) -> Path:
+    return cell.folder / "results" / f"{task}.{protocol}{RESULT_SUFFIX}"
+
+
+def broken_results(cell: Cell) -> dict[Path, str]:
+    """Return the results of a cell that must be made again, each with the reason.
+
+    Those that a newer dabs wrote are left as they are.
+    """
+    found: dict[Path, str] = {}
+    try:
+        weights = "" if cell.is_reference else (read_provenance(cell.folder) or {}).get("weights_sha256", "")
+    except DabsError:  # pretraining reports it
+        weights = ""
+    for path in (_result_path(cell, task, protocol) for task in cell.tasks for protocol in cell.protocols):
+        if not path.exists():
+            continue
+        try:
+            result = read_checked_result(path)
+        except NewerVersionError:
+            continue
+        except DabsError as error:
+            found[path] = str(error)
+        else:
+            if weights and result.pretraining.weights_sha256 != weights:
+                found[path] = f"{path} is a result of other weights than those of {cell.folder}"
+    return found
+
+
 def check_cell(cell: Cell) -> None:
-    """Make sure that a cell's folder is free or contains this very run.
+    """Make sure that a cell's folder is free or contains this very run; put another run aside if the cell says so.
 
     Raises:
         DabsError: it contains a run with other steps, options, algorithm source or data; the message says what differs.
     """
     from dabs.data.domain import PRETRAIN
     from dabs.data.prepared import is_prepared, open_prepared
-    from dabs.training.pretrain import identity_of, resolve
+    from dabs.training.pretrain import resolve
+    from dabs.training.repair import make_room
 
     if cell.is_reference or not (cell.folder / "config.json").exists():
         return
     config, algorithm, domain = resolve(cell.config)
     if is_prepared(domain, (PRETRAIN,)):
-        check_folder(cell.folder, config, identity_of(algorithm, open_prepared(domain)))
+        check = make_room if cell.force else check_folder
+        check(cell.folder, config, identity_of(algorithm, open_prepared(domain)))
+
+
+def refuse_other_runs(cells: Sequence[Cell]) -> dict[str, str]:
+    """Return the algorithms that cannot run because a folder of theirs contains another run, each with the reason."""
+    refused: dict[str, str] = {}
+    for cell in cells:
+        if cell.config.algorithm not in refused:  # cells of several versions of one algorithm make no row
+            try:
+                check_cell(cell)
+            except DabsError as error:
+                refused[cell.config.algorithm] = str(error)
+    return refused
 
 
 def is_done(cell: Cell) -> bool:
@@ -108,7 +163,7 @@ def plan_jobs(cells: Sequence[Cell], *, spread: bool) -> list[Job]:
             one job, in which the evaluations share what they have in common.
     """
     jobs = []
-    for domain, suite, out in sorted({(cell.config.domain, cell.config.suite, cell.out) for cell in cells}):
+    for domain, suite, out in dict.fromkeys((cell.config.domain, cell.config.suite, cell.out) for cell in cells):
         data = f"data of {domain_label(domain)}"
         jobs.append(Job(name=data, function=prepare_domain, arguments=(domain, suite), log=_log(out, data)))
     for cell in cells:
@@ -165,16 +220,20 @@ def run_cell(cell: Cell) -> str:
 def pretrain_cell(cell: Cell) -> str:
     """Pretrain one cell, or wait while another launcher does, and return a line for the display."""
     from dabs.training.pretrain import pretrain
+    from dabs.training.repair import find_lost_encoder
 
     begun = time.perf_counter()
     prepare_domain(cell.config.domain, cell.config.suite)  # a node may have a disk of its own
     with sole_use(cell.folder, wait=True):
         store = fetch_cell(cell)
-        pretrain(cell.config, cell.folder, watch=_watch(cell, store), label=cell.label)
+        lost = find_lost_encoder(cell.folder)
+        pretrain(cell.config, cell.folder, watch=_watch(cell, store), label=cell.label, force=cell.force)
         if store is not None:
             store.send(cell.folder)
     reason = why_not_learned(cell.folder)
-    return f"pretrained in {time.perf_counter() - begun:.0f} s" + (f", but did not learn: {reason}" if reason else "")
+    again = f" again ({lost})" if lost else ""
+    learned = f", but did not learn: {reason}" if reason else ""
+    return f"pretrained{again} in {time.perf_counter() - begun:.0f} s{learned}"
 
 
 def evaluate_cell(cell: Cell, only: str | None = None) -> str:

@@ -25,6 +25,7 @@ class Choice:
         scores: setting -> domain -> mean validation score over the domain's tasks and the seeds.
         options: setting -> the algorithm's own options.
         domains: those in which every setting was read.
+        failed: the settings with a run that did not learn, each with the domain of that run.
         left_out: settings that lack a task of some domain, and the others' domains that they lack.
         runs: how many pretraining runs were made in each domain.
     """
@@ -33,6 +34,7 @@ class Choice:
     scores: dict[str, dict[str, float]]
     options: dict[str, dict[str, Any]]
     domains: tuple[str, ...]
+    failed: frozenset[tuple[str, str]]
     left_out: dict[str, tuple[str, ...]]
     runs: int
 
@@ -98,6 +100,7 @@ def choose(results: Sequence[Result], algorithm: str, protocol: str) -> Choice:
         scores=scores,
         options={setting: options[setting] for setting in scores},
         domains=tuple(next(iter(scores.values()))),
+        failed=frozenset((r.algorithm, r.domain) for r in own if not r.pretraining.learning.learned),
         left_out=lacking,
         runs=len(scores) * len(seeds),
     )

@@ -2,7 +2,7 @@
 
 The store is a folder at any fsspec URL (s3://bucket/dabs, file:///mnt/dabs) that mirrors the local folder of runs.
 
-URL/lite/shed/sensor/seed0/   the files of the run's folder, under the same names
+URL/lite/shed/sensor/seed7/   the files of the run's folder, under the same names
     checkpoints/LATEST        the name of the newest complete checkpoint
 
 Machines need no shared disk: each fetches what it lacks before it works on a run, and sends what it has made. As on

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import BrokenExecutor
 from typing import Protocol
 
 from dabs.errors import first_line
 from dabs.launch.job import Job, Outcome
+from dabs.utils.signals import Interrupted, StopFlag, stop_flag
 
 POLL_SECONDS = 0.1  # between looks at the running jobs
 
@@ -32,12 +34,17 @@ class Executor(Protocol):
 
     #: Whether the other running jobs are lost too when the process of one dies.
     shared_fate: bool
+    #: What `Handle.result` raises when a process or node was lost. Any other error would come again, so it is final.
+    losses: tuple[type[Exception], ...]
 
     def submit(self, job: Job) -> Handle:
         """Start a job, or queue it."""
 
+    def stop(self) -> None:
+        """Let running jobs save their state, and end them and the queued ones; then `close` returns soon."""
+
     def close(self) -> None:
-        """Stop, and leave no process behind."""
+        """Wait for what runs, and leave no process behind."""
 
 
 class Watcher(Protocol):
@@ -52,9 +59,12 @@ class Watcher(Protocol):
     def look(self) -> None:
         """Show progress; called repeatedly while jobs run."""
 
+    def stopping(self, running: int) -> None:
+        """Show that a signal came, and that some running jobs may save their state."""
+
 
 def run_graph(jobs: Iterable[Job], executor: Executor, watcher: Watcher, *, retries: int = 2) -> dict[str, Outcome]:
-    """Run jobs in the order of their dependencies.
+    """Run jobs in the order of their dependencies; on Ctrl-C or SIGTERM, let them save their state and stop.
 
     Args:
         jobs: with unique names.
@@ -64,8 +74,18 @@ def run_graph(jobs: Iterable[Job], executor: Executor, watcher: Watcher, *, retr
 
     Returns:
         The outcome of each job, by name. A job that could not run because a job it needs failed has failed too.
+
+    Raises:
+        Interrupted: a signal came. Nothing is left running; a second Ctrl-C does not wait until the state is saved.
     """
-    return _Graph(jobs, executor, watcher, retries).run()
+    graph = _Graph(jobs, executor, watcher, retries)
+    with stop_flag() as stop:
+        try:
+            return graph.run(stop)
+        except KeyboardInterrupt:
+            watcher.stopping(len(graph.running))
+            executor.stop()
+            raise
 
 
 class _Graph:
@@ -78,9 +98,13 @@ class _Graph:
         self.alone = False  # whether only one job was running
         self.suspects: list[Job] = []  # jobs that shared the fate of a process that died; each is run again alone
 
-    def run(self) -> dict[str, Outcome]:
-        """Submit jobs and collect their outcomes until none is left."""
+    def run(self, stop: StopFlag) -> dict[str, Outcome]:
+        """Submit jobs and collect their outcomes until none is left, or a signal asks to stop."""
+        total = len(self.waiting)
         while self.waiting or self.running or self.suspects:
+            if stop.number:
+                text = f"stopped with {len(self.outcomes)} of {total} jobs done; the same command resumes from there"
+                raise Interrupted(text, stop.number)
             self._submit()
             self.watcher.look()
             ended = [pair for pair in self.running if pair[1].done()]
@@ -112,13 +136,14 @@ class _Graph:
 
     def _finish(self, job: Job, handle: Handle) -> None:
         try:
-            self._end(job, handle.result())
-        except Exception as error:  # the process was lost; an error of the job itself would be an outcome
+            outcome = handle.result()
+        except self.executor.losses as error:  # an error of the job itself would be an outcome
             # if several jobs shared the fate of a process, any of them may have killed it
             self.losses[job.name] += self.alone or not self.executor.shared_fate
             reason = first_line(error)
             if self.losses[job.name] > self.retries:
-                text = f"its process was lost {self.losses[job.name]} times (out of memory?): {reason}"
+                killed = " (out of memory?)" if isinstance(error, BrokenExecutor) else ""
+                text = f"its process was lost {self.losses[job.name]} times{killed}: {reason}"
                 self._end(job, Outcome(False, text))
                 return
             self.watcher.lost(job, reason)
@@ -126,6 +151,10 @@ class _Graph:
                 self.suspects.append(job)
             else:
                 self.waiting[job.name] = job
+        except Exception as error:
+            self._end(job, Outcome(False, f"{type(error).__name__}: {first_line(error)}"))
+        else:
+            self._end(job, outcome)
 
     def _end(self, job: Job, outcome: Outcome) -> None:
         self.outcomes[job.name] = outcome

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dabs.errors import DabsError, first_line
+from dabs.utils.files import require_writable
 
 REPORT_SECONDS = 30.0  # between the lines that `report` writes to a log
 FORWARDED = ("DABS_HOME", "DABS_DATA_DIR", "DABS_TOKENIZER")  # variables that processes of a cluster need, to find data
@@ -49,14 +50,17 @@ class Outcome:
 
 def perform(job: Job) -> Outcome:
     """Run a job in this process. An error becomes a failed outcome; output and tracebacks go to the job's log."""
-    os.chdir(job.folder)
-    os.environ.update(job.environment)
-    with _logged(job):
-        try:
-            return Outcome(True, job.function(*job.arguments))
-        except Exception as error:
-            traceback.print_exc()
-            return Outcome(False, str(error) if isinstance(error, DabsError) else _describe(error))
+    try:
+        os.chdir(job.folder)
+        os.environ.update(job.environment)
+        with _logged(job):
+            try:
+                return Outcome(True, job.function(*job.arguments))
+            except Exception:
+                traceback.print_exc()
+                raise
+    except Exception as error:
+        return Outcome(False, str(error) if isinstance(error, DabsError) else _describe(error))
 
 
 def _describe(error: Exception) -> str:
@@ -72,7 +76,7 @@ def _logged(job: Job) -> Iterator[None]:
     A stream that writes to its descriptor stays in place while the descriptor is redirected: libraries keep the stream
     they find on import, and the next job in this process has another log.
     """
-    job.log.parent.mkdir(parents=True, exist_ok=True)
+    require_writable(job.log.parent)
     _flush()
     kept = os.dup(1), os.dup(2)
     with open(job.log, "a", encoding="utf-8", buffering=1) as log, ExitStack() as stack:

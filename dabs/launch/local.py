@@ -7,21 +7,30 @@ import multiprocessing.connection
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext
 from types import ModuleType
 from typing import Any
 
 from dabs.launch.job import Job, Outcome, perform, send_to
+from dabs.utils.processes import SAVE_SECONDS, end_on_signals, end_with
 from dabs.utils.signals import Interrupted
 
-SAVE_SECONDS = 30.0  # that a worker has to save its run after its launcher died
 
-_stopped = False  # whether this worker has received Ctrl-C
+class _RememberingContext(SpawnContext):
+    """Starts processes afresh, not as copies of this one, and remembers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[Any] = []
+
+    def Process(self, *arguments: Any, **more: Any) -> Any:  # type: ignore[override]  # a class in typeshed
+        """Return a new process."""
+        self.started.append(super().Process(*arguments, **more))
+        return self.started[-1]
 
 
 class LocalExecutor:
@@ -32,10 +41,11 @@ class LocalExecutor:
     """
 
     shared_fate = True
+    losses: tuple[type[Exception], ...] = (BrokenProcessPool,)
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
-        self.context = multiprocessing.get_context("spawn")
+        self.context = _RememberingContext()
         self.messages: Any = self.context.Queue()
         self.threads = max(1, (os.cpu_count() or 1) // jobs)
         # read by the maths libraries of the workers when they are loaded
@@ -43,17 +53,31 @@ class LocalExecutor:
         self.pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.jobs, self.context, _start_worker, (self.messages, self.threads))
+        arguments = (self.messages, self.threads, os.getpid())
+        return ProcessPoolExecutor(self.jobs, self.context, _start_worker, arguments)
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Queue a job, in a new pool if a worker has died."""
-        with _without_main():  # submitting may start a worker
+        with _without_main(), _without_ctrl_c():  # submitting may start a worker
             try:
                 return self.pool.submit(_perform, job)
             except BrokenProcessPool:
                 self.pool.shutdown(wait=True)
                 self.pool = self._new_pool()
                 return self.pool.submit(_perform, job)
+
+    def stop(self) -> None:
+        """Let workers that train save their runs, for `SAVE_SECONDS`, and end all workers."""
+        workers = self.context.started
+        try:
+            for worker in workers:
+                worker.terminate()
+            left = [worker.sentinel for worker in workers]
+            while left and (ended := multiprocessing.connection.wait(left, SAVE_SECONDS)):
+                left = [sentinel for sentinel in left if sentinel not in ended]
+        finally:  # also when Ctrl-C comes again
+            for worker in workers:
+                worker.kill()
 
     def close(self) -> None:
         """Wait for running jobs, and drop queued ones."""
@@ -71,35 +95,28 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _start_worker(messages: Any, threads: int) -> None:
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Start processes that receive Ctrl-C only once `_start_worker` lets them: before, they would print a traceback."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(messages: Any, threads: int, launcher: int) -> None:
+    end_on_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    end_with(launcher)
     import torch
 
     send_to(messages.put)
     torch.set_num_threads(threads)
-    # Ctrl-C reaches the whole process group; a run that is training has its own handler, which saves a checkpoint first
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: os._exit(128 + number))
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """Let a worker save its run and stop when its launcher was killed, instead of working on unseen."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(SAVE_SECONDS)
-        os._exit(1)
 
 
 def _perform(job: Job) -> Outcome:
-    global _stopped
-    if _stopped:
-        raise KeyboardInterrupt  # this job was already queued when Ctrl-C came
     try:
         return perform(job)
-    except KeyboardInterrupt as error:
-        if isinstance(error, Interrupted) and error.code == 128 + signal.SIGTERM:
-            os._exit(error.code)  # the checkpoint is written, and the launcher may be gone
-        _stopped = True
-        raise
+    except Interrupted as error:
+        os._exit(error.code)  # the checkpoint is written, and the launcher stops too, or is gone

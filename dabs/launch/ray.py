@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future
 from typing import Any
 
 from dabs.errors import DabsError, RequestError
 from dabs.launch.job import Job, Outcome, perform
+from dabs.utils.processes import SAVE_SECONDS, end_on_signals, end_with
+
+
+def _perform(job: Job, launcher: int) -> Outcome:
+    """Perform a job in a process that ends at once when its job is cancelled, unless it has a run to save.
+
+    Args:
+        job: what to do.
+        launcher: the process to end with, if it is on this machine; 0 if Ray alone looks after that.
+    """
+    end_on_signals()
+    if launcher:
+        end_with(launcher)
+    return perform(job)
 
 
 class RayExecutor:
@@ -22,6 +37,7 @@ class RayExecutor:
     """
 
     shared_fate = False
+    losses: tuple[type[Exception], ...] = (Exception,)  # `perform` raises none of its own
 
     def __init__(self, address: str, jobs: int, cpus: int, gpus: int) -> None:
         try:
@@ -36,12 +52,22 @@ class RayExecutor:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise DabsError(f"no Ray cluster answers at {address or 'this machine'}: {error}") from error
         # no retries here, because `run_graph` runs lost jobs again
-        self.remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(perform)
+        self.remote = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_perform)
+        self.launcher = 0 if address else os.getpid()
+        self.submitted: list[Any] = []
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Queue a job."""
-        future: Future[Outcome] = self.remote.remote(job).future()
+        self.submitted.append(self.remote.remote(job, self.launcher))
+        future: Future[Outcome] = self.submitted[-1].future()
         return future
+
+    def stop(self) -> None:
+        """Cancel all jobs: those that train receive what Ctrl-C sends, and have `SAVE_SECONDS` to save their runs."""
+        for reference in self.submitted:
+            self.ray.cancel(reference)
+        if self.submitted:
+            self.ray.wait(self.submitted, num_returns=len(self.submitted), timeout=SAVE_SECONDS)
 
     def close(self) -> None:
         """Disconnect from the cluster; stop it if it was started here."""

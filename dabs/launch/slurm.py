@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from dabs.errors import DabsError, RequestError
 from dabs.launch.job import Job, Outcome, perform
+from dabs.utils.processes import end_on_signals, end_with
 
 
 class RequeuedPerform:
-    """`perform` for submitit, which queues it again if Slurm stops it at its time limit or preempts it."""
+    """`perform` for submitit, which queues it again if Slurm stops it at its time limit or preempts it.
+
+    Args:
+        launcher: the process to end with, if the job runs on its machine; 0 for a job of Slurm, which goes on without.
+    """
+
+    def __init__(self, launcher: int) -> None:
+        self.launcher = launcher
 
     def __call__(self, job: Job) -> Outcome:
         """Perform the job."""
+        if self.launcher:
+            end_on_signals()
+            end_with(self.launcher)
         return perform(job)
 
     def checkpoint(self, job: Job) -> Any:
@@ -56,6 +68,7 @@ class SlurmExecutor:
     """
 
     shared_fate = False
+    losses: tuple[type[Exception], ...] = (Exception,)  # `perform` raises none of its own
 
     def __init__(
         self, folder: Path, cluster: str, cpus: int, gpus: int, minutes: int, parameters: dict[str, str]
@@ -73,15 +86,20 @@ class SlurmExecutor:
         )
         if cluster == "slurm" and parameters:
             self.executor.update_parameters(slurm_additional_parameters=parameters)
+        self.launcher = os.getpid() if cluster == "local" else 0
         self.jobs: list[Any] = []
 
     def submit(self, job: Job) -> SlurmHandle:
         """Submit a job."""
-        self.jobs.append(self.executor.submit(RequeuedPerform(), job))
+        self.jobs.append(self.executor.submit(RequeuedPerform(self.launcher), job))
         return SlurmHandle(self.jobs[-1])
 
-    def close(self) -> None:
-        """Cancel the jobs that have not ended."""
+    def stop(self) -> None:
+        """Cancel the jobs that have not ended. Slurm gives a run that trains its KillWait to save its state."""
         for job in self.jobs:
             if not job.done():
                 job.cancel()
+
+    def close(self) -> None:
+        """Cancel what has not ended."""
+        self.stop()

@@ -18,12 +18,14 @@ def frame(*roots: str | Path) -> pandas.DataFrame:
     The columns are `dabs.results.export.COLUMNS`. Results of a submission carry its name. Tuned submissions are left
     out with a warning, because they share no table with the others.
 
+    Broken files and submissions are left out with a warning as well.
+
     Raises:
-        DabsError: a folder that is not there, an invalid file or submission, or two files for one cell.
+        DabsError: a folder that is not there, or two files for one cell.
     """
     from dabs.results import entries, export, places
 
-    results, left_out = entries.fixed_results([places.results_folder(root) for root in roots or ("runs",)])
-    if left_out:
-        warnings.warn(left_out, stacklevel=2)
-    return export.frame(results)
+    reading = entries.read_entries(*(places.results_folder(root) for root in roots or ("runs",)))
+    for line in (*reading.left_out(), *reading.tuned()):
+        warnings.warn(line, stacklevel=2)
+    return export.frame(reading.fixed_results())

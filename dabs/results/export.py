@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 EEE_VERSION = "0.3.0"
 COLUMNS = (
     "suite", "domain", "task", "protocol", "algorithm", "seed", "metric", "chance", "score", "low", "high",
-    "validation_score", "test_examples", "steps", "examples_seen", "wall_seconds", "learned", "effective_rank",
-    "parameters", "origin",
+    "validation_score", "test_examples", "budget", "steps", "examples_seen", "wall_seconds", "flops", "learned",
+    "effective_rank", "parameters", "origin",
     "algorithm_sha256", "data_sha256", "split_sha256", "weights_sha256", "dabs_version", "git_commit", "device",
     "started",
 )  # fmt: skip
@@ -47,10 +47,11 @@ def _values(r: Result) -> tuple[Any, ...]:
     score = (r.score, r.interval.low, r.interval.high, r.validation_score, r.counts.test)
     run = r.pretraining
     learning = (run.learning.learned, run.learning.effective_rank)
-    cost = (run.steps, run.examples_seen, run.wall_seconds, *learning, r.encoder.parameters, r.data.origin)
+    cost = (r.budget, run.steps, run.examples_seen, run.wall_seconds, run.flops)
+    encoder = (r.encoder.parameters, r.data.origin)
     hashes = (r.algorithm_sha256, r.data.sha256.test, r.data.split_sha256.test, run.weights_sha256)
     where = (r.environment.dabs_version, r.environment.git_commit, r.environment.device, r.timings.started)
-    return (*task, *score, *cost, *hashes, *where)
+    return (*task, *score, *cost, *learning, *encoder, *hashes, *where)
 
 
 def frame(results: Sequence[Result]) -> pandas.DataFrame:
@@ -146,6 +147,7 @@ def _model(first: Result, name: str) -> dict[str, Any]:
         "steps": run.steps,
         "examples_seen": run.examples_seen,
         "wall_seconds": run.wall_seconds,
+        "flops": run.flops,
         "weights_sha256": run.weights_sha256,
         "learning": run.learning.model_dump(mode="json"),
         "pretraining_config": run.config,

@@ -6,8 +6,9 @@ A result is `FOLDER/TASK.PROTOCOL.result.json`, with its predictions beside it.
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from dabs.errors import DabsError
+from dabs.results.migrations import REFUSED_RESULTS, RESULTS, migrate
 from dabs.results.predictions import MAX_PREDICTIONS_BYTES, npz_bytes, read_npz
 from dabs.results.schema import SCHEMA_VERSION, Predictions, Result
+from dabs.results.scores import find_wrong_score
 from dabs.utils.files import is_hidden, read_text, remove_leftovers, replacing, sha256_file, short, write_json
 from dabs.utils.strict_json import parse_json, require_object
 
@@ -105,6 +108,31 @@ def read_predictions(path: Path) -> dict[str, np.ndarray]:
     return read_npz(file, _WAY_OUT)
 
 
+def read_scored_predictions(path: Path, result: Result) -> dict[str, np.ndarray]:
+    """Return the test predictions of a result that was read from `path`, after checking their hash and the score.
+
+    Raises:
+        DabsError: the predictions are missing, changed or need pickle, or the score does not follow from them.
+    """
+    arrays = read_npz(_check_predictions(path, result), _WAY_OUT)
+    wrong = find_wrong_score(result, arrays)
+    if wrong:
+        raise DabsError(f"{path}: {wrong}. {_WAY_OUT}")
+    return arrays
+
+
+def read_checked_result(path: Path) -> Result:
+    """Read a result file as tables do: its score must follow from its predictions, if they are beside it.
+
+    Raises:
+        DabsError: as `read_result` and `read_scored_predictions` do.
+    """
+    result = read_result(path)
+    if (path.parent / result.predictions.file).exists():
+        read_scored_predictions(path, result)
+    return result
+
+
 def load_results(*roots: Path) -> list[Result]:
     """Return all results at or below `roots`, sorted by suite, domain, task, protocol, algorithm and seed.
 
@@ -116,14 +144,23 @@ def load_results(*roots: Path) -> list[Result]:
 
 def load_placed(*roots: Path) -> list[tuple[Path, Result]]:
     """Return what `load_results` returns, with the file of each result."""
+    return arrange([(path, read_result(path)) for path in result_files(roots)])
+
+
+def arrange(placed: Iterable[tuple[Path, Result]]) -> list[tuple[Path, Result]]:
+    """Return results with their files, sorted by suite, domain, task, protocol, algorithm and seed.
+
+    Raises:
+        DabsError: two files are results of the same cell.
+    """
     found: dict[tuple[Any, ...], tuple[Path, Result]] = {}
-    for path in result_files(roots):
-        result = read_result(path)
+    for path, result in placed:
         cell = (result.suite, result.domain, result.task, result.protocol, result.algorithm, result.seed)
         if cell in found:
             words = " ".join(map(str, cell[:5]))
             raise DabsError(
-                f"{found[cell][0]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two."
+                f"{found[cell][0]} and {path} are both results of {words} seed {cell[5]}. Remove one of the two, or "
+                "name a folder that contains only one of them."
             )
         found[cell] = (path, result)
     return [found[cell] for cell in sorted(found)]
@@ -134,7 +171,7 @@ def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
     seen: set[Path] = set()
     for root in roots:
         if not root.exists():
-            raise DabsError(f"there is no file or folder {root} to read results from.")
+            raise DabsError(f"there are no results in {root}, which does not exist. Name another, or use `dabs run`.")
         for path in [root] if root.is_file() else sorted(root.rglob(f"*{RESULT_SUFFIX}")):
             if path.resolve() not in seen and not is_hidden(path, root):
                 seen.add(path.resolve())
@@ -142,12 +179,10 @@ def result_files(roots: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _validate(path: Path, text: str) -> Result:
-    version = require_object(path, parse_json(path, text, _WAY_OUT), _WAY_OUT).get("schema_version")
-    if type(version) is not int or version != SCHEMA_VERSION:
-        raise DabsError(
-            f"{path}: schema_version is {short(version)}, this dabs reads {SCHEMA_VERSION}. "
-            "Use the version that wrote it, or make the result again."
-        )
+    value = require_object(path, parse_json(path, text, _WAY_OUT), _WAY_OUT)
+    current = migrate(path, value, "schema_version", SCHEMA_VERSION, RESULTS, REFUSED_RESULTS)
+    if current is not value:
+        text = json.dumps(current)
     try:
         return Result.model_validate_json(text)
     except ValidationError as error:

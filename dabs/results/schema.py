@@ -12,7 +12,7 @@ import math
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -20,7 +20,7 @@ from dabs.config import Protocol
 from dabs.data.domain import DataOrigin, MetricName
 from dabs.utils.files import write_json
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA_FILE = Path(__file__).with_name("result.schema.json")
 MAX_CURVE_POINTS = 64
 SCORE_TOLERANCE = 1e-9  # how far a score may be outside its bounds, through rounding
@@ -157,6 +157,7 @@ class Pretraining(StrictRecord):
     steps: Count
     examples_seen: Count
     wall_seconds: Amount
+    flops: Annotated[int, Field(ge=0, description="of all its matrix products, counted on one batch; 0 if unknown")]
     peak_memory_bytes: Count
     final_loss: Number
     learning: Learning
@@ -167,12 +168,17 @@ class Pretraining(StrictRecord):
         Field(max_length=MAX_CURVE_POINTS, description="(step, loss), steps ascending"),
     ]
 
+    held_out: Annotated[
+        tuple[tuple[Count, Number], ...],
+        Field(max_length=MAX_CURVE_POINTS, description="(step, loss on validation inputs); empty if not checked"),
+    ]
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        steps = [step for step, _ in self.curve]
-        if any(a >= b for a, b in pairwise(steps)) or (steps and steps[-1] > self.steps):
-            raise ValueError("should have a curve whose steps ascend and do not exceed `steps`")
-        if self.steps == 0 and (self.curve or self.examples_seen):
+        for steps in ([step for step, _ in self.curve], [step for step, _ in self.held_out]):
+            if any(a >= b for a, b in pairwise(steps)) or (steps and steps[-1] > self.steps):
+                raise ValueError("should have curves whose steps ascend and do not exceed `steps`")
+        if self.steps == 0 and (self.curve or self.held_out or self.examples_seen):
             raise ValueError("should have no curve and no examples seen when steps is 0")
         return self
 
@@ -222,7 +228,7 @@ class Timings(StrictRecord):
 class Result(StrictRecord):
     """One score, with everything needed to trust and reproduce it."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     suite: Word
     domain: Word
     task: Word
@@ -243,6 +249,11 @@ class Result(StrictRecord):
     environment: Environment
     predictions: Predictions
     timings: Timings
+
+    @property
+    def budget(self) -> float | None:
+        """The multiple of the standard steps that pretraining took; None for a row that took none."""
+        return cast("float", self.pretraining.config.get("budget", 1.0)) if self.pretraining.steps else None
 
     @model_validator(mode="after")
     def _within_bounds(self) -> Self:

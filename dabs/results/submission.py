@@ -9,6 +9,7 @@ NAME/results/DOMAIN/seedN/TASK.PROTOCOL.result.json     as `dabs eval` wrote the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -17,6 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dabs.errors import DabsError
 from dabs.results.files import MAX_RESULT_BYTES, RESULT_SUFFIX, explain, read_result
+from dabs.results.migrations import SUBMISSIONS, migrate
 from dabs.results.predictions import MAX_PREDICTIONS_BYTES
 from dabs.results.schema import (
     Commit,
@@ -32,7 +34,7 @@ from dabs.results.schema import (
     Text,
     Word,
 )
-from dabs.utils.files import is_hidden, read_text, replacing_with_lock, sha256_file, short, write_json
+from dabs.utils.files import is_hidden, read_text, replacing_with_lock, sha256_file, write_json
 from dabs.utils.strict_json import parse_json, require_object
 
 SUBMISSION_VERSION = 1
@@ -130,12 +132,10 @@ def read_submission(folder: Path) -> Submission:
     """
     path, way_out = folder / SUBMISSION_FILE, "Make it again with `dabs submit`."
     text = read_text(path, MAX_RESULT_BYTES, way_out)
-    version = require_object(path, parse_json(path, text, way_out), way_out).get("submission_version")
-    if version != SUBMISSION_VERSION or type(version) is not int:
-        raise DabsError(
-            f"{path}: submission_version is {short(version)}, this dabs reads {SUBMISSION_VERSION}. "
-            "Use the version that wrote it."
-        )
+    value = require_object(path, parse_json(path, text, way_out), way_out)
+    current = migrate(path, value, "submission_version", SUBMISSION_VERSION, SUBMISSIONS, {})
+    if current is not value:
+        text = json.dumps(current)
     try:
         found = Submission.model_validate_json(text)
     except ValidationError as error:

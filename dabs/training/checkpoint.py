@@ -7,6 +7,7 @@ from the newest intact one. Reading accepts only tensors and plain values, so a 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -32,6 +33,15 @@ if TYPE_CHECKING:
 
 CHECKPOINTS_KEPT = 2  # of each run, by default
 HASHES_FILE = "sha256.json"
+PROBE_BYTES = 1 << 20  # more than is left on a disk on which a checkpoint has just failed
+
+
+def kept_checkpoint(run: Path) -> str:
+    """Return where a run that cannot go on stands, as a sentence: its newest checkpoint, or that it has none."""
+    newest = latest_checkpoint(run)
+    if newest is None:
+        return f"{run} has no checkpoint yet, so there is nothing to resume from"
+    return f"the last checkpoint before it is kept in {newest}"
 
 
 def _checkpoints(run: Path) -> list[Path]:
@@ -119,7 +129,7 @@ def save_checkpoint(
     if not writes:
         return
     target = run / "checkpoints" / f"step-{state['steps_done']:08d}"
-    with replacing(target) as folder, _as_os_error():
+    with replacing(target) as folder, _as_os_error(folder):
         folder.mkdir(parents=True)
         save_encoder(encoder, folder)
         torch.save(training, folder / "training.pt")
@@ -129,13 +139,25 @@ def save_checkpoint(
 
 
 @contextmanager
-def _as_os_error() -> Iterator[None]:
-    """Raise what PyTorch and safetensors raise when they cannot write, such as on a full disk, as an OSError."""
+def _as_os_error(folder: Path) -> Iterator[None]:
+    """Raise what PyTorch and safetensors raise when they cannot write into `folder` as an OSError.
+
+    On a full disk they speak of positions and buffers, so a small file is written to learn the system's own error.
+    """
     from safetensors import SafetensorError
 
     try:
         yield
     except (RuntimeError, SafetensorError) as error:
+        probe = folder / "probe"
+        try:
+            with open(probe, "wb") as handle:
+                handle.write(bytes(PROBE_BYTES))
+                os.fsync(handle.fileno())
+        except OSError as actual:
+            raise actual from error
+        finally:
+            probe.unlink(missing_ok=True)
         raise OSError(first_line(error)) from error
 
 
@@ -186,7 +208,7 @@ def _explain_damage(checkpoint: Path) -> Iterator[None]:
 
 def save_final(run: Path, encoder: Encoder, provenance: dict[str, Any]) -> None:
     """Write the final encoder, then the provenance that marks the run as complete, then delete the checkpoints."""
-    with replacing(run / "encoder") as folder, _as_os_error():
+    with replacing(run / "encoder") as folder, _as_os_error(folder):
         folder.mkdir(parents=True)
         save_encoder(encoder, folder)
     weights = sha256_file(run / "encoder" / "encoder.safetensors")
@@ -231,10 +253,11 @@ def load_encoder(place: Path | str) -> Encoder:
     from safetensors.torch import load_file
 
     folder = local_run(place) / "encoder" if is_on_hub(place) else Path(place)
-    config = read_object(folder / "config.json")
     weights = folder / "encoder.safetensors"
-    if not weights.is_file():
-        raise DabsError(f"there is no {weights}; the checkpoint is incomplete. Pretrain again.")
+    for path in (weights, folder / "config.json"):
+        if not path.is_file():
+            raise DabsError(f"there is no {path}. {_train_again(folder)}")
+    config = read_object(folder / "config.json")
     try:
         sizes, specs = encoder_config_from_json(config["encoder"]), specs_from_json(config["specs"])
         found = load_file(weights)
@@ -242,14 +265,21 @@ def load_encoder(place: Path | str) -> Encoder:
         encoder = Encoder(sizes, specs)
         encoder.load_state_dict(found, strict=True)
     except RequestError as error:
-        raise DabsError(f"{folder / 'config.json'}: {error}. Delete {folder} and pretrain again.") from error
+        raise DabsError(f"{folder / 'config.json'}: {error}. Delete {folder}. {_train_again(folder)}") from error
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError, OSError) as error:
         first = first_line(error)
         raise DabsError(
-            f"the checkpoint {weights} is damaged or from another version ({first}). "
-            f"Delete {folder} and pretrain again."
+            f"{weights} is damaged or from another version ({first}). Delete {folder}. {_train_again(folder)}"
         ) from error
     return encoder
+
+
+def _train_again(folder: Path) -> str:
+    """Return what to do about a damaged encoder, as a sentence; `folder` is RUN/encoder or holds an encoder alone."""
+    run = folder.parent
+    if folder.name == "encoder" and (run / "config.json").is_file():
+        return f"Run `dabs pretrain --config {run}`, which trains it again."
+    return "Pretrain again."
 
 
 def _check_shapes(sizes: EncoderConfig, specs: Specs, found: dict[str, Tensor]) -> None:

@@ -13,7 +13,7 @@ from dabs.algorithm import Algorithm
 from dabs.data.split import READ_BATCH, Split
 from dabs.encoder import Encoder
 from dabs.specs import Batch
-from dabs.training.log import read_metrics
+from dabs.training.log import HELD_OUT, read_metrics
 
 LOSS_MARGIN = 0.02  # a run must end this share of the constant answer's loss below it
 SCORE_MARGIN = 0.05  # and this far above the constant answer's accuracy, where the algorithm states one
@@ -21,7 +21,12 @@ MIN_EFFECTIVE_RANK = 2.0  # features below it lie nearly on a line
 RANK_EXAMPLES = 1024  # unlabelled validation inputs that the rank is computed from
 MAX_REASON = 400  # characters, which is what a result can record
 ENDING_SHARE, ENDING_STEPS = 0.05, 20  # the ending is this share of all steps, but at least so many
-NOT_SCORES = ("step", "lr", "examples_per_second")  # the columns of metrics.csv that the algorithm did not log
+NOT_SCORES = (
+    "step",
+    "lr",
+    "examples_per_second",
+    HELD_OUT,
+)  # the columns of metrics.csv that the algorithm did not log
 
 
 def effective_rank(features_ND: np.ndarray) -> float:

@@ -15,8 +15,11 @@ from typing import Any
 from torch import Tensor
 
 from dabs.errors import DabsError, RequestError
+from dabs.training.checkpoint import kept_checkpoint
 from dabs.utils.files import replacing, short
 
+HELD_OUT = "held_out_loss"  # a column of metrics.csv, empty in the rows of steps without a check
+MAX_HEADER = 65_536  # characters of the first line that are read
 LOGGERS = ("auto", "tensorboard", "wandb", "none")
 
 
@@ -83,14 +86,18 @@ class RunLog:
         """
         rows: list[dict[str, Any]] = []
         for step, rate, values in steps:
-            numbers = {name: float(value) for name, value in values.items()}
+            numbers: dict[str, Any] = {name: float(value) for name, value in values.items()}
             if not math.isfinite(numbers["loss"]):
                 self._append(rows)
                 raise DabsError(
-                    f"the loss became {numbers['loss']} at step {step}; training stopped; the last checkpoint "
-                    f"before it is kept in {self.path.parent}. Try a lower --lr or fp32, with another --out."
+                    f"the loss became {numbers['loss']} at step {step}; training stopped; "
+                    f"{kept_checkpoint(self.path.parent)}. Start again with a lower --lr or fp32, and another --out."
                 )
-            rows.append({"step": step, **numbers, "lr": rate, "examples_per_second": round(speed, 1)})
+            held_out = numbers.pop(HELD_OUT, math.nan)
+            held_out = held_out if math.isfinite(held_out) else ""
+            rows.append(
+                {"step": step, **numbers, HELD_OUT: held_out, "lr": rate, "examples_per_second": round(speed, 1)}
+            )
         self._append(rows)
         return float(rows[-1]["loss"])
 
@@ -98,15 +105,16 @@ class RunLog:
         if not rows or not self.writes:
             return
         text = io.StringIO()
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]))
-        if not self.path.exists() or self.path.stat().st_size == 0:
+        header = _header(self.path)  # of a run that an earlier version began, it may lack a column
+        writer = csv.DictWriter(text, fieldnames=header or list(rows[0]), extrasaction="ignore")
+        if not header:
             writer.writeheader()
         writer.writerows(rows)
         with self._explain_full_disk():
             with open(self.path, "a", encoding="utf-8", newline="") as handle:
                 handle.write(text.getvalue())
             for row in rows if self.writer is not None else ():
-                for name in row.keys() - {"step"}:
+                for name in row.keys() - {"step"} - ({HELD_OUT} if row[HELD_OUT] == "" else set()):
                     self.writer.add_scalar(name, row[name], row["step"])
 
     @contextmanager
@@ -115,9 +123,17 @@ class RunLog:
             yield
         except OSError as error:
             raise DabsError(
-                f"cannot write the log in {self.path.parent}: {error}. Free some space; the same command then "
-                "resumes from the last checkpoint."
+                f"cannot write the log in {self.path.parent}: {error.strerror or error}. Free some space; the same "
+                "command then resumes from the last checkpoint, or starts again if there is none."
             ) from error
+
+
+def _header(path: Path) -> list[str]:
+    """Return the names in the first line of a CSV file; none if there is no such file, or nothing in it."""
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8", newline="") as handle:
+        return next(csv.reader([handle.readline(MAX_HEADER)]), [])
 
 
 def _rewrite(path: Path, rows: list[dict[str, str]]) -> None:
@@ -153,6 +169,12 @@ def loss_curve(folder: Path, points: int = 64) -> list[tuple[int, float]]:
     size = max(1, math.ceil(len(rows) / points))
     parts = [rows[i : i + size] for i in range(0, len(rows), size)]
     return [(part[-1][0] + 1, round(sum(loss for _, loss in part) / len(part), 6)) for part in parts]
+
+
+def held_out_curve(folder: Path) -> list[tuple[int, float]]:
+    """Return (steps done, loss on held-out inputs) for each check of a run; none in one that had no checks."""
+    rows = [row for row in read_metrics(folder) if row.get(HELD_OUT)]
+    return [(int(row["step"]) + 1, round(float(row[HELD_OUT]), 6)) for row in rows]
 
 
 class _Wandb:

@@ -7,7 +7,6 @@ devices and sets the precision; several processes share each batch (`dabs.distri
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +17,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from dabs.algorithm import Algorithm, defaults, source_of
-from dabs.config import STANDARD_BETA2, STANDARD_RATE, PretrainConfig
+from dabs.algorithm import Algorithm, defaults
+from dabs.config import STANDARD_BETA2, STANDARD_RATE, PretrainConfig, label_at, steps_at
 from dabs.data.domain import TRAIN, VALIDATION, Domain
 from dabs.data.loader import Loader, check_batch_size
 from dabs.data.prepared import Prepared, open_prepared
@@ -32,6 +31,7 @@ from dabs.training.checkpoint import (
     CHECKPOINTS_KEPT,
     clean_run_folder,
     gather_encoder,
+    kept_checkpoint,
     latest_intact_checkpoint,
     load_training_state,
     load_weights,
@@ -39,11 +39,29 @@ from dabs.training.checkpoint import (
     save_final,
 )
 from dabs.training.devices import Devices, launch
+from dabs.training.held_out import HeldOutLoss, is_due
 from dabs.training.learning import constant_answer, ending_of, nothing_to_learn, rank_of_features, verdict
 from dabs.training.log import RunLog, choose_logger
 from dabs.training.memory import explain_out_of_memory, keep_freed_memory
+from dabs.training.operations import flops_of_run
 from dabs.training.precision import resolve_precision
-from dabs.training.run_folder import Watch, check_folder, claim_folder, default_folder, lock_run_folder, read_provenance
+from dabs.training.repair import (
+    compare_with_before,
+    find_lost_encoder,
+    label_before,
+    make_room,
+    reopen_without_encoder,
+)
+from dabs.training.run_folder import (
+    Watch,
+    check_folder,
+    claim_folder,
+    default_folder,
+    identity_of,
+    in_first_process,
+    lock_run_folder,
+    read_provenance,
+)
 from dabs.training.step import (
     Objective,
     OptimizerStep,
@@ -73,7 +91,7 @@ def resolve(config: PretrainConfig) -> tuple[PretrainConfig, type[Algorithm], Do
         if key not in options:
             raise unknown("option", key, list(options), of=config.algorithm)
     config = with_budget(replace(config, options=options | config.options), domain)
-    return config if algorithm.trains else replace(config, steps=0), algorithm, domain
+    return config if algorithm.trains else replace(config, steps=0, budget=1.0), algorithm, domain
 
 
 def with_budget(config: PretrainConfig, domain: Domain) -> PretrainConfig:
@@ -82,7 +100,7 @@ def with_budget(config: PretrainConfig, domain: Domain) -> PretrainConfig:
     return replace(
         config,
         encoder=size,
-        steps=config.steps or domain.steps,
+        steps=config.steps or steps_at(config.budget, domain.steps),
         batch_size=config.batch_size or domain.batch_size,
         lr=config.lr or STANDARD_RATE[size],
         beta2=config.beta2 or STANDARD_BETA2[size],
@@ -101,19 +119,20 @@ def pretrain(
     fabric: Fabric | None = None,
     gather: bool = True,
     label: str = "",
+    force: bool = False,
 ) -> Path:
-    """Pretrain an encoder, resume a run that was stopped, or do nothing when the run is complete.
+    """Pretrain an encoder, resume a run that was stopped, or do nothing when the run and its encoder are complete.
 
     Args:
         config: what to train.
         folder: the run's folder; by default runs/SUITE/ALGORITHM/DOMAIN/seedN.
         logger: "tensorboard", "wandb", "none", or "auto": tensorboard if installed; metrics.csv is always written.
-        checkpoint_every: steps between checkpoints.
-        keep_checkpoints: how many of the newest to keep, in case one is damaged.
+        checkpoint_every, keep_checkpoints: steps between checkpoints, and how many of the newest to keep.
         watch: called after each flush of the losses, in the first process only.
         fabric: the devices (from `training.devices.launch`, which every process has called); by default one.
         label: what tables call the run's row; by default the algorithm's name.
         gather: whether an algorithm that can do so treats the processes' parts of a batch as one batch.
+        force: whether to put a run with another configuration, source or data in this folder aside.
 
     Returns:
         The run's folder.
@@ -123,25 +142,24 @@ def pretrain(
     """
     logger = _checked_logger(logger, checkpoint_every, keep_checkpoints)
     config, algorithm, domain = resolve(config)
-    data, label = open_prepared(domain), label or algorithm_label(config.algorithm)
-    folder = Path(folder or default_folder(config, label))
+    data, own = open_prepared(domain), label_at(algorithm_label(config.algorithm), config.budget)
+    folder = Path(folder or default_folder(config, label or own))
     fabric = fabric or launch(Devices(devices=1, num_nodes=1), config.precision)
     independent = processes() > 1 and not (gather and algorithm.gathers)
     identity = identity_of(algorithm, data) | ({"processes_apart": processes()} if independent else {})
-    check_folder(folder, config, identity)
-    if _is_complete(folder):
+    if force:
+        in_first_process(fabric, lambda: make_room(folder, config, identity))
+    if _is_complete(folder, config, identity):
         return folder
-    objective = build(config, algorithm, domain, data.standardisation())  # refuses wrong options before the lock
     check_batch_size(config, data.entry(TRAIN).rows)
     run = _Run(
         config=config,
-        label=label,
+        label=label or label_before(folder) or own,
         folder=folder,
         data=data,
         fabric=fabric,
-        independent=independent,
         identity=identity,
-        objective=objective,
+        objective=build(config, algorithm, domain, data.standardisation()),  # refuses wrong options before the lock
         logger=logger,
         checkpoint_every=checkpoint_every,
         keep_checkpoints=keep_checkpoints,
@@ -152,9 +170,14 @@ def pretrain(
     return folder
 
 
-def _is_complete(folder: Path) -> bool:
-    """Return whether a folder holds a complete run, of which nothing unfinished is left."""
-    if read_provenance(folder) is None:
+def _is_complete(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> bool:
+    """Return whether a folder holds this run, complete with its encoder; remove what is left of its making.
+
+    Raises:
+        DabsError: the folder holds another run.
+    """
+    check_folder(folder, config, identity)
+    if read_provenance(folder) is None or find_lost_encoder(folder):
         return False
     clean_run_folder(folder)
     return True
@@ -167,18 +190,6 @@ def _checked_logger(logger: str, every: int, keep: int) -> str:
     return choose_logger(logger)
 
 
-def identity_of(algorithm: type[Algorithm], data: Prepared) -> dict[str, Any]:
-    """Return the hashes of the algorithm's source file and of the pretraining data: a run's identity.
-
-    Raises:
-        DabsError: the source cannot be read.
-    """
-    return {
-        "algorithm_sha256": hashlib.sha256(source_of(algorithm).encode()).hexdigest(),
-        "data_sha256": data.entry(TRAIN).sha256,
-    }
-
-
 @dataclass(kw_only=True)
 class _Run:
     """A run in progress, in a folder that this process (or its rank 0) has locked."""
@@ -188,7 +199,6 @@ class _Run:
     folder: Path
     data: Prepared
     fabric: Fabric
-    independent: bool  # each process draws its own random numbers and computes its own loss
     identity: dict[str, Any]
     objective: Objective
     logger: str
@@ -200,14 +210,20 @@ class _Run:
         default_factory=lambda: {"steps_done": 0, "seconds": 0.0, "waited": 0.0, "loss": 0.0},
     )
 
+    @property
+    def independent(self) -> bool:
+        """Whether each process draws its own random numbers and computes its own loss."""
+        return "processes_apart" in self.identity
+
     def complete(self) -> None:
         """Claim the folder, train, and write the final encoder."""
         trains, writes = self.objective.algorithm.trains, self.fabric.is_global_zero
         if writes:
             check_folder(self.folder, self.config, self.identity)  # again, now that no other process can write there
             claim_folder(self.folder, self.config, self.identity)
+            reopen_without_encoder(self.folder)
             clean_run_folder(self.folder)
-        if read_provenance(self.folder) is not None:
+        if self.fabric.broadcast(read_provenance(self.folder) is not None):  # as the first process sees it
             return
         constant = self.constant_answer() if trains else {}  # before training, in case the algorithm's code fails
         if trains:
@@ -216,6 +232,7 @@ class _Run:
         if writes:
             device = self.fabric.device.type if trains else "cpu"
             save_final(self.folder, encoder, {**self.provenance(device), "learning": self.learning(encoder, constant)})
+            compare_with_before(self.folder)
 
     def train(self) -> None:
         """Train from the newest intact checkpoint, or from the start."""
@@ -240,12 +257,16 @@ class _Run:
         )
         keep_freed_memory()
         loader = Loader(Split(self.data, TRAIN, labels=False), config, start, fabric.device)
+        unseen = Split(self.data, VALIDATION, labels=False)
+        held_out = HeldOutLoss(module, unseen, config, fabric, independent=self.independent)
         log = RunLog(self.folder, self.logger, start, writes=fabric.is_global_zero)
         module.train()
         with log, stop_flag() as stop, flush_denormals(), explain_out_of_memory(config, self.folder):
-            self.loop(step, loader, log, stop)
+            self.loop(step, loader, held_out, log, stop)
 
-    def loop(self, take_step: OptimizerStep, loader: Loader, log: RunLog, stop: StopFlag) -> None:
+    def loop(
+        self, take_step: OptimizerStep, loader: Loader, held_out: HeldOutLoss, log: RunLog, stop: StopFlag
+    ) -> None:
         """Take all remaining steps, flushing the log and writing checkpoints on the way."""
         config, state = self.config, self.state
         waiting: list[Logged] = []
@@ -258,12 +279,13 @@ class _Run:
             self.objective.after_step(number)
             if self.independent:
                 logged = self.fabric.all_reduce(logged, reduce_op="mean")
-            waiting.append((number, rate, logged))
-
             done, stopping = number + 1, self.stopping(stop, number)
+            if is_due(done, config.steps):
+                logged = logged | held_out()
+            waiting.append((number, rate, logged))
             saving = done % self.checkpoint_every == 0 or done == config.steps or stopping > 0
             if saving or done % FLUSH_EVERY == 0:
-                now = time.perf_counter()
+                now = time.perf_counter() - held_out.seconds
                 speed = (done - flushed) * config.batch_size / (now - flushed_at)
                 state |= {"steps_done": done, "loss": log.write(waiting, speed), "seconds": before + now - begun}
                 state["waited"] = waited + loader.waited
@@ -271,7 +293,7 @@ class _Run:
                 if self.watch is not None and self.fabric.is_global_zero:
                     self.watch(done, config.steps, state["loss"], speed)
             if saving:
-                check_finite(self.objective.encoder, done, self.folder)
+                check_finite(self.objective.encoder, done, kept_checkpoint(self.folder))
             if saving and done < config.steps:
                 writes, keep = self.fabric.is_global_zero, self.keep_checkpoints
                 save_checkpoint(self.folder, self.objective, take_step.optimizer, state, writes=writes, keep=keep)
@@ -308,6 +330,7 @@ class _Run:
             **self.identity,
             "steps": state["steps_done"],
             "examples_seen": state["steps_done"] * config.batch_size,
+            "flops": flops_of_run(config, type(self.objective.algorithm), self.data),
             "wall_seconds": round(state["seconds"], 3),
             "waited_seconds": round(state["waited"], 3),
             "peak_memory_bytes": peak_memory(device),

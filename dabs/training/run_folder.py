@@ -9,6 +9,7 @@ RUN/run.json                         provenance, written last: its presence mean
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,9 +23,13 @@ from dabs.registry import domain_label
 from dabs.results.hub import local_run
 from dabs.utils.files import short, sole_use, write_json
 from dabs.utils.strict_json import read_object
+from dabs.utils.versions import other_version
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+    from dabs.algorithm import Algorithm
+    from dabs.data.prepared import Prepared
 
 RUN_FORMAT = 2
 
@@ -37,24 +42,36 @@ def load_config(path: Path) -> PretrainConfig:
 
 def _read_config_file(path: Path) -> dict[str, Any]:
     """Read a `config.json`, which must be of this version."""
-    saved = read_object(path)
-    if saved.get("format") != RUN_FORMAT or not isinstance(saved.get("identity", {}), dict) or "pretrain" not in saved:
-        raise DabsError(
-            f"{path} was written by another version of dabs (format {short(saved.get('format'))}, this one reads "
-            f"{RUN_FORMAT}). Pretrain again, or use the version that wrote it."
-        )
+    again = "pretrain again into another folder (--out), or with --force, which puts the old run aside."
+    saved = read_object(path, way_out=f"It is damaged. So {again}")
+    if type(saved.get("format")) is not int or saved["format"] != RUN_FORMAT:
+        older = f"It was written by another version of dabs. Use that version, or {again}"
+        raise other_version(path, "format", saved.get("format"), RUN_FORMAT, older=older)
+    if not isinstance(saved.get("identity", {}), dict) or "pretrain" not in saved:
+        raise DabsError(f"{path} is damaged: `pretrain` or `identity` is missing or of the wrong type. So {again}")
     return saved
 
 
-def _differences(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> list[str]:
-    """Describe how the run in a folder differs from this one; empty if it is the same run or the folder is free."""
+def _differences(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return in which settings the run in a folder differs from this one, each by its name and in words.
+
+    The list is empty if it is the same run or the folder is free.
+    """
     path = folder / "config.json"
     if not path.exists():
-        return []
+        left = next((name for name in ("run.json", "encoder", "checkpoints") if (folder / name).exists()), None)
+        return [("config.json", f"there is {folder / left}, but no config.json that says of which run")] if left else []
     found = asdict(load_config(path)) | _read_config_file(path).get("identity", {})
     wanted = json.loads(json.dumps(asdict(config))) | identity  # as read back from JSON: tuples become lists
     names = [name for name in found | wanted if found.get(name) != wanted.get(name)]
-    return [f"{name} is {short(found.get(name))} there and {short(wanted.get(name))} here" for name in names]
+    return [
+        (name, f"{name} is {_shown(name, found.get(name))} there and {_shown(name, wanted.get(name))} here")
+        for name in names
+    ]
+
+
+def _shown(name: str, value: Any) -> str:
+    return value[:12] if name.endswith("sha256") and isinstance(value, str) else short(value)
 
 
 def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> None:
@@ -69,11 +86,17 @@ def check_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any])
         DabsError: the folder holds a run with another configuration, source, data or version.
     """
     different = _differences(folder, config, identity)
-    if different:
+    if not different:
+        return
+    way_out = "Give another folder with --out, or put the old run aside and train again with --force."
+    if all(name == "algorithm_sha256" for name, _ in different):
         raise DabsError(
-            f"the folder {folder} holds a run with another configuration: {'; '.join(different)}. "
-            "Give another folder with --out, or delete this one."
+            f"the folder {folder} holds a run of another version of the algorithm's source: {different[0][1]}. "
+            "Options, steps and data are the same, but even an edited comment makes it another run. Undo the edit. "
+            f"{way_out}"
         )
+    words = "; ".join(text for _, text in different)
+    raise DabsError(f"the folder {folder} holds a run with another configuration: {words}. {way_out}")
 
 
 def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any]) -> None:
@@ -83,8 +106,23 @@ def claim_folder(folder: Path, config: PretrainConfig, identity: dict[str, Any])
 
 
 def default_folder(config: PretrainConfig, label: str, root: Path = Path("runs")) -> Path:
-    """Return ROOT/SUITE/LABEL/DOMAIN/seedN, for example runs/lite/shed/sensor/seed0."""
+    """Return ROOT/SUITE/LABEL/DOMAIN/seedN, for example runs/lite/shed/sensor/seed7."""
     return root / config.suite / label / domain_label(config.domain) / f"seed{config.seed}"
+
+
+def identity_of(algorithm: type[Algorithm], data: Prepared) -> dict[str, Any]:
+    """Return the hashes of the algorithm's source file and of the pretraining data: a run's identity.
+
+    Raises:
+        DabsError: the source cannot be read.
+    """
+    from dabs.algorithm import source_of
+    from dabs.data.domain import TRAIN
+
+    return {
+        "algorithm_sha256": hashlib.sha256(source_of(algorithm).encode()).hexdigest(),
+        "data_sha256": data.entry(TRAIN).sha256,
+    }
 
 
 _NUMBER = (int, float)
@@ -107,7 +145,8 @@ def read_provenance(folder: Path) -> dict[str, Any] | None:
     path = folder / "run.json"
     if not path.exists():
         return None
-    found = read_object(path)
+    way_out = f"It is damaged. Delete that file and run `dabs pretrain --config {folder}`, which trains the run again."
+    found = read_object(path, way_out=way_out)
     environment = found.get("environment")
     parts = (
         ("", found, _PROVENANCE_TYPES),
@@ -117,9 +156,7 @@ def read_provenance(folder: Path) -> dict[str, Any] | None:
         for name, kind in kinds.items():
             value = values.get(name)
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                raise DabsError(
-                    f"{path} is damaged: {prefix}{name} is {short(value)}. Delete {folder} and pretrain again."
-                )
+                raise DabsError(f"{path}: {prefix}{name} is {short(value)}. {way_out}")
     return found
 
 
@@ -163,13 +200,18 @@ Watch = Callable[[int, int, float, float], None]
 def lock_run_folder(folder: Path, fabric: Fabric) -> Iterator[None]:
     """Lock a run's folder; every process of the run raises a DabsError if another run holds the lock."""
     with ExitStack() as held:
-        refusal = None
-        if fabric.is_global_zero:
-            try:
-                held.enter_context(sole_use(folder))
-            except DabsError as error:
-                refusal = str(error)
-        refusal = fabric.broadcast(refusal)
-        if refusal:
-            raise DabsError(refusal)
+        in_first_process(fabric, lambda: held.enter_context(sole_use(folder)))
         yield
+
+
+def in_first_process(fabric: Fabric, action: Callable[[], None]) -> None:
+    """Do something in the first process while the others wait; each raises a DabsError if it fails there."""
+    refusal = None
+    if fabric.is_global_zero:
+        try:
+            action()
+        except DabsError as error:
+            refusal = str(error)
+    refusal = fabric.broadcast(refusal)
+    if refusal:
+        raise DabsError(refusal)

@@ -7,7 +7,6 @@ import math
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -187,8 +186,13 @@ def flush_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def check_finite(module: nn.Module, step: int, folder: Path) -> None:
+def check_finite(module: nn.Module, step: int, kept: str) -> None:
     """Refuse to save weights that are not finite: a gradient can overflow where the loss did not.
+
+    Args:
+        module: whose weights to check.
+        step: how many steps were taken.
+        kept: what is left of the run, as `kept_checkpoint` says it.
 
     Raises:
         DabsError: a parameter is not finite; nothing of this step was written.
@@ -199,5 +203,5 @@ def check_finite(module: nn.Module, step: int, folder: Path) -> None:
         if not bool(torch.isfinite(local).all()):
             raise DabsError(
                 f"the weights {name} are not finite after step {step - 1}, although the loss was. Training stopped; "
-                f"the last checkpoint before it is kept in {folder}. Try a lower --lr or fp32, with another --out."
+                f"{kept}. Start again with a lower --lr or fp32, and another --out."
             )

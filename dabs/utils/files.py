@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import uuid
@@ -18,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dabs.errors import DabsError
+from dabs.errors import DabsError, RequestError
 
 
 def data_home() -> Path:
@@ -65,12 +66,58 @@ def replacing(path: Path, *, over: bool = True) -> Iterator[Path]:
         if _concerns_another_file(error, path, temporary):
             what = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             raise DabsError(f"while {path} was being written, a file could not be read: {what}.") from error
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and path.is_dir():
             raise DabsError(f"{path} is there already: another process has just written it.") from error
-        raise DabsError(f"cannot write {path}: {error}. Free the space, or choose another folder.") from error
+        raise write_error(path, error) from error
     finally:
         _remove(temporary)
         _remove(before)
+
+
+def write_error(path: Path, error: OSError) -> DabsError:
+    """Return the error for the user when `path` cannot be written: what is in the way, and what to do about it."""
+    file = next((one for one in (path, *path.parents) if one.is_file()), None)
+    if file is not None and error.errno in (errno.EEXIST, errno.ENOTDIR):
+        reason = f"{file} is a file, not a folder. Move it away, or choose another folder."
+    elif is_full_disk(error):
+        said = error.strerror or error
+        reason = f"the disk of {path.parent} is full ({said}). Free the space, or choose another folder."
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        reason = f"{error.strerror}. Choose another folder, or get the right to write there."
+    else:
+        reason = f"{error}. Free the space, or choose another folder."
+    return DabsError(f"cannot write {path}: {reason}")
+
+
+def is_full_disk(error: OSError) -> bool:
+    """Return whether an error means that a disk, or the user's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+
+
+def require_writable(folder: Path) -> None:
+    """Create a folder if it does not exist, and make sure that files can be written there.
+
+    Raises:
+        DabsError: they cannot; the message says why.
+    """
+    _refuse_address(folder)
+    probe = temporary_path(folder / "probe")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"dabs")
+    except OSError as error:
+        raise write_error(folder, error) from error
+    finally:
+        _remove(probe)
+
+
+def _refuse_address(path: Path) -> None:
+    """Raise a RequestError for `hf://...` or `s3://...`, which `Path` would turn into a folder of that name."""
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
+        raise RequestError(
+            f"{path} looks like an address, but files are written to a folder. `dabs push` uploads a run to the hub, "
+            "and `dabs run --store` mirrors a grid."
+        )
 
 
 def _flush_to_disk(path: Path, *, deep: bool = True) -> None:
@@ -148,6 +195,7 @@ def sole_use(path: Path, *, wait: bool = False) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    _refuse_address(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         place = path.with_name(f".{path.name}.lock").absolute()
@@ -159,7 +207,7 @@ def sole_use(path: Path, *, wait: bool = False) -> Iterator[None]:
             f"another process is working on {path}. Wait until it ends, or choose another folder."
         ) from error
     except OSError as error:
-        raise DabsError(f"cannot write {path}: {error}. Free the space, or choose another folder.") from error
+        raise write_error(path, error) from error
     try:
         yield
     finally:
@@ -235,3 +283,9 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hex."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def free_space(folder: Path) -> int:
+    """Return the bytes that are free on the disk of a folder, which need not exist yet."""
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return shutil.disk_usage(existing).free

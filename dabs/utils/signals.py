@@ -31,6 +31,14 @@ class StopFlag:
     number = 0
 
 
+_flags = 0  # how many blocks of `stop_flag` this process is in
+
+
+def is_saving() -> bool:
+    """Return whether the main thread is inside `stop_flag()`, and will save its state and end when a signal comes."""
+    return _flags > 0
+
+
 @contextmanager
 def stop_flag() -> Iterator[StopFlag]:
     """Yield a flag that the first Ctrl-C or SIGTERM sets instead of interrupting a step.
@@ -38,6 +46,7 @@ def stop_flag() -> Iterator[StopFlag]:
     A second Ctrl-C interrupts. A second SIGTERM does not, because a scheduler may send SIGTERM to the process and again
     to its whole group.
     """
+    global _flags
     flag = StopFlag()
     if threading.current_thread() is not threading.main_thread():
         yield flag
@@ -51,27 +60,30 @@ def stop_flag() -> Iterator[StopFlag]:
 
     for number in before:
         signal.signal(number, note)
+    _flags += 1
     try:
         yield flag
     finally:
+        _flags -= 1
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM terminate worker processes and raise `Interrupted`, so that temporary files and locks are removed."""
+    """Let SIGTERM raise `Interrupted`, so that temporary files and locks are removed.
+
+    Ctrl-C raises a KeyboardInterrupt also where the shell that started a background process told it to ignore SIGINT.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.getsignal(signal.SIGTERM)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def end(number: int, frame: Any) -> None:
-        """Terminate the workers, then raise."""
-        import multiprocessing
-
-        for worker in multiprocessing.active_children():
-            worker.terminate()
+        """Raise."""
         raise Interrupted("stopped by SIGTERM; the same command resumes from what is done", number)
 
     signal.signal(signal.SIGTERM, end)

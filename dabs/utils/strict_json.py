@@ -17,18 +17,23 @@ MAX_DIGITS = 18  # of an integer, so that it fits into 64 bits
 REMAKE = "It may be damaged: remove it and make it again."
 
 
-def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES) -> Any:
+def read_json(path: Path, max_bytes: int = MAX_JSON_BYTES, way_out: str = REMAKE) -> Any:
     """Read a JSON file strictly, as `parse_json` does.
+
+    Args:
+        path: the file.
+        max_bytes: its largest allowed size.
+        way_out: what the user can do, the last sentence of an error's message.
 
     Raises:
         DabsError: the file is missing, unreadable, larger than `max_bytes` or not strict JSON.
     """
-    return parse_json(path, read_text(path, max_bytes, REMAKE), REMAKE)
+    return parse_json(path, read_text(path, max_bytes, way_out), way_out)
 
 
-def read_object(path: Path, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
+def read_object(path: Path, max_bytes: int = MAX_JSON_BYTES, way_out: str = REMAKE) -> dict[str, Any]:
     """Read a JSON file that must contain an object; see `read_json`."""
-    return require_object(path, read_json(path, max_bytes), REMAKE)
+    return require_object(path, read_json(path, max_bytes, way_out), way_out)
 
 
 def require_object(path: Path, value: Any, way_out: str) -> dict[str, Any]:

@@ -124,7 +124,7 @@ def test_failed_cells_are_an_error_after_the_others(toy, tmp_path, monkeypatch):
     from dabs.cli import run as module
 
     monkeypatch.setattr(module, "run_grid", lambda options: {"shed toy seed 4": "no space"})
-    with pytest.raises(DabsError, match=r"1 cells failed \(shed toy seed 4: no space\)"):
+    with pytest.raises(DabsError, match=r"1 failed \(shed toy seed 4: no space\)"):
         dabs.run(["shed"], domains=["toy"], out=tmp_path)
 
 

@@ -9,16 +9,17 @@ import pytest
 import torch
 from torch import distributed, nn
 
+from dabs.check.mock import KINDS as SPECS
 from dabs.check.mock import TINY, Subject, synthetic_batch
-from dabs.distributed import gather_examples, independent_processes, own_examples, processes, rank, whole_batch
+from dabs.distributed import dropout, gather_examples, independent_processes, own_examples, processes, rank, whole_batch
 from dabs.registry import algorithm_names, find_algorithm
 from dabs.specs import Batch
 from dabs.training.step import Objective, seed_all
-from tests.conftest import SPECS
 
 SIZE = 64  # on one process; 32 on each of two
 GATHERING = [name for name in algorithm_names() if find_algorithm(name).gathers]
 CASES = [(name, kind, rate) for name in GATHERING for kind in SPECS for rate in (0.0, 0.1)]
+WEIGHTS = torch.arange(24.0).reshape(3, 4, 2)
 Numbers = dict[str, torch.Tensor]
 
 
@@ -55,6 +56,9 @@ def work(index: int, folder: str) -> None:
     with independent_processes():
         alone = gather_examples(x), own_examples(x), whole_batch(4)
     found["functions"] = processes(), rank(), gather_examples(x), own_examples(torch.arange(8)), whole_batch(4), *alone
+    y = own_examples(torch.randn(4, 3, 2)).clone().requires_grad_()
+    (gather_examples(y).transpose(0, 1) * WEIGHTS).sum().backward()
+    found["gradient"] = y.grad
     torch.save(found, f"{folder}/{index}.pt")
     distributed.destroy_process_group()
 
@@ -92,8 +96,43 @@ def test_the_functions_return_what_their_shapes_say(two):
             assert torch.equal(value, wanted)
 
 
+def test_a_gradient_of_another_layout_reaches_its_examples(two):
+    """The loss of each of the two processes is that of the whole batch, so their gradients add up to twice its own."""
+    found = torch.cat([one["gradient"] for one in two])
+    assert torch.equal(found, 2 * WEIGHTS.transpose(0, 1))
+
+
 def test_on_one_process_everything_is_the_identity():
     x = torch.randn(4, 3, requires_grad=True)
     assert gather_examples(x) is x
     assert own_examples(x) is x
     assert (whole_batch(4), processes(), rank()) == (4, 1, 0)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.999999])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_keeps_the_mean_and_drops_its_share(p, dtype):
+    torch.manual_seed(0)
+    x = torch.ones(400, 499, dtype=dtype, requires_grad=True)
+    y = dropout(x, p, training=True)
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    assert torch.equal(gradient, y)
+    scale = 1 / (1 - min(round(p * 65536), 65535) / 65536)
+    assert set(y.detach().unique().tolist()) <= {0.0, torch.tensor(scale, dtype=dtype).item()}
+    kept = float((y > 0).double().mean())
+    assert kept == pytest.approx(1 - p, abs=5 * (p * (1 - p) / x.numel()) ** 0.5 + 1 / 65536)
+    # rows and columns are independent: the shares of both vary as a binomial's
+    for axis, count in ((0, 400), (1, 499)):
+        expected = (p * (1 - p) / count) ** 0.5
+        assert float((y > 0).double().mean(dim=axis).std()) == pytest.approx(expected, rel=0.2, abs=2e-4)
+
+
+def test_dropout_follows_the_seed_and_is_off_outside_training():
+    x = torch.randn(7, 5)
+    torch.manual_seed(3)
+    first, second = (dropout(x, 0.5, training=True) for _ in range(2))
+    torch.manual_seed(3)
+    assert torch.equal(dropout(x, 0.5, training=True), first)
+    assert not torch.equal(first, second)
+    assert dropout(x, 0.5, training=False) is x
+    assert dropout(x, 0.0, training=True) is x

@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dabs.check.mock import KINDS as SPECS
 from dabs.encoder import PRESETS, Attention, Encoder, EncoderConfig, position_angles, rotate, sinusoidal_positions
-from tests.conftest import SPECS
 
 RECIPE = EncoderConfig(
     width=32,

@@ -116,7 +116,7 @@ def test_a_domain_of_a_file_goes_wherever_a_name_goes(own_domain, tmp_path, monk
     reference = f"{own_domain.name}:LITE"
     assert data(["prepare", reference]) == 0
     run = dabs.pretrain("shed", reference, steps=2)
-    assert run == Path("runs/lite/shed/walks/seed0")
+    assert run == Path("runs/lite/shed/walks/seed7")
     with pytest.raises(RequestError, match=r"If you trust it, say so: --domain walks\.py:LITE"):
         dabs.evaluate(run)
     with pytest.raises(RequestError, match="was pretrained on walks, not on sensor"):

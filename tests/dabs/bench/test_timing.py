@@ -11,7 +11,6 @@ from dabs.bench.timing import (
     alternate,
     bytes_kept,
     describe_machine,
-    flops_of,
     peak_flops,
     spread,
     step_flops,
@@ -19,6 +18,7 @@ from dabs.bench.timing import (
 )
 from dabs.check.mock import KINDS, TINY
 from dabs.encoder import Encoder
+from dabs.training.operations import flops_of
 
 
 def test_sides_take_turns_in_changing_order():

@@ -392,9 +392,9 @@ def test_an_algorithm_that_cannot_be_built_is_not_checked_further(tmp_path):
         ("import dabs.encoder as e\ne.torch.load(1)", "uses dabs.encoder.torch.load"),
         ("from dabs.encoder import torch", "imports dabs.encoder.torch"),
         ("from dabs.algorithm import inspect as i", "imports dabs.algorithm.inspect"),
-        ("import typing\ntyping.sys.modules['os']", "uses sys"),
+        ("import typing\ntyping.sys.modules['os']", "uses typing.sys"),
         ("from typing import sys as s", "imports typing.sys"),
-        ("import random\nrandom._os.system('ls')", "uses _os"),
+        ("import random\nrandom._os.system('ls')", "uses random._os"),
         ("from torch.nn import functional as F\nF.torch.load", "uses torch"),
         ("import torch\nt = torch", "uses the module torch as a value"),
         ("import torch\n[torch][0].load", "uses the module torch as a value"),
@@ -406,10 +406,39 @@ def test_an_algorithm_that_cannot_be_built_is_not_checked_further(tmp_path):
         ("getattr(self, '__globals__')", "uses getattr"),
         ("g = getattr", "uses getattr as a value"),
         ("__builtins__['open']", "uses __builtins__"),
+        ("import gc\ngc.get_objects()", "imports gc"),
+        ("import torch\ntorch.cuda.graphs.gc.get_objects()", "uses torch.cuda.graphs.gc"),
+        ("import torch\ntorch.threading.Thread", "uses torch.threading"),
+        ("import torch\ntorch._C.PyTorchFileReader('x')", "uses torch._C"),
+        ("from torch._inductor import codecache", "imports torch._inductor.codecache"),
+        ("import torch\ntorch.utils.benchmark.Timer('import os')", "uses torch.utils.benchmark.Timer"),
+        ("from torch.utils import collect_env", "imports torch.utils.collect_env"),
+        ("import numpy as np\nnp.DataSource()", "uses numpy.DataSource"),
+        ("from scipy import sparse\nsparse.load_npz('x')", "uses scipy.sparse.load_npz"),
+        ("x.numpy().tofile('x')", "uses tofile"),
+        ("(0 for _ in ()).gi_frame.f_builtins", "uses f_builtins"),
+        ("error.__traceback__", "uses __traceback__"),
+        ("len.__self__.open('x')", "uses __self__"),
+        ("match x:\n  case object(f_back=y): y", "uses f_back"),
+        ("'{0.gi_frame}'.format(x)", "names gi_frame in a text"),
+        ("import torch\ntorch.nn.Linear.forward = f", "changes torch.nn.Linear.forward"),
+        ("from dabs.encoder import Encoder\nsetattr(Encoder, 'encode', f)", "changes dabs.encoder.Encoder"),
+        ("type(encoder).encode = f", "changes type(encoder).encode"),
+        ("encoder.__class__.encode = f", "changes encoder.__class__.encode"),
+        ("s = setattr", "uses setattr as a value"),
+        ("class A:\n  def __reduce__(self): return print, ()", "defines __reduce__"),
     ],
 )
 def test_the_scan_finds(text, what):
     assert what in scan(text)[-1].what
+
+
+def test_the_scan_finds_data_in_a_source():
+    assert [use.what for use in scan(f"'''{'0' * 20_000}'''")] == []
+    (found,) = scan(f"WEIGHTS = '{'0' * 20_001}'")
+    assert found.what == "has 20,001 characters of text; at most 20,000 are allowed"
+    (found,) = scan(f"LABELS = ({'1,' * 2001})")
+    assert found.what == "has 2,001 numbers; at most 2,000 are allowed"
 
 
 @pytest.mark.parametrize("module", sorted({*modules()} - {"dabs", *CONTRACT}))
@@ -431,6 +460,8 @@ def test_the_scan_finds_every_module_outside_the_contract(module):
         "from dabs.encoder import Encoder, EncoderConfig\nfrom dabs.specs import Specs, Image\nEncoder.pool(1)",
         "import dabs.specs\ndabs.specs.total_embeddings(1)\ngetattr(batch, 'mask', None)",
         "from dabs import Algorithm, Batch, Encoder\nclass Mine(Algorithm):\n    width = Encoder.width",
+        "from torch import nn\nfrom torch.utils.checkpoint import checkpoint\nnn.modules.batchnorm._BatchNorm",
+        "import torch\ntorch._foreach_mul_(a, 2)\ntorch.select(x, 0, 1)\nsetattr(self, f'head_{i}', 1)\nself.x = 1",
         "from lightly.loss import NTXentLoss\nfrom lightly.models.modules import SimCLRProjectionHead\nNTXentLoss(0.1)",
     ],
 )

@@ -63,7 +63,7 @@ def test_the_options_of_each_command_are_offered(script, words):
 
 @needs_bash
 def test_values_are_offered_and_file_names_left_to_bash(script):
-    assert offered(script, "list", "--suite", "") == {"lite", "paper", "paper32"}
+    assert offered(script, "list", "--suite", "") == {"lite", "open", "paper", "paper32"}
     assert offered(script, "eval", "runs/x", "--protocol", "kn") == {"knn"}
     assert offered(script, "pretrain", "shed", "sensor", "--lo") == {"--logger"}
     assert offered(script, "eval", "ru") == set()

@@ -16,7 +16,7 @@ def listed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("suite", ["lite", "paper", "paper32"])
+@pytest.mark.parametrize("suite", ["lite", "open", "paper", "paper32"])
 def test_each_entry_has_one_line_of_at_most_100_columns(suite, capsys, monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     lines = listed(capsys, "--suite", suite).splitlines()

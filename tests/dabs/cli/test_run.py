@@ -16,25 +16,12 @@ from dabs.config import FIRST_SEED
 from dabs.training.checkpoint import latest_checkpoint
 from dabs.training.run_folder import read_provenance
 
-pytestmark = pytest.mark.slow
-
 
 def start(out: Path, *words: str) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "dabs",
-        "run",
-        "--domains",
-        "sensor",
-        "--protocol",
-        "knn",
-        "--out",
-        str(out),
-        *words,
-    ]
+    fixed = ["--domains", "toy", "--protocol", "knn", "--out", str(out)]
+    command = [sys.executable, "-m", "dabs", "run", *fixed, *words]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=out.parent
     )
 
 
@@ -64,15 +51,15 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_the_grid_runs_in_workers_and_repeats_no_finished_cell(prepared, tmp_path):
-    prepared("sensor")
+@pytest.mark.timeout(900)
+def test_the_grid_runs_in_workers_and_repeats_no_finished_cell(toy_plugin, tmp_path):
     words = ("--algorithms", "none", "shed", "--steps", "6", "--jobs", "2")
     first = start(tmp_path / "runs", *words)
     text, _ = first.communicate(timeout=240)
     assert first.returncode == 0, text
     assert "report: " in text
     results = sorted((tmp_path / "runs").rglob("*.result.json"))
-    assert len(results) == 4 * 2  # raw, summary, none and shed x two tasks
+    assert len(results) == 4 * 3  # raw, summary, none and shed x three tasks
     stamps = [path.stat().st_mtime_ns for path in results]
     second = start(tmp_path / "runs", *words)
     text, _ = second.communicate(timeout=120)
@@ -80,16 +67,20 @@ def test_the_grid_runs_in_workers_and_repeats_no_finished_cell(prepared, tmp_pat
     assert [path.stat().st_mtime_ns for path in results] == stamps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("send", "number", "words"),
     [
         (os.killpg, signal.SIGINT, "the same command resumes"),  # Ctrl-C reaches all processes
-        (os.kill, signal.SIGTERM, "stopped by SIGTERM"),  # to the launcher alone, as a scheduler may
+        (
+            os.kill,
+            signal.SIGTERM,
+            "jobs done; the same command resumes from there",
+        ),  # to the launcher alone, as a scheduler may
     ],
 )
-def test_a_stopped_grid_leaves_a_resumable_run_and_no_traceback(prepared, tmp_path, send, number, words):
-    prepared("sensor")
-    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / f"seed{FIRST_SEED}"
+def test_a_stopped_grid_leaves_a_resumable_run_and_no_traceback(toy_plugin, tmp_path, send, number, words):
+    run = tmp_path / "runs" / "lite" / "shed" / "toy" / f"seed{FIRST_SEED}"
     grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
     until(lambda: (run / "metrics.csv").exists())
     send(grid.pid, number)
@@ -101,10 +92,10 @@ def test_a_stopped_grid_leaves_a_resumable_run_and_no_traceback(prepared, tmp_pa
     assert read_provenance(run) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-def test_a_killed_grid_leaves_no_worker_behind(prepared, tmp_path):
-    prepared("sensor")
-    run = tmp_path / "runs" / "lite" / "shed" / "sensor" / f"seed{FIRST_SEED}"
+def test_a_killed_grid_leaves_no_worker_behind(toy_plugin, tmp_path):
+    run = tmp_path / "runs" / "lite" / "shed" / "toy" / f"seed{FIRST_SEED}"
     grid = start(tmp_path / "runs", "--algorithms", "shed", "--steps", "5000", "--jobs", "1")
     until(lambda: (run / "metrics.csv").exists())
     workers = children(grid.pid)

@@ -1,11 +1,11 @@
-"""Only the commands that say so run an algorithm's file: check, pretrain, run, reproduce --trust.
+"""Only the commands that say so run an algorithm's file: check, pretrain, run, reproduce.
 
 The file used here leaves a mark when it is imported, in a way that the scan of sources allows.
 """
 
 from __future__ import annotations
 
-import math
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,15 +21,17 @@ from dabs.leaderboard.submit.verify import find_problems
 from dabs.registry import find_algorithm, read_algorithm
 from tests.helpers.submitting import make_runs, submit_options, toy_domain, toy_rules
 
+MARK = "my_idea was run"
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Runs of an algorithm whose file marks `math` when it is imported."""
+    """Runs of an algorithm whose file leaves a mark among the filters of warnings when it is imported."""
     folder = tmp_path_factory.mktemp("unrun")
     with toy_domain(folder / "home"):
         write_new("my_idea", folder)
         with open(folder / "my_idea.py", "a", encoding="utf-8") as handle:
-            handle.write("\n\nimport math\n\nmath.marked = True\n")
+            handle.write(f"\n\nimport warnings\n\nwarnings.filterwarnings('ignore', {MARK!r})\n")
         made = make_runs(folder)
         assert was_run()
         yield made
@@ -37,7 +39,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def was_run() -> bool:
     """Whether the file was imported since the last call."""
-    return bool(vars(math).pop("marked", False))
+    left = [kept for kept in warnings.filters if not (kept[1] and kept[1].pattern == MARK)]  # type: ignore[union-attr]
+    found, warnings.filters[:] = len(left) < len(warnings.filters), left  # type: ignore[index]
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +23,21 @@ def test_rows_come_back_as_written(toy):
     assert columns["label"].dtype == np.int64
     assert columns["group"][3] == "shade-train-3"
     assert open_prepared(toy, "findings").columns("test")["label"].shape == (60, 2)
+
+
+def test_a_file_that_is_no_picture_is_not_taken_for_a_full_disk(toy):
+    from PIL import UnidentifiedImageError
+
+    def build(workspace):
+        yield from ()
+        raise UnidentifiedImageError("cannot identify image file 'pictures/x.png'")
+
+    with pytest.raises(
+        DabsError, match=r"while toy was being built.*'pictures/x.png'. Mend it or move it away"
+    ) as error:
+        prepare(dataclasses.replace(toy, build=build), lambda line: None, force=True)
+    assert "Free the space" not in str(error.value)
+    assert is_prepared(toy)
 
 
 def test_hugging_face_datasets_reads_the_files(toy):

@@ -107,7 +107,7 @@ def test_damage_is_refused(run, toy):
     write_json(run / "run.json", {**provenance, "data_sha256": "0" * 64})
     with pytest.raises(DabsError, match=r"not what .* was pretrained on"):
         list(evaluate(run))
-    for learning in ({}, {**provenance["learning"], "reason": "it did not"}, {"learned": True}):
+    for learning in ({}, {**provenance["learning"], "learned": True, "reason": "it did not"}, {"learned": True}):
         write_json(run / "run.json", {**provenance, "learning": learning})
         with pytest.raises(DabsError, match="pretrain again"):
             list(evaluate(run))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dabs.config import PretrainConfig
+from dabs.config import FIRST_SEED, PretrainConfig
 from dabs.data.prepared import open_prepared
 from dabs.data.split import Split
 from dabs.encoder import PRESETS, Encoder
@@ -97,11 +97,11 @@ def test_the_grid_fine_tunes_from_the_strength_that_the_probe_chose(toy, monkeyp
     expected = probe_head(reader.features("pooled"), task, linear_probe(reader.features("pooled"), task).selected["C"])
     np.testing.assert_array_equal(weight, expected[0])
     np.testing.assert_array_equal(bias, expected[1])
-    assert (seed, recipe, precision) == (0, recipe_of("lite"), "fp32")
+    assert (seed, recipe, precision) == (FIRST_SEED, recipe_of("lite"), "fp32")
 
 
 def test_the_paper_suites_train_for_whole_epochs(toy, monkeypatch):
-    assert recipe_of("paper") == recipe_of("paper32") == WHOLE_EPOCHS
+    assert recipe_of("open") == recipe_of("paper") == recipe_of("paper32") == WHOLE_EPOCHS
     assert recipe_of("lite").max_steps == 100
     encoder, data, task = encoder_of(toy), open_prepared(toy, "shade"), toy.task("shade")
     taken = []

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,24 +14,30 @@ import torch
 from dabs.config import FIRST_SEED, PretrainConfig
 from dabs.training.log import read_metrics
 from dabs.training.pretrain import pretrain
-from tests.helpers.places import ROOT, TOY_DOMAIN
 
-STEPS = 1200  # enough for two runs that start some seconds apart to train at the same time
+STEPS = 600
+GATED = '''"""ShED that waits in the middle of its run until a file exists."""
+
+import time
+from pathlib import Path
+
+from dabs.algorithms.shed import ShED
+
+
+class Gated(ShED):
+    """Wait at step {step} for {gate}."""
+
+    def __init__(self, encoder):
+        super().__init__(encoder)
+        self.steps = 0
+
+    def loss(self, encoder, batch):
+        self.steps += 1
+        while self.steps > {step} and not Path("{gate}").exists():
+            time.sleep(0.05)
+        return super().loss(encoder, batch)
+'''
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def plugin(toy, tmp_path, monkeypatch) -> None:
-    """Offer the toy domain as an installed package does, so that the processes of a cluster find it."""
-    folder = tmp_path / "plugin"
-    about = folder / "toy_plugin-1.0.dist-info"
-    about.mkdir(parents=True)
-    shutil.copy(TOY_DOMAIN, folder / "toy_plugin.py")
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-plugin\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[dabs.domains]\ntoy = toy_plugin\n")
-    paths = [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def start(out: Path, *words: str) -> subprocess.Popen[str]:
@@ -65,39 +69,42 @@ def alike(run: Path, config: PretrainConfig, scratch: Path) -> bool:
         torch.set_num_threads(threads)
 
 
-def test_a_node_of_a_ray_cluster_is_killed(plugin, tmp_path):
+@pytest.mark.ray
+@pytest.mark.timeout(900)
+def test_a_node_of_a_ray_cluster_is_killed(toy_plugin, tmp_path):
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    out = tmp_path / "runs"
+    out, gate, own = tmp_path / "runs", tmp_path / "gate", tmp_path / "gated.py"
+    own.write_text(GATED.format(step=STEPS // 2, gate=gate))
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         nodes = [cluster.head_node, cluster.add_node(num_cpus=1)]
         cluster.wait_for_nodes()
         where = ("--launcher", "ray", "--address", cluster.address)
-        words = (*where, "--algorithms", "shed", "--seeds", "2", "--steps", str(STEPS))
+        words = (*where, "--algorithms", f"{own}:Gated", "--seeds", "2", "--steps", str(STEPS))
         grid = start(out, *words)
-        runs = [out / "lite" / "shed" / "toy" / name for name in (f"seed{FIRST_SEED}", f"seed{FIRST_SEED + 1}")]
-        deadline = time.monotonic() + 150
+        runs = [out / "lite" / "Gated" / "toy" / name for name in (f"seed{FIRST_SEED}", f"seed{FIRST_SEED + 1}")]
+        deadline = time.monotonic() + 400  # of a busy machine; an idle one needs 30
         while not all(losses(run) for run in runs):
             assert time.monotonic() < deadline, grid.poll()
             assert grid.poll() is None, ended(grid)
             time.sleep(0.1)
-        assert not any((run / "run.json").exists() for run in runs), "both train, one on each node"
-        cluster.remove_node(nodes[1], allow_graceful=False)
+        cluster.remove_node(nodes[1], allow_graceful=False)  # both train, one on each node, and wait for the gate
+        gate.touch()
         text = ended(grid)
     finally:
         cluster.shutdown()
-    lost = re.findall(r"lost shed toy seed (\d), running it again", text)
+    lost = re.findall(r"lost Gated toy seed (\d), running it again", text)
     assert len(lost) == 1, text
-    assert len(list(out.rglob("*.result.json"))) == 4 * 3  # raw, summary and two seeds of shed x three tasks
-    config = PretrainConfig(algorithm="shed", domain="toy", seed=int(lost[0]), steps=STEPS)
+    assert len(list(out.rglob("*.result.json"))) == 4 * 3  # raw, summary and two seeds of Gated x three tasks
+    config = PretrainConfig(algorithm=f"{own}:Gated", domain="toy", seed=int(lost[0]), steps=STEPS)
     assert alike(runs[config.seed - FIRST_SEED], config, tmp_path / "whole")
-    log = (out / "logs" / f"shed-toy-seed-{lost[0]}.log").read_text()
+    log = (out / "logs" / f"Gated-toy-seed-{lost[0]}.log").read_text()
     assert log.count("--- ") == 2, "one log of both attempts"
 
 
-def test_submitit_jobs_of_which_one_fails_and_none_is_repeated(plugin, tmp_path):
+def test_submitit_jobs_of_which_one_fails_and_none_is_repeated(toy_plugin, tmp_path):
     pytest.importorskip("submitit")
     out = tmp_path / "runs"
     (tmp_path / "broken.py").write_text(
@@ -122,7 +129,7 @@ def test_submitit_jobs_of_which_one_fails_and_none_is_repeated(plugin, tmp_path)
     assert [path.stat().st_mtime_ns for path in results] == stamps
 
 
-def test_two_launchers_on_one_folder_share_the_work(plugin, tmp_path):
+def test_two_launchers_on_one_folder_share_the_work(toy_plugin, tmp_path):
     out = tmp_path / "runs"
     grids = [start(out, "--algorithms", "shed", "--steps", "60", "--jobs", "2") for _ in range(2)]
     texts = [ended(grid) for grid in grids]

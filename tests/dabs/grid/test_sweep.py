@@ -81,7 +81,9 @@ def test_a_sweep_is_run_shown_chosen_from_and_its_choice_run(toy, tmp_path, monk
     assert len(comparison.pairs) == 1
     assert dispatch(["choose", "shed", "--out", "chosen"]) == 0
     text = capsys.readouterr().out
-    assert "best over all domains: shed+lr=" in text
+    assert "best by the mean over domains: shed+lr=" in text
+    assert "next: dabs run --algorithms shed --domains toy --choice chosen/choice.json" in " ".join(text.split())
+    assert "✗ a run of this setting did not learn" in text  # after two steps
     tuning = Tuning.model_validate_json(Path("chosen/tuning.json").read_text())
     assert (tuning.budget, dict(tuning.grid)) == (4, {"corruption_rate": (0.2, 0.4)})
     words = ["run", "--algorithms", "shed", "--choice", "chosen/choice.json", *common, "--out", "chosen/runs"]

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from dabs.launch import Executor, Job, LaunchOptions, Outcome, executor_of, run_
 from dabs.launch.job import perform
 from dabs.utils.files import sole_use
 from tests.helpers import launched as work
+from tests.helpers.in_process import InThisProcess
 from tests.helpers.places import ROOT
 
 
@@ -32,6 +35,8 @@ class Watched:
         self.losses.append(job.name)
 
     def look(self) -> None: ...
+
+    def stopping(self, running: int) -> None: ...
 
 
 def job_named(folder: Path, name: str, function=work.note, *more, after: tuple[str, ...] = ()) -> Job:
@@ -61,7 +66,13 @@ def importable(monkeypatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
 
-@pytest.fixture(params=["local", "ray", "slurm"])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("ray", marks=[pytest.mark.slow, pytest.mark.ray]),
+        pytest.param("slurm", marks=pytest.mark.slow),
+    ]
+)
 def executor(request, tmp_path, importable) -> Iterator[Executor]:
     if request.param != "local":
         pytest.importorskip({"ray": "ray", "slurm": "submitit"}[request.param])
@@ -71,7 +82,6 @@ def executor(request, tmp_path, importable) -> Iterator[Executor]:
     found.close()
 
 
-@pytest.mark.slow
 def test_a_graph_with_accidents(executor, tmp_path):
     watched = Watched()
     retries = 1  # submitit takes many seconds to notice that a job is lost
@@ -111,6 +121,41 @@ def test_a_job_runs_where_it_was_made_and_prints_to_its_log(tmp_path, monkeypatc
     assert (Path.cwd(), os.environ["DABS_HOME"], os.environ["DABS_DATA_DIR"]) == (tmp_path, "there", "there")
     assert capfd.readouterr().out == ""
     assert "first prints" in made.log.read_text()
+
+
+def test_a_job_whose_log_cannot_be_written_fails_and_is_not_lost(tmp_path):
+    (tmp_path / "logs").write_text("a file")
+    outcome = perform(job_named(tmp_path, "first"))
+    assert not outcome.ok
+    assert f"{tmp_path / 'logs'} is a file" in outcome.text
+    assert not (tmp_path / "first").exists()
+
+
+class Breaks(InThisProcess):
+    """An executor whose jobs all raise an error instead of returning an outcome."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(1)
+        self.error, self.calls = error, 0
+
+    def submit(self, job: Job) -> Future[Outcome]:
+        self.calls += 1
+        broken: Future[Outcome] = Future()
+        broken.set_exception(self.error)
+        return broken
+
+
+@pytest.mark.parametrize(
+    ("error", "calls", "said"),
+    [
+        (BrokenProcessPool("killed"), 3, "its process was lost 3 times (out of memory?): killed"),
+        (OSError("read-only"), 1, "OSError: read-only"),
+    ],
+)
+def test_only_a_lost_process_is_started_again(tmp_path, error, calls, said):
+    executor = Breaks(error)
+    outcomes = run_graph([job_named(tmp_path, "first")], executor, Watched(), retries=2)
+    assert (executor.calls, outcomes["first"].ok, outcomes["first"].text) == (calls, False, said)
 
 
 def test_a_log_handler_of_an_earlier_job_writes_to_the_log_of_the_current_one(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from hypothesis import strategies as st
 import dabs.results
 from dabs.errors import DabsError, RequestError
 from dabs.leaderboard.cli.leaderboard import main as board
-from dabs.results.entries import Entry, load_entries, refuse_duplicate_names, slugs
+from dabs.results.entries import MAX_LINES, Entry, load_entries, read_entries, refuse_duplicate_names, slugs
 from dabs.utils.files import sha256_file
 from tests.helpers.browsing import HOSTILE
-from tests.helpers.made_results import TUNED, make, submit, write
+from tests.helpers.made_results import TUNED, make, submit, write, write_scored
 
 
 def edit(folder: Path, **changes: Any) -> None:
@@ -111,6 +112,83 @@ def test_tables_and_exports_name_entries_and_leave_out_tuned_ones(
     page = (tmp_path / "page.html").read_text()
     assert "yours" in page
     assert "slow" not in page
+
+
+def damage_score(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"score": 0.99}))
+
+
+BREAK: dict[str, Callable[[Path], Any]] = {
+    "is not valid JSON": lambda path: path.write_text(path.read_text()[:300]),
+    "is not UTF-8": lambda path: path.write_bytes(b"\xff"),
+    "suite: field required": lambda path: path.write_text('{"schema_version": 3}'),
+    "It was written by a newer dabs": lambda path: path.write_text('{"schema_version": 4}'),
+    "Version 1 says neither": lambda path: path.write_text('{"schema_version": 1}'),
+    "but its predictions give 0.7": damage_score,
+    "one of the two was changed": lambda path: next(path.parent.glob("*.npz")).write_bytes(b"x"),
+}
+
+
+@pytest.mark.parametrize("said", BREAK)
+def test_a_broken_result_is_left_out_with_its_reason(tmp_path: Path, said: str) -> None:
+    for seed in (0, 1):
+        write_scored(tmp_path / str(seed), seed=seed)
+    path = tmp_path / "0" / "exercise.linear.result.json"
+    BREAK[said](path)
+    reading = read_entries(tmp_path)
+    assert [result.seed for entry in reading.entries for result in entry.results] == [1]
+    (line,) = reading.left_out()
+    assert said in line
+    assert str(path) in line
+    with pytest.raises(DabsError, match=said):
+        load_entries(tmp_path)
+
+
+def test_a_result_without_predictions_is_counted_as_unchecked(tmp_path: Path) -> None:
+    write_scored(tmp_path / "a")
+    assert read_entries(tmp_path).unchecked() == []
+    (tmp_path / "a" / "exercise.linear.predictions.npz").unlink()
+    assert read_entries(tmp_path).unchecked() == ["not checked: 1 result has no predictions to compute the score from"]
+    assert read_entries(tmp_path).broken == ()
+
+
+def test_many_broken_files_take_a_few_lines(tmp_path: Path) -> None:
+    for number in range(MAX_LINES + 3):
+        (tmp_path / f"{number}.linear.result.json").write_text("")
+    lines = read_entries(tmp_path).left_out()
+    assert len(lines) == MAX_LINES + 1
+    assert lines[-1] == "left out: 3 more files that cannot be read"
+
+
+def test_a_broken_submission_is_left_out_as_a_whole(tmp_path: Path) -> None:
+    submit(tmp_path / "ours", [make()])
+    submit(tmp_path / "theirs", [make(algorithm="Theirs")])
+    (tmp_path / "ours" / "algorithm.py").write_text("other")
+    reading = read_entries(tmp_path)
+    assert [entry.name for entry in reading.entries] == ["theirs"]
+    assert "algorithm.py was changed" in reading.left_out()[0]
+
+
+def test_tables_of_the_rest_are_shown_and_the_exit_code_says_that_something_is_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_scored(tmp_path / "in" / "a", algorithm="emix")
+    write_scored(tmp_path / "in" / "b")
+    page, csv, site = tmp_path / "page.html", tmp_path / "out.csv", tmp_path / "site"
+    commands = (["show"], ["build", "--out", str(page)], ["build", "--out", str(site)], ["export", "--out", str(csv)])
+    for broken in (False, True):
+        if broken:
+            damage_score(tmp_path / "in" / "a" / "exercise.linear.result.json")
+        for words in commands:
+            assert board([*words, "--results", str(tmp_path / "in")]) == int(broken)
+            said = capsys.readouterr().out
+            assert said.count("left out: ") == int(broken)
+            assert said.count("but its predictions give") == int(broken)
+    assert "70.0" in page.read_text()
+    assert "99.0" not in page.read_text()
+    assert csv.read_text().count("\n") == 1 + 1
+    with pytest.warns(UserWarning, match="left out: .*but its predictions give"):
+        assert list(dabs.results.frame(tmp_path / "in").algorithm) == ["shed"]
 
 
 @pytest.mark.parametrize(

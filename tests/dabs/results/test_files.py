@@ -64,7 +64,7 @@ def test_an_error_names_file_field_value_and_way_out(tmp_path: Path) -> None:
         assert part in text
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None, True])
+@pytest.mark.parametrize("version", [0, 1, 4, "3", None, True])
 def test_another_schema_version_is_refused(tmp_path: Path, version: Any) -> None:
     path = write(tmp_path)
     damage(path, "schema_version", version)
@@ -73,7 +73,7 @@ def test_another_schema_version_is_refused(tmp_path: Path, version: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"schema_version": 2, "score": NaN}', '{"a": 1, "a": 2}', "[" * 100_000]
+    "text", ["", "{", "[]", "null", '{"schema_version": 3, "score": NaN}', '{"a": 1, "a": 2}', "[" * 100_000]
 )
 def test_a_file_that_is_not_a_result_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.result.json"
@@ -131,5 +131,5 @@ def test_two_files_for_one_cell_are_both_named(tmp_path: Path) -> None:
 
 def test_a_missing_root_is_an_error_and_an_empty_one_is_not(tmp_path: Path) -> None:
     assert load_results(tmp_path) == []
-    with pytest.raises(DabsError, match="there is no file or folder"):
+    with pytest.raises(DabsError, match="there are no results in"):
         load_results(tmp_path / "nowhere")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import warnings
 from collections.abc import Callable
@@ -126,6 +128,22 @@ def test_a_full_disk_is_reported_and_leaves_the_earlier_checkpoints(toy, tmp_pat
         pretrain(CONFIG, run, logger="none", checkpoint_every=5)
     assert names(run) == ["step-00000010", "step-00000015"]
     monkeypatch.undo()
+
+
+def test_what_pytorch_says_on_a_full_disk_is_put_into_words(toy, tmp_path, monkeypatch):
+    def no_space(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def full(*arguments: object) -> None:
+        monkeypatch.setattr(os, "fsync", no_space)
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 272256 vs 272150")
+
+    monkeypatch.setattr(module.torch, "save", full)
+    with pytest.raises(DabsError) as caught:
+        pretrain(CONFIG, tmp_path / "run", logger="none", checkpoint_every=5)
+    assert f"the disk of {tmp_path / 'run' / 'checkpoints'} is full" in str(caught.value)
+    assert "unexpected pos" not in str(caught.value)
+    assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
 
 
 def test_a_full_disk_is_reported_while_the_log_is_written(toy, tmp_path, monkeypatch):

@@ -24,7 +24,6 @@ from dabs.training.log import loss_curve, read_metrics
 from dabs.training.pretrain import Interrupted, pretrain, resolve
 from dabs.training.run_folder import load_config
 from dabs.training.step import learning_rate
-from dabs.utils.files import write_json
 from dabs.utils.strict_json import read_json
 
 CONFIG = PretrainConfig(algorithm="shed", domain="toy", steps=24)
@@ -36,14 +35,16 @@ class Bad(Algorithm):
     """Fails at one step."""
     def __init__(self, encoder, *, at: int = 12, how: str = "nan"):
         super().__init__(encoder)
-        self.at, self.how, self.calls = at, how, 0
+        self.at, self.how, self.done = at, how, 0
 
     def loss(self, encoder, batch):
-        self.calls += 1
-        if self.calls > self.at and self.how == "raise":
+        if self.done >= self.at and self.how == "raise":
             raise ValueError("my own mistake")
-        factor = float("nan") if self.calls > self.at else 1.0
+        factor = float("nan") if self.done >= self.at else 1.0
         return {"loss": encoder(batch).square().mean() * factor}
+
+    def after_step(self, encoder, step):
+        self.done = step + 1
 '''
 
 
@@ -174,21 +175,24 @@ def test_a_wrong_configuration_is_refused(values, wanted, tmp_path):
         config_from_json(values, tmp_path / "config.json")
 
 
-def test_a_run_of_another_version_is_refused(toy, tmp_path):
-    folder = pretrain(CONFIG, tmp_path / "run", logger="none")
-    write_json(folder / "config.json", {**read_json(folder / "config.json"), "format": 99})
-    with pytest.raises(DabsError, match="another version"):
-        load_config(folder)
-
-
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_checkpoint(toy, tmp_path):
     (tmp_path / "bad.py").write_text(BAD)
     config = replace(CONFIG, algorithm=f"{tmp_path / 'bad.py'}:Bad")
     with pytest.raises(DabsError, match="became nan at step 12") as caught:
         pretrain(config, tmp_path / "run", logger="none", checkpoint_every=5)
-    assert str(tmp_path / "run") in str(caught.value)
+    assert str(tmp_path / "run" / "checkpoints" / "step-00000010") in str(caught.value)
     assert latest_checkpoint(tmp_path / "run").name == "step-00000010"
     assert len(losses(tmp_path / "run")) == 12
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_promises_none(toy, tmp_path):
+    (tmp_path / "bad.py").write_text(BAD)
+    config = replace(CONFIG, algorithm=f"{tmp_path / 'bad.py'}:Bad", options={"at": 0})
+    with pytest.raises(DabsError, match="became nan at step 0") as caught:
+        pretrain(config, tmp_path / "run", logger="none")
+    assert "no checkpoint yet" in str(caught.value)
+    assert "kept" not in str(caught.value)
+    assert latest_checkpoint(tmp_path / "run") is None
 
 
 def test_a_damaged_checkpoint_without_hashes_is_named(toy, tmp_path):

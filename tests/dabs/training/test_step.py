@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dabs.algorithm import Algorithm
+from dabs.check.mock import KINDS as SPECS
 from dabs.check.mock import TINY, Subject, synthetic_batch
 from dabs.config import PretrainConfig, config_from_json
 from dabs.data import loader as module
@@ -27,7 +28,6 @@ from dabs.training.run_folder import load_config
 from dabs.training.step import Objective, OptimizerStep, adamw, parts_of
 from dabs.utils.files import write_json
 from dabs.utils.strict_json import read_json
-from tests.conftest import SPECS
 from tests.dabs.training.test_pretrain import assert_same, losses
 from tests.helpers.places import TEACHER_FILE
 

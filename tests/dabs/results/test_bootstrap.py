@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from dabs.errors import DabsError
-from dabs.evaluation.bootstrap import (
+from dabs.evaluation.metrics import METRICS
+from dabs.results.bootstrap import (
     SCORERS,
     covariance,
     draw_weights,
@@ -16,7 +17,6 @@ from dabs.evaluation.bootstrap import (
     resample_scores,
     spread_correction,
 )
-from dabs.evaluation.metrics import METRICS
 
 
 def data(metric: str, n: int = 150, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
