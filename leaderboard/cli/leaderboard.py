@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
@@ -12,6 +12,10 @@ from dabs.cli.options import Command, choose
 from dabs.cli.terminal import table_console
 from dabs.config import Protocol, Suite
 from dabs.errors import RequestError
+
+if TYPE_CHECKING:
+    from dabs.leaderboard.tables.ranking import TestedRanks
+    from dabs.results.entries import Reading
 
 Tasks = dict[str, tuple[str, ...]] | None  # domain -> all its tasks
 
@@ -31,12 +35,16 @@ class ShowOptions(_ResultsOptions):
     """Print the table of results. With --suite the numbers published for that suite follow it, kept apart."""
 
     protocol: Protocol = "linear"  # how the encoders were evaluated
+    # of pretraining: 0.25, 1, 4 or 10 times the standard steps; all: every budget beside its cost
+    budget: float | Literal["all"] = 1.0
+    tests: bool = False  # also rank by paired tests, as `dabs compare` does: about 5 s for each algorithm
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOptions(_ResultsOptions):
     """Write the results as one HTML file, the report, or as a site with a page for each algorithm and domain."""
 
+    budget: float = 1.0  # of pretraining: 0.25, 1, 4 or 10 times the standard steps
     out: Path = Path("report.html")  # a file that ends in .html for the report, otherwise a folder for the site
 
 
@@ -63,6 +71,7 @@ COMMANDS = (
         examples=(
             ("the table of your runs", "dabs leaderboard show"),
             ("by nearest neighbours instead", "dabs leaderboard show --protocol knn"),
+            ("each row at every budget, with its seconds and FLOPs", "dabs leaderboard show --budget all"),
             ("the published results of a checkout", "dabs leaderboard show --results leaderboard/results"),
         ),
     ),
@@ -97,8 +106,8 @@ COMMANDS = (
 ABOUT = "Show the results, build pages from them, export them, or check those of a checkout."
 
 
-def main(arguments: list[str]) -> int | None:
-    """Parse the arguments and carry out the action; return the exit code of `verify`."""
+def main(arguments: list[str]) -> int:
+    """Parse the arguments, carry out the action and return the exit code: 1 if a file was left out as broken."""
     command, rest = choose("leaderboard", ABOUT, COMMANDS, arguments)
     options = command.parse(rest)
     if isinstance(options, VerifyOptions):
@@ -117,77 +126,171 @@ def main(arguments: list[str]) -> int | None:
         store = Store(options.store, roots[0])
         for run in store.runs():
             store.fetch(run, results_only=True)
+    reading = read_rows(roots, options.suite)
     if isinstance(options, ShowOptions):
-        show(roots, protocol=options.protocol, suite=options.suite)
-        return None
-    if isinstance(options, ExportOptions):
-        where = f"export: {export(roots, options.format, options.out, options.suite).resolve()}"
-    elif options.out.suffix == ".html":
-        where = f"report: {build_report(roots, options.out, suite=options.suite).resolve()}"
+        _show(reading, options)
     else:
-        where = f"site: {build_site(roots, options.out, options.suite) / 'index.html'}"
-    Console().print(where, highlight=False, soft_wrap=True)
-    return None
+        console = Console()
+        explain(reading, console, tuned=isinstance(options, ExportOptions) or options.out.suffix == ".html")
+        console.print(_write(reading, options), highlight=False, soft_wrap=True)
+    return 1 if reading.broken else 0
+
+
+def _show(every: Reading, options: ShowOptions) -> None:
+    """Print the table that the options ask for."""
+    if options.budget == "all":
+        if options.tests:
+            raise RequestError("--tests ranks the rows of one budget, not of all. Name one with --budget.")
+        console = table_console()
+        explain(every, console)
+        show_budgets(every, console, protocol=options.protocol)
+        return
+    reading, others = _at_budget(every, options.budget)
+    if others:
+        text = f"left out, at other budgets (--budget): {others}; `--budget all` shows each"
+        Console().print(text, highlight=False, markup=False)
+    console = table_console()
+    explain(reading, console)
+    show(reading, console, protocol=options.protocol, suite=options.suite, tests=options.tests)
+
+
+def _at_budget(reading: Reading, budget: float) -> tuple[Reading, str]:
+    """Return the results of one budget, and which other budgets there are, separated by commas.
+
+    Raises:
+        RequestError: there are results of other budgets only.
+    """
+    found = reading.budgets()
+    others = ", ".join(f"{one:g}" for one in found if one != budget)
+    if others and budget not in found:
+        raise RequestError(
+            f"there are no results at budget {budget:g}. There are some at: {others}; name one with --budget."
+        )
+    return reading.at_budget(budget), others
+
+
+def _write(every: Reading, options: BuildOptions | ExportOptions) -> str:
+    """Write what the options ask for, and return a line that says where it is."""
+    if isinstance(options, ExportOptions):
+        return f"export: {export(every, options.format, options.out).resolve()}"
+    reading, others = _at_budget(every, options.budget)
+    if others:
+        text = f"at other budgets, and so in the figures of cost only (--budget): {others}"
+        Console().print(text, highlight=False, markup=False)
+    if options.out.suffix == ".html":
+        return f"report: {build_report(reading, options.out, every=every).resolve()}"
+    return f"site: {build_site(reading, options.out, every=every) / 'index.html'}"
+
+
+def explain(reading: Reading, console: Console, *, tuned: bool = True) -> None:
+    """Print what a table leaves out, and what could not be checked.
+
+    Args:
+        reading: what was read.
+        console: where to print.
+        tuned: whether tuned entries are left out.
+    """
+    for line in reading.left_out():
+        console.print(line, highlight=False, markup=False, soft_wrap=True, style="red")
+    for line in (*(reading.tuned() if tuned else ()), *reading.unchecked()):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show(
-    roots: list[Path],
+    reading: Reading,
+    console: Console,
     *,
     protocol: str = "linear",
-    console: Console | None = None,
     tasks: Tasks = None,
     suite: str | None = None,
+    tests: bool = False,
 ) -> None:
-    """Print the table of the results below some folders and, separately, the numbers published for their suite.
+    """Print the table of some results and, separately, the numbers published for their suite.
 
     Args:
-        roots: folders to read.
-        protocol: which protocol's results.
+        reading: the results, of one suite or of all.
         console: where to print.
+        protocol: which protocol's results.
         tasks: all tasks of each domain; by default those that have results.
-        suite: only results of this suite; by default of all suites.
+        suite: whose published numbers follow; by default that of the results.
+        tests: also rank by paired tests.
     """
     from dabs.leaderboard.tables.published import load_published, show_published
     from dabs.leaderboard.tables.render import show as show_table
 
-    console = console or table_console()
-    results = _load_results(roots, suite, console)
+    results = reading.fixed_results()
     published = load_published(suite or (results[0].suite if results else ""))
     if results or not published:
-        show_table(results, protocol=protocol, tasks=tasks, console=console)
+        tested = rank_by_tests(reading, protocol, tasks) if tests else None
+        show_table(results, protocol=protocol, tasks=tasks, tested=tested, console=console)
+        if tested == {}:
+            console.print("no tested ranks: there are fewer than two algorithms", highlight=False)
     else:
-        console.print(f"no results of the {suite} suite in {', '.join(map(str, roots))}", highlight=False)
+        console.print(f"there are no results of the {suite} suite yet", highlight=False)
     if published:
         show_published(published, console)
 
 
-def build_report(roots: list[Path], out: Path, tasks: Tasks = None, suite: str | None = None) -> Path:
-    """Write the HTML report of the results below some folders; `tasks` and `suite` as for `show`."""
+def show_budgets(reading: Reading, console: Console, *, protocol: str = "linear") -> None:
+    """Print each row at every budget, with what its pretraining cost."""
+    from dabs.leaderboard.tables.budget_text import show_budgets as show_table
+    from dabs.leaderboard.tables.budgets import build_budget_tables
+
+    results = reading.fixed_results()
+    if not any(result.protocol == protocol for result in results):
+        raise RequestError(f"there are no results for the protocol {protocol!r}. Name another with --protocol.")
+    show_table(build_budget_tables(results, protocol), console)
+
+
+def rank_by_tests(reading: Reading, protocol: str, tasks: Tasks = None) -> TestedRanks:
+    """Return the ranks of the algorithms of one protocol by paired tests; nothing for fewer than two."""
+    from dabs.leaderboard.compare.ranks import rank_entries
+    from dabs.leaderboard.tables.aggregate import build_table
+
+    table = build_table(reading.fixed_results(), protocol, tasks)
+    return rank_entries([entry for entry in reading.entries if entry.ruleset == "fixed"], table)
+
+
+def build_report(reading: Reading, out: Path, tasks: Tasks = None, *, every: Reading | None = None) -> Path:
+    """Write the HTML report of some results.
+
+    Args:
+        reading: the results of one budget.
+        out: the HTML file.
+        tasks: as for `show`.
+        every: the results of every budget, for the figures of cost.
+    """
     from dabs.leaderboard.site.report import build_report as build
+    from dabs.leaderboard.tables.aggregate import protocols_of
 
-    return build(_load_results(roots, suite), out, tasks)
+    results = reading.fixed_results()
+    tested = {protocol: rank_by_tests(reading, protocol, tasks) for protocol in protocols_of(results)}
+    return build(results, out, tasks, every=every.fixed_results() if every else (), tested=tested)
 
 
-def build_site(roots: list[Path], out: Path, suite: str | None = None) -> Path:
-    """Write the site of the results and submissions below some folders, with the cards of their domains."""
+def build_site(reading: Reading, out: Path, *, every: Reading | None = None) -> Path:
+    """Write the site of some results and submissions, with the cards of their domains.
+
+    Args:
+        reading: the rows of one budget.
+        out: the folder.
+        every: the rows at every budget, for the figures of cost.
+    """
     from dabs.config import SUITES
     from dabs.leaderboard.site.build import build_site as build
     from dabs.registry import domain_names, find_domain, plugin_names
-    from dabs.results.entries import load_entries
 
-    rows = [row.of_suite(suite) for row in load_entries(*roots)]
-    rows = [row for row in rows if row.placed]
-    seen = {(result.domain, result.suite) for row in rows for result in row.results}
+    seen = {(result.domain, result.suite) for row in reading.entries for result in row.results}
     known = {*domain_names(), *plugin_names()}
     domains = [find_domain(name, of) for name, of in sorted(seen) if name in known and of in SUITES]
-    return build(rows, out, domains=domains)
+    return build(reading.entries, out, domains=domains, every=every.entries if every else ())
 
 
-def export(roots: list[Path], kind: str, out: Path | None = None, suite: str | None = None) -> Path:
-    """Write the results of one suite, or of all, as `csv` (a file) or `every-eval-ever` (a folder of records)."""
+def export(reading: Reading, kind: str, out: Path | None = None) -> Path:
+    """Write some results as `csv` (a file) or `every-eval-ever` (a folder of records)."""
     from dabs.results.export import write_csv, write_records
 
-    results = _load_results(roots, suite)
+    results = reading.fixed_results()
     if kind == "csv":
         return write_csv(results, out or Path("results.csv"))
     write_records(results, folder := out or Path("every-eval-ever"))
@@ -212,16 +315,13 @@ def verify(options: VerifyOptions) -> int:
     return 1 if problems else 0
 
 
-def _load_results(roots: list[Path], suite: str | None, console: Console | None = None) -> list[Any]:
-    """Return the untuned results of one suite, or of all, and print a line that names the tuned rows left out.
+def read_rows(roots: list[Path], suite: str | None = None) -> Reading:
+    """Read the results of one suite, or of all, below some folders.
 
-    With --suite the default folder `runs` may be missing: what was published can be seen without runs of one's own.
+    With a suite the default folder `runs` may be missing: what was published can be seen without runs of one's own.
     """
-    from dabs.results.entries import fixed_results
+    from dabs.results.entries import Reading, read_entries
 
     if suite is not None and roots == [Path("runs")] and not roots[0].exists():
-        return []
-    results, left_out = fixed_results(roots, suite)
-    if left_out:
-        (console or Console()).print(left_out, highlight=False, markup=False, soft_wrap=True)
-    return results
+        return Reading()
+    return read_entries(*roots).of_suite(suite)

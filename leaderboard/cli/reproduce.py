@@ -18,6 +18,7 @@ from dabs.errors import DabsError, RequestError
 if TYPE_CHECKING:
     from dabs.results.schema import Result
     from dabs.results.submission import Submission
+    from dabs.utils.sandbox import Isolation
 
 Verdict = Literal["equal", "within", "outside"]
 COLOURS: dict[Verdict, str] = {"equal": "green", "within": "green", "outside": "red"}
@@ -25,13 +26,14 @@ COLOURS: dict[Verdict, str] = {"equal": "green", "within": "green", "outside": "
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceOptions:
-    """Pretrain and evaluate cells of a submission again. This runs the submission's code: read it first."""
+    """Pretrain and evaluate cells of a submission again, which runs the submission's code."""
 
     submission: tyro.conf.Positional[Path]  # its folder, such as leaderboard/submissions/NAME
     cell: tuple[str, ...] = ()  # DOMAIN/TASK, or DOMAIN for all its tasks; if none is named: every cell
     seed: int = -1  # which pretraining seed; -1 is the lowest of the submission
     protocol: tuple[Protocol, ...] = ("linear",)  # how the encoder is evaluated
-    trust: bool = False  # confirm that you have read algorithm.py and allow it to run here
+    isolated: bool = False  # pretrain in a sandbox without network, labels and your files; needs bubblewrap
+    trust: bool = False  # confirm that you have read algorithm.py and allow it to run here with your rights
     out: Path = Path("reproduced")  # where the new runs are written; not in runs/, whose results count as yours
 
 
@@ -41,7 +43,11 @@ COMMAND = Command(
     examples=(
         ("which file to read before anything is run", "dabs reproduce leaderboard/submissions/my-idea"),
         (
-            "one cell, after reading its algorithm.py",
+            "one cell, with the submission's code in a sandbox",
+            "dabs reproduce leaderboard/submissions/my-idea --cell sensor/tempo --isolated",
+        ),
+        (
+            "without a sandbox, after reading its algorithm.py",
             "dabs reproduce leaderboard/submissions/my-idea --cell sensor/tempo --trust",
         ),
     ),
@@ -68,15 +74,21 @@ def main(arguments: list[str]) -> int:
     """Parse the options, run the cells, print a verdict for each; return 1 if a score is outside its interval."""
     options = COMMAND.parse(arguments)
     from dabs.results.submission import load_submission
+    from dabs.utils.sandbox import find_isolation
 
     console = Console()
     submission, results = load_submission(options.submission)
     wanted = choose_results(options, results)
-    ask_for_trust(options, submission)
+    isolation = find_isolation() if options.isolated else None
+    ask_for_trust(options, submission, isolation)
+    if isolation:
+        tool = isolation.tool or "no sandbox: neither bwrap nor unshare works here"
+        for line in (f"isolated ({tool}): {isolation.kept_out}.", f"not isolated: {isolation.let_in}."):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in list_differences(submission):
         console.print(f"note: {line}", highlight=False, markup=False, soft_wrap=True)
     verdicts = []
-    for again in reproduce(options, submission, wanted):
+    for again in reproduce(options, submission, wanted, isolation):
         print_verdict(console, again)
         verdicts.append(again.verdict)
     words = ", ".join(f"{verdicts.count(v)} {v}" for v in COLOURS)
@@ -106,20 +118,26 @@ def choose_results(options: ReproduceOptions, results: Sequence[Result]) -> list
     return [r for r in mine if f"{r.domain}/{r.task}" in picked or r.domain in picked]
 
 
-def ask_for_trust(options: ReproduceOptions, submission: Submission) -> None:
-    """Refuse to run a stranger's code unless the user has confirmed that they read it.
+def ask_for_trust(options: ReproduceOptions, submission: Submission, isolation: Isolation | None = None) -> None:
+    """Refuse to run a stranger's code unless it is isolated, or the user has confirmed that they read it.
 
     Raises:
-        RequestError: --trust is not given.
+        RequestError: --trust is not given, and there is no sandbox or only an incomplete one.
     """
-    if options.trust:
+    if options.trust or (isolation and isolation.complete):
         return
     path = options.submission / "algorithm.py"
     lines = len(path.read_text(encoding="utf-8").splitlines())
+    code = f"{path} ({lines} lines, sha256 {submission.algorithm.sha256[:12]}), code by {submission.authors[0]}"
+    if isolation:
+        raise RequestError(
+            f"this machine cannot isolate {code} completely: bwrap is missing or does not work here. With "
+            f"{isolation.tool or 'no sandbox'}, isolated is: {isolation.kept_out}. Not isolated: {isolation.let_in}. "
+            "Install bubblewrap (apt-get install bubblewrap), or read the file and repeat the command with --trust."
+        )
     raise RequestError(
-        f"this runs {path} ({lines} lines, sha256 {submission.algorithm.sha256[:12]}), code by "
-        f"{submission.authors[0]}, with your rights. Its hash shows that it is the code that was submitted, not that "
-        "it is harmless. Read it, then repeat the command with --trust (best in a container)."
+        f"this runs {code}, with your rights. Its hash shows that it is the code that was submitted, not that it is "
+        "harmless. Repeat the command with --isolated, which runs it in a sandbox, or read it and give --trust."
     )
 
 
@@ -144,31 +162,53 @@ def list_differences(submission: Submission) -> list[str]:
     ]
 
 
-def reproduce(options: ReproduceOptions, submission: Submission, wanted: Sequence[Result]) -> Iterator[Reproduction]:
+def reproduce(
+    options: ReproduceOptions, submission: Submission, wanted: Sequence[Result], isolation: Isolation | None = None
+) -> Iterator[Reproduction]:
     """Run the chosen cells again, domain by domain. A run that is already complete in `--out` is not repeated.
 
+    Args:
+        options: where the submission is, and where runs are written.
+        submission: the submission.
+        wanted: the results to reproduce.
+        isolation: if given, only the encoder's weights come from the submission's code, which runs in a sandbox.
+
     Raises:
-        DabsError: the data cannot be prepared, or is not the submission's.
+        DabsError: the data cannot be prepared, or is not the submission's; or the run fails.
     """
-    from dabs.cli.pretrain import progress_watch
     from dabs.data.prepare import prepare
     from dabs.evaluation.evaluate import evaluate, write_results
     from dabs.registry import find_domain
-    from dabs.training.pretrain import pretrain
 
     for domain_name in dict.fromkeys(result.domain for result in wanted):
         cells = {(r.task, str(r.protocol)): r for r in wanted if r.domain == domain_name}
         first = next(iter(cells.values()))
         domain = find_domain(domain_name, first.suite)
         prepare(domain)
-        folder = options.out / submission.name / domain_name / f"seed{first.seed}"
-        config = build_config(options, submission, first)
-        with progress_watch(f"{submission.name} {domain_name} seed {first.seed}") as watch:
-            pretrain(config, folder, logger="none", watch=watch)
+        # a run that was less isolated may have read labels, so it does not stand for one that was more so
+        name = f"seed{first.seed}-{isolation.tool or 'apart'}" if isolation else f"seed{first.seed}"
+        folder = options.out / submission.name / domain_name / name
+        pretrain_again(build_config(options, submission, first), folder, isolation)
         protocols_of = {task: tuple(p for t, p in cells if t == task) for task, _ in cells}
         for task, protocols in protocols_of.items():
             for _, evaluation in write_results(folder, evaluate(folder, (task,), protocols)):
                 yield compare_scores(cells[task, evaluation.result.protocol], evaluation.result)
+
+
+def pretrain_again(config: PretrainConfig, folder: Path, isolation: Isolation | None) -> None:
+    """Pretrain in this process with a progress bar, or in a sandbox if `isolation` is given."""
+    title = f"{folder.parents[1].name} {config.domain} seed {config.seed}"
+    if isolation:
+        from dabs.leaderboard.submit.isolated import pretrain_isolated
+
+        with Console(stderr=True).status(f"{title}: pretraining in a sandbox"):
+            pretrain_isolated(config, folder, isolation)
+        return
+    from dabs.cli.pretrain import progress_watch
+    from dabs.training.pretrain import pretrain
+
+    with progress_watch(title) as watch:
+        pretrain(config, folder, logger="none", watch=watch)
 
 
 def build_config(options: ReproduceOptions, submission: Submission, result: Result) -> PretrainConfig:

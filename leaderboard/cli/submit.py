@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,6 @@ class SubmitOptions:
     ruleset: Literal["fixed", "tuned"] = "fixed"  # one setting for all domains, or a declared grid and budget
     tuning: Path | None = None  # for --ruleset tuned: JSON with grid, budget and selected_by; see docs/submitting.md
     algorithm: str = ""  # path/to/file.py:Class of the source, if it is no longer where the runs say
-    with_predictions: bool = True  # include the predictions, from which anyone can recompute the scores
     check_only: bool = False  # report what is wrong, write nothing
     suite: Literal["lite"] = "lite"  # which data
     out: Path = LEADERBOARD / "submissions"  # the folder in which the submission's folder is made
@@ -109,11 +108,13 @@ def submit(options: SubmitOptions, rules: Rules) -> Path | None:
         raise RequestError(f"{options.out / options.name} is there already. Take another --name, or remove it.")
     runs = find_runs(options.runs)
     kind, source = _read_source(options, runs[0])
-    results = [result for run in runs for result in run.results.values()]
+    paths = {path: result for run in runs for path, result in run.results.items()}
+    results = list(paths.values())
     wrong = _scan_source(source)
     wrong += find_disagreements(runs, source, lambda domain, task: read_labels(options.suite, domain, task))
     wrong += find_broken_rules(results, rules, tuning)
-    wrong += _compare_with_committed(options, [rename_result(r, options.name) for r in results], rules)
+    renamed = {path: rename_result(result, options.name) for path, result in paths.items()}
+    wrong += _compare_with_committed(options, renamed, rules)
     if wrong:
         lines = "\n".join(f"  - {line}" for line in wrong)
         raise DabsError(f"these runs are not a submission yet:\n{lines}")
@@ -170,21 +171,27 @@ def _scan_source(source: str) -> list[str]:
     return [f"the source {use.what} in line {use.line}, which `dabs check` refuses" for use in scan(source)]
 
 
-def _compare_with_committed(options: SubmitOptions, results: Sequence[Result], rules: Rules) -> list[str]:
+def _compare_with_committed(options: SubmitOptions, paths: Mapping[Path, Result], rules: Rules) -> list[str]:
     """Return why the results cannot join the tables of the checkout of `--out`, or else of this copy of dabs."""
     from dabs.evaluation.reference_rows import is_reference
+    from dabs.leaderboard.submit.copies import KnownPredictions
     from dabs.leaderboard.submit.rules import find_clashes
-    from dabs.leaderboard.submit.verify import find_duplicates, read_committed_rows, settings_of
+    from dabs.leaderboard.submit.verify import find_duplicates, paths_of, read_committed_rows, settings_of
     from dabs.results.places import published_folder
     from dabs.results.submission import load_submission, submission_folders
 
-    folder = options.out.parent / "results"
-    rows = read_committed_rows(folder if folder.is_dir() else published_folder())[0]
+    folder, results = options.out.parent / "results", list(paths.values())
+    folder = folder if folder.is_dir() else published_folder()
+    rows, known = read_committed_rows(folder)[0], KnownPredictions()
+    known.add_folder(folder)
     shown = [r for name, own in rows.items() for r in own if options.ruleset == "fixed" or is_reference(name)]
     sharing = [result for result in shown if result.domain in rules.tasks]
-    others = rows | {f.name: load_submission(f)[1] for f in submission_folders(options.out)}
+    submitted = {f: load_submission(f)[1] for f in submission_folders(options.out)}
+    for place, own in submitted.items():
+        known.add(place.name, paths_of(place, own))
+    others = rows | {place.name: own for place, own in submitted.items()}
     wrong = find_duplicates(options.name, results, {name: settings_of(own) for name, own in others.items()})
-    return wrong or find_clashes(results, sharing, rules.tasks)
+    return wrong or [*find_clashes(results, sharing, rules.tasks), *known.find_copies(options.name, paths)]
 
 
 def compose(
@@ -206,8 +213,7 @@ def compose(
         for path, result in run.results.items():
             files[f"{place}/{path.name}"] = path.read_bytes()
             predictions[f"{place}/{result.predictions.file}"] = result.predictions.sha256
-            if options.with_predictions:
-                files[f"{place}/{result.predictions.file}"] = (path.parent / result.predictions.file).read_bytes()
+            files[f"{place}/{result.predictions.file}"] = (path.parent / result.predictions.file).read_bytes()
     first = next(iter(runs[0].results.values()))
     value: dict[str, Any] = {
         "submission_version": 1,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
     """Return the rules for submissions to a suite; `domains` are all official ones by default."""
-    from dabs.config import FIRST_SEED, PROTOCOLS, STANDARD_BETA2, STANDARD_RATE, Training
+    from dabs.config import OFFICIAL_SEEDS, PROTOCOLS, STANDARD_BETA2, STANDARD_RATE, Training
     from dabs.encoder import PRESETS
     from dabs.evaluation.build_result import protocol_config
     from dabs.leaderboard.submit.rules import Rules
@@ -42,7 +42,7 @@ def build_rules(suite: str, domains: tuple[str, ...] = ()) -> Rules:
             for domain in all_domains
         },
         protocols={protocol: protocol_config(protocol, suite) for protocol in PROTOCOLS},
-        first_seed=FIRST_SEED,
+        seeds=OFFICIAL_SEEDS,
     )
 
 

@@ -14,7 +14,7 @@ FORMAT_VERSION = 2
 PAIRED_PREDICTIONS = "paired predictions"  # both models' answers to each example
 PUBLISHED_INTERVALS = "published intervals"  # without predictions, the two scores' own intervals as if independent
 Verdict = Literal["win", "tie", "loss"]
-_OPPOSITE: dict[Verdict, Verdict] = {"win": "loss", "tie": "tie", "loss": "win"}
+OPPOSITE: dict[Verdict, Verdict] = {"win": "loss", "tie": "tie", "loss": "win"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ class TaskComparison:
             scores_a=self.scores_b,
             scores_b=self.scores_a,
             difference=self.difference.mirrored(),
-            verdict=_OPPOSITE[self.verdict],
+            verdict=OPPOSITE[self.verdict],
             mcnemar=tuple(replace(m, only_a=m.only_b, only_b=m.only_a) for m in self.mcnemar),
         )
 

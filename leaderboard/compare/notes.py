@@ -10,6 +10,7 @@ from dabs.leaderboard.compare.contestants import Contestant
 from dabs.leaderboard.compare.model import PUBLISHED_INTERVALS, Pair
 from dabs.leaderboard.tables.compatibility import has_encoder
 from dabs.leaderboard.tables.variance import MIN_GROUPS
+from dabs.results.entries import MAX_LINES
 from dabs.results.schema import Environment
 
 
@@ -28,8 +29,10 @@ def notes_of(
         left_out: domains that were not compared, and why.
     """
     return (
+        *_broken_files(contestants),
         *_left_out_domains(left_out, len(tasks)),
         *_missing_tasks(contestants, tasks),
+        *_budgets(contestants),
         *_failed_runs(contestants),
         *_missing_predictions(pairs),
         *_single_seeds(contestants),
@@ -38,6 +41,13 @@ def notes_of(
         *_tuned_options(contestants),
         *_environments(contestants),
     )
+
+
+def _broken_files(contestants: Sequence[Contestant]) -> Iterator[str]:
+    lines = [line for one in contestants for line in one.left_out]
+    yield from lines[:MAX_LINES]
+    if len(lines) > MAX_LINES:
+        yield f"{len(lines) - MAX_LINES} more broken files are left out, with the tasks that they are about."
 
 
 def _left_out_domains(left_out: Mapping[str, str], compared: int) -> Iterator[str]:
@@ -52,6 +62,22 @@ def _missing_tasks(contestants: Sequence[Contestant], tasks: Mapping[str, Sequen
         lacking = [f"{d}/{t}" for d, names in tasks.items() for t in names if (d, t) not in one.cells]
         if lacking:
             yield f"{one.name} lacks {_shortened(lacking)}: means of these domains and of all domains are left empty."
+
+
+def _budgets(contestants: Sequence[Contestant]) -> Iterator[str]:
+    """Say at which budgets the rows were pretrained, unless all took the standard steps."""
+    found = {one.name: sorted({r.budget for r in one.results if r.budget is not None}) for one in contestants}
+    every = sorted({budget for budgets in found.values() for budget in budgets})
+    if every == [1.0] or not every:
+        return
+    if len(every) == 1:
+        yield f"Every row that was pretrained took {every[0]:g} times the standard steps."
+        return
+    listed = [f"{name} {' and '.join(f'{b:g}' for b in budgets)}" for name, budgets in found.items() if budgets]
+    yield (
+        f"The budgets differ (times the standard steps: {_shortened(listed)}): a difference may come from the steps "
+        "and not from the algorithm."
+    )
 
 
 def _failed_runs(contestants: Sequence[Contestant]) -> Iterator[str]:

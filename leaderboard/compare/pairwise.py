@@ -90,8 +90,8 @@ def compare_contestants(
             f"alpha must be between 0 and 0.5 (got {alpha}) and resamples at least 100 (got {resamples})."
         )
     contestants, left_out = _leave_out_domains(contestants)
-    by_task, metrics = _gather_all(contestants, resamples)
-    tasks = _tasks_by_domain(by_task)
+    by_task, metrics = gather_all(contestants, resamples)
+    tasks = tasks_by_domain(by_task)
     first = contestants[0].results[0]
     counted = tuple(counted_domains(tasks, first.suite))
     by_domain = domain_evidence(by_task, tasks)
@@ -141,10 +141,16 @@ def _leave_out_domains(contestants: Sequence[Contestant]) -> tuple[list[Contesta
     return kept, {domain: f"{'; '.join(lines)}. {way_out(lines, domain)}" for domain, lines in different.items()}
 
 
-def _gather_all(
-    contestants: Sequence[Contestant], resamples: int
-) -> tuple[EvidenceByTask, dict[TaskKey, MetricRecord]]:
-    """Return the evidence and the metric of every task that any contestant has."""
+def gather_all(contestants: Sequence[Contestant], resamples: int) -> tuple[EvidenceByTask, dict[TaskKey, MetricRecord]]:
+    """Return the evidence and the metric of every task that any contestant has.
+
+    Args:
+        contestants: whose predictions are read.
+        resamples: number of resamples of test examples (or groups).
+
+    Raises:
+        DabsError: predictions cannot be read or do not belong to their results.
+    """
     firsts = {key: one.cells[key][0].result for one in contestants for key in one.cells}
     by_task, metrics = {}, {}
     for key, result in sorted(firsts.items()):
@@ -154,7 +160,8 @@ def _gather_all(
     return by_task, metrics
 
 
-def _tasks_by_domain(keys: Iterable[TaskKey]) -> dict[str, tuple[str, ...]]:
+def tasks_by_domain(keys: Iterable[TaskKey]) -> dict[str, tuple[str, ...]]:
+    """Return the tasks of each domain, in the order of `keys`."""
     tasks: dict[str, list[str]] = defaultdict(list)
     for domain, task in keys:
         tasks[domain].append(task)
@@ -191,7 +198,7 @@ def _compare_pair(
     untested = [_compare_task(key, metrics[key], *evidence, alpha=alpha) for key, evidence in both.items()]
     corrected = holm_correction([task.difference.p for task in untested])
     compared = tuple(
-        replace(task, p_holm=p, verdict=_verdict(task.difference.value, p, alpha))
+        replace(task, p_holm=p, verdict=pair_verdict(task.difference.value, p, alpha))
         for task, p in zip(untested, corrected, strict=True)
     )
     scores = [
@@ -202,7 +209,7 @@ def _compare_pair(
     return Pair(a=a, b=b, tasks=compared, domains=domains, overall=overall)
 
 
-def _verdict(difference: float, p: float | None, alpha: float) -> Verdict:
+def pair_verdict(difference: float, p: float | None, alpha: float) -> Verdict:
     """Return a win or a loss for a significant p; a missing p is not significant."""
     if p is None or p >= alpha or difference == 0:
         return "tie"

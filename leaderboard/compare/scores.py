@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 
 from dabs.errors import DabsError
-from dabs.evaluation.bootstrap import SCORERS, covariance, effective_units, groups_to_draw, resample_scores
 from dabs.leaderboard.compare.contestants import Contestant, TaskKey
 from dabs.leaderboard.compare.statistics import variance_of_difference
 from dabs.leaderboard.tables.compatibility import has_encoder
 from dabs.leaderboard.tables.intervals import published_error
 from dabs.leaderboard.tables.variance import ScoreVariance, SeedVariance, shrink_all
+from dabs.results.bootstrap import covariance, effective_units, groups_to_draw, resample_scores
 from dabs.results.entries import Placed
-from dabs.results.predictions import find_mismatch
-
-SCORE_TOLERANCE = 1e-5  # between a stated score and the one from its predictions, which is computed in float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,26 +91,8 @@ def gather_evidence(contestants: Sequence[Contestant], key: TaskKey, *, resample
 
 def _read_predictions(cell: tuple[Placed, ...]) -> list[dict[str, np.ndarray]] | None:
     """Return the predictions of every seed, checked against the scores; None when any is missing."""
-    found = [(placed, placed.predictions()) for placed in cell]
-    arrays = [array for _, array in found if array is not None]
-    for placed, array in found:
-        if array is not None:
-            _check_score(placed, array)
+    arrays = [array for array in (placed.predictions() for placed in cell) if array is not None]
     return arrays if len(arrays) == len(cell) else None
-
-
-def _check_score(placed: Placed, array: Mapping[str, np.ndarray]) -> None:
-    result = placed.result
-    wrong = find_mismatch(result, array)
-    if wrong:
-        raise DabsError(f"{placed.path}: {wrong}. Make the result again with `dabs eval`.")
-    ones = np.ones((len(array["label"]), 1), dtype=np.float32)
-    score = float(SCORERS[result.metric.name](array["prediction"], array["label"])(ones)[0])
-    if not abs(score - result.score) <= SCORE_TOLERANCE:
-        raise DabsError(
-            f"{placed.path} states the score {result.score}, but its predictions give {score:.6f}: one of the two was "
-            "changed. Make the result again with `dabs eval`."
-        )
 
 
 def _shared_groups(arrays: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray | None:

@@ -81,16 +81,17 @@ def probability(p: float | None) -> str:
     return "<0.0001" if p < 1e-4 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
 
 
-def _signed(value: float) -> str:
+def signed_points(value: float) -> str:
     """Format a difference times 100 with its sign, and no sign for 0.0."""
     text = f"{100 * value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
-def _interval(estimate: Estimate | None) -> str:
+def interval_text(estimate: Estimate | None) -> str:
+    """Format an interval times 100 as `1.0 to 2.0` with signs, or as a dash where there is none."""
     if estimate is None or estimate.low is None or estimate.high is None:
         return EMPTY
-    return f"{_signed(estimate.low)} to {_signed(estimate.high)}"
+    return f"{signed_points(estimate.low)} to {signed_points(estimate.high)}"
 
 
 def _aggregate_cells(row: Aggregate) -> tuple[str, ...]:
@@ -99,10 +100,10 @@ def _aggregate_cells(row: Aggregate) -> tuple[str, ...]:
     return (
         points(row.a),
         points(row.b),
-        _signed(difference.value) if difference else EMPTY,
-        _interval(difference),
+        signed_points(difference.value) if difference else EMPTY,
+        interval_text(difference),
         probability(difference.p if difference else None),
-        _interval(row.over_tasks),
+        interval_text(row.over_tasks),
         f"{row.wins}/{row.ties}/{row.losses}",
         points(row.improvement.value) if row.improvement else EMPTY,
         points(row.iqm_a),
@@ -160,8 +161,8 @@ def _task_cells(task: TaskComparison) -> tuple[str, ...]:
         task.verdict,
         points(task.a),
         points(task.b),
-        _signed(task.difference.value),
-        _interval(task.difference),
+        signed_points(task.difference.value),
+        interval_text(task.difference),
         probability(task.difference.p),
         probability(task.p_holm),
     )

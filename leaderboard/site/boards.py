@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dabs.config import without_budget
 from dabs.evaluation.reference_rows import is_reference
 from dabs.leaderboard.tables.aggregate import (
     Table,
@@ -14,6 +15,7 @@ from dabs.leaderboard.tables.aggregate import (
     protocols_of,
     tasks_of,
 )
+from dabs.leaderboard.tables.budgets import BudgetTables, build_budget_tables
 from dabs.results.entries import Entry
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS
@@ -29,19 +31,26 @@ class Board:
         ruleset: one of `submission.RULESETS`.
         results: the results of all rows, under the rows' names.
         tables: in the order of `protocols_of`.
+        budgets: by protocol, the rows that any figure of the board draws, at every budget.
     """
 
     ruleset: str
     results: tuple[Result, ...]
     tables: tuple[Table, ...]
+    budgets: Mapping[str, BudgetTables]
 
     def table(self, protocol: str) -> Table:
         """Return the table of one protocol."""
         return next(table for table in self.tables if table.protocol == protocol)
 
 
-def build_boards(rows: Sequence[Entry], tasks: Tasks | None = None) -> list[Board]:
+def build_boards(rows: Sequence[Entry], tasks: Tasks | None = None, every: Sequence[Entry] = ()) -> list[Board]:
     """Return a board for each ruleset that has a row; every board includes the reference rows.
+
+    Args:
+        rows: rows of one budget.
+        tasks: all tasks of each domain, as in `aggregate.build_table`.
+        every: the same rows at every budget, for the figures of cost; `rows` by default.
 
     Raises:
         RequestError: results that may not share a table.
@@ -57,9 +66,25 @@ def build_boards(rows: Sequence[Entry], tasks: Tasks | None = None) -> list[Boar
         if ruleset in rulesets.values():
             own = [result for result in all_results if rulesets[result.algorithm] == ruleset]
             shown = tuple(r for r in all_results if rulesets[r.algorithm] == ruleset or is_reference(r.algorithm))
-            tables = (build_table(shown, protocol, all_tasks) for protocol in protocols_of(own))
-            boards.append(Board(ruleset=ruleset, results=shown, tables=tuple(tables)))
+            tables = tuple(build_table(shown, protocol, all_tasks) for protocol in protocols_of(own))
+            budgets = _build_budgets(tables, every or rows, ruleset)
+            boards.append(Board(ruleset=ruleset, results=shown, tables=tables, budgets=budgets))
     return boards
+
+
+def _build_budgets(tables: Sequence[Table], every: Sequence[Entry], ruleset: str) -> dict[str, BudgetTables]:
+    """Return the tables of every budget for each protocol, of the rows that a figure draws."""
+    drawn = {
+        name
+        for table in tables
+        for domain in (None, *table.tasks)
+        for name in select_drawn_rows(table, domain).algorithms
+    }
+    names = {entry.name: without_budget(entry.name) for entry in every}
+    shown = [e for e in every if names[e.name] in drawn and (e.ruleset == ruleset or is_reference(names[e.name]))]
+    results = [result for entry in shown for result in entry.results]
+    tasks = tasks_of(results) | tables[0].tasks
+    return {table.protocol: build_budget_tables(results, table.protocol, tasks) for table in tables}
 
 
 def select_drawn_rows(table: Table, domain: str | None = None) -> Table:

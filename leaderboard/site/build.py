@@ -44,6 +44,7 @@ def build_site(
     domains: Sequence[Domain] = (),
     max_tested: int = MAX_TESTED,
     tasks: Tasks | None = None,
+    every: Sequence[Entry] = (),
 ) -> Path:
     """Write the site of all rows into the folder `out` and return its path. The same rows always give the same bytes.
 
@@ -53,6 +54,7 @@ def build_site(
         domains: the domains whose cards are shown; other domains get a page of numbers only.
         max_tested: how many rows are tested against each other; the compare page shows the others without tests.
         tasks: all tasks of each domain, as in `aggregate.build_table`.
+        every: the same rows at every budget, for the figures of cost; `rows` by default.
 
     Raises:
         RequestError: no rows, two rows of the same name, results that may not share a table, or a folder that holds
@@ -65,7 +67,7 @@ def build_site(
     rows = sorted(rows, key=lambda row: row.name)
     out = out.resolve()
     _refuse_other_folder(out)
-    boards = build_boards(rows, tasks)
+    boards = build_boards(rows, tasks, every)
     names = slugs(row.name for row in rows)
     with replacing_with_lock(out) as folder:
         comparisons = compare_best_rows(rows, boards, max_tested=max_tested)

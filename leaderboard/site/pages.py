@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dabs.config import PROTOCOLS, protocol_name
 from dabs.data.domain import Domain, describe_target
-from dabs.evaluation.reference_rows import RANDOM, explanation_of, is_reference
+from dabs.evaluation.reference_rows import RANDOM, is_reference
 from dabs.leaderboard.compare.model import Comparison
+from dabs.leaderboard.compare.ranks import ranks_of_comparison
 from dabs.leaderboard.site import plots, sheets, views
+from dabs.leaderboard.site.algorithm_page import algorithm_values
 from dabs.leaderboard.site.bibliography import cite
 from dabs.leaderboard.site.boards import Board, select_drawn_rows
+from dabs.leaderboard.site.cost_views import CostFigure, cost_figures
 from dabs.leaderboard.site.downloads import File
+from dabs.leaderboard.site.heat import heat_view
 from dabs.leaderboard.site.long_tables import MAX_ROWS, TableRows
 from dabs.leaderboard.site.verdict import verdict
 from dabs.leaderboard.tables.aggregate import Table, order_algorithms
-from dabs.leaderboard.tables.ranking import column_leader, column_ranks
-from dabs.leaderboard.tables.render import describe_failures, legend, mark
+from dabs.leaderboard.tables.ranking import TestedRanks, column_leader, column_ranks
+from dabs.leaderboard.tables.render import legend, mark
 from dabs.results.entries import Entry
 from dabs.specs import describe_inputs
 
@@ -63,7 +66,7 @@ def build_pages(
     """
     table = boards[0].tables[0]
     common = {
-        "suite": table.suite,
+        "of": table.title,
         "level": f"{100 * boards[0].results[0].interval.level:g} %",
         "protocols": [(protocol, protocol_name(protocol)) for protocol in _protocols_of(boards)],
         "titles": RULESET_TITLES,
@@ -71,7 +74,9 @@ def build_pages(
     }
     index = {**common, **_index_values(rows, boards, domains, comparisons)}
     board_views = [view for _, found in index["boards"] for view in found.values()]
-    files = [file for view in board_views for file in (*view["files"], *view["overview"]["files"])]
+    files = [
+        file for view in board_views for file in (*view["files"], *view["overview"]["files"], *_figure_files(view))
+    ]
     long_tables = [view["rows"] for view in board_views]
     yield Page(path="index.html", template="index", values=index, tables=long_tables, files=files)
     yield Page(path="compare.html", template="compare", values={**common, **_compare_values(boards, slugs)})
@@ -82,10 +87,12 @@ def build_pages(
         yield Page(path="rows.html", template="rows", values={**common, "lists": _scores_by_name(boards)})
     for domain, tasks in table.tasks.items():
         card = {"card": _card_values(domains[domain]) if domain in domains else None}
-        values = {**common, **_domain_values(boards, domain), **card}
+        values = {**common, **_domain_values(boards, domain, comparisons), **card}
         domain_views = [view for board in values["boards"] for view in board["views"].values()]
         files = [file for board in values["boards"] for file in board["curve_files"]]
-        files += [file for view in domain_views for file in (*view["files"], *view["figure_files"])]
+        files += [
+            file for view in domain_views for file in (*view["files"], *view["figure_files"], *_figure_files(view))
+        ]
         long_tables = [view["rows"] for view in domain_views]
         yield Page(path=f"domains/{domain}.html", template="domain", values=values, tables=long_tables, files=files)
         for task in tasks:
@@ -96,9 +103,15 @@ def build_pages(
             path = f"tasks/{domain}.{task}.html"
             yield Page(path=path, template="task", values=values, tables=long_tables, files=files)
     for row in rows:
-        values = {**common, **_algorithm_values(row, boards, slugs[row.name])}
+        values = {**common, **algorithm_values(row, boards, slugs[row.name])}
         files = [file for key in ("means_files", "tasks_files", "curve_files", "runs_files") for file in values[key]]
         yield Page(path=f"algorithms/{slugs[row.name]}.html", template="algorithm", values=values, files=files)
+
+
+def _figure_files(view: Mapping[str, Any]) -> list[File]:
+    """Return the files of a view's heat map and of its figures of cost."""
+    heat = view.get("heat")
+    return [*(heat["files"] if heat else []), *(file for figure in view["costs"] for file in figure.files)]
 
 
 def _protocols_of(boards: Sequence[Board]) -> list[str]:
@@ -141,18 +154,42 @@ def _index_values(
 
 def _overall_values(board: Board, table: Table, comparison: Comparison | None) -> dict[str, Any]:
     """Return the overall table of one ruleset and protocol, with its figure and what they say in words."""
-    view = views.overall_view(table)
+    tested = _tested_ranks(table, comparison)
+    view = views.overall_view(table, tested, board.ruleset)
     key = f"{board.ruleset}-{table.protocol}"
     ranked, references = views.split_rows(view["headline"])
-    arguments = (view["compare"],)
+    arguments = (view["compare"], view["tested"])
     rows = TableRows(key=key, macro="headline_rows", rows=ranked, references=references, arguments=arguments)
     drawn = [select_drawn_rows(one) for one in board.tables]
     styles = plots.assign_styles(order_algorithms({name for one in drawn for name in one.algorithms}))
     few = len(styles) < len(table.algorithms)
     note = "The best algorithms by the mean over all domains, and the reference rows. " if few else ""
-    overview = views.overview_view(select_drawn_rows(table), drawn, styles, board.ruleset, note)
-    files = [*sheets.overall_sheet(table, board.ruleset).files, cite(table.suite, table.algorithms, table.tasks)]
-    return {**view, "rows": rows, "overview": overview, "verdict": verdict(table, comparison), "files": files}
+    shown = select_drawn_rows(table)
+    overview = views.overview_view(shown, drawn, styles, board.ruleset, note)
+    name = f"{table.suite}.{board.ruleset}.{table.protocol}"
+    return {
+        **view,
+        "rows": rows,
+        "overview": overview,
+        "heat": heat_view(shown, name),
+        "costs": _costs(board, shown, styles, None, name) if len(table.counted) > 1 else [],
+        "verdict": verdict(table, comparison),
+        "files": [*view["files"], cite(table.suite, table.algorithms, table.tasks)],
+    }
+
+
+def _tested_ranks(table: Table, comparison: Comparison | None) -> TestedRanks:
+    """Return the ranks of a table's algorithms by the paired tests that were made."""
+    names = [name for name in table.algorithms if not is_reference(name)]
+    return ranks_of_comparison(comparison, names) if comparison else {}
+
+
+def _costs(
+    board: Board, drawn: Table, styles: Mapping[str, plots.MarkerStyle], domain: str | None, name: str
+) -> list[CostFigure]:
+    """Return the figures of cost of some rows: of one domain, or of all together."""
+    chosen = {row: styles[row] for row in drawn.algorithms}
+    return cost_figures(board.budgets[drawn.protocol], chosen, [domain], name, domain or "")
 
 
 def _tile_values(table: Table, name: str, domain: Domain | None) -> dict[str, Any]:
@@ -162,18 +199,18 @@ def _tile_values(table: Table, name: str, domain: Domain | None) -> dict[str, An
     return {"name": name, "title": title, "mark": mark(table, name), "tasks": tasks}
 
 
-def _domain_values(boards: Sequence[Board], domain: str) -> dict[str, Any]:
+def _domain_values(boards: Sequence[Board], domain: str, comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
     table = boards[0].tables[0]
     return {
         "domain": domain,
         "title": domain.replace("_", " ").capitalize(),
         "mark": mark(table, domain),
         "tasks": [(task, mark(table, domain, task)) for task in table.tasks[domain]],
-        "boards": [_domain_board(board, domain) for board in boards],
+        "boards": [_domain_board(board, domain, comparisons) for board in boards],
     }
 
 
-def _domain_board(board: Board, domain: str) -> dict[str, Any]:
+def _domain_board(board: Board, domain: str, comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
     """Return what a domain's page shows of one ruleset."""
     drawn = {table.protocol: select_drawn_rows(table, domain) for table in board.tables}
     styles = plots.assign_styles(order_algorithms({name for table in drawn.values() for name in table.algorithms}))
@@ -181,17 +218,23 @@ def _domain_board(board: Board, domain: str) -> dict[str, Any]:
     by_protocol = {}
     for table in board.tables:
         key = f"{board.ruleset}-{table.protocol}"
-        ranked, references = views.split_rows(_domain_rows(table, domain))
-        arguments = (domain, table.protocol)
+        tested = _tested_ranks(table, comparisons.get(table.protocol)).get(domain, {})
+        ranked, references = views.split_rows(_domain_rows(table, domain, tested))
+        notes = views.notes_view(table.of_domain(domain), tested)
+        arguments = (domain, table.protocol, notes["tested"])
         figure = plots.layout_tasks(drawn[table.protocol], domain, styles, axis)
-        name, title = f"{table.suite}.{domain}.{key}", f"Scores in {domain}, {protocol_name(table.protocol)}"
+        name, title = (
+            f"{table.suite}.{domain}.{key}",
+            f"Scores in {domain} of the {table.title}, {protocol_name(table.protocol)}",
+        )
         bibliography = cite(table.suite, table.algorithms, [domain])
         by_protocol[table.protocol] = {
             "rows": TableRows(key=key, macro="domain_rows", rows=ranked, references=references, arguments=arguments),
             "figure": figure,
             "figure_files": views.figure_files(name, [figure] if figure else [], title),
-            "files": [*sheets.domain_sheet(table, domain, board.ruleset).files, bibliography],
-            **views.notes_view(table.of_domain(domain)),
+            "files": [*sheets.domain_sheet(table, domain, board.ruleset, tested).files, bibliography],
+            "costs": _costs(board, drawn[table.protocol], styles, domain, name),
+            **notes,
         }
     results = [r for r in board.results if r.domain == domain and r.algorithm in styles]
     curves = views.learning_curves(results, styles)
@@ -206,8 +249,8 @@ def _domain_board(board: Board, domain: str) -> dict[str, Any]:
     }
 
 
-def _domain_rows(table: Table, domain: str) -> list[dict[str, Any]]:
-    """Return one row per algorithm, the best first: the domain's mean and one cell per task."""
+def _domain_rows(table: Table, domain: str, tested: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return one row per algorithm, the best first: its ranks, the domain's mean and one cell per task."""
     top, ranks = column_leader(table, domain), column_ranks(table, domain)
     leaders = {task: column_leader(table, domain, task) for task in table.tasks[domain]}
     rows = [
@@ -215,6 +258,7 @@ def _domain_rows(table: Table, domain: str) -> list[dict[str, Any]]:
             "algorithm": name,
             "reference": is_reference(name),
             "rank": ranks.get(name),
+            "tested": tested.get(name),
             "mean": views.mean_view(table, name, domain, best=name == top),
             "cells": [(task, table.cell(name, domain, task), name == leader) for task, leader in leaders.items()],
         }
@@ -281,52 +325,6 @@ def _task_rows(board: Board, domain: str, task: str) -> list[dict[str, Any]]:
         for name in board.tables[0].algorithms
     ]
     return views.sort_by_score(rows, lambda row: row["cells"][0][1].mean if row["cells"][0][1] else None)
-
-
-def _algorithm_values(row: Entry, boards: Sequence[Board], slug: str) -> dict[str, Any]:
-    board = next(board for board in boards if board.ruleset == row.ruleset)
-    results, name, tables = row.results, row.name, board.tables
-    runs = views.pretraining_runs(results)
-    options = {json.dumps(run.pretraining.config.get("options", {}), sort_keys=True) for run in runs}
-    curves = views.learning_curves(results, plots.assign_styles([name]))
-    means = [(domain, [views.mean_view(t, name, domain) for t in tables]) for domain in (None, *tables[0].tasks)]
-    return {
-        "row": row,
-        "title": name[:80],
-        "hash": results[0].algorithm_sha256,
-        "parameters": sorted({result.encoder.parameters for result in results}),
-        "options": json.loads(options.pop()) if len(options) == 1 else None,
-        "tables_of": [(table.protocol, protocol_name(table.protocol)) for table in tables],
-        "means": means,
-        "wins": [table.beats(name) if _is_compared(table, name) else None for table in tables],
-        "explanation": explanation_of(name),
-        "failures": list(dict.fromkeys(filter(None, (describe_failures(table, name) for table in tables)))),
-        "gap": any(view["gap"] is not None for _, cells in means for view in cells),
-        "tasks": [
-            (
-                domain,
-                task,
-                mark(tables[0], domain, task),
-                tables[0].info.get((domain, task)),
-                [(table.protocol, table.cell(name, domain, task)) for table in tables],
-            )
-            for domain, names in tables[0].tasks.items()
-            for task in names
-        ],
-        "curves": curves,
-        "ranks": [column_ranks(table).get(name) for table in tables],
-        "means_files": [*sheets.means_sheet(tables, name, slug).files, cite(tables[0].suite, [name], tables[0].tasks)],
-        "tasks_files": sheets.row_sheet(tables, name, slug).files,
-        "curve_files": views.curve_files(slug, curves, f"Learning curves of {name}"),
-        "runs_files": sheets.runs_sheet(runs, f"{slug}.runs").files if runs else [],
-        "runs": runs,
-        "environments": views.count_environments(results),
-    }
-
-
-def _is_compared(table: Table, name: str) -> bool:
-    """Return whether a row and the random encoder are both in a table, and are not the same."""
-    return name != RANDOM and {name, RANDOM} <= set(table.algorithms)
 
 
 def _card_values(domain: Domain) -> dict[str, Any]:

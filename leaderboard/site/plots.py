@@ -36,6 +36,16 @@ def name_shape(reference: str) -> str:
     return _SHAPE_NAMES[reference_place(reference)]
 
 
+def short_name(name: str, letters: int = MAX_LETTERS) -> str:
+    """Return the name of a row, cut to a number of letters."""
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
+
+
+def whole_points(value: float) -> str:
+    """Return a tick times 100 without decimals, with a true minus sign."""
+    return f"{100 * value:.0f}".replace("-0", "0").replace("-", "−")
+
+
 @dataclass(frozen=True, kw_only=True)
 class MarkerStyle:
     """How every figure draws an algorithm. The shape differs as well, so that no one has to rely on colour.
@@ -254,7 +264,7 @@ def overview_axis(tables: Iterable[Table]) -> Axis | None:
 
 
 def _plot(title: str, lanes: list[Lane], words: list[str], axis: Axis, y: float) -> DotPlot:
-    ticks = tuple((axis.place(tick), f"{100 * tick:.0f}".replace("-", "−")) for tick in axis.ticks)
+    ticks = tuple((axis.place(tick), whole_points(tick)) for tick in axis.ticks)
     return DotPlot(title=title, height=y + 14, ticks=ticks, lanes=tuple(lanes), words=" ".join(words))
 
 
@@ -276,7 +286,7 @@ def _layout_lane(
         first = reference and (i == 0 or not is_reference(scores[i - 1].algorithm))
         apart = APART if reference and row else apart
         row += not (compact and reference and not first)
-        name = score.algorithm if len(score.algorithm) <= MAX_LETTERS else f"{score.algorithm[: MAX_LETTERS - 1]}…"
+        name = short_name(score.algorithm)
         name += FAILED * score.failed
         if compact and reference:
             name = "references" if first else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dabs.config import protocol_name
 from dabs.evaluation.reference_rows import is_reference, reference_place
@@ -15,18 +15,19 @@ from dabs.results.schema import Result
 Place = tuple[Table, str | None, str | None]  # a column of a table: its domain, and its task
 
 
-def overall_sheet(table: Table, ruleset: str = "fixed") -> Sheet:
-    """Return the table of the first page: all domains, and each domain."""
+def overall_sheet(table: Table, ruleset: str = "fixed", tested: Mapping[str, int] | None = None) -> Sheet:
+    """Return the table of the first page: all domains, and each domain; `tested` has ranks by paired tests."""
     places: list[Place] = [(table, domain, None) for domain in (None, *table.tasks)]
     caption = f"Means of the {table.suite} suite, {protocol_name(table.protocol)}"
-    return _sheet(f"{table.suite}.{ruleset}.{table.protocol}", caption, [ALL_DOMAINS, *table.tasks], places)
+    return _sheet(f"{table.suite}.{ruleset}.{table.protocol}", caption, [ALL_DOMAINS, *table.tasks], places, tested)
 
 
-def domain_sheet(table: Table, domain: str, ruleset: str = "fixed") -> Sheet:
-    """Return the table of a domain: its mean, and each of its tasks."""
+def domain_sheet(table: Table, domain: str, ruleset: str = "fixed", tested: Mapping[str, int] | None = None) -> Sheet:
+    """Return the table of a domain: its mean, and each of its tasks; `tested` has ranks by paired tests."""
     places: list[Place] = [(table, domain, None), *((table, domain, task) for task in table.tasks[domain])]
     name = f"{table.suite}.{domain}.{ruleset}.{table.protocol}"
-    return _sheet(name, f"Scores in {domain}, {protocol_name(table.protocol)}", ["mean", *table.tasks[domain]], places)
+    caption = f"Scores in {domain}, {protocol_name(table.protocol)}"
+    return _sheet(name, caption, ["mean", *table.tasks[domain]], places, tested)
 
 
 def task_sheet(tables: Sequence[Table], domain: str, task: str, ruleset: str = "fixed") -> Sheet:
@@ -36,7 +37,13 @@ def task_sheet(tables: Sequence[Table], domain: str, task: str, ruleset: str = "
     return _sheet(f"{tables[0].suite}.{domain}.{task}.{ruleset}", f"Scores on {domain}/{task}", heads, places)
 
 
-def _sheet(name: str, caption: str, heads: Sequence[str], places: Sequence[Place]) -> Sheet:
+def _sheet(
+    name: str,
+    caption: str,
+    heads: Sequence[str],
+    places: Sequence[Place],
+    tested: Mapping[str, int] | None = None,
+) -> Sheet:
     """Return a sheet with one line per row, in the order of the first column and with the reference rows last."""
     table, domain, task = places[0]
     ranks = column_ranks(table, domain, task)
@@ -49,13 +56,14 @@ def _sheet(name: str, caption: str, heads: Sequence[str], places: Sequence[Place
 
     lines = [
         SheetLine(
-            texts=(row, str(ranks.get(row, EMPTY))),
+            texts=(row, str(ranks.get(row, EMPTY)), *([str(tested.get(row, EMPTY))] if tested else [])),
             values=tuple(_value(place, row, bold=row == leader) for place, leader in zip(places, leaders, strict=True)),
             reference=is_reference(row),
         )
         for row in sorted(table.algorithms, key=order)
     ]
-    return Sheet(name=name, caption=caption, texts=("algorithm", "rank"), values=tuple(heads), lines=tuple(lines))
+    texts = ("algorithm", "rank", *(["tested rank"] if tested else []))
+    return Sheet(name=name, caption=caption, texts=texts, values=tuple(heads), lines=tuple(lines))
 
 
 def _value(place: Place, row: str, *, bold: bool = False) -> Value:

@@ -7,28 +7,45 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 from dabs.leaderboard.site.curves import CurvePanel
 from dabs.leaderboard.site.plots import WIDTH, DotPlot
 from dabs.leaderboard.site.templating import read_asset, template_environment
+
+if TYPE_CHECKING:
+    from dabs.leaderboard.site.comparison_figure import ComparisonPlot
+    from dabs.leaderboard.site.cost_plots import CostPlot
+    from dabs.leaderboard.site.heat import HeatMap
 
 MARGIN, GAP = 16, 28  # around the figure and between its panels
 TITLE, HEAD, NOTE = 34, 24, 17  # heights of the figure's title, of a panel's title and of a line of notes
 CURVE_WIDTH, CURVE_HEIGHT = 148, 104  # as drawn by figures.html.j2
 LETTER = 6.3  # width of a letter of the notes, generously
 THEMES = ("light", "dark")
-OWN_RULES = ("svg text", "svg .", ".rule", ".chance", ".floor", ".interval", ".seed", ".dot", ".curve", ".reference")
+OWN_RULES = (
+    *("svg text", "svg .", ".rule", ".chance", ".floor", ".interval", ".seed", ".dot", ".curve", ".reference"),
+    *(".series", ".whisker", ".cross", ".front", ".flat", ".heat", ".zero"),
+)
+
+
+class Panel(Protocol):
+    """What a figure is made of; `words` says the same for those who do not see it."""
+
+    @property
+    def words(self) -> str:
+        """What the panel shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlacedPanel:
-    """A panel, where it is in the figure, its title, and the macro that draws it: `dot_panel` or `curve_panel`."""
+    """A panel, where it is in the figure, its title, and the macro of figures.html.j2 that draws it."""
 
     x: float
     y: float
     title: str
     macro: str
-    panel: DotPlot | CurvePanel
+    panel: Panel
 
 
 def draw_dots(plots: Sequence[DotPlot], title: str, notes: Sequence[str], *, columns: int = 2, theme: str = "") -> str:
@@ -51,8 +68,23 @@ def draw_curves(panels: Sequence[tuple[str, CurvePanel]], title: str, notes: Seq
     return _draw(found, CURVE_WIDTH, title, notes, columns, "")
 
 
+def draw_costs(plots: Sequence[CostPlot], title: str, notes: Sequence[str], *, columns: int = 2) -> str:
+    """Return a figure of scores by cost as an SVG file; as `draw_dots`."""
+    return _draw([(plot.title, "cost_panel", plot, plot.height) for plot in plots], WIDTH, title, notes, columns, "")
+
+
+def draw_heat(heat: HeatMap, title: str, notes: Sequence[str]) -> str:
+    """Return a heat map as an SVG file; as `draw_dots`."""
+    return _draw([("", "heat_panel", heat, heat.height)], heat.width, title, notes, 1, "")
+
+
+def draw_comparison(plot: ComparisonPlot, width: float, title: str, notes: Sequence[str]) -> str:
+    """Return the figure of a comparison as an SVG file; as `draw_dots`."""
+    return _draw([("", "comparison_panel", plot, plot.height)], width, title, notes, 1, "")
+
+
 def _draw(
-    panels: Sequence[tuple[str, str, DotPlot | CurvePanel, float]],
+    panels: Sequence[tuple[str, str, Panel, float]],
     panel_width: float,
     title: str,
     notes: Sequence[str],

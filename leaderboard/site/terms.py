@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dabs.evaluation.reference_rows import EXPLANATIONS, SUPERVISED
-from dabs.leaderboard.tables.ranking import RANKS, describe_bold
+from dabs.leaderboard.tables.ranking import RANKS, TESTED_RANKS, describe_bold
 from dabs.leaderboard.tables.render import FAILED, READERS
 
 _WHITENED = (
@@ -36,6 +36,11 @@ TERMS: dict[str, tuple[str, str]] = {  # key -> the term, and what it means
         "score of a domain is the mean of its tasks, and the overall score the mean of the domains.",
     ),
     "rank": ("Rank", f"{RANKS}. Two algorithms are in order only where one interval lies wholly above the other."),
+    "tested": (
+        "Tested rank",
+        f"{TESTED_RANKS}. A test needs the predictions and uses that all algorithms answered the same examples, so it "
+        "can tell apart what overlapping intervals cannot.",
+    ),
     "bold": ("Bold", f"{describe_bold((SUPERVISED,))}. Where no row does, nothing is bold."),
     "interval": (
         "Interval",

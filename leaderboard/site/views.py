@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dabs.config import protocol_name
@@ -13,8 +13,17 @@ from dabs.evaluation.reference_rows import RANDOM, SUPERVISED, has_no_seed, is_r
 from dabs.leaderboard.site import plots, sheets, standalone
 from dabs.leaderboard.site.curves import layout_curve_panel
 from dabs.leaderboard.site.downloads import File
+from dabs.leaderboard.site.heat import heat_view
 from dabs.leaderboard.tables.aggregate import Table, order_algorithms
-from dabs.leaderboard.tables.ranking import RANKS, column_leader, column_ranks, describe_bold
+from dabs.leaderboard.tables.costs import one_per_run
+from dabs.leaderboard.tables.ranking import (
+    RANKS,
+    TESTED_RANKS,
+    TestedRanks,
+    column_leader,
+    column_ranks,
+    describe_bold,
+)
 from dabs.leaderboard.tables.render import (
     COVERS,
     READERS,
@@ -43,14 +52,20 @@ def header_facts(results: Sequence[Result], table: Table) -> dict[str, Any]:
     }
 
 
-def protocol_view(table: Table, tables: Sequence[Table], styles: dict[str, plots.MarkerStyle]) -> dict[str, Any]:
+def protocol_view(
+    table: Table,
+    tables: Sequence[Table],
+    styles: dict[str, plots.MarkerStyle],
+    tested: TestedRanks | None = None,
+) -> dict[str, Any]:
     """Return everything that the report shows of one protocol; `tables` has one table per protocol."""
     axes = {domain: plots.task_axis(tables, domain) for domain in table.tasks}
     figures = [plots.layout_tasks(table, domain, styles, axes[domain]) for domain in table.tasks]
     drawn = [figure for figure in figures if figure]
     name = f"{table.suite}.tasks.{table.protocol}"
     return {
-        **overall_view(table),
+        **overall_view(table, tested),
+        "heat": heat_view(table, f"{table.suite}.fixed.{table.protocol}"),
         "ordered": order_for_columns(table),
         "tasks": rows_by_task(table),
         "figures": drawn,
@@ -73,7 +88,7 @@ def overview_view(
         note: a sentence before the explanation of the marks.
     """
     panels = plots.layout_overview(table, styles, plots.overview_axis(tables))
-    title = f"Mean scores of the {table.suite} suite, {protocol_name(table.protocol)}"
+    title = f"Mean scores of the {table.title}, {protocol_name(table.protocol)}"
     name = f"{table.suite}.{ruleset}.{table.protocol}"
     references = [f"{plots.name_shape(name)} {name}" for name in table.algorithms if is_reference(name)]
     marks = f"Hollow marks are reference rows: {', '.join(references)}." if references else ""
@@ -114,27 +129,36 @@ def order_for_columns(table: Table) -> list[str]:
     return sorted(table.algorithms, key=lambda name: is_reference(name))
 
 
-def overall_view(table: Table) -> dict[str, Any]:
-    """Return the overall table of one protocol."""
+def overall_view(table: Table, tested: TestedRanks | None = None, ruleset: str = "fixed") -> dict[str, Any]:
+    """Return the overall table of one protocol; `tested` has the ranks by paired tests, where they were made."""
+    ranks = (tested or {}).get(None, {})
     return {
         "protocol": table.protocol,
         "name": protocol_name(table.protocol),
         "algorithms": table.algorithms,
         "domains": [(domain, mark(table, domain)) for domain in table.tasks],
-        "headline": overall_rows(table),
-        "files": sheets.overall_sheet(table).files,
+        "headline": overall_rows(table, ranks),
+        "files": sheets.overall_sheet(table, ruleset, ranks).files,
         "seeds": describe_seeds(table.cells.values()),
         "compare": RANDOM in table.algorithms,
-        **notes_view(table),
+        **notes_view(table, ranks),
     }
 
 
-def notes_view(table: Table) -> dict[str, Any]:
-    """Return what the captions of a table of scores say: its reader, its reference rows, and what did not learn."""
+def notes_view(table: Table, tested: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Return what the captions of a table of scores say: its reader, its reference rows, and what did not learn.
+
+    Args:
+        table: the table.
+        tested: the ranks by paired tests of one column, where they were made.
+    """
+    ranked = sum(not is_reference(name) for name in table.algorithms)
+    some = f" Of {ranked} algorithms, {len(tested)} were tested." if tested and len(tested) < ranked else ""
     return {
         "reader": READERS[table.protocol],
         "bold": describe_bold(table.algorithms),
         "ranks": RANKS,
+        "tested": f"{TESTED_RANKS}.{some}" if tested else "",
         "references": explain_references(table.algorithms),
         "failures": describe_failures(table),
         "single_seeds": describe_single_seeds(table),
@@ -158,8 +182,13 @@ def mean_view(table: Table, algorithm: str, domain: str | None = None, *, best: 
     }
 
 
-def overall_rows(table: Table) -> list[dict[str, Any]]:
-    """Return one row per algorithm, the best first: overall score, domain means, and wins over the random encoder."""
+def overall_rows(table: Table, tested: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+    """Return one row per algorithm, the best first: overall score, domain means, and wins over the random encoder.
+
+    Args:
+        table: the table.
+        tested: the ranks over all domains by paired tests, where they were made.
+    """
     places = [(domain, column_leader(table, domain)) for domain in (None, *table.tasks)]
     ranks = column_ranks(table)
     rows: list[dict[str, Any]] = []
@@ -171,6 +200,7 @@ def overall_rows(table: Table) -> list[dict[str, Any]]:
                 "algorithm": algorithm,
                 "reference": is_reference(algorithm),
                 "rank": ranks.get(algorithm),
+                "tested": (tested or {}).get(algorithm),
                 "cells": cells,
                 "wins": wins,
             }
@@ -210,18 +240,6 @@ def rows_by_task(table: Table) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def one_per_run(results: Sequence[Result]) -> list[Result]:
-    """Return one result of each training run; all results of a run describe it alike.
-
-    A run belongs to an algorithm, a domain and a seed; the supervised encoder has one for each task as well.
-    """
-    firsts: dict[tuple[str, str, str, int], Result] = {}
-    for result in results:
-        task = result.task if result.algorithm == SUPERVISED else ""
-        firsts.setdefault((result.domain, result.algorithm, task, result.seed), result)
-    return [firsts[key] for key in sorted(firsts)]
 
 
 def learning_curves(results: Sequence[Result], styles: dict[str, plots.MarkerStyle]) -> list[dict[str, Any]]:

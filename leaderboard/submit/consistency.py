@@ -51,7 +51,9 @@ def find_runs(roots: Sequence[Path]) -> list[RunFolder]:
     """
     for root in roots:
         if not root.is_dir():
-            raise RequestError(f"there is no folder {root} to gather runs from.")
+            raise RequestError(
+                f"there are no runs in {root}, which does not exist. Name another folder, or use `dabs run`."
+            )
     found = ((root, path) for root in roots for path in root.rglob("config.json"))
     configs = {path.resolve().parent for root, path in found if not is_hidden(path, root)}
     folders = sorted(folder for folder in configs if not (folder / "encoder.safetensors").exists())
@@ -110,7 +112,10 @@ def _check_run(run: RunFolder) -> list[str]:
     found = []
     weights = run.folder / "encoder" / "encoder.safetensors"
     if not weights.is_file() or sha256_file(weights) != run.provenance["weights_sha256"]:
-        found.append(f"{weights} is missing or is not what the run wrote: its hash is not the one in run.json")
+        found.append(
+            f"{weights} is missing or is not what the run wrote: its hash is not the one in run.json: run "
+            f"`dabs pretrain --config {run.folder}`"
+        )
     if not run.results:
         found.append(f"{run.folder} has no results: run `dabs eval {run.folder}`")
     reported = any(result.environment.git_dirty for result in run.results.values())  # the rules refuse such results

@@ -11,6 +11,8 @@ from dabs.config import PROTOCOLS, protocol_name
 from dabs.evaluation.reference_rows import RANDOM, RAW, is_reference
 from dabs.leaderboard.tables.aggregate import Table, build_table
 from dabs.leaderboard.tables.agreement import Share, agreements, edge_choices, finetuned_at_least_probed
+from dabs.leaderboard.tables.budget_text import markdown_budgets
+from dabs.leaderboard.tables.budgets import build_budget_tables
 from dabs.leaderboard.tables.ranking import RANKS, column_ranks
 from dabs.leaderboard.tables.render import (
     EMPTY,
@@ -33,10 +35,10 @@ RESULTS = Path("leaderboard") / "results"
 SUBMISSIONS = Path("leaderboard") / "submissions"
 TREE_FOLDERS = ("dabs", "algorithms", "domains", "leaderboard", "tests")
 MAX_SUBMISSIONS = 8  # a table has one column per submission, so it shows only the best ones
-README, RESULTS_PAGE, PROTOCOL_PAGE, ARCHITECTURE_PAGE = (
-    Path(name) for name in ("README.md", "docs/results.md", "docs/protocol.md", "docs/architecture.md")
+README, RESULTS_PAGE, PROTOCOL_PAGE, BUDGETS_PAGE, ARCHITECTURE_PAGE = PAGES = tuple(
+    Path(name)
+    for name in ("README.md", "docs/results.md", "docs/protocol.md", "docs/budgets.md", "docs/architecture.md")
 )
-PAGES = (README, RESULTS_PAGE, PROTOCOL_PAGE, ARCHITECTURE_PAGE)
 
 
 def update_pages(root: Path, out: Path | None = None) -> list[str]:
@@ -50,7 +52,8 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
         DabsError: a result or submission is invalid, or a page lacks its markers.
     """
     out = out or root
-    results = load_results(root / RESULTS)
+    every = load_results(root / RESULTS)
+    results = [result for result in every if result.budget in (None, 1.0)]
     submissions = [load_submission(folder) for folder in submission_folders(root / SUBMISSIONS)]
     submitted = {
         ruleset: [result for submission, own in submissions if submission.ruleset == ruleset for result in own]
@@ -72,6 +75,7 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
             "tuned": _tuned_table(references, submitted["tuned"]),
         },
         PROTOCOL_PAGE: {"agreement": agreement_table(results), "choices": choices_table(results)},
+        BUDGETS_PAGE: {"budgets": budgets_table(every)},
         ARCHITECTURE_PAGE: {"tree": file_tree(root)},
     }
     changed = []
@@ -128,6 +132,14 @@ def wins_table(table: Table) -> str:
     return "\n".join([*lines, "", note])
 
 
+def budgets_table(results: Sequence[Result]) -> str:
+    """Return the Markdown table of the linear probe at every budget, or a sentence if there is only one."""
+    budgets = build_budget_tables(results, "linear")
+    if len(budgets.tables) < 2:
+        return "The published results are of one budget, so there is no table of several yet."
+    return markdown_budgets(budgets)
+
+
 def agreement_table(results: Sequence[Result]) -> str:
     """Return the Markdown table of Kendall's tau between the orders of the rows under each pair of protocols."""
     found = agreements(results)
@@ -160,7 +172,7 @@ def choices_table(results: Sequence[Result]) -> str:
             rows.append((f"{name}: the {end} {_SETTING_NAMES[found.setting]} of the grid was chosen", share))
     tuned = finetuned_at_least_probed(results)
     if tuned.of:
-        rows.append(("fine-tuning scores at least the linear probe of the same run", tuned))
+        rows.append(("fine-tuning scores at least the linear probe of the same row and seed", tuned))
     if not rows:
         return "No result files yet."
     return "\n".join(["| what | results | share |", "|---|---:|---:|", *(_share_row(*row) for row in rows)])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-from dabs.config import STANDARD_PROTOCOLS
+from dabs.config import STANDARD_PROTOCOLS, steps_at
 from dabs.errors import RequestError
 from dabs.evaluation.metrics import LEVEL, RESAMPLES
 from dabs.leaderboard.tables.aggregate import Tasks, build_table, protocols_of
@@ -18,6 +18,7 @@ from dabs.results.submission import Tuning
 from dabs.utils.environment import NO_CHECKOUT
 
 REQUIRED = STANDARD_PROTOCOLS  # fine-tuning is optional, but then every task needs it
+DATA_PACKAGES = ("datasets", "torchaudio", "torchvision")  # they only make the data, whose hash is in every result
 MAX_NAMED = 4  # missing cells that a message names
 
 
@@ -33,8 +34,8 @@ class Rules:
             weight_decay, encoder.
         encoders: the sizes and input specs of each domain's encoder.
         protocols: the settings of each protocol.
-        seeds: the least number of pretraining seeds of every cell.
-        first_seed: the seeds must be this one and those after it, so that none is hand-picked.
+        seeds: the pretraining seeds of every cell, fixed in advance so that none is hand-picked.
+        every_seed: whether all seeds are required, or only the first of them without a gap.
     """
 
     suite: str
@@ -43,8 +44,8 @@ class Rules:
     budgets: Mapping[str, Mapping[str, Any]]
     encoders: Mapping[str, Mapping[str, Any]]
     protocols: Mapping[str, Mapping[str, Any]]
-    seeds: int = 2
-    first_seed: int = 0
+    seeds: tuple[int, ...]
+    every_seed: bool = True
 
 
 def find_broken_rules(results: Sequence[Result], rules: Rules, tuning: Tuning | None) -> list[str]:
@@ -54,10 +55,22 @@ def find_broken_rules(results: Sequence[Result], rules: Rules, tuning: Tuning | 
     return [
         *_find_missing(results, rules),
         *_find_mixed(results),
+        *_find_repeated_runs(results),
+        *_find_perfect(results),
         *_find_untraceable(results),
         *_find_protocol_differences(results, rules),
         *(_check_tuned_options(results, tuning) if tuning else _check_fixed_options(results)),
     ]
+
+
+def at_budget(rules: Rules, budget: float, domains: Collection[str]) -> Rules:
+    """Return the rules for a multiple of the standard steps, for some domains only."""
+    budgets = {
+        domain: {**own, "steps": steps_at(budget, own["steps"])}
+        for domain, own in rules.budgets.items()
+        if domain in domains
+    }
+    return replace(rules, budgets=budgets, tasks={d: own for d, own in rules.tasks.items() if d in domains})
 
 
 def find_clashes(results: Sequence[Result], committed: Sequence[Result], tasks: Tasks) -> list[str]:
@@ -72,25 +85,24 @@ def find_clashes(results: Sequence[Result], committed: Sequence[Result], tasks: 
 
 
 def _find_missing(results: Sequence[Result], rules: Rules) -> list[str]:
-    seeds = sorted({result.seed for result in results})
+    seeds = _seeds_by_domain(results, rules)
     found = []
-    if len(seeds) < rules.seeds:
-        found.append(
-            f"{len(seeds)} pretraining seed{'s' * (len(seeds) != 1)} ({', '.join(map(str, seeds))}), at least "
-            f"{rules.seeds} are required: run with --seeds {rules.seeds}"
-        )
-    elif seeds != list(range(rules.first_seed, rules.first_seed + len(seeds))):
-        found.append(
-            f"the pretraining seeds are {', '.join(map(str, seeds))}; they must be {rules.first_seed} to "
-            f"{rules.first_seed + len(seeds) - 1}, so that none is hand-picked: run with --seeds {len(seeds)}"
-        )
+    for given in sorted(set(seeds.values())):
+        if given != (rules.seeds if rules.every_seed else rules.seeds[: len(given)]):
+            shown, fixed = (", ".join(map(str, numbers)) for numbers in (given, rules.seeds))
+            which = "" if rules.every_seed else "the first of "
+            found.append(
+                f"the pretraining seeds are {shown}; they must be {which}{fixed}, which the {rules.suite} suite fixes "
+                f"so that none is hand-picked or left out: run with --seeds {len(rules.seeds)} "
+                f"--first-seed {rules.seeds[0]}"
+            )
     present = {(r.domain, r.task, r.protocol, r.seed) for r in results}
     absent = [domain for domain in rules.tasks if domain not in {result.domain for result in results}]
     if absent:
         found.append(f"no results for the domain{'s' * (len(absent) > 1)} {', '.join(absent)}")
     protocols = [p for p in rules.protocols if p in REQUIRED or p in {r.protocol for r in results}]
     wanted = [(d, t) for d, tasks in rules.tasks.items() if d not in absent for t in tasks]
-    cells = [(domain, task, protocol, seed) for (domain, task), protocol, seed in product(wanted, protocols, seeds)]
+    cells = [(d, t, protocol, seed) for (d, t), protocol in product(wanted, protocols) for seed in seeds[d]]
     missing = [f"{cell[0]}/{cell[1]} {cell[2]} seed {cell[3]}" for cell in cells if cell not in present]
     if missing:
         more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
@@ -102,6 +114,43 @@ def _find_missing(results: Sequence[Result], rules: Rules) -> list[str]:
     return found + ([f"{duplicates} duplicate results"] if duplicates else [])
 
 
+def _seeds_by_domain(results: Sequence[Result], rules: Rules) -> dict[str, tuple[int, ...]]:
+    """Return the seeds of each domain that has results: its own, or those of all domains if every seed is required."""
+    own: dict[str, set[int]] = defaultdict(set)
+    for result in results:
+        own[result.domain].add(result.seed)
+    together = set().union(*own.values())
+    return {domain: tuple(sorted(together if rules.every_seed else seeds)) for domain, seeds in own.items()}
+
+
+def _find_repeated_runs(results: Sequence[Result]) -> list[str]:
+    """Return a line for each domain in which two seeds have the same weights, so that one run stands for two."""
+    seeds_of: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    for result in results:
+        seeds_of[result.domain, result.task, result.pretraining.weights_sha256].add(result.seed)
+    repeated = {(domain, tuple(sorted(seeds))) for (domain, _, _), seeds in seeds_of.items() if len(seeds) > 1}
+    return [
+        f"the weights of the seeds {', '.join(map(str, seeds))} of {domain} are the same: one run stands for several"
+        for domain, seeds in sorted(repeated)
+    ]
+
+
+def _find_perfect(results: Sequence[Result]) -> list[str]:
+    """Return a line for each domain in whose tasks a protocol is right about every test example.
+
+    One easy task can be solved; no encoder is right about every example of every task of a domain, but labels are.
+    """
+    scores: dict[tuple[str, str, int], list[bool]] = defaultdict(list)
+    for result in results:
+        scores[result.domain, result.protocol, result.seed].append(result.score >= result.metric.high)
+    perfect = [key for key, right in scores.items() if len(right) > 1 and all(right)]
+    return [
+        f"the scores of all {len(scores[key])} tasks of {key[0]} are perfect ({key[1]}, seed {key[2]}), as if the "
+        "labels of the tests were the predictions"
+        for key in sorted(perfect)
+    ]
+
+
 def _find_mixed(results: Sequence[Result]) -> list[str]:
     """Return a line for each fact that must be the same in all results of a submission and is not."""
     facts: dict[str, Callable[[Result], Any]] = {
@@ -111,7 +160,7 @@ def _find_mixed(results: Sequence[Result]) -> list[str]:
         "environment.dabs_version": lambda r: r.environment.dabs_version,
         "environment.git_commit": lambda r: r.environment.git_commit,
         "environment.python": lambda r: r.environment.python,
-        "environment.versions": lambda r: r.environment.versions,
+        "environment.versions": lambda r: {k: v for k, v in r.environment.versions.items() if k not in DATA_PACKAGES},
         "environment.device": lambda r: r.environment.device,
         "environment.precision": lambda r: r.environment.precision,
     }
@@ -121,9 +170,7 @@ def _find_mixed(results: Sequence[Result]) -> list[str]:
         for result in results:
             groups[json.dumps(fact(result), sort_keys=True)].append(result)
         if len(groups) > 1:
-            parts = [
-                f"{value} in {len(group)} ({_cell_name(group[0])}, ...)" for value, group in sorted(groups.items())
-            ]
+            parts = [f"{value} in {len(group)} ({cell_name(group[0])}, ...)" for value, group in sorted(groups.items())]
             found.append(f"{name} is mixed: {'; '.join(parts)}. Make all results with one version")
     return found
 
@@ -134,14 +181,14 @@ def _find_untraceable(results: Sequence[Result]) -> list[str]:
     dirty = [result for result in results if result.environment.git_dirty]
     if dirty:
         found.append(
-            f"{len(dirty)} results ({_cell_name(dirty[0])}, ...) were made from a checkout of dabs with uncommitted "
+            f"{len(dirty)} results ({cell_name(dirty[0])}, ...) were made from a checkout of dabs with uncommitted "
             "changes, or from an installed copy whose files were changed: commit or undo them and run again (your own "
             "algorithm file may be outside the checkout)"
         )
     installed = [result for result in results if result.environment.git_commit == NO_CHECKOUT]
     if installed:
         found.append(
-            f"{len(installed)} results ({_cell_name(installed[0])}, ...) were made with a copy of dabs that is "
+            f"{len(installed)} results ({cell_name(installed[0])}, ...) were made with a copy of dabs that is "
             f"{NO_CHECKOUT} and was not built from one, so no commit says what was run: clone the project, install it "
             "from there with `pip install .` and run again"
         )
@@ -178,7 +225,7 @@ def _find_protocol_differences(results: Sequence[Result], rules: Rules) -> list[
                     f"{name} is {found.get(name)!r}, but the protocol of {result.domain} requires {wanted.get(name)!r}"
                 )
                 differences[text].append(result)
-    return [f"{text} ({_cell_name(group[0])}, {len(group)} results)" for text, group in sorted(differences.items())]
+    return [f"{text} ({cell_name(group[0])}, {len(group)} results)" for text, group in sorted(differences.items())]
 
 
 def options_of(result: Result) -> dict[str, Any]:
@@ -192,8 +239,8 @@ def _check_fixed_options(results: Sequence[Result]) -> list[str]:
     for result in results:
         if options_of(result) != options_of(first):
             return [
-                f"the options are {options_of(first)} in {_cell_name(first)} and {options_of(result)} in "
-                f"{_cell_name(result)}: the ruleset fixed requires one setting in all domains; declare what was tried "
+                f"the options are {options_of(first)} in {cell_name(first)} and {options_of(result)} in "
+                f"{cell_name(result)}: the ruleset fixed requires one setting in all domains; declare what was tried "
                 "with --ruleset tuned"
             ]
     return []
@@ -228,5 +275,5 @@ def _sorted_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _cell_name(result: Result) -> str:
+def cell_name(result: Result) -> str:
     return f"{result.domain}/{result.task} {result.protocol} seed {result.seed}"

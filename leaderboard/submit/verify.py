@@ -14,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dabs.config import without_budget
 from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import RANDOM, RAW, REFERENCES, SUMMARY, SUPERVISED, WITHOUT_ENCODER
 from dabs.leaderboard.submit.consistency import LabelReader, SeenArrays, check_predictions
+from dabs.leaderboard.submit.copies import KnownPredictions
 from dabs.leaderboard.submit.doc_tables import RESULTS, SUBMISSIONS, find_stale_pages
-from dabs.leaderboard.submit.rules import REQUIRED, Rules, find_broken_rules, find_clashes, options_of
+from dabs.leaderboard.submit.rules import REQUIRED, Rules, at_budget, find_broken_rules, find_clashes, options_of
 from dabs.leaderboard.tables.aggregate import protocols_of
 from dabs.results.files import RESULT_SUFFIX, read_result, result_files
 from dabs.results.schema import Result
@@ -49,7 +51,9 @@ def find_problems(root: Path, rules: Rules, labels: LabelReader = lambda domain,
     if not (root / RESULTS).is_dir():
         raise DabsError(f"there is no {root / RESULTS}: run this in a checkout of the project, or name it with --root.")
     rows, found = read_committed_rows(root / RESULTS)
-    known, seen = KnownRows(rows), SeenArrays()
+    standard = {name: own for name, own in rows.items() if without_budget(name) == name}
+    known, seen, predictions = KnownRows(standard), SeenArrays(), KnownPredictions()
+    predictions.add_folder(root / RESULTS)
     found += find_wrong_predictions(root / RESULTS, labels, seen)
     for name, own in rows.items():
         found += [f"{root / RESULTS}, {name}: {text}" for text in check_row(root, name, own, rules)]
@@ -59,8 +63,11 @@ def find_problems(root: Path, rules: Rules, labels: LabelReader = lambda domain,
             found.append(f"{folder} has no submission.json")
             continue
         wrong, results = check_submission(folder, rules, known)
-        found += wrong + _find_edits(folder, results, labels, seen)
+        paths = paths_of(folder, results)
+        found += wrong + _find_edits(folder, paths, labels, seen)
+        found += [f"{folder}: {text}" for text in predictions.find_copies(folder.name, paths)]
         known.add(folder.name, results)
+        predictions.add(folder.name, paths)
     if not found:  # pages made from invalid results mean nothing
         found += [
             f"the generated parts of {page} are out of date: run docs/update_tables.py"
@@ -109,8 +116,12 @@ def find_wrong_predictions(folder: Path, labels: LabelReader, seen: SeenArrays) 
 def check_row(root: Path, name: str, results: Sequence[Result], rules: Rules) -> list[str]:
     """Return what is wrong with one of the project's own rows: another source than in the checkout, or broken rules.
 
-    The rules apply to each protocol on its own, since the protocols of a row may differ in their seeds and commit.
+    The rules apply to each protocol on its own, since the protocols of a row may differ in their seeds and commit. At
+    another budget, domains may still be missing.
     """
+    name, budget = without_budget(name), next((result.budget for result in results if result.budget), 1.0)
+    if budget != 1:
+        rules = at_budget(rules, budget, {result.domain for result in results})
     source = root / REFERENCE_SOURCES.get(name, Path("algorithms") / f"{name}.py")
     if not (name.isidentifier() and not name.startswith("_") and source.is_file()):
         return ["is not an algorithm of the project: hand it in with `dabs submit`"]
@@ -123,11 +134,11 @@ def check_row(root: Path, name: str, results: Sequence[Result], rules: Rules) ->
         no_steps = {domain: {"steps": 0} for domain in rules.tasks}
         rules = replace(rules, budgets=no_steps)
     if name in WITHOUT_ENCODER:
-        rules = replace(rules, encoders={}, first_seed=0)
+        rules = replace(rules, encoders={}, seeds=(0,))
     if name in WITHOUT_ENCODER and any(result.protocol == "finetune" for result in results):
         found.append("finetune: there is no encoder to fine-tune")
     for protocol in dict.fromkeys((*REQUIRED, *protocols_of(results))):
-        own = replace(rules, seeds=1, protocols={protocol: rules.protocols[protocol]})
+        own = replace(rules, every_seed=False, protocols={protocol: rules.protocols[protocol]})
         broken = find_broken_rules([result for result in results if result.protocol == protocol], own, None)
         found += [f"{protocol}: {text}" for text in broken]
     return found
@@ -227,14 +238,21 @@ def _find_contradictions(submission: Submission, results: Sequence[Result]) -> l
     return found
 
 
-def _find_edits(folder: Path, results: Sequence[Result], labels: LabelReader, seen: SeenArrays) -> list[str]:
-    """Return a line for each score or label that does not follow from the included predictions and the data."""
-    places = [(folder / f"results/{r.domain}/seed{r.seed}", r) for r in results]
-    included = [(place, result) for place, result in places if (place / result.predictions.file).exists()]
+def paths_of(folder: Path, results: Sequence[Result]) -> dict[Path, Result]:
+    """Return the results of a submission's folder by the paths of their files."""
+    return {folder / f"results/{r.domain}/seed{r.seed}/{r.task}.{r.protocol}{RESULT_SUFFIX}": r for r in results}
+
+
+def _find_edits(folder: Path, results: Mapping[Path, Result], labels: LabelReader, seen: SeenArrays) -> list[str]:
+    """Return a line for each score or label that does not follow from the predictions and the data."""
+    missing = [path for path, result in results.items() if not (path.parent / result.predictions.file).exists()]
     found = []
-    if 0 < len(included) < len(places):
-        found.append(f"{folder}: predictions of {len(included)} of {len(places)} results are included: all or none")
-    for place, result in included:
-        path = place / f"{result.task}.{result.protocol}{RESULT_SUFFIX}"
-        found += check_predictions(path, result, labels, seen)
+    if missing:
+        found.append(
+            f"{folder}: the predictions of {len(missing)} of {len(results)} results are missing; without them nobody "
+            "can compute the scores again. Make the submission again with `dabs submit`"
+        )
+    for path, result in results.items():
+        if path not in missing:
+            found += check_predictions(path, result, labels, seen)
     return found

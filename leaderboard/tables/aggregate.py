@@ -99,6 +99,7 @@ class Table:
         cells: by (algorithm, domain, task).
         info: by (domain, task), for the tasks that any algorithm has a result for.
         intervals: of the cells, of the domains' means and of the overall means.
+        budget: of the trained rows.
     """
 
     suite: str
@@ -108,6 +109,12 @@ class Table:
     cells: dict[tuple[str, str, str], CellMean]
     info: dict[tuple[str, str], TaskInfo]
     intervals: TableIntervals
+    budget: float = 1.0
+
+    @property
+    def title(self) -> str:
+        """What the results are of: the suite, and a budget that is not the standard one."""
+        return f"{self.suite} suite" if self.budget == 1 else f"{self.suite} suite at budget {self.budget:g}"
 
     def cell(self, algorithm: str, domain: str, task: str) -> CellMean | None:
         """Return an algorithm's cell for a task, or None."""
@@ -210,7 +217,9 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
     """
     chosen = [result for result in results if result.protocol == protocol]
     if not chosen:
-        raise RequestError(f"there are no results for the protocol {protocol!r}.")
+        others = ", ".join(sorted({result.protocol for result in results}))
+        hint = f"There are some for: {others}; name one with --protocol." if others else "Make some with `dabs run`."
+        raise RequestError(f"there are no results for the protocol {protocol!r}. {hint}")
     _check_equal(results, "suite", lambda r: "the table", lambda r: {"suite": r.suite})
     _check_equal(results, "data", _task_path, data_of)
     _check_equal(chosen, "evaluation", _task_path, evaluation_of)
@@ -230,6 +239,7 @@ def build_table(results: Sequence[Result], protocol: str, tasks: Tasks | None = 
         cells={key: _make_cell(group, intervals.cells[key]) for key, group in groups.items()},
         info={(r.domain, r.task): _info(r) for r in results},
         intervals=intervals,
+        budget=trained[0].budget or 1.0 if trained else 1.0,
     )
 
 

@@ -98,10 +98,13 @@ def _tau(pairs: Sequence[tuple[float | None, float | None]]) -> float | None:
 
 
 def edge_choices(results: Sequence[Result]) -> list[EdgeChoices]:
-    """Return how often each protocol chose an end of its grid, over all results that state a choice and its grid."""
+    """Return how often each protocol chose an end of its grid, over all results that state a choice and its grid.
+
+    The supervised row under fine-tuning is its own head, for which nothing was chosen.
+    """
     found = []
     for protocol in protocols_of(results):
-        own = [result for result in results if result.protocol == protocol]
+        own = [r for r in results if r.protocol == protocol and (r.algorithm, protocol) != (SUPERVISED, "finetune")]
         for setting, grid_name in GRIDS.items():
             stated = [result for result in own if _grid(result, grid_name) and setting in result.selected]
             chosen = [(result.selected[setting], _grid(result, grid_name)) for result in stated]
@@ -118,7 +121,7 @@ def _grid(result: Result, name: str) -> list[Any]:
 
 
 def finetuned_at_least_probed(results: Sequence[Result]) -> Share:
-    """Return in how many results fine-tuning scores at least the linear probe of the same run on the same task.
+    """Return in how many results fine-tuning scores at least the linear probe of the same row and seed on the task.
 
     The supervised encoder is left out: its row under fine-tuning is its own head.
     """

@@ -50,12 +50,13 @@ def evaluation_of(result: Result) -> dict[str, Any]:
 def budget_of(result: Result) -> dict[str, Any]:
     """Return what all algorithms that are pretrained on a domain share: steps, batches, optimiser and encoder.
 
-    A row of a sweep states in its name what differs.
+    A row of a sweep, or at another budget, states in its name what differs.
     """
     swept = {part.partition("=")[0] for part in result.algorithm.split("+")[1:]}
     names = [n for n in ("batch_size", "accumulate", "lr", "weight_decay", "beta2", "encoder") if n not in swept]
     settings = {f"pretraining.config.{name}": result.pretraining.config.get(name) for name in names}
-    return {"pretraining.steps": result.pretraining.steps, **settings, "encoder.config": result.encoder.config}
+    steps = {} if "budget" in swept else {"pretraining.steps": result.pretraining.steps}
+    return {**steps, **settings, "encoder.config": result.encoder.config}
 
 
 DATA_FIELDS = ("data.", "counts")  # what fields that describe the prepared data start with

@@ -1,9 +1,10 @@
 """Ranks with ties, and which row stands out: two rows differ where intervals do.
 
-One rule for every table and figure: a row is ahead of another where its interval lies wholly above the other's, at the
+One rule for bold cells and ranks: a row is ahead of another where its interval lies wholly above the other's, at the
 digits that are shown. It needs nothing but the published intervals, so it covers rows without predictions, and does not
 depend on which other rows are tested. It is stricter than the paired test of `dabs compare`, which also uses that both
-rows answer the same examples.
+rows answer the same examples; where the predictions are at hand, ranks by those tests stand beside these
+(`dabs.leaderboard.compare.ranks`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,15 @@ from dabs.evaluation.reference_rows import EXTERNAL_PREFIX, SUPERVISED, is_refer
 from dabs.leaderboard.tables.aggregate import Table
 
 Ends = tuple[float, float]
+TestedRanks = dict[str | None, dict[str, int]]  # domain, or None for all -> row -> its rank by `compare.ranks`
 RANKS = (
     "Ranks are of the algorithms alone, without the reference rows. Algorithms whose intervals overlap share ranks: "
     "1–2 means first or second"
+)
+
+TESTED_RANKS = (
+    "Tested ranks: 1 and the number of algorithms that are better by the paired tests of `dabs compare`, with Holm's "
+    "correction over all pairs of the column; algorithms that the tests cannot tell apart may share a rank"
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -14,15 +14,16 @@ from rich.text import Text
 from dabs.errors import DabsError
 from dabs.evaluation.reference_rows import RANDOM, SUPERVISED, explanation_of, has_no_seed, is_reference
 from dabs.leaderboard.tables.aggregate import CellMean, Table, Tasks, build_table, order_algorithms
-from dabs.leaderboard.tables.ranking import RANKS, column_leader, column_ranks, describe_bold
+from dabs.leaderboard.tables.ranking import RANKS, TESTED_RANKS, TestedRanks, column_leader, column_ranks, describe_bold
 from dabs.leaderboard.tables.standing import cut_name, failed_runs, gap_closed, has_gap
+from dabs.official import OFFICIAL_TASKS
 from dabs.results.schema import Result
 from dabs.utils.files import replacing
 
 EMPTY = "–"
 FAILED = "✗"  # the mark of a run that did not learn, and of every mean that includes one
 ALL_DOMAINS = "all domains"
-RANK = "rank"
+RANK, TESTED_RANK = "rank", "tested rank"
 MAX_LISTED = 8  # failures that a note lists
 READERS = {  # what each protocol reads a representation with
     "linear": "linear probe on mean-pooled features",
@@ -44,6 +45,17 @@ def points(value: float | None) -> str:
 def percent(share: float | None) -> str:
     """Format a share as a whole percentage, or as a dash when it is missing."""
     return EMPTY if share is None else f"{100 * share:.0f} %".replace("-0 %", "0 %").replace("-", "−")
+
+
+def name_of_all(table: Table) -> str:
+    """Return what the mean over domains is called: "all domains", or how many if the suite has others."""
+    missing = set(OFFICIAL_TASKS.get(table.suite, ())) - set(table.counted)
+    return f"mean of {len(table.counted)} domains" if missing else ALL_DOMAINS
+
+
+def _scopes(table: Table) -> tuple[str | None, ...]:
+    """Return the domains, and None for the mean over them if it is of more than one."""
+    return (*table.tasks, None) if len(table.counted) > 1 else tuple(table.tasks)
 
 
 def mark(table: Table, domain: str, task: str | None = None) -> str:
@@ -76,7 +88,10 @@ def describe_failures(table: Table, algorithm: str | None = None) -> str:
         return ""
     more = f"; and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
     listed = "; ".join(map(str, found[:MAX_LISTED]))
-    return f"{FAILED} did not learn: {listed}{more}. Every mean with {FAILED} includes such a run."
+    return (
+        f"{FAILED} did not learn: {listed}{more}. Every mean with {FAILED} includes such a run: its own objective was "
+        "not learned, whatever it scores."
+    )
 
 
 def describe_single_seeds(table: Table) -> str:
@@ -94,7 +109,12 @@ def explain_references(algorithms: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def show(
-    results: Sequence[Result], *, protocol: str = "linear", tasks: Tasks | None = None, console: Console | None = None
+    results: Sequence[Result],
+    *,
+    protocol: str = "linear",
+    tasks: Tasks | None = None,
+    tested: TestedRanks | None = None,
+    console: Console | None = None,
 ) -> None:
     """Print the table: one row per task, grouped by domain, and one column per algorithm.
 
@@ -104,6 +124,7 @@ def show(
 
     Args:
         results, protocol, tasks: as for `aggregate.build_table`.
+        tested: ranks by paired tests, which get a row of their own.
         console: where to print; by default the terminal.
 
     Raises:
@@ -111,14 +132,16 @@ def show(
     """
     table = build_table(results, protocol, tasks)
     console = console or Console()
-    scores, about_deviation = _rich_scores(table, _with_deviation), ""
+    tested_ranks = (tested or {}).get(None, {})
+    scores, about_deviation = _rich_scores(table, _with_deviation, tested_ranks), ""
     if any(cell.deviation is not None for cell in table.cells.values()):
         about_deviation = " After ±, in points: the sample standard deviation over seeds."
         if console.measure(scores, options=console.options.update(width=10_000)).maximum > console.width:
-            scores = _rich_scores(table, _without_deviation)
+            scores = _rich_scores(table, _without_deviation, tested_ranks)
             about_deviation = " A wider terminal shows the standard deviations over seeds as well."
     console.print(scores)
-    console.print(Text(f"{_note(table)} {RANKS}.{about_deviation}", style="dim"))
+    ranks = f"{RANKS}. {TESTED_RANKS}." if tested_ranks else f"{RANKS}."
+    console.print(Text(f"{_note(table)} {ranks}{about_deviation}", style="dim"))
     for name, words in explain_references(table.algorithms):
         console.print(Text(f"{name}: {words}.", style="dim"))
     failures = describe_failures(table)
@@ -129,7 +152,7 @@ def show(
         console.print(Text(f"{GAP} that each row closes.", style="dim"))
 
 
-def _rich_scores(table: Table, text_of: Callable[[CellMean | None], str]) -> RichTable:
+def _rich_scores(table: Table, text_of: Callable[[CellMean | None], str], tested: Mapping[str, int]) -> RichTable:
     rich = _rich_table("domain, task", table.algorithms)
     for domain, names in table.tasks.items():
         _add_row(rich, f"{domain}{mark(table, domain)}", _bold_means(table, domain), style="cyan")
@@ -138,17 +161,20 @@ def _rich_scores(table: Table, text_of: Callable[[CellMean | None], str]) -> Ric
             leader = column_leader(table, domain, task)
             _add_row(rich, f"  {task}{mark(table, domain, task)}", [(texts[a], a == leader) for a in table.algorithms])
         rich.add_section()
-    _add_row(rich, ALL_DOMAINS, _bold_means(table), style="cyan")
+    if len(table.counted) > 1:
+        _add_row(rich, name_of_all(table), _bold_means(table), style="cyan")
     _add_row(rich, RANK, [(text, False) for text in _rank_texts(table)])
+    if tested:
+        _add_row(rich, TESTED_RANK, [(str(tested.get(name, EMPTY)), False) for name in table.algorithms])
     return rich
 
 
 def _rich_gaps(table: Table) -> RichTable:
     names = _gap_rows(table)
     rich = _rich_table("gap closed", names)
-    for domain in (*table.tasks, None):
+    for domain in _scopes(table):
         shares = [gap_text(table, name, domain) for name in names]
-        rich.add_row(domain or ALL_DOMAINS, *shares, style=None if domain else "cyan")
+        rich.add_row(domain or name_of_all(table), *shares, style=None if domain else "cyan")
     return rich
 
 
@@ -198,7 +224,8 @@ def markdown_domains(table: Table) -> str:
     rows = [_markdown_head(["domain", *table.algorithms])]
     for domain in table.tasks:
         rows.append(_markdown_row(plain_markdown(f"{domain}{mark(table, domain)}"), _bold_means(table, domain)))
-    rows.append(_markdown_row(f"**{ALL_DOMAINS}**", _bold_means(table)))
+    if len(table.counted) > 1:
+        rows.append(_markdown_row(f"**{name_of_all(table)}**", _bold_means(table)))
     explained = "; ".join(f"`{name}` is {words}" for name, words in explain_references(table.algorithms))
     return "\n".join([*rows, "", _markdown_note(table), *([f"\nReference rows: {explained}."] if explained else [])])
 
@@ -214,8 +241,8 @@ def markdown_gaps(table: Table) -> str:
     if not has_gap(table) or not names:
         return ""
     rows = [_markdown_head(["domain", *names])]
-    for domain in (*table.tasks, None):
-        first = plain_markdown(domain) if domain else f"**{ALL_DOMAINS}**"
+    for domain in _scopes(table):
+        first = plain_markdown(domain) if domain else f"**{name_of_all(table)}**"
         rows.append(f"| {first} | {' | '.join(gap_text(table, name, domain) for name in names)} |")
     return "\n".join(
         [*rows, "", f"{GAP} that each row closes; {EMPTY} where the supervised one is not ahead by a point."]
@@ -262,7 +289,7 @@ def update_between_markers(path: Path, name: str, text: str) -> bool:
 def _note(table: Table) -> str:
     """Return in words how a table is read: the reader, the seeds, what is bold, and the marks that occur."""
     signs = legend(table)
-    reader = f"Reader: {READERS[table.protocol]}; {table.suite} suite."
+    reader = f"Reader: {READERS[table.protocol]}; {table.title}."
     scores = f"Score × 100, mean over pretraining seeds ({describe_seeds(table.cells.values())})"
     bold = describe_bold(table.algorithms)
     return f"{reader} {scores}; {EMPTY} means a missing task. {bold}.{f' {signs}.' if signs else ''}"

@@ -26,7 +26,7 @@ from dabs.results.submission import load_submission
 from dabs.utils.files import sha256_file, write_json
 from dabs.utils.strict_json import read_json
 from tests.helpers.places import ROOT
-from tests.helpers.submitting import make_runs, submit_options, toy_domain, toy_rules
+from tests.helpers.submitting import make_runs, submit_options, toy_domain, toy_rules, write_rolled
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,10 @@ def test_a_complete_set_of_runs_is_gathered(submitted, made):
     assert sha256_file(submitted / "results/toy/seed0/shade.linear.result.json") == sha256_file(original)
 
 
-def test_predictions_are_included_by_default(made, tmp_path):
-    assert len(list(submit(submit_options(made.runs, tmp_path / "with"), made.rules).rglob("*.npz"))) == 18
-    folder = submit(submit_options(made.runs, tmp_path, with_predictions=False), made.rules)
-    assert not list(folder.rglob("*.npz"))
-    assert len(load_submission(folder)[0].predictions) == 18
+def test_predictions_are_part_of_a_submission(submitted):
+    names = {path.relative_to(submitted).as_posix() for path in submitted.rglob("*.npz")}
+    assert len(names) == 18
+    assert set(load_submission(submitted)[0].predictions) == names
 
 
 def test_check_only_writes_nothing(made, tmp_path):
@@ -132,7 +131,7 @@ def test_a_missing_task_and_a_missing_seed_are_named(runs, made, tmp_path):
     (runs / RESULT).unlink()
     assert "missing results: toy/shade linear seed 0" in submit_refused(runs, made.rules, tmp_path)
     shutil.rmtree(runs / "toy" / "seed0")
-    assert "1 pretraining seed (1), at least 2 are required" in submit_refused(runs, made.rules, tmp_path)
+    assert "the pretraining seeds are 1; they must be 0, 1" in submit_refused(runs, made.rules, tmp_path)
 
 
 def test_a_missing_domain_is_named(runs, made, tmp_path):
@@ -307,19 +306,14 @@ def checkout(submitted: Path, made: Made) -> Path:
     results = root / "leaderboard" / "results" / "lite"
     (root / "algorithms").mkdir()
     source = shutil.copy(ROOT / "algorithms" / "none.py", root / "algorithms")
-    for path in made.runs.rglob("*.result.json"):
-        value = read_json(path)
-        value.update(algorithm="none", algorithm_sha256=sha256_file(Path(source)))
-        value["pretraining"].update(steps=0, examples_seen=0, curve=[])
-        place = results / "none" / path.relative_to(made.runs)
-        write_json(place, value)
-        shutil.copy(path.parent / value["predictions"]["file"], place.parent)
+    write_rolled(made.runs, results / "none", algorithm="none", algorithm_sha256=sha256_file(Path(source)))
     machine = {"cores": 2, "processor": "x"}
     write_json(results / "timing.json", {"minutes": {"cells": 1.0}, "machine": machine, "cells": 1, "jobs": 1})
     for page, names in {
         "README.md": ("table", "wins", "timing"),
         "docs/results.md": ("references", *PROTOCOLS, "submissions", "tuned"),
         "docs/protocol.md": ("agreement", "choices"),
+        "docs/budgets.md": ("budgets",),
         "docs/architecture.md": ("tree",),
     }.items():
         (root / page).parent.mkdir(exist_ok=True)
@@ -340,7 +334,7 @@ def test_verify_accepts_what_submit_wrote(submitted, made):
 def test_verify_finds_stale_tables(submitted, made):
     root = checkout(submitted, made)
     readme = root / "README.md"
-    readme.write_text(readme.read_text().replace("| **all domains** |", "| **all domains** | 99.9 |"))
+    readme.write_text(readme.read_text().replace("| toy", "| 99.9 toy"))
     before = readme.read_text()
     assert find_problems(root, made.rules) == [
         "the generated parts of README.md are out of date: run docs/update_tables.py"
@@ -424,21 +418,21 @@ def test_verify_finds_edited_labels_with_updated_hashes(submitted, made):
     assert len([line for line in found if "shade.linear" in line and "not those of the prepared data" in line]) == 2
 
 
-def test_verify_finds_partly_included_predictions(submitted, made):
+def test_verify_finds_missing_predictions(submitted, made):
     root = checkout(submitted, made)
     name = "results/toy/seed0/shade.linear.predictions.npz"
     (submitted / name).unlink()
     edit(submitted / "submission.json", lambda value: value["files"].pop(name))
     found = find_problems(root, made.rules)
-    assert any("predictions of 17 of 18 results are included: all or none" in line for line in found)
+    assert any("the predictions of 1 of 18 results are missing" in line for line in found)
 
 
 def test_verify_finds_broken_rules_and_copies(submitted, made):
     from dataclasses import replace
 
     root = checkout(submitted, made)
-    stricter = replace(made.rules, seeds=3)
-    assert any("at least 3 are required" in line for line in find_problems(root, stricter))
+    stricter = replace(made.rules, seeds=(0, 1, 2))
+    assert any("they must be 0, 1, 2" in line for line in find_problems(root, stricter))
     copy = submitted.with_name("copy")
     shutil.copytree(submitted, copy)
     edit(copy / "submission.json", lambda value: value.update(name="copy"))
@@ -495,7 +489,7 @@ def test_reproduce_reports_a_score_that_does_not_hold(submitted, tmp_path, capsy
 def test_reproduce_runs_nothing_without_trust(submitted):
     wanted = ReproduceOptions(submission=submitted)
     submission, results = load_submission(submitted)
-    with pytest.raises(RequestError, match="Read it, then repeat the command with --trust"):
+    with pytest.raises(RequestError, match=r"Repeat the command with --isolated.* or read it and give --trust"):
         ask_for_trust(wanted, submission)
     assert len(choose_results(wanted, results)) == 3
     for unknown in ({"cell": ("toy/nothing",)}, {"seed": 9}):

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
+from dabs.cli import dispatch
 from dabs.errors import DabsError, RequestError
 from dabs.evaluation.metrics import METRICS
 from dabs.leaderboard.compare import pairwise
@@ -269,15 +270,66 @@ def test_without_predictions_the_interval_is_wider_and_a_note_says_so(write: Wri
     assert any("Predictions are missing" in note for note in without.notes)
 
 
-def test_a_changed_prediction_or_score_is_refused(write: Writer) -> None:
+def edit_score(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"score": 0.9}))
+
+
+DAMAGE: dict[str, Callable[[Path], Any]] = {
+    "but its predictions give": edit_score,
+    "was changed": lambda path: next(path.parent.glob("word.*.npz")).write_bytes(b"other"),
+    "is not valid JSON": lambda path: path.write_text(path.read_text()[:500]),
+}
+
+
+@pytest.mark.parametrize("said", DAMAGE)
+def test_a_task_of_a_broken_result_is_not_compared_and_a_note_says_so(write: Writer, said: str) -> None:
     a, b = write("better", 0.8), write("worse", 0.5)
     path = next(b.rglob("word.linear.result.json"))
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"score": 0.9}))
-    with pytest.raises(DabsError, match="but its predictions give"):
+    DAMAGE[said](path)
+    comparison = compare([str(a), str(b)], resamples=200)
+    (pair,) = comparison.pairs
+    assert {task.task for task in pair.tasks} == {task for _, task in TASKS} - {"word"}
+    assert pair.overall.a is None
+    first, *others = comparison.notes
+    assert "speech/word of worse" in first
+    assert str(path.parent) in first
+    assert said in first
+    assert any("worse lacks speech/word" in note for note in others)
+
+
+def test_a_broken_result_counts_against_its_own_algorithm_only(write: Writer, tmp_path: Path) -> None:
+    write("better", 0.8)
+    broken = next(write("worse", 0.5).rglob("tempo.linear.result.json"))
+    edit_score(broken)
+    better, worse = load_contestants([str(tmp_path)], "linear")
+    assert better.left_out == ()
+    assert ("sensor", "tempo") in better.cells
+    assert len(worse.left_out) == 1
+    assert {key for key in better.cells if key not in worse.cells} == {("sensor", "tempo")}
+    words = ["compare", str(tmp_path), "--resamples", "200"]
+    assert dispatch(words) == 1
+    broken.unlink()
+    broken.with_name("tempo.linear.predictions.npz").unlink()
+    assert dispatch(words) == 0
+
+
+def test_a_broken_result_that_could_be_anyones_counts_against_all(write: Writer, tmp_path: Path) -> None:
+    write("better", 0.8)
+    write("worse", 0.5)
+    (tmp_path / "word.linear.result.json").write_text("{")
+    assert [("speech", "word") in one.cells for one in load_contestants([str(tmp_path)], "linear")] == [False, False]
+    (tmp_path / "word.linear.result.json").rename(tmp_path / "word.knn.result.json")
+    assert [one.left_out for one in load_contestants([str(tmp_path)], "linear")] == [(), ()], "of another protocol"
+
+
+def test_a_source_that_cannot_be_read_at_all_says_why(write: Writer, tmp_path: Path) -> None:
+    a, b = write("better", 0.8), tmp_path / "worse"
+    b.mkdir()
+    (b / "word.linear.result.json").write_text("{")
+    with pytest.raises(DabsError, match=r"no results that can be read.*word\.linear.*not valid JSON"):
         compare([str(a), str(b)], resamples=200)
-    next(b.rglob("word.linear.predictions.npz")).write_bytes(b"other")
-    with pytest.raises(DabsError, match="was changed"):
-        compare([str(a), str(b)], resamples=200)
+    with pytest.raises(RequestError, match=r"no algorithm 'worse'.*Left out: .*word\.linear.*not valid JSON"):
+        compare([f"{tmp_path}:worse", str(a)], resamples=200)
 
 
 def test_a_missing_task_empties_the_means(write: Writer) -> None:

@@ -22,6 +22,7 @@ from dabs.results.entries import entries_of
 from tests.helpers.browsing import HOSTILE, Visit
 from tests.helpers.made_results import EVERY_ROW, make_suite
 
+COSTS = ("SVG", "CSV", "LaTeX")  # of one figure of cost
 FAILED = {("shed", "sensor", 1): "the loss never fell"}
 
 
@@ -94,8 +95,8 @@ def test_every_file_of_the_site_parses_and_is_linked(site: Path) -> None:
 @pytest.mark.parametrize(
     ("page", "kinds"),
     [
-        ("index", ["SVG", "CSV", "LaTeX", "BibTeX"] * 2),
-        ("domains/sensor", ["CSV", "LaTeX", "BibTeX", "SVG"] * 2 + ["SVG"]),
+        ("index", ["SVG", "CSV", "LaTeX", "BibTeX", "SVG", *COSTS, *COSTS] * 2),
+        ("domains/sensor", ["CSV", "LaTeX", "BibTeX", "SVG", *COSTS, *COSTS] * 2 + ["SVG"]),
         ("tasks/sensor.side", ["CSV", "LaTeX", "BibTeX", "SVG", "CSV", "LaTeX"]),
         ("algorithms/shed", ["CSV", "LaTeX", "BibTeX", "CSV", "LaTeX", "SVG", "CSV", "LaTeX"]),
     ],

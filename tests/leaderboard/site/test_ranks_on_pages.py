@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from dabs.evaluation.reference_rows import REFERENCES, SUPERVISED
+from dabs.leaderboard.compare.ranks import rank_entries
 from dabs.leaderboard.site.build import build_site
 from dabs.leaderboard.site.report import build_report
 from dabs.leaderboard.tables.aggregate import build_table
 from dabs.leaderboard.tables.ranking import column_ranks
 from dabs.results.entries import entries_of
-from tests.helpers.made_results import EVERY_ROW, make_suite
+from tests.helpers.made_results import EVERY_ROW, SUITE, make_suite
 
 RESULTS = make_suite(gains=EVERY_ROW)
 NUMBER = r"-?\d+\.\d"
@@ -76,3 +77,27 @@ def test_the_rules_stand_beside_the_tables(site: Path) -> None:
         assert "Algorithms whose intervals overlap share ranks: 1–2 means first or second" in text
         assert "Bold marks an algorithm whose interval lies above those of all other rows but supervised" in text
         assert "Reference rows, not ranked" in text
+
+
+def test_tested_ranks_have_a_column_of_their_own(tmp_path: Path) -> None:
+    results = make_suite(("linear",), gains=EVERY_ROW)
+    rows = entries_of(results)
+    tested = rank_entries(rows, build_table(results, "linear"))
+    assert set(tested) == {None, *SUITE}
+    report = build_report(results, tmp_path / "a.html", tested={"linear": tested})
+    site = build_site(rows, tmp_path / "site")
+    places = [(report, None), (site / "index.html", None), (site / "domains/sensor.html", "sensor")]
+    for page, domain in places:
+        shown = {name: re.sub(r"<[^>]*>", "", cells[1]) for name, cells in read_tables(page)[0].items()}
+        assert shown == {name: str(tested[domain].get(name, "–")) for name in EVERY_ROW}, page
+        assert "Tested ranks: 1 and the number of algorithms that are better" in page.read_text()
+    assert "algorithm,rank,tested rank,reference," in (site / "downloads/lite.fixed.linear.csv").read_text()
+    without = build_report(results, tmp_path / "b.html")
+    assert len(read_tables(without)[0]["shed"]) == len(read_tables(report)[0]["shed"]) - 1
+
+
+def test_rows_that_were_not_tested_have_no_tested_rank(tmp_path: Path) -> None:
+    site = build_site(entries_of(make_suite(("linear",))), tmp_path / "site", max_tested=4)
+    cells = {name: re.sub(r"<[^>]*>", "", row[1]) for name, row in read_tables(site / "index.html")[0].items()}
+    assert cells == {"shed": "1", "emix": "2", "contrastive": "–", "none": "–", "raw": "–"}
+    assert "Of 3 algorithms, 2 were tested." in (site / "index.html").read_text()

@@ -22,7 +22,7 @@ from dabs.leaderboard.tables.aggregate import build_table
 from dabs.leaderboard.tables.render import READERS, percent
 from dabs.leaderboard.tables.standing import gap_closed
 from dabs.registry import domain_names, find_domain
-from dabs.results.entries import Entry, Placed, entries_of, load_entries
+from dabs.results.entries import Entry, Placed, Reading, entries_of, load_entries
 from dabs.results.files import load_results
 from dabs.results.schema import Result
 from dabs.results.submission import rename_result
@@ -68,7 +68,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the committed results."""
-    rows = entries_of(load_results(ROOT / "leaderboard" / "results"))
+    every = Reading(entries=tuple(entries_of(load_results(ROOT / "leaderboard" / "results"))))
+    rows = every.at_budget(1.0).entries
     return build_site(rows, tmp_path_factory.mktemp("site") / "site", domains=[find_domain(n) for n in domain_names()])
 
 
@@ -331,12 +332,12 @@ def test_axe_finds_nothing(browser: Any, site: Path, page: str, scheme: str) -> 
 @pytest.mark.browser
 def test_tables_sort_by_keyboard(browser: Any, site: Path) -> None:
     visit = Visit(browser, site / "domains" / "speech.html")
-    heading = visit.page.locator(".view:not([hidden]) section:first-of-type table.scores thead th").nth(3)
+    heading = visit.page.locator(".view:not([hidden]) section:first-of-type table.scores thead th").nth(4)
     heading.locator("button:not(.term)").focus()
     visit.page.keyboard.press("Enter")
     bodies = visit.page.locator(".view:not([hidden]) section:first-of-type table.scores tbody")
     for body, count in zip(bodies.all(), (3, 4), strict=True):
-        cells = body.locator("td:nth-child(4)")
+        cells = body.locator("td:nth-child(5)")
         scores = [float(value) for value in cells.evaluate_all("all => all.map(cell => cell.dataset.value)")]
         assert scores == sorted(scores, reverse=True)
         assert len(scores) == count

@@ -22,7 +22,7 @@ FAILED = {("shed", "sensor", 1): "the loss never fell"}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = entries_of(make_suite(PROTOCOLS, gains=EVERY_ROW, failed=FAILED))
-    return build_site(rows, tmp_path_factory.mktemp("terms") / "site", max_tested=2)
+    return build_site(rows, tmp_path_factory.mktemp("terms") / "site", max_tested=6)
 
 
 def test_every_button_has_its_explanation_and_every_term_a_button(site: Path, tmp_path: Path) -> None:

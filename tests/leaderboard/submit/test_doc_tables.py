@@ -11,6 +11,7 @@ from dabs.leaderboard.submit.doc_tables import (
     MAX_SUBMISSIONS,
     TREE_FOLDERS,
     agreement_table,
+    budgets_table,
     choices_table,
     file_tree,
     keep_best_submissions,
@@ -18,7 +19,7 @@ from dabs.leaderboard.submit.doc_tables import (
     wins_table,
 )
 from dabs.leaderboard.tables.aggregate import build_table
-from tests.helpers.made_results import EVERY_ROW, altered, make, make_suite
+from tests.helpers.made_results import EVERY_ROW, altered, make, make_budgets, make_suite
 from tests.helpers.places import ROOT
 
 TASKS = (("sensor", "exercise"), ("speech", "word"))
@@ -54,6 +55,13 @@ def test_a_submission_without_a_mean_over_all_domains_comes_last() -> None:
     part = make(algorithm="part", score=0.99)
     found, _ = keep_best_submissions([part, *whole], {r.algorithm for r in [part, *whole]})
     assert "part" not in {r.algorithm for r in found}
+
+
+def test_budgets_have_a_table_once_there_are_several() -> None:
+    assert budgets_table(make_suite()).startswith("The published results are of one budget")
+    lines = budgets_table(make_budgets()).splitlines()
+    assert lines[0] == "| domain | row | 0.25× | 1× | 4× | 10× |"
+    assert lines[-1].startswith("Reader: linear probe on mean-pooled features; lite suite.")
 
 
 def test_wins_are_counted_by_domain_and_task_above_both_baselines() -> None:
@@ -93,7 +101,7 @@ def test_choices_at_the_edge_and_fine_tuning_are_stated() -> None:
     assert choices_table(results).splitlines()[2:] == [
         "| linear probe: the lowest strength C of the grid was chosen | 1 of 3 | 33.3 % |",
         "| linear probe: the highest strength C of the grid was chosen | 2 of 3 | 66.7 % |",
-        "| fine-tuning scores at least the linear probe of the same run | 1 of 1 | 100.0 % |",
+        "| fine-tuning scores at least the linear probe of the same row and seed | 1 of 1 | 100.0 % |",
     ]
     assert choices_table([make(protocol="knn")]) == "No result files yet."
 

@@ -18,6 +18,7 @@ RULES = Rules(
     metrics={("sensor", task): "accuracy" for task in ("exercise", "side")},
     budgets={"sensor": {"steps": 600, "lr": 0.0001}},
     encoders={"sensor": {"width": 64, "depth": 4}},
+    seeds=(0, 1),
     protocols={protocol: {"protocol": protocol, "features": "mean"} for protocol in PROTOCOLS},
 )
 CELLS = [(task, protocol) for task in ("exercise", "side") for protocol in REQUIRED]
@@ -58,12 +59,31 @@ def test_results_of_a_copy_without_a_commit_are_refused() -> None:
     assert "pip install ." in message
 
 
-def test_hand_picked_seeds_are_refused() -> None:
-    assert find_broken_rules(whole((0, 1, 2)), RULES, None) == []
-    (message,) = find_broken_rules(whole((3, 7)), RULES, None)
-    assert message.startswith("the pretraining seeds are 3, 7; they must be 0 to 1, so that none is hand-picked")
-    (message,) = find_broken_rules(whole((1,)), RULES, None)
-    assert message.startswith("1 pretraining seed (1), at least 2 are required")
+@pytest.mark.parametrize("seeds", [(3, 7), (1,), (0,), (0, 1, 2), (1, 0, 4)])
+def test_other_seeds_than_the_fixed_ones_are_refused(seeds: tuple[int, ...]) -> None:
+    """Neither which seeds nor how many can be chosen once the scores are known."""
+    (message,) = find_broken_rules(whole(seeds), RULES, None)
+    given = ", ".join(map(str, sorted(seeds)))
+    assert message.startswith(f"the pretraining seeds are {given}; they must be 0, 1, which the lite suite fixes")
+
+
+def test_a_row_of_the_project_may_have_the_first_of_the_seeds() -> None:
+    own = replace(RULES, seeds=(0, 1, 2), every_seed=False)
+    assert find_broken_rules(whole((0, 1)), own, None) == []
+    (message,) = find_broken_rules(whole((0, 2)), own, None)
+    assert "they must be the first of 0, 1, 2" in message
+
+
+def test_the_domains_of_a_row_of_the_project_may_have_different_seeds() -> None:
+    tasks = {"sensor": RULES.tasks["sensor"], "speech": ("word",)}
+    own = replace(RULES, tasks=tasks, seeds=(0, 1, 2), every_seed=False)
+    one = [make(domain="speech", task="word", protocol=protocol, seed=0) for protocol in REQUIRED]
+
+    def about_seeds(results: list[Result], rules: Rules) -> list[str]:
+        return [line for line in find_broken_rules(results, rules, None) if "missing" in line or "seeds" in line]
+
+    assert about_seeds([*whole((0, 1)), *one], own) == []
+    assert "speech/word linear seed 1" in " ".join(about_seeds([*whole((0, 1)), *one], replace(own, every_seed=True)))
 
 
 def test_a_batch_in_parts_is_another_budget() -> None:

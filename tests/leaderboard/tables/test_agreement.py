@@ -62,7 +62,8 @@ def test_both_ends_of_every_grid_are_counted() -> None:
     grid = [0.01, 0.1, 1.0]
     results = [chosen("linear", value, i, strengths=grid) for i, value in enumerate((0.01, 0.1, 1.0, 1.0))]
     results += [chosen("finetune", value, i, learning_rates=[1e-4, 1e-3]) for i, value in enumerate((1e-4, 1e-4))]
-    results.append(make(protocol="knn"))
+    own_head = chosen("finetune", 1e-3, 9, learning_rates=[1e-4, 1e-3])
+    results += [make(protocol="knn"), own_head.model_copy(update={"algorithm": "supervised"})]
     linear, finetune = edge_choices(results)
     assert (linear.protocol, linear.setting) == ("linear", "C")
     assert (linear.lowest, linear.highest) == (Share(count=1, of=4), Share(count=2, of=4))

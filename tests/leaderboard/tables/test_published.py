@@ -14,7 +14,7 @@ from dabs.leaderboard.site.report import build_report
 from dabs.leaderboard.tables.aggregate import build_table
 from dabs.leaderboard.tables.published import FILE, load_published
 from dabs.registry import find_domain
-from tests.helpers.made_results import alter, altered, make, make_payload, write_payload
+from tests.helpers.made_results import altered, make, write
 
 PAPER = {"domain": "natural_images", "task": "cifar10"}
 
@@ -93,14 +93,8 @@ def test_the_command_line_shows_them_with_and_without_results(tmp_path, monkeypa
     assert "no results of the paper suite" in out
     assert "natural_images, CIFAR-10" in out
     assert "arxiv.org/abs/2111.12062" in out
-    import numpy as np
-
-    paper = alter(make_payload(**PAPER), "suite", "paper")
-    paper.pop("predictions")
-    lite = make_payload()
-    lite.pop("predictions")
-    for number, payload in enumerate((paper, lite)):
-        write_payload(tmp_path / "runs" / str(number), payload, {"prediction": np.zeros(2), "label": np.zeros(2)})
+    write(tmp_path / "runs" / "paper", [altered("suite", "paper", **PAPER)])
+    write(tmp_path / "runs" / "lite", [make()])
     assert call("leaderboard", "show", "--suite", "paper") == 0
     out = capsys.readouterr().out
     assert "Reader: linear probe on mean-pooled features; paper suite" in out

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from dabs.cli import dispatch
 from dabs.errors import DabsError
 from dabs.leaderboard.tables.aggregate import build_table
 from dabs.leaderboard.tables.render import (
@@ -22,7 +23,7 @@ from dabs.leaderboard.tables.render import (
     show,
     update_between_markers,
 )
-from tests.helpers.made_results import EVERY_ROW, make, make_suite
+from tests.helpers.made_results import EVERY_ROW, make, make_suite, write
 
 
 def shown(results: list, width: int = 100) -> str:
@@ -36,7 +37,7 @@ def test_the_terminal_shows_tasks_means_seeds_and_marks() -> None:
     lines = text.splitlines()
     header = next(line for line in lines if "domain, task" in line)
     assert header.split()[2:] == ["none", "raw", "contrastive", "emix", "shed"]
-    assert next(line for line in lines if "all domains" in line).split()[-1] == "57.3"
+    assert next(line for line in lines if "mean of" in line).split()[-1] == "57.3"
     for part in ("  findings‡", "speech†", "76.4 ±0.3", "† synthesised data, ‡ generated data", "(3 seeds)"):
         assert part in text
 
@@ -54,7 +55,7 @@ def test_names_never_act_as_markup() -> None:
 
 def test_the_supervised_row_is_never_bold_and_the_rule_stands_below() -> None:
     table = build_table(make_suite(gains=EVERY_ROW), "linear")
-    (row,) = (line for line in markdown_domains(table).splitlines() if line.startswith("| **all domains** |"))
+    (row,) = (line for line in markdown_domains(table).splitlines() if line.startswith("| **mean of 4 domains** |"))
     cells = dict(zip(table.algorithms, row.split(" | ")[1:], strict=True))
     assert float(cells["supervised"]) > float(cells["shed"].strip("* |"))
     assert cells["shed"].startswith("**")
@@ -62,6 +63,23 @@ def test_the_supervised_row_is_never_bold_and_the_rule_stands_below() -> None:
     for text in (markdown_domains(table), markdown_tasks(table), " ".join(shown(make_suite(gains=EVERY_ROW)).split())):
         assert rule in text
     assert "but supervised" not in markdown_domains(build_table(make_suite(), "linear"))
+
+
+def test_a_mean_over_domains_is_called_what_it_is() -> None:
+    from dabs.official import OFFICIAL_TASKS
+
+    every = [make(algorithm="shed", domain=domain, task=tasks[0]) for domain, tasks in OFFICIAL_TASKS["lite"].items()]
+    named = {
+        "| **all domains** |": every,
+        "| **mean of 6 domains** |": every[:-1],
+        "": every[:1],  # a single domain has its own row
+        "| **mean of 2 domains** |": [make(algorithm="shed", domain=f"own{i}", task="own") for i in range(2)],
+    }
+    for name, results in named.items():
+        found = [line for line in markdown_domains(build_table(results, "linear")).splitlines() if "domains**" in line]
+        assert [line[: len(name)] for line in found] == [name] * bool(name)
+        assert name.strip("|* ") in shown(results)
+        assert name or "domains" not in "".join(shown(results).splitlines()[:12])
 
 
 def test_the_terminal_ranks_the_algorithms_alone() -> None:
@@ -95,10 +113,10 @@ def test_a_run_that_did_not_learn_is_marked_in_its_cells_and_means() -> None:
     for text in (markdown_domains(table), markdown_tasks(table), " ".join(shown(results).split())):
         assert legend in text
     marked = [line for line in markdown_domains(table).splitlines() if line.startswith("|") and "✗" in line]
-    assert [line.split(" |")[0].strip("| *") for line in marked] == ["sensor", "all domains"]
+    assert [line.split(" |")[0].strip("| *") for line in marked] == ["sensor", "mean of 4 domains"]
     assert [line.count("✗") for line in marked] == [1, 1]
     marked = [line.split()[0] for line in shown(results).splitlines() if re.search(r"\d✗", line)]
-    assert marked == ["sensor", "exercise", "side", "all"]
+    assert marked == ["sensor", "exercise", "side", "mean"]
     assert "✗" not in markdown_domains(build_table(make_suite(), "linear"))
 
 
@@ -113,7 +131,7 @@ def test_the_share_of_the_gap_has_a_table() -> None:
     results += [make(algorithm=name, domain="speech", task="word", score=0.3) for name in scores]
     lines = markdown_gaps(build_table(results, "linear")).splitlines()
     assert lines[0] == "| domain | *raw* | shed |"
-    assert lines[2:5] == ["| sensor | −25 % | 75 % |", "| speech | – | – |", "| **all domains** | −25 % | 75 % |"]
+    assert lines[2:5] == ["| sensor | −25 % | 75 % |", "| speech | – | – |", "| **mean of 2 domains** | −25 % | 75 % |"]
     assert "gap closed" in shown(results)
     without = [result for result in results if result.algorithm != "supervised"]
     assert markdown_gaps(build_table(without, "linear")) == ""
@@ -196,3 +214,25 @@ def test_text_that_contains_a_marker_is_refused(tmp_path: Path) -> None:
     path.write_text("<!-- a:begin --><!-- a:end -->")
     with pytest.raises(DabsError, match="own markers"):
         update_between_markers(path, "a", "x <!-- a:end --> y")
+
+
+def test_tested_ranks_have_a_row_below_the_ranks() -> None:
+    results = make_suite(("linear",))
+    out = io.StringIO()
+    show(results, tested={None: {"shed": 1, "emix": 2, "contrastive": 2}}, console=Console(file=out, width=100))
+    lines = out.getvalue().splitlines()
+    place = next(i for i, line in enumerate(lines) if line.split()[:1] == ["rank"])
+    assert lines[place + 1].split() == ["tested", "rank", "–", "–", "2", "2", "1"]
+    assert "Tested ranks: 1 and the number of algorithms" in " ".join(out.getvalue().split())
+    assert "tested" not in shown(results).lower()
+
+
+def test_the_command_ranks_by_tests_if_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for result in make_suite(("linear",), seeds=2):
+        write(tmp_path / "runs" / result.algorithm, [result])
+    assert dispatch(["leaderboard", "show", "--tests"]) == 0
+    assert re.search(r"tested rank +– +– +\d +\d +1\b", capsys.readouterr().out)
+    write(tmp_path / "alone", [make()])
+    assert dispatch(["leaderboard", "show", "--tests", "--results", "alone"]) == 0
+    assert "no tested ranks: there are fewer than two algorithms" in capsys.readouterr().out

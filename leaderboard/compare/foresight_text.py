@@ -1,0 +1,57 @@
+"""Whether the standard budget tells what a long run finds: the table of docs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dabs.evaluation.reference_rows import RANDOM, WITHOUT_ENCODER
+from dabs.leaderboard.compare.contestants import load_contestants
+from dabs.leaderboard.compare.foresight import Foresight, PairOrder, foresight_of, pair_orders
+from dabs.leaderboard.compare.pairwise import compare_contestants
+from dabs.leaderboard.tables.render import EMPTY, plain_markdown
+from dabs.results.entries import read_entries
+
+SMALL, LARGE = 1.0, 10.0  # the budgets that are compared
+PROTOCOL = "linear"
+
+
+def foresight_table(results: Path) -> str:
+    """Return the Markdown table of Kendall's tau between the orders at the two budgets, by domain and over all.
+
+    Args:
+        results: a folder of result files.
+
+    Raises:
+        RequestError, DabsError: the results cannot be compared.
+    """
+    budgets = read_entries(results).budgets() if results.is_dir() else []
+    if not {SMALL, LARGE} <= set(budgets):
+        return f"The published results are not yet of budget {LARGE:g}, so this is not known."
+    small, large = (
+        compare_contestants(load_contestants([str(results)], PROTOCOL, budget=budget)) for budget in (SMALL, LARGE)
+    )
+    return foresight_markdown(pair_orders(small, large, flat=(RANDOM, *WITHOUT_ENCODER)))
+
+
+def foresight_markdown(pairs: Sequence[PairOrder]) -> str:
+    """Return the Markdown table of some pairs of rows."""
+    lines = ["| domain | pairs | told apart at both | tau | pairs that change places |", "|---|---:|---:|---:|---|"]
+    for domain in sorted({pair.domain for pair in pairs}):
+        own = [pair for pair in pairs if pair.domain == domain]
+        lines.append(_row(plain_markdown(domain), foresight_of(own), own))
+    lines.append(_row("**all domains**", foresight_of(pairs), ()))
+    note = (
+        f"Kendall's tau between the orders at budget {SMALL:g} and {LARGE:g} (linear probe), over the pairs of rows, "
+        "at least one of them pretrained, that `dabs compare` tells apart at both; at 1, none changes places. "
+        "Intervals at 95 %: by domain as if pairs were independent, over all by drawing domains."
+    )
+    return "\n".join([*lines, "", note])
+
+
+def _row(name: str, found: Foresight, pairs: Sequence[PairOrder]) -> str:
+    changed = "; ".join(f"{pair.a}, {pair.b}" for pair in pairs if pair.changed)
+    tau = EMPTY
+    if found.tau is not None and found.low is not None and found.high is not None:
+        tau = f"{found.tau:.2f} ({found.low:.2f} to {found.high:.2f})".replace("-", "−")
+    return f"| {name} | {found.pairs} | {found.told_apart} | {tau} | {plain_markdown(changed)} |"

@@ -1,0 +1,42 @@
+"""The table that says whether the standard budget tells what a long run finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dabs.leaderboard.compare.foresight import PairOrder
+from dabs.leaderboard.compare.foresight_text import foresight_markdown, foresight_table
+from tests.helpers.made_results import make_budgets, write
+
+
+def results(folder: Path, budgets: tuple[float, ...]) -> Path:
+    for result in make_budgets(budgets, seeds=2):
+        write(folder / result.algorithm / result.domain / f"seed{result.seed}", [result])
+    return folder
+
+
+def test_without_a_long_run_nothing_is_known(tmp_path: Path) -> None:
+    assert "not yet of budget 10" in foresight_table(tmp_path / "nothing")
+    assert "not yet of budget 10" in foresight_table(results(tmp_path, (1.0, 4.0)))
+
+
+def test_rows_that_gain_alike_keep_their_order(tmp_path: Path) -> None:
+    lines = foresight_table(results(tmp_path, (1.0, 10.0))).splitlines()
+    assert [line.split(" | ")[0].strip("| ") for line in lines[2:7]] == [
+        "chest_xray",
+        "english_text",
+        "sensor",
+        "speech",
+        "**all domains**",
+    ]
+    assert "1.00 (1.00 to 1.00)" in lines[6]
+
+
+@pytest.mark.parametrize(("large", "wanted"), [("loss", "−1.00"), ("win", "1.00")])
+def test_a_pair_that_changes_places_is_named(large: str, wanted: str) -> None:
+    pair = PairOrder(domain="sensor", a="emix", b="shed", small="win", large=large)  # type: ignore[arg-type]
+    row = foresight_markdown([pair]).splitlines()[2]
+    assert row.startswith(f"| sensor | 1 | 1 | {wanted} (")
+    assert ("emix, shed" in row) == (large == "loss")
