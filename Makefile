@@ -1,15 +1,30 @@
-# `make run`: the whole lite benchmark from nothing. `make test`: the tests in the same environment.
+# `make run`: the whole lite benchmark from nothing. `make test`: the tests in the same environment, but for slow ones.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: run test check types docs site audit clean
+# worksteal: a process without work takes tests from the other, so that no long file is left to one core at the end
+PYTEST = $(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: run quick test test-slow test-ray check types docs site audit clean
 
 run: $(VENV)/installed
-	$(BIN)/dabs run --algorithms none supervised emix shed contrastive
+	$(BIN)/dabs run
+
+# one algorithm and the inputs themselves in all seven domains, with three steps each: does it run, not how well
+quick: $(VENV)/installed
+	out=$$(mktemp -d) && $(BIN)/dabs run --algorithms shed --steps 3 --protocol linear --out $$out && rm -r $$out
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST) -m "not slow"
+
+# several processes and clusters, the notebook, the wheel, and samples of real datasets where ../shared holds them
+test-slow: $(VENV)/installed
+	$(PYTEST) -m "slow and not ray"
+
+# needs pip install '.[ray]'; one process, because Ray's own processes take both cores
+test-ray: $(VENV)/installed
+	$(BIN)/python -m pytest -m ray
 
 check: $(VENV)/installed types
 	$(BIN)/ruff format --check .

@@ -29,7 +29,6 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm, rankdata, t
 
-from dabs.evaluation.bootstrap import covariance
 from dabs.evaluation.metrics import bootstrap_interval
 from dabs.leaderboard.compare.pairwise import disagreements, estimate_difference
 from dabs.leaderboard.compare.scores import Evidence, mean_evidence, shrink_seed_variance, variance_between
@@ -45,6 +44,7 @@ from dabs.leaderboard.compare.statistics import (
 )
 from dabs.leaderboard.tables.intervals import SeedScores, interval_of_scores, mean_of_tasks, variance_of_scores
 from dabs.leaderboard.tables.variance import shrink_all, variance_of_mean
+from dabs.results.bootstrap import covariance
 
 sys.path[:0] = [str(Path(__file__).parent)]
 

@@ -80,7 +80,7 @@ def enter_mount_namespace() -> None:
 
 def accidents(stage: Stage, *, kills_of_each: int, quick: bool) -> Iterator[Accident]:
     """Yield the name of each kind of accident and what causes it; what several share is made when first needed."""
-    from accidents import kills, places, runs
+    from accidents import kills, places, runs, stopping
     from accidents.commands import make_commands
 
     commands, wanted = make_commands(stage)
@@ -112,6 +112,8 @@ def accidents(stage: Stage, *, kills_of_each: int, quick: bool) -> Iterator[Acci
 
     yield "kill worker", lambda: grid().kill_a_worker(few)
     yield "two run", lambda: grid().run_two()
+    for target in ("launcher", "worker", "group"):
+        yield f"signal {target}", lambda target=target: stopping.signal_grids(grid(), target, 2 * some)
 
 
 def show(tally: Tally) -> None:

@@ -11,21 +11,16 @@ that are in OUT already are not repeated, so a stopped run goes on.
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from cells import keep_cell, read_cells, validation_cell
+
 from dabs import encoder
 from dabs.config import PretrainConfig
-from dabs.data.domain import TRAIN
-from dabs.data.prepared import open_prepared
-from dabs.evaluation.evaluate import evaluate
-from dabs.registry import find_domain
-from dabs.training.pretrain import pretrain
 
 DOMAINS = ("sensor", "natural_images", "english_text")  # those that chose the recipe
 WITHOUT: dict[str, dict[str, Any]] = {
@@ -55,18 +50,11 @@ def run_cell(algorithm: str, domain: str, seed: int, change: dict[str, Any]) -> 
     encoder.PRESETS["small"] = replace(preset, **{name: x for name, x in change.items() if name != "beta2"})
     beta2 = change.get("beta2", 0.0)
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            config = PretrainConfig(algorithm=algorithm, domain=domain, seed=seed, beta2=beta2, precision="fp32")
-            run = pretrain(config, Path(folder) / "run", logger="none")
-            results = [item.result for item in evaluate(run, protocols=("linear",))]
+        return validation_cell(
+            PretrainConfig(algorithm=algorithm, domain=domain, seed=seed, beta2=beta2, precision="fp32")
+        )
     finally:
         encoder.PRESETS["small"] = preset
-    return {
-        "validation": {result.task: round(result.validation_score, 4) for result in results},
-        "learning": results[0].pretraining.learning.model_dump(),
-        "seconds": round(results[0].pretraining.wall_seconds, 1),
-        "data": open_prepared(find_domain(domain)).entry(TRAIN).sha256[:12],
-    }
 
 
 def run_all(out: Path, algorithms: list[str], domains: list[str], seeds: list[int]) -> None:
@@ -80,14 +68,8 @@ def run_all(out: Path, algorithms: list[str], domains: list[str], seeds: list[in
                         continue
                     cell = {"without": name, "algorithm": algorithm, "domain": domain, "seed": seed}
                     cell |= run_cell(algorithm, domain, seed, change)
-                    with open(out, "a", encoding="utf-8") as handle:
-                        handle.write(json.dumps(cell) + "\n")
+                    keep_cell(out, cell)
                     print(cell, flush=True)
-
-
-def read_cells(out: Path) -> list[dict[str, Any]]:
-    """Return the cells in a file of earlier runs; none if there is no file."""
-    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] if out.exists() else []
 
 
 def table(cells: list[dict[str, Any]]) -> str:

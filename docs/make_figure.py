@@ -35,7 +35,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of results to draw")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "figures", help="folder to write to")
     options = parser.parse_args()
-    table = build_table(load_results(options.results), "linear")
+    standard = [result for result in load_results(options.results) if result.budget in (None, 1.0)]
+    table = build_table(standard, "linear")
     options.out.mkdir(parents=True, exist_ok=True)
     for theme in standalone.THEMES:
         path = options.out / f"results-{theme}.svg"

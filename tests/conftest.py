@@ -1,18 +1,20 @@
-"""Fixtures for all tests: shared files, golden numbers, prepared data, small specs of every kind, a browser."""
+"""Fixtures for all tests: shared files, prepared data, a browser.
+
+Torch is not imported here: the tests of results and of the leaderboard run without it.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 
-from dabs.check.mock import KINDS
 from dabs.data.domain import Domain
 from dabs.data.prepare import prepare
 from dabs.data.prepared import is_prepared
@@ -20,14 +22,11 @@ from dabs.errors import DabsError
 from dabs.registry import find_domain
 from tests.helpers.browsing import CHROMIUM, FLAGS
 from tests.helpers.made_results import make_payload
-from tests.helpers.places import ROOT, TOY_DOMAIN
-
-SPECS = KINDS
+from tests.helpers.places import ROOT, SHARED, TOY_DOMAIN
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several test processes with more threads than cores would slow each other
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by processes that tests start
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    torch.set_num_threads(1)
+    # read by PyTorch when it is first imported, which this file does not do, and by the processes that tests start
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; tests send SIGINT
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,22 +34,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's backgro
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with golden numbers and samples of the paper's datasets, which is not part of the repository."""
-    folder = Path(os.environ.get("DABS_SHARED", ROOT.parent / "shared"))
-    if not folder.is_dir():
-        pytest.skip(f"no shared folder at {folder}; set DABS_SHARED to run the parity tests")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def golden(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
-    """Return a function that reads `shared/data/golden/NAME.npz`."""
-
-    def read(name: str) -> dict[str, np.ndarray]:
-        with np.load(shared / "data" / "golden" / f"{name}.npz", allow_pickle=False) as archive:
-            return dict(archive)
-
-    return read
+    """The folder with the whole golden numbers and samples of the paper's datasets, which is not in the repository."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no shared folder at {SHARED}; set DABS_SHARED to compare with real samples")
+    return SHARED
 
 
 @pytest.fixture(scope="session")
@@ -71,19 +58,6 @@ def prepared() -> Callable[[str], Domain]:
     return get
 
 
-@pytest.fixture(scope="session")
-def paper_sample(shared: Path) -> Callable[[str], Path]:
-    """Return a function that finds `shared/data/paper/NAME`, a sample of a dataset in its official layout, or skips."""
-
-    def get(name: str) -> Path:
-        folder = shared / "data" / "paper" / name
-        if not (folder / "SOURCE.md").is_file():
-            pytest.skip(f"no sample of {name} at {folder}")
-        return folder
-
-    return get
-
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty $DABS_HOME."""
@@ -94,9 +68,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def toy(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Domain]:
     """The toy domain of `toy_domain.py`, dropped into `domains/` for one test and prepared in an empty $DABS_HOME."""
-    import shutil
-    import sys
-
     from dabs import domains
 
     extra = tmp_path / "more_domains"
@@ -108,6 +79,21 @@ def toy(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     prepare(domain, lambda line: None)
     yield domain
     sys.modules.pop("dabs.domains.toy", None)
+
+
+@pytest.fixture
+def toy_plugin(toy: Domain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Domain:
+    """The toy domain, offered as an installed package offers one, so that other processes find it too."""
+    folder = tmp_path / "plugin"
+    about = folder / "toy_plugin-1.0.dist-info"
+    about.mkdir(parents=True)
+    shutil.copy(TOY_DOMAIN, folder / "toy_plugin.py")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-plugin\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[dabs.domains]\ntoy = toy_plugin\n")
+    paths = [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return toy
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accidents.stage import EVERY, STEPS, FileContents, Stage, differences, file_contents, leftovers
-from dabs.config import FIRST_SEED
+from dabs.config import OFFICIAL_SEEDS as SEEDS
 
 ALREADY_THERE = ("is there already", "already exists")  # how commands say so
-SEEDS = (FIRST_SEED, FIRST_SEED + 1)  # that a submission must have
 TRAIN = ("--steps", str(STEPS), "--checkpoint-every", str(EVERY), "--logger", "none")
 
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def nan_at_random_step(stage: Stage, tries: int) -> list[Tally]:
         for number in range(tries):
             step = stage.random.randrange(1, STEPS)
             run = stage.folder / "tries" / f"nan-{how}{number}"
-            words = ["pretrain", f"{path}:Broken", "accident", *TRAIN, "--at", str(step), "--how", how]
+            words = ["pretrain", f"{path}:Broken", "accident", *TRAIN, "--seed", "0", "--at", str(step), "--how", how]
             problems = []
             for _ in range(2):
                 code, text = stage.run(*words, "--out", str(run))
@@ -136,11 +137,11 @@ class GridAccidents:
         stage.require("eval", whole, "--protocol", "knn")
         self.wanted = file_contents(self.folder / "whole", environment=False)
 
-    def start(self, name: str) -> Child:
-        """Start a grid in OUT/name."""
+    def start(self, name: str, **more: Any) -> Child:
+        """Start a grid in OUT/name; `more` is for `Stage.start`."""
         jobs = str(os.cpu_count() or 1)  # with one thread each, as in the run to compare with
         words = ["--algorithms", "shed", "--domains", "accident", "--steps", "200", "--jobs", jobs, "--protocol", "knn"]
-        return self.stage.start("run", *words, "--first-seed", "0", "--out", str(self.folder / name))
+        return self.stage.start("run", *words, "--first-seed", "0", "--out", str(self.folder / name), **more)
 
     def run_folder(self, name: str) -> Path:
         """Return the run's folder in a grid."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm, t
 
-from dabs.evaluation.bootstrap import effective_units, spread_correction
 from dabs.evaluation.log_odds import log_odds_interval
+from dabs.results.bootstrap import effective_units, spread_correction
 
 LEVEL = 0.95
 

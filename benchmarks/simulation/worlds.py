@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import norm
 
-from dabs.evaluation.bootstrap import SCORERS, effective_units, resample_scores
 from dabs.leaderboard.compare.scores import Evidence, shrink_seed_variance
+from dabs.results.bootstrap import SCORERS, effective_units, resample_scores
 
 
 @dataclass(frozen=True, kw_only=True)

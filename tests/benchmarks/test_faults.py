@@ -63,3 +63,12 @@ def test_a_sample_of_accidents_does_no_harm(word):
     tried, survived, lost, wrong = (int(number.replace(",", "")) for number in total.split()[1:5])
     assert tried == survived >= 2
     assert (lost, wrong) == (0, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_thirty_sequences_of_commands_show_no_wrong_number_and_reach_no_dead_end():
+    command = [sys.executable, str(BENCHMARKS / "sequences.py"), "--sequences", "30", "--length", "6", "--seeds", "1"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert int(result.stdout.split()[0]) >= 30

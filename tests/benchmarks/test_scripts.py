@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from types import ModuleType
+from dataclasses import replace
 
 import pytest
+import torch
 
+from dabs.bench.synthetic import synthetic_batch
 from dabs.bench.timing import TimingTable, busy_warning
 from dabs.cli import main
+from dabs.encoder import PRESETS
+from dabs.registry import find_domain
 from tests.helpers.benchmarks import ROOT, load_benchmark
 
 QUICK = {
@@ -18,6 +22,7 @@ QUICK = {
     "growth": (),
     "evaluation": (),
     "decode": (),
+    "peers": ("--domains", "sensor", "english_text", "--precisions", "fp32"),
     "gpu": ("--device", "cpu", "--domains", "sensor", "english_text", "--algorithms", "shed", "contrastive"),
 }
 
@@ -25,6 +30,9 @@ QUICK = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_the_quick_form_runs_and_writes_its_section_alone(name, tmp_path):
+    if name == "peers":
+        for package in ("timm", "transformers", "lightly"):
+            pytest.importorskip(package, reason="pip install 'dabs[peers]'")
     page = tmp_path / "page.md"
     page.write_text("# Kept\n")
     more = ("--plot", str(tmp_path / "growth.png")) if name == "growth" else ()
@@ -36,6 +44,42 @@ def test_the_quick_form_runs_and_writes_its_section_alone(name, tmp_path):
     assert f"<!-- {name}" in text
     assert "| --- |" in text
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["page.md", *(["growth.png"] if more else [])])
+
+
+@pytest.mark.parametrize("domain", ["sensor", "english_text"])
+def test_a_peer_with_other_weights_is_found(monkeypatch, domain):
+    for package in ("timm", "transformers"):
+        pytest.importorskip(package, reason="pip install 'dabs[peers]'")
+    peers = load_benchmark("peers")
+    (spec,) = find_domain(domain).specs
+    batch = replace(synthetic_batch((spec,), 4), label=torch.arange(4))
+    config = PRESETS["small"]
+    peers.check(spec, config, batch)
+    copy = peers.copy_weights
+
+    def copy_all_but_one(encoder, body):
+        copy(encoder, body)
+        _, parameter = list(body.named_parameters())[-1]
+        parameter.data.add_(1.0)
+
+    monkeypatch.setattr(peers, "copy_weights", copy_all_but_one)
+    with pytest.raises(SystemExit, match="with our weights its loss is"):
+        peers.check(spec, config, batch)
+
+
+def test_objectives_are_compared_with_the_random_encoder_on_the_same_seeds():
+    objectives = load_benchmark("objectives")
+    assert objectives.options_of("mae:mask_rate=0.5") == ("mae", {"mask_rate": 0.5})
+    assert objectives.options_of("bestrq:codes=64,span=3")[1] == {"codes": 64, "span": 3}
+
+    def cell(objective: str, seed: int, score: float, learned: bool = True) -> dict:
+        scores = {"exercise": score, "tempo": score - 0.2}
+        row = {"objective": objective, "domain": "sensor", "seed": seed}
+        return row | {"validation": scores, "learning": {"learned": learned}}
+
+    cells = [cell("none", 10, 0.5), cell("none", 11, 0.3), cell("red", 10, 0.6), cell("mae", 12, 0.9, learned=False)]
+    lines = objectives.table(cells).splitlines()[2:]
+    assert lines == ["| none | 30.0 | – | – |", "| mae | 80.0✗ | – | – |", "| red | 50.0 (+10.0) | – | – |"]
 
 
 def test_a_section_is_replaced_and_the_rest_is_kept(tmp_path):
@@ -52,18 +96,10 @@ def test_a_section_is_replaced_and_the_rest_is_kept(tmp_path):
 
 
 def test_growth_is_fitted_to_the_largest_sizes():
-    curve = load_growth().GrowthCurve(
+    curve = load_benchmark("growth").GrowthCurve(
         along="N", name="x", kind="time", sizes=(1, 2, 4, 8), values=(50.0, 4.0, 16.0, 64.0)
     )
     assert curve.exponent == pytest.approx(2.0)
-
-
-def load_growth() -> ModuleType:
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    try:
-        return load_benchmark("growth")
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
 
 
 @pytest.mark.slow

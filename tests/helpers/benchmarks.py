@@ -10,11 +10,15 @@ from tests.helpers.places import ROOT
 
 
 def load_benchmark(name: str) -> ModuleType:
-    """Import and return benchmarks/NAME.py."""
+    """Import and return benchmarks/NAME.py, which may import its neighbours."""
     spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
     return module

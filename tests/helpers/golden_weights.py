@@ -7,6 +7,7 @@ import torch
 
 from dabs.encoder import Encoder, EncoderConfig
 from dabs.specs import Specs
+from tests.helpers.golden_files import sample_gradient
 
 CONFIG = EncoderConfig(width=32, depth=2, heads=4, head_width=8, mlp=64, projection=16, dropout=0.0)
 
@@ -14,7 +15,8 @@ CONFIG = EncoderConfig(width=32, depth=2, heads=4, head_width=8, mlp=64, project
 def our_name(theirs: str) -> str:
     """Return our name of a parameter, such as `blocks.0.down.weight` for `transformer.layers.0.1.fn.net.3.weight`."""
     name = theirs.removeprefix("model.")
-    simple = {"pos_embedding": "positions", "cls_token": "cls", "predictor.": "head.", "mlp_head.": "project."}
+    simple = {"pos_embedding": "positions", "cls_token": "cls", "mlp_head.": "project."}
+    simple |= {"predictor.1.": "heads.0.", "predictor.": "head."}
     for old, new in simple.items():
         name = name.replace(old, new) if name.startswith(old) else name
     if name.startswith("embed_modules."):
@@ -38,22 +40,36 @@ def our_name(theirs: str) -> str:
     return name
 
 
-def parameters_of(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, torch.Tensor]:
-    """Return all `prefix/*` arrays under our names and in our shapes."""
+def weights_of(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """Return the recorded weights under our names and in our shapes."""
     out = {}
-    for key, value in arrays.items():
-        if key.startswith(prefix + "/"):
-            name = our_name(key.removeprefix(prefix + "/"))
-            tensor = torch.from_numpy(value)
-            out[name] = tensor.reshape(tensor.shape[1:]) if name == "positions" else tensor
-            out[name] = tensor.reshape(-1) if name == "cls" else out[name]
+    for name, value in _renamed(arrays, "weight").items():
+        out[name] = value.reshape(value.shape[1:]) if name == "positions" else value
+        out[name] = value.reshape(-1) if name == "cls" else out[name]
     return out
+
+
+def assert_gradients(parameters: dict[str, torch.nn.Parameter], arrays: dict[str, np.ndarray]) -> None:
+    """Compare the gradients of our parameters with the recorded ones, of which the golden files hold a sample."""
+    expected = _renamed(arrays, "grad")
+    assert expected
+    for name, gradient in expected.items():
+        found = parameters[name].grad
+        whole = np.zeros(parameters[name].shape, np.float32) if found is None else found.numpy()
+        sampled = torch.from_numpy(sample_gradient(whole).copy())
+        torch.testing.assert_close(sampled, gradient, atol=1e-5, rtol=1e-3, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def _renamed(arrays: dict[str, np.ndarray], group: str) -> dict[str, torch.Tensor]:
+    """Return all `group/*` arrays under our names."""
+    found = (key for key in arrays if key.startswith(f"{group}/"))
+    return {our_name(key.removeprefix(f"{group}/")): torch.from_numpy(arrays[key]) for key in found}
 
 
 def golden_encoder(arrays: dict[str, np.ndarray], specs: Specs) -> tuple[Encoder, dict[str, torch.Tensor]]:
     """Return our encoder with the reference's weights, and the weights of the algorithm's own head."""
-    weights = parameters_of(arrays, "weight")
-    head = {name: weights.pop(name) for name in list(weights) if name.startswith("head.")}
+    weights = weights_of(arrays)
+    head = {name: weights.pop(name) for name in list(weights) if name.startswith(("head.", "heads."))}
     encoder = Encoder(CONFIG, specs)
     encoder.load_state_dict(weights, strict=True)
     return encoder.eval(), head

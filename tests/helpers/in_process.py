@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 
 from dabs.launch.job import Job, Outcome, perform
 
@@ -11,6 +11,7 @@ class InThisProcess:
     """Runs each job when it is submitted; takes the place of `dabs.launch.local.LocalExecutor`."""
 
     shared_fate = True
+    losses = (BrokenExecutor,)
 
     def __init__(self, jobs: int) -> None:
         self.messages = None
@@ -20,6 +21,9 @@ class InThisProcess:
         done: Future[Outcome] = Future()
         done.set_result(perform(job))
         return done
+
+    def stop(self) -> None:
+        """Do nothing: no job runs on."""
 
     def close(self) -> None:
         """Do nothing."""

@@ -1,6 +1,12 @@
-"""Settings that make a process compute as on an older processor."""
+"""Settings that make a process compute as on an older processor.
+
+`python -m tests.helpers.instruction_sets AVX2 COMMAND ...` runs a command with them.
+"""
 
 from __future__ import annotations
+
+import os
+import sys
 
 import numpy as np
 
@@ -37,3 +43,8 @@ def imitations() -> dict[str, dict[str, str]]:
             "JSIMD_FORCESSE2": "1",
         },
     }
+
+
+if __name__ == "__main__":
+    name, *command = sys.argv[1:]
+    os.execvpe(command[0], command, os.environ | imitations()[name])

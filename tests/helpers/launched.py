@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
+
+from dabs.utils.processes import module_command
+from dabs.utils.signals import Interrupted, stop_flag
 
 
 def note(folder: str, name: str) -> str:
@@ -45,3 +51,29 @@ def log(folder: str, name: str) -> str:
         logger.addHandler(logging.StreamHandler())
     logger.warning("%s warns", name)
     return f"{name} logged"
+
+
+def train(folder: str, name: str, seconds: float) -> str:
+    """Do what a run that trains does on a signal: finish a step, save, and raise `Interrupted`."""
+    note(folder, name)
+    deadline = time.monotonic() + seconds
+    with stop_flag() as stop:
+        while not stop.number and time.monotonic() < deadline:
+            time.sleep(0.05)
+    (Path(folder) / f"{name}-saved").touch()
+    raise Interrupted("stopped", stop.number)
+
+
+def stay_in_library(folder: str, name: str) -> str:
+    """Spend a minute in one call of a library, with a child process that would outlive this one."""
+    command = [*module_command("tests.helpers.launched"), str(Path(folder) / f"{name}-child")]
+    with subprocess.Popen(command):
+        note(folder, name)
+        time.sleep(0)
+        ctypes.CDLL(None).sleep(60)
+    return f"{name} returned"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(str(os.getpid()))
+    time.sleep(60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from dabs.config import label_at
 from dabs.evaluation.reference_rows import SUPERVISED, WITHOUT_ENCODER
 from dabs.results.files import predictions_record, write_result
 from dabs.results.schema import Result
@@ -69,7 +71,7 @@ def make_payload(
     metric, chance, origin = SUITE.get(domain, {}).get(task, ("accuracy", 0.1, "recorded"))
     splits = ("train", "validation", "test")
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "suite": "lite",
         "domain": domain,
         "task": task,
@@ -121,6 +123,8 @@ def _make_pretraining(algorithm: str, domain: str, task: str, seed: int, reason:
         "steps": steps,
         "examples_seen": 64 * steps,
         "wall_seconds": 21.3 * bool(steps),
+        "flops": 9_000_000_000 * steps,
+        "held_out": [[steps, 0.9]] if steps else [],
         "peak_memory_bytes": 412_000_000,
         "final_loss": 0.8 * bool(steps),
         "learning": {
@@ -169,6 +173,14 @@ def write_payload(folder: Path, payload: dict[str, Any], predictions: Mapping[st
     return write_result(folder, Result.model_validate_json(_json(payload | {"predictions": record})), predictions)
 
 
+def write_scored(folder: Path, right: int = 70, **changes: Any) -> Path:
+    """Write a result of accuracy with predictions that give its score, for 100 examples of which `right` are right."""
+    payload = make_payload(score=right / 100, **changes)
+    for path, value in (("counts.test", 100), ("interval.units", 100)):
+        payload = alter(payload, path, value)
+    return write_payload(folder, payload, {"label": np.ones(100, "u1"), "prediction": np.arange(100) < right})
+
+
 def make_suite(
     protocols: tuple[str, ...] = ("linear", "knn"),
     seeds: int = 3,
@@ -200,6 +212,42 @@ def make_suite(
                         reason = failed.get((algorithm, domain, seed), "")
                         results.append(make(algorithm=(names or {}).get(algorithm, algorithm), reason=reason, **cell))
     return results
+
+
+def make_budgets(budgets: tuple[float, ...] = (0.25, 1.0, 4.0, 10.0), **changes: Any) -> list[Result]:
+    """Return results of every budget, named as runs are; keyword arguments as for `make_suite`.
+
+    Four times the steps are worth 3 points. A step of contrastive takes twice as long as one of the others.
+    """
+    found = []
+    for result in make_suite(**changes):
+        if not result.pretraining.steps:
+            found.append(result)
+            continue
+        for budget in budgets:
+            pace = 2.0 if result.algorithm == "contrastive" else 1.0
+            run, gain = result.pretraining, 0.03 * math.log(budget, 4)
+            changed = {
+                "config": {**run.config, "budget": budget},
+                "steps": round(budget * run.steps),
+                "examples_seen": round(budget * run.examples_seen),
+                "wall_seconds": budget * pace * (run.wall_seconds + result.seed),
+                "flops": round(budget * pace * run.flops),
+                "curve": ((0, 2.2), (round(budget * run.steps), 0.8)),
+                "held_out": ((round(budget * run.steps), 0.9),),
+            }
+            ends = {"low": result.interval.low + gain, "high": min(1.0, result.interval.high + gain)}
+            found.append(
+                result.model_copy(
+                    update={
+                        "algorithm": label_at(result.algorithm, budget),
+                        "score": min(1.0, result.score + gain),
+                        "interval": result.interval.model_copy(update=ends),
+                        "pretraining": run.model_copy(update=changed),
+                    }
+                )
+            )
+    return found
 
 
 def write(folder: Path, results: list[Result]) -> Path:

@@ -104,7 +104,7 @@ def paper_speech(folder: Path) -> Iterable[np.ndarray]:
 
 def paper_sensor(folder: Path) -> Iterable[np.ndarray]:
     """Cut the table of a person into stretches."""
-    from dabs.domains.paper.sensor import read_stretches
+    from dabs.domains.series.pamap2 import read_stretches
 
     yield from (stretch.series for stretch in read_stretches(folder / "subject101.dat"))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dabs import domains
@@ -17,15 +18,19 @@ from dabs.config import PretrainConfig
 from dabs.data.domain import Domain
 from dabs.data.prepare import prepare
 from dabs.evaluation.evaluate import evaluate, write_results
+from dabs.evaluation.metrics import bootstrap_interval, metric_of
 from dabs.leaderboard.cli.submit import SubmitOptions
 from dabs.leaderboard.cli.suite_rules import build_rules
 from dabs.leaderboard.submit.rules import REQUIRED, Rules
 from dabs.registry import find_domain
+from dabs.results.files import read_predictions, read_result
 from dabs.training.pretrain import pretrain
 from dabs.utils.environment import environment
+from tests.helpers.made_results import write_payload
 from tests.helpers.places import TOY_DOMAIN
 
 STEPS = 6
+SEEDS = (0, 1)
 
 
 @contextlib.contextmanager
@@ -47,13 +52,23 @@ def toy_domain(home: Path) -> Iterator[Domain]:
     environment.cache_clear()
 
 
+def offer_to_processes(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Let Python processes that start from now on find the toy domain, as an installed plug-in."""
+    about = folder / "plugin" / "toy-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[dabs.domains]\ntoy = toy\n")
+    shutil.copy(TOY_DOMAIN, folder / "plugin" / "toy.py")
+    patch.setenv("PYTHONPATH", str(folder / "plugin"))
+
+
 def toy_rules() -> Rules:
     """Return the rules of a suite that consists of the toy domain, with a tiny budget."""
     rules = build_rules("lite", ("toy",))
-    return replace(rules, budgets={"toy": {**rules.budgets["toy"], "steps": STEPS}}, first_seed=0)
+    return replace(rules, budgets={"toy": {**rules.budgets["toy"], "steps": STEPS}}, seeds=SEEDS)
 
 
-def make_runs(folder: Path, *, seeds: tuple[int, ...] = (0, 1), hidden: float = 0.3) -> Path:
+def make_runs(folder: Path, *, seeds: tuple[int, ...] = SEEDS, hidden: float = 0.3) -> Path:
     """Run the algorithm FOLDER/my_idea.py, which is created if missing; return FOLDER/runs/lite/MyIdea."""
     if not (folder / "my_idea.py").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,6 +85,24 @@ def make_runs(folder: Path, *, seeds: tuple[int, ...] = (0, 1), hidden: float = 
         for _ in write_results(run, evaluate(run, protocols=REQUIRED)):
             pass
     return folder / "runs" / "lite" / "MyIdea"
+
+
+def write_rolled(runs: Path, folder: Path, **changes: object) -> None:
+    """Write the results of runs to another folder, as those of a row that takes no steps and predicts otherwise.
+
+    Args:
+        runs: the runs.
+        folder: of the row.
+        changes: fields of the results to replace.
+    """
+    for path in runs.rglob("*.result.json"):
+        arrays = read_predictions(path)
+        arrays["prediction"] = np.roll(arrays["prediction"], 1, axis=0)
+        value = read_result(path).model_dump(mode="json") | changes
+        value["pretraining"].update(steps=0, examples_seen=0, curve=[], held_out=[])
+        value["score"] = metric_of(value["metric"]["name"]).score(arrays["prediction"], arrays["label"])
+        value["interval"] = bootstrap_interval(value["metric"]["name"], **arrays)
+        write_payload(folder / path.parent.relative_to(runs), value, arrays)
 
 
 def submit_options(runs: Path, out: Path, **changes: object) -> SubmitOptions:

@@ -56,6 +56,6 @@ def test_the_notebook_runs_from_top_to_bottom(prepared, tmp_path):
     for cell in code:
         cell.source = cell.source.replace("seeds=2", "seeds=1")
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    said = [output for cell in code for output in cell.outputs if output.output_type == "stream"]
+    said = [output for cell in code for output in cell.outputs if output.get("name") == "stdout"]
     assert "exercise: 0." in said[0].text
     assert code[-1].outputs[-1].data["text/plain"] == "(10, 128)"

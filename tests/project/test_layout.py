@@ -19,6 +19,7 @@ from tests.helpers.places import ROOT
 ORDER = (
     ("dabs.errors",),
     ("dabs.distributed",),
+    ("dabs.draws",),
     ("dabs.utils", "dabs.config", "dabs.specs", "dabs.source_scan", "dabs.official"),
     ("dabs.encoder",),
     ("dabs.algorithm",),
@@ -39,10 +40,10 @@ ORDER = (
     ("dabs.api",),
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
-GROUND = ORDER[2]
-CONTRACT = ("dabs.algorithm", "dabs.encoder", "dabs.specs", "dabs.distributed", "dabs.errors")
+GROUND = ORDER[3]
+CONTRACT = ("dabs.algorithm", "dabs.encoder", "dabs.specs", "dabs.distributed", "dabs.draws", "dabs.errors")
 FOR_DOMAINS = ("dabs.data", "dabs.specs", "dabs.errors", "dabs.utils")
-SHARED_BY_DOMAINS = tuple(f"dabs.domains.{kind}" for kind in ("sources", "text", "audio", "images"))
+SHARED_BY_DOMAINS = tuple(f"dabs.domains.{kind}" for kind in ("sources", "text", "audio", "images", "series"))
 TORCH = ("torch", "torchvision", "torchaudio", "lightning_fabric")
 OUTSIDE = ("algorithms", "domains", "leaderboard")  # folders beside dabs/, installed as its subpackages
 
@@ -198,7 +199,7 @@ def test_files_and_functions_are_short_and_say_what_they_are(module):
 def test_domains_and_paper_hold_domains_only():
     from dabs.registry import domain_names
 
-    for folder, suite in (("domains", "lite"), ("domains/paper", "paper")):
+    for folder, suite in (("domains", "lite"), ("domains/open", "open"), ("domains/paper", "paper")):
         files = {path.stem for path in (ROOT / folder).glob("*.py")} - {"__init__"}
         assert files == set(domain_names(suite))
 

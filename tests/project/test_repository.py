@@ -19,7 +19,7 @@ GITHUB = ROOT / ".github"
 FORMS = sorted(path for path in (GITHUB / "ISSUE_TEMPLATE").glob("*.yml") if path.name != "config.yml")
 KINDS = {"markdown", "input", "textarea", "dropdown", "checkboxes"}
 TEXTS = [*FORMS, GITHUB / "pull_request_template.md", ROOT / "docs" / "releasing.md", ROOT / "Dockerfile"]
-TARGETS = set(re.findall(r"^([\w/$()]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+TARGETS = set(re.findall(r"^([\w/$()-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def load(path: Path) -> Any:
@@ -70,7 +70,7 @@ def test_the_commands_and_files_that_a_text_names_exist(path):
     text = path.read_text(encoding="utf-8")
     for verb in re.findall(r"`(?:\.venv/bin/)?dabs ([a-z]+)", text):
         assert verb in VERBS
-    for target in re.findall(r"(?<=[`\d] )make ([a-z]+)|`make ([a-z]+)`", text):
+    for target in re.findall(r"(?<=[`\d] )make ([a-z-]+)|`make ([a-z-]+)`", text):
         assert set(target) & TARGETS, target
     for name in re.findall(r"(?<![\w/.])((?:docs|leaderboard|tests|dabs|\.ci)/[\w/.-]*\w)", text):
         assert (ROOT / name.partition("NAME")[0]).exists(), name

@@ -18,7 +18,10 @@ class Served:
         files: the content of each file.
         cut_after: bytes after which the connection is cut, one entry per request; then the whole file is sent.
         status: statuses of the first responses, before the file is sent.
+        retry_after: the Retry-After header of those responses.
         ranges: whether range requests are honoured.
+        content_range: what a path's 206 responses say instead of their Content-Range; "" leaves the header out.
+        at_most: the maximum number of bytes in a 206 response, 0 for all.
         refuse: paths whose range requests are answered with 416.
         encoding: the Content-Encoding to claim.
         hold: while set, responses stop halfway.
@@ -34,7 +37,10 @@ class Served:
     files: dict[str, bytes] = field(default_factory=dict)
     cut_after: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     status: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    retry_after: str = ""
     ranges: bool = True
+    content_range: dict[str, str] = field(default_factory=dict)
+    at_most: int = 0
     refuse: set[str] = field(default_factory=set)
     encoding: dict[str, str] = field(default_factory=dict)
     hold: threading.Event = field(default_factory=threading.Event)
@@ -69,7 +75,7 @@ class FaultyHandler(BaseHTTPRequestHandler):
         served, path, wanted = self.served, self.path.partition("?")[0], self.headers.get("Range", "")
         served.seen[path].append(wanted)
         if served.status[path]:
-            self.send_error(served.status[path].pop(0))
+            self.refuse(served.status[path].pop(0))
             return
         if path not in served.files:
             self.send_error(404)
@@ -82,6 +88,14 @@ class FaultyHandler(BaseHTTPRequestHandler):
         finally:
             with served.lock:
                 served.open -= 1
+
+    def refuse(self, status: int) -> None:
+        """Send a status without a file."""
+        self.send_response(status)
+        if self.served.retry_after:
+            self.send_header("Retry-After", self.served.retry_after)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def send_file(self, path: str, wanted: str) -> None:
         """Send a file, or the rest of it from the `wanted` range on, with the faults that are set."""
@@ -96,15 +110,18 @@ class FaultyHandler(BaseHTTPRequestHandler):
             if start >= len(content):
                 self.send_error(416)
                 return
+        end = min(start + served.at_most, len(content)) if start and served.at_most else len(content)
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
+            said = served.content_range.get(path, f"bytes {start}-{end - 1}/{len(content)}")
+            if said:
+                self.send_header("Content-Range", said)
+        self.send_header("Content-Length", str(end - start))
         self.send_header("ETag", tag)
         if path in served.encoding:
             self.send_header("Content-Encoding", served.encoding[path])
         self.end_headers()
-        body = content[start:]
+        body = content[start:end]
         if served.hold.is_set():
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()

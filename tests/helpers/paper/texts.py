@@ -34,14 +34,14 @@ def mc4(samples: Path, folder: Path) -> None:
 
 
 def pawsx(samples: Path, folder: Path) -> None:
-    """Real rows, all from the official dev set: 600 as train, 150 as dev, 150 as test."""
+    """The real rows are all from the official dev set; one half of the sample's is dev, the other the test."""
     for language in LANGUAGES:
         source, target = samples / "pawsx/x-final" / language, folder / "x-final" / language
         name = "train.tsv" if language == "en" else "translated_train.tsv"
         link(source / "translated_train.tsv", target / name)
         head, *rows = (source / "dev_2k.tsv").read_text(encoding="utf-8").rstrip("\n").split("\n")
-        (target / "dev_2k.tsv").write_text("\n".join([head, *rows[:150]]) + "\n", encoding="utf-8")
-        (target / "test_2k.tsv").write_text("\n".join([head, *rows[150:]]) + "\n", encoding="utf-8")
+        (target / "dev_2k.tsv").write_text("\n".join([head, *rows[: len(rows) // 2]]) + "\n", encoding="utf-8")
+        (target / "test_2k.tsv").write_text("\n".join([head, *rows[len(rows) // 2 :]]) + "\n", encoding="utf-8")
 
 
 LAYOUTS = {"wikitext": wikitext, "glue": glue, "mc4": mc4, "pawsx": pawsx}
