@@ -58,6 +58,20 @@ def prepared() -> Callable[[str], Domain]:
     return get
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object], Path], Path]:
+    """Return a function that makes a folder in the first test that asks for it, and a copy of it for every test."""
+    kept = tmp_path_factory.mktemp("made_once")
+
+    def place(name: str, make: Callable[[Path], object], to: Path) -> Path:
+        if not (kept / name).exists():
+            make(kept / f"{name}.new")
+            (kept / f"{name}.new").rename(kept / name)
+        return Path(shutil.copytree(kept / name, to))
+
+    return place
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty $DABS_HOME."""

@@ -13,6 +13,7 @@ from dabs.leaderboard.tables.aggregate import Table, build_table
 from dabs.leaderboard.tables.agreement import Share, agreements, edge_choices, finetuned_at_least_probed
 from dabs.leaderboard.tables.budget_text import markdown_budgets
 from dabs.leaderboard.tables.budgets import build_budget_tables
+from dabs.leaderboard.tables.published import load_published
 from dabs.leaderboard.tables.ranking import RANKS, column_ranks
 from dabs.leaderboard.tables.render import (
     EMPTY,
@@ -26,6 +27,7 @@ from dabs.leaderboard.tables.render import (
     update_between_markers,
 )
 from dabs.leaderboard.tables.standing import domains_won, gap_closed
+from dabs.leaderboard.tables.trend import markdown_trend
 from dabs.results.files import load_results
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
@@ -75,7 +77,7 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
             "tuned": _tuned_table(references, submitted["tuned"]),
         },
         PROTOCOL_PAGE: {"agreement": agreement_table(results), "choices": choices_table(results)},
-        BUDGETS_PAGE: {"budgets": budgets_table(every)},
+        BUDGETS_PAGE: {"budgets": budgets_table(every), "trend": trend_table(every)},
         ARCHITECTURE_PAGE: {"tree": file_tree(root)},
     }
     changed = []
@@ -138,6 +140,14 @@ def budgets_table(results: Sequence[Result]) -> str:
     if len(budgets.tables) < 2:
         return "The published results are of one budget, so there is no table of several yet."
     return markdown_budgets(budgets)
+
+
+def trend_table(results: Sequence[Result]) -> str:
+    """Return the Markdown table of the paper's algorithms, as published and as found at every budget."""
+    published = load_published("paper")
+    if published is None or not results:
+        return "No result files yet."
+    return markdown_trend(published, build_budget_tables(results, "linear"))
 
 
 def agreement_table(results: Sequence[Result]) -> str:

@@ -18,6 +18,8 @@ from dabs.training.pretrain import resolve
 from tests.helpers.in_process import InThisProcess
 from tests.helpers.made_results import make
 
+GRID = ["run", "--algorithms", "none", "shed", "supervised", "--domains", "toy", "--protocol", "knn"]
+
 
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_a_budget_multiplies_the_steps_of_its_domain(toy, budget):
@@ -53,18 +55,21 @@ def test_a_label_has_its_budget_unless_it_is_the_standard_one():
 
 
 @pytest.fixture
-def runs(toy, tmp_path, monkeypatch, capsys) -> Path:
+def runs(toy, tmp_path, made_once, monkeypatch, capsys) -> Path:
     """The grid of ShED, none and supervised at budget 0.25 and at the standard one."""
     monkeypatch.setattr("dabs.launch.local.LocalExecutor", InThisProcess)  # a worker does not see the toy domain
     monkeypatch.chdir(tmp_path)
-    grid = ["run", "--algorithms", "none", "shed", "supervised", "--domains", "toy", "--protocol", "knn"]
-    assert dispatch(grid) == 0
-    standard = capsys.readouterr().out
-    assert "at budget" not in standard
-    assert dispatch([*grid, "--budget", "0.25"]) == 0
-    assert "lite suite at budget 0.25" in capsys.readouterr().out
-    assert "lite suite at budget 0.25" in (tmp_path / "runs/report.html").read_text()
-    return tmp_path / "runs"
+
+    def make(out: Path) -> None:
+        grid = [*GRID, "--out", str(out)]
+        assert dispatch(grid) == 0
+        standard = capsys.readouterr().out
+        assert "at budget" not in standard
+        assert dispatch([*grid, "--budget", "0.25"]) == 0
+        assert "lite suite at budget 0.25" in capsys.readouterr().out
+        assert "lite suite at budget 0.25" in (out / "report.html").read_text()
+
+    return made_once("grid of two budgets", make, tmp_path / "runs")
 
 
 def test_budgets_stay_apart(runs, capsys):
@@ -136,7 +141,6 @@ def test_older_results_have_the_standard_budget():
 
 
 def test_the_same_command_resumes_at_its_budget(runs, capsys):
-    grid = ["run", "--algorithms", "none", "shed", "supervised", "--domains", "toy", "--protocol", "knn"]
     for budget in ("0.25", "1"):
-        assert dispatch([*grid, "--budget", budget]) == 0
+        assert dispatch([*GRID, "--budget", budget]) == 0
         assert "5 cells, 5 done already" in capsys.readouterr().out

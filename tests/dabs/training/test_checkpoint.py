@@ -65,8 +65,8 @@ def test_the_newest_checkpoints_are_kept(toy, tmp_path, keep, kept):
 
 @pytest.mark.parametrize("file", ["training.pt", "encoder.safetensors", "config.json", HASHES_FILE])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
-def test_a_damaged_checkpoint_is_skipped(toy, tmp_path, file, damage):
-    run = stopped(tmp_path / "run")
+def test_a_damaged_checkpoint_is_skipped(toy, tmp_path, made_once, file, damage):
+    run = made_once("stopped at 20", stopped, tmp_path / "run")
     path = latest_checkpoint(run) / file
     content = path.read_bytes()
     if damage == "gone" and file == HASHES_FILE:
@@ -80,13 +80,13 @@ def test_a_damaged_checkpoint_is_skipped(toy, tmp_path, file, damage):
         assert latest_intact_checkpoint(run).name == "step-00000010"
     with pytest.warns(UserWarning, match="is damaged"):
         pretrain(CONFIG, run, logger="none")
-    whole = pretrain(CONFIG, tmp_path / "whole", logger="none")
+    whole = made_once("whole run", lambda folder: pretrain(CONFIG, folder, logger="none"), tmp_path / "whole")
     assert losses(run) == losses(whole)
     assert_same(whole, run)
 
 
-def test_a_run_whose_checkpoints_are_all_damaged_does_not_start_again_unasked(toy, tmp_path):
-    run = stopped(tmp_path / "run")
+def test_a_run_whose_checkpoints_are_all_damaged_does_not_start_again_unasked(toy, tmp_path, made_once):
+    run = made_once("stopped at 20", stopped, tmp_path / "run")
     for folder in (run / "checkpoints").iterdir():
         (folder / "training.pt").write_bytes(b"")
     with (
@@ -98,8 +98,8 @@ def test_a_run_whose_checkpoints_are_all_damaged_does_not_start_again_unasked(to
     assert len(losses(pretrain(CONFIG, run, logger="none"))) == 24
 
 
-def test_a_checkpoint_of_an_older_version_has_no_hashes(toy, tmp_path):
-    run = stopped(tmp_path / "run")
+def test_a_checkpoint_of_an_older_version_has_no_hashes(toy, tmp_path, made_once):
+    run = made_once("stopped at 20", stopped, tmp_path / "run")
     (latest_checkpoint(run) / HASHES_FILE).unlink()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -107,8 +107,8 @@ def test_a_checkpoint_of_an_older_version_has_no_hashes(toy, tmp_path):
         pretrain(CONFIG, run, logger="none")
 
 
-def test_leftovers_of_killed_processes_are_removed(toy, tmp_path):
-    run = stopped(tmp_path / "run")
+def test_leftovers_of_killed_processes_are_removed(toy, tmp_path, made_once):
+    run = made_once("stopped at 20", stopped, tmp_path / "run")
     (run / ".encoder.0123abcd.tmp").mkdir()
     (run / "checkpoints" / ".step-00000020.0123abcd.tmp").mkdir()
     pretrain(CONFIG, run, logger="none")
@@ -117,8 +117,8 @@ def test_leftovers_of_killed_processes_are_removed(toy, tmp_path):
     assert sorted(path.name for path in run.iterdir()) == ["config.json", "encoder", "metrics.csv", "run.json"]
 
 
-def test_a_full_disk_is_reported_and_leaves_the_earlier_checkpoints(toy, tmp_path, monkeypatch):
-    run = stopped(tmp_path / "run")
+def test_a_full_disk_is_reported_and_leaves_the_earlier_checkpoints(toy, tmp_path, made_once, monkeypatch):
+    run = made_once("stopped at 20", stopped, tmp_path / "run")
 
     def full(*arguments: object) -> None:
         raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed\nmore")
@@ -130,7 +130,7 @@ def test_a_full_disk_is_reported_and_leaves_the_earlier_checkpoints(toy, tmp_pat
     monkeypatch.undo()
 
 
-def test_what_pytorch_says_on_a_full_disk_is_put_into_words(toy, tmp_path, monkeypatch):
+def test_what_pytorch_says_on_a_full_disk_is_put_into_words(toy, tmp_path, made_once, monkeypatch):
     def no_space(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -146,10 +146,10 @@ def test_what_pytorch_says_on_a_full_disk_is_put_into_words(toy, tmp_path, monke
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
 
 
-def test_a_full_disk_is_reported_while_the_log_is_written(toy, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_while_the_log_is_written(toy, tmp_path, made_once, monkeypatch):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
-    run = stopped(tmp_path / "run")
+    run = made_once("stopped at 20", stopped, tmp_path / "run")
     monkeypatch.setattr("dabs.training.log._rewrite", lambda path, rows: (path.unlink(), path.symlink_to("/dev/full")))
     with pytest.raises(DabsError, match=r"cannot write the log in .*No space left"):
         pretrain(CONFIG, run, logger="none")
