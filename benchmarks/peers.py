@@ -9,7 +9,8 @@ A step is a forward pass, a cross-entropy of mean-pooled features through one li
 and AdamW. Sides of a row take turns in one process; all but the encoder is the same code for each of them. Pictures,
 spectrograms and series (pictures of one row) go through timm's `VisionTransformer` and transformers' `ViTModel`, texts
 through transformers' `RobertaPreLayerNormModel`. In the rows `NT-Xent` and `VICReg` the encoder is ours, and lightly's
-loss takes the place of `contrastive`'s (with its projection head) or `vicreg`'s.
+loss takes the place of `contrastive`'s (with its projection head) or `vicreg`'s; in the row `MAE`, lightly's masked
+autoencoder with timm's encoder stands against `mae` with ours.
 
 Before a row is timed, the peer gets our weights, without dropout and without what it does not have (rotary and
 sinusoidal positions, standardised inputs): its loss must then equal ours up to rounding. What is timed is the preset
@@ -22,6 +23,7 @@ Expected: 1.25 or more in every row of an encoder.
 from __future__ import annotations
 
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -360,6 +362,49 @@ def vicreg_sides(spec: Spec, config: EncoderConfig, batch: Batch, precision: str
     }
 
 
+def mae_sides(spec: Image, config: EncoderConfig, batch: Batch, precision: str) -> dict[str, Step]:
+    """Return `mae` and lightly's masked autoencoder, with a decoder of one block and of the encoder's width as well.
+
+    Their losses are not compared: lightly's encoder is timm's, so the two differ in weights and in what is hidden.
+    """
+    from lightly.models import utils
+    from lightly.models.modules import MAEDecoderTIMM, MaskedVisionTransformerTIMM
+
+    torch.manual_seed(0)
+    encoder = Encoder(config, (spec,))
+    mine = find_algorithm("mae")(encoder)
+    body, _ = make_timm(config, spec)
+    masked = MaskedVisionTransformerTIMM(vit=body)  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its removal in lightly 1.7
+        decoder = MAEDecoderTIMM(
+            num_patches=spec.embeddings,
+            patch_size=spec.patch,
+            in_chans=spec.channels,
+            embed_dim=config.width,
+            decoder_embed_dim=config.width,
+            decoder_depth=1,
+            decoder_num_heads=config.heads,
+            mlp_ratio=config.mlp / config.width,
+        )
+    size = (len(batch), masked.sequence_length)
+    picture_BCHW = pictures(batch)
+
+    def theirs() -> Tensor:
+        keep_BK, hide_BM = utils.random_token_mask(size=size, mask_ratio=mine.mask_rate)
+        shown_BKD = decoder.embed(masked.encode(picture_BCHW, idx_keep=keep_BK))
+        tokens_BSD = utils.repeat_token(decoder.mask_token, size)
+        tokens_BSD = utils.set_at_index(tokens_BSD, keep_BK, shown_BKD.type_as(tokens_BSD))
+        guess_BMP = decoder.predict(utils.get_at_index(decoder.decode(tokens_BSD), hide_BM))
+        patch_BMP = utils.get_at_index(utils.patchify(picture_BCHW, spec.patch), hide_BM - 1)
+        return F.mse_loss(guess_BMP, utils.normalize_mean_var(patch_BMP, dim=-1))
+
+    return {
+        OURS: Step(nn.ModuleList([encoder, mine]), lambda: mine.loss(encoder, batch)["loss"], precision),
+        LIGHTLY: Step(nn.ModuleList([masked, decoder]), theirs, precision),
+    }
+
+
 def rows_of(options: Namespace) -> Iterator[tuple[str, dict[str, Times]]]:
     """Check and time the sides of each row."""
     config = PRESETS[options.encoder]
@@ -376,6 +421,11 @@ def rows_of(options: Namespace) -> Iterator[tuple[str, dict[str, Times]]]:
             yield f"NT-Xent, {domain}, {precision}", alternate(sides, options.rounds)
             sides = vicreg_sides(spec, config, batch, precision)
             yield f"VICReg, {domain}, {precision}", alternate(sides, options.rounds)
+            if isinstance(spec, Image) and spec.height == spec.width:  # lightly cuts square pictures only
+                yield (
+                    f"MAE, {domain}, {precision}",
+                    alternate(mae_sides(spec, config, batch, precision), options.rounds),
+                )
 
 
 def table_of(rows: list[tuple[str, dict[str, Times]]], options: Namespace) -> TimingTable:

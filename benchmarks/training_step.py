@@ -44,7 +44,7 @@ ALGORITHMS = ("emix", "shed", "contrastive")
 PASSES = {"emix": 2.0, "shed": 1.0, "contrastive": 1.0}  # how often the whole batch goes through the encoder in a step
 TEXTBOOK, TEXTBOOK_BF16, OURS, COMPILED = "textbook fp32", "textbook bf16", "dabs", "dabs compiled"
 FP32_TOLERANCE = 1e-4  # largest distance from the textbook's gradients, as a share of their length
-DRAWS = 3  # of an objective, over which the distances are averaged
+DRAWS = 8  # of an objective, over which the distances are averaged
 BF16_TOLERANCE = 1.5  # in bf16, as a multiple of the textbook's own
 
 

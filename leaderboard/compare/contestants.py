@@ -112,8 +112,11 @@ def _load_source(
         raise DabsError(f"{source} has no results that can be read. {reading.broken[0].error}")
     if not groups:
         others = ", ".join(sorted({one.result.protocol for entry in entries for one in entry.placed}))
+        found_some = f" (it has some for: {others})" if others else ""
+        choice = "Name another with --protocol, or evaluate" if others else "Evaluate"
         raise RequestError(
-            f"{source} has no results for the protocol {protocol!r} (it has some for: {others or 'none'})."
+            f"{source} has no results for the protocol {protocol!r}{found_some}. {choice} its runs first, each with "
+            f"`dabs eval RUN --protocol {protocol}`."
         )
     known = order_algorithms(groups)
     if budget is not None:

@@ -251,8 +251,16 @@ def test_options_chosen_per_domain_give_a_note(write: Writer) -> None:
 
 def test_other_protocols_are_not_read(write: Writer) -> None:
     a, b = str(write("better", 0.8)), str(write("worse", 0.5, protocol="knn"))
-    with pytest.raises(RequestError, match=r"no results for the protocol 'linear' \(it has some for: knn\)"):
+    with pytest.raises(RequestError, match=r"no results for the protocol 'linear' \(it has some for: knn\)\. Name"):
         compare([a, b], resamples=200)
+
+
+def test_a_folder_without_results_says_how_to_get_some(write: Writer, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        RequestError, match=r"no results for the protocol 'knn'\. Evaluate its runs first.*dabs eval RUN"
+    ):
+        load_contestants([str(write("better", 0.8, protocol="knn")), f"{tmp_path / 'empty'}:shed"], "knn")
 
 
 def test_without_predictions_the_interval_is_wider_and_a_note_says_so(write: Writer) -> None:
