@@ -235,23 +235,26 @@ def file_contents(folder: Path, *, environment: bool = True) -> FileContents:
 
 
 def repeatable_content(path: Path, environment: bool) -> bytes:
-    """Return a file's content without what differs between repetitions."""
+    """Return a file's content without what differs between repetitions; the whole of a file that an accident broke."""
     content = path.read_bytes()
-    if path.name == "metrics.csv":
-        rows = list(csv.DictReader(io.StringIO(content.decode())))
-        return json.dumps([{k: v for k, v in row.items() if k != "examples_per_second"} for row in rows]).encode()
     dropped = {"wall_seconds", "waited_seconds", "peak_memory_bytes", "created"} | (
         set() if environment else {"environment"}
     )
-    if path.name in ("run.json", "submission.json"):
-        value = json.loads(content)
-    elif path.name.endswith(".result.json"):
-        from dabs.results.files import reproducible_part
+    try:
+        if path.name == "metrics.csv":
+            rows = list(csv.DictReader(io.StringIO(content.decode())))
+            return json.dumps([{k: v for k, v in row.items() if k != "examples_per_second"} for row in rows]).encode()
+        if path.name in ("run.json", "submission.json"):
+            value = json.loads(content)
+        elif path.name.endswith(".result.json"):
+            from dabs.results.files import reproducible_part
 
-        value = reproducible_part(json.loads(content))
-    else:
+            value = reproducible_part(json.loads(content))
+        else:
+            return content
+        return json.dumps({k: v for k, v in value.items() if k not in dropped}, sort_keys=True).encode()
+    except (ValueError, LookupError, AttributeError, TypeError):
         return content
-    return json.dumps({k: v for k, v in value.items() if k not in dropped}, sort_keys=True).encode()
 
 
 def differences(found: FileContents, wanted: FileContents) -> tuple[list[str], int]:

@@ -42,8 +42,9 @@ from dabs.results.hub import local_run
 from dabs.training.checkpoint import load_encoder
 from dabs.training.precision import feature_precision, finetune_precision
 from dabs.training.pretrain import with_budget
+from dabs.training.repair import find_lost_encoder
 from dabs.training.run_folder import load_run
-from dabs.utils.files import sha256_file, sole_use
+from dabs.utils.files import sole_use
 
 Tell = Callable[[str], None]
 
@@ -273,12 +274,8 @@ def check_protocols(protocols: tuple[str, ...]) -> None:
 
 def _load_verified_encoder(run: Path, provenance: dict[str, Any], domain: Domain) -> Encoder:
     """Load the final encoder after checking that the weights and the data are those of the run."""
-    weights = run / "encoder" / "encoder.safetensors"
-    if weights.exists() and sha256_file(weights) != provenance["weights_sha256"]:
-        raise DabsError(
-            f"{weights} is not what the run wrote: its hash differs from run.json. Run `dabs pretrain --config {run}`, "
-            "which trains it again."
-        )
+    if lost := find_lost_encoder(run):
+        raise DabsError(f"{lost}. Run `dabs pretrain --config {run}`, which trains it again.")
     encoder = load_encoder(run / "encoder")
     if encoder.specs != domain.specs:
         raise DabsError(f"the encoder in {run} was made for other inputs than those of {domain.name}. Pretrain again.")

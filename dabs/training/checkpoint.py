@@ -211,8 +211,9 @@ def save_final(run: Path, encoder: Encoder, provenance: dict[str, Any]) -> None:
     with replacing(run / "encoder") as folder, _as_os_error(folder):
         folder.mkdir(parents=True)
         save_encoder(encoder, folder)
-    weights = sha256_file(run / "encoder" / "encoder.safetensors")
-    write_json(run / "run.json", {**provenance, "weights_sha256": weights})
+    names = {"weights_sha256": "encoder.safetensors", "sizes_sha256": "config.json"}
+    hashes = {key: sha256_file(run / "encoder" / name) for key, name in names.items()}
+    write_json(run / "run.json", {**provenance, **hashes})
     shutil.rmtree(run / "checkpoints", ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dabs.config import PretrainConfig
-from dabs.errors import DabsError, DabsWarning
+from dabs.errors import DabsError, DabsWarning, first_line
 from dabs.results.files import RESULT_SUFFIX
 from dabs.training.run_folder import check_folder, read_provenance
 from dabs.utils.files import sha256_file, sole_use, write_error
@@ -33,9 +33,15 @@ def find_lost_encoder(folder: Path) -> str:
     for name in ("encoder.safetensors", "config.json"):
         if not (folder / "encoder" / name).is_file():
             return f"{folder / 'encoder' / name} is missing"
-    weights = folder / "encoder" / "encoder.safetensors"
-    if sha256_file(weights) != provenance["weights_sha256"]:
-        return f"{weights} is not what the run wrote"
+    hashes = {"encoder.safetensors": provenance["weights_sha256"], "config.json": provenance.get("sizes_sha256")}
+    for name, stated in hashes.items():
+        path = folder / "encoder" / name
+        if stated is not None and sha256_file(path) != stated:  # runs of earlier versions state no hash of the sizes
+            return f"{path} is not what the run wrote"
+    try:
+        read_object(folder / "encoder" / "config.json")
+    except DabsError as error:
+        return f"{folder / 'encoder' / 'config.json'} is damaged ({first_line(error)})"
     return ""
 
 

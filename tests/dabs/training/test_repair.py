@@ -15,13 +15,13 @@ from dabs.errors import DabsError, DabsWarning
 from dabs.evaluation.evaluate import evaluate
 from dabs.training.checkpoint import load_encoder
 from dabs.training.pretrain import pretrain
-from dabs.training.repair import put_aside
+from dabs.training.repair import find_lost_encoder, put_aside
 from dabs.training.run_folder import read_provenance
 from dabs.utils.files import write_json
 from dabs.utils.strict_json import read_json
 
 CONFIG = PretrainConfig(algorithm="none", domain="toy", seed=0)
-WEIGHTS = Path("encoder", "encoder.safetensors")
+WEIGHTS, SIZES = Path("encoder", "encoder.safetensors"), Path("encoder", "config.json")
 
 
 def flip(path: Path) -> None:
@@ -33,8 +33,10 @@ def flip(path: Path) -> None:
 LOSSES: dict[str, Callable[[Path], None]] = {
     "the folder is gone": lambda run: shutil.rmtree(run / "encoder"),
     "the weights are gone": lambda run: (run / WEIGHTS).unlink(),
-    "the sizes are gone": lambda run: (run / "encoder" / "config.json").unlink(),
+    "the sizes are gone": lambda run: (run / SIZES).unlink(),
     "the weights are changed": lambda run: flip(run / WEIGHTS),
+    "the sizes are cut": lambda run: (run / SIZES).write_text((run / SIZES).read_text()[:100]),
+    "the sizes are changed": lambda run: (run / SIZES).write_text((run / SIZES).read_text().replace("0.5", "0.6")),
 }
 
 
@@ -54,6 +56,16 @@ def test_a_lost_encoder_is_trained_again_as_eval_says(toy, tmp_path, lose):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         pretrain(CONFIG, run, logger="none")
+
+
+def test_cut_sizes_of_a_run_without_their_hash_are_found_too(toy, tmp_path):
+    run = pretrain(CONFIG, tmp_path / "run", logger="none")
+    stated = read_json(run / "run.json")
+    del stated["sizes_sha256"]  # as an earlier version wrote it
+    write_json(run / "run.json", stated)
+    assert find_lost_encoder(run) == ""
+    LOSSES["the sizes are cut"](run)
+    assert "config.json is damaged" in find_lost_encoder(run)
 
 
 def test_the_log_of_a_run_that_is_trained_again_holds_each_step_once(toy, tmp_path):

@@ -313,7 +313,7 @@ def checkout(submitted: Path, made: Made) -> Path:
         "README.md": ("table", "wins", "timing"),
         "docs/results.md": ("references", *PROTOCOLS, "submissions", "tuned"),
         "docs/protocol.md": ("agreement", "choices"),
-        "docs/budgets.md": ("budgets",),
+        "docs/budgets.md": ("budgets", "trend"),
         "docs/architecture.md": ("tree",),
     }.items():
         (root / page).parent.mkdir(exist_ok=True)
