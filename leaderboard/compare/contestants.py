@@ -125,8 +125,9 @@ def _load_source(
         if name not in groups:
             missing = unknown("algorithm", name, list(known), of=source)
             apart = "" if alone else " To take other algorithms from other sources, write SOURCE:ALGORITHM for each."
+            later = f" Runs without results are evaluated by `dabs eval RUN --protocol {protocol}`."
             left_out = f" Left out: {reading.broken[0].error}" if reading.broken else ""
-            raise RequestError(f"{missing}{apart}{left_out}")
+            raise RequestError(f"{missing}{apart}{later}{left_out}")
     if not wanted and not alone and len(known) > 1:
         raise RequestError(
             f"{source} has results of several algorithms: {', '.join(known)}. Choose one, for example with "

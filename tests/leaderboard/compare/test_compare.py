@@ -261,6 +261,8 @@ def test_a_folder_without_results_says_how_to_get_some(write: Writer, tmp_path: 
         RequestError, match=r"no results for the protocol 'knn'\. Evaluate its runs first.*dabs eval RUN"
     ):
         load_contestants([str(write("better", 0.8, protocol="knn")), f"{tmp_path / 'empty'}:shed"], "knn")
+    with pytest.raises(RequestError, match=r"no algorithm 'shed' in .*better.*`dabs eval RUN --protocol knn`"):
+        load_contestants([f"{tmp_path / 'better'}:shed"], "knn")
 
 
 def test_without_predictions_the_interval_is_wider_and_a_note_says_so(write: Writer) -> None:
