@@ -90,6 +90,7 @@ def compare_contestants(
             f"alpha must be between 0 and 0.5 (got {alpha}) and resamples at least 100 (got {resamples})."
         )
     contestants, left_out = _leave_out_domains(contestants)
+    _require_common_tasks(contestants)
     by_task, metrics = gather_all(contestants, resamples)
     tasks = tasks_by_domain(by_task)
     first = contestants[0].results[0]
@@ -180,6 +181,17 @@ def _record(one: Contestant) -> ContestantRecord:
     )
 
 
+def _require_common_tasks(contestants: Sequence[Contestant]) -> None:
+    """Refuse pairs without a task in common, and say which broken files that comes from."""
+    for a, b in combinations(contestants, 2):
+        if not a.cells.keys() & b.cells.keys():
+            why = " ".join(dict.fromkeys((*a.left_out, *b.left_out)))
+            raise RequestError(
+                f"{a.name} and {b.name} have no task in common, so there is nothing to compare. "
+                f"{why or 'Evaluate both on the same tasks with `dabs eval RUN`.'}"
+            )
+
+
 def _compare_pair(
     names: tuple[str, str],
     by_task: EvidenceByTask,
@@ -193,8 +205,6 @@ def _compare_pair(
 ) -> Pair:
     a, b = names
     both = {key: (found[a], found[b]) for key, found in by_task.items() if a in found and b in found}
-    if not both:
-        raise RequestError(f"{a} and {b} have no task in common, so there is nothing to compare.")
     untested = [_compare_task(key, metrics[key], *evidence, alpha=alpha) for key, evidence in both.items()]
     corrected = holm_correction([task.difference.p for task in untested])
     compared = tuple(

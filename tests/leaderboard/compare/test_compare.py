@@ -332,6 +332,19 @@ def test_a_broken_result_that_could_be_anyones_counts_against_all(write: Writer,
     assert [one.left_out for one in load_contestants([str(tmp_path)], "linear")] == [(), ()], "of another protocol"
 
 
+def test_rows_whose_only_common_task_is_broken_say_which_file_is(write: Writer, tmp_path: Path) -> None:
+    a, b = write("better", 0.8, tasks=[("sensor", "tempo")]), write("worse", 0.5, tasks=[("sensor", "tempo")])
+    edit_score(next(b.rglob("tempo.linear.result.json")))
+    with pytest.raises(RequestError, match=r"no task in common.*A broken file is left out.*tempo\.linear"):
+        compare([str(a), str(b)], resamples=200)
+
+
+def test_rows_of_different_tasks_are_told_to_be_evaluated_on_the_same(write: Writer) -> None:
+    a, b = write("better", 0.8, tasks=[("sensor", "tempo")]), write("worse", 0.5, tasks=[("speech", "word")])
+    with pytest.raises(RequestError, match=r"no task in common.*Evaluate both on the same tasks"):
+        compare([str(a), str(b)], resamples=200)
+
+
 def test_a_source_that_cannot_be_read_at_all_says_why(write: Writer, tmp_path: Path) -> None:
     a, b = write("better", 0.8), tmp_path / "worse"
     b.mkdir()
