@@ -133,7 +133,9 @@ class GridAccidents:
         self.stage, self.folder = stage, stage.folder / "grids"
         self.folder.mkdir()
         whole = str(self.folder / "whole")
-        stage.require("pretrain", "shed", "accident", "--steps", "200", "--logger", "none", "--out", whole)
+        stage.require(
+            "pretrain", "shed", "accident", "--seed", "0", "--steps", "200", "--logger", "none", "--out", whole
+        )
         stage.require("eval", whole, "--protocol", "knn")
         self.wanted = file_contents(self.folder / "whole", environment=False)
 

@@ -54,7 +54,7 @@ def test_it_finds_a_half_written_checkpoint(accidents, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("word", ["kill checkpoint", "nan"])
+@pytest.mark.parametrize("word", ["kill checkpoint", "nan", "signal launcher"])
 def test_a_sample_of_accidents_does_no_harm(word):
     command = [sys.executable, str(BENCHMARKS / "faults.py"), "--quick", "--only", word]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
