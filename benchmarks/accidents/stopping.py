@@ -28,6 +28,22 @@ def processes_of(mark: str) -> list[int]:
     return found
 
 
+def wait_for_end(mark: str) -> None:
+    """Wait until no process of a mark lives, or for ten times as long as that may take."""
+    deadline = time.perf_counter() + 10 * STOP_SECONDS
+    while processes_of(mark) and time.perf_counter() < deadline:
+        time.sleep(0.01)
+
+
+def command_of(pid: int) -> str:
+    """Return the command line and the state of a process."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return f"{words[-200:]} ({Path(f'/proc/{pid}/wchan').read_text()})"
+    except OSError:
+        return "a process that has ended since"
+
+
 def signal_grids(grids: GridAccidents, target: str, tries: int) -> Tally:
     """Send signals to grids, look whether anything is left running, and let each grid be completed.
 
@@ -57,19 +73,19 @@ def signal_grids(grids: GridAccidents, target: str, tries: int) -> Tally:
             problems += (
                 [] if code == 0 else [f"after {number.name} to a worker, it ends with {code}: {grid.text[-300:]}"]
             )
+            wait_for_end(name)
         else:
             if code == 0:  # it had already ended
                 missed += 1
                 continue
-            while processes_of(name) and time.perf_counter() - asked < 10 * STOP_SECONDS:
-                time.sleep(0.01)
+            wait_for_end(name)
             took = time.perf_counter() - asked
             longest = max(longest, took)
             expected = -number if number == signal.SIGKILL else 128 + number
             problems += [] if code == expected else [f"{number.name}: it ends with {code}: {grid.text[-300:]}"]
             problems += [] if took < STOP_SECONDS else [f"{number.name}: {took:.1f} s until all has ended"]
         left = processes_of(name)
-        problems += [f"{number.name}: {len(left)} processes are left"] if left else []
+        problems += [f"{number.name}: left is {command_of(pid)}" for pid in left]
         problems += ["a traceback is printed"] if "Traceback" in grid.text else []
         for pid in left:
             os.kill(pid, signal.SIGKILL)
