@@ -1,5 +1,6 @@
-"""The paper's trend beside ours: is each of its algorithms above the random encoder, as published and as found?
+"""The paper's trend beside ours, domain by domain and by sign alone.
 
+Is each algorithm of the paper above the random encoder, as published and as found?
 Only signs are compared. The published numbers come from other tasks, another encoder and more steps, so no mean mixes
 them with ours.
 """
