@@ -116,7 +116,7 @@ def test_damage_is_refused(run, toy):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(bytes(content))
-    with pytest.raises(DabsError, match="hash differs"):
+    with pytest.raises(DabsError, match="is not what the run wrote"):
         list(evaluate(run))
 
 
