@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.algorithm import Algorithm
-from dabs.distributed import gather_examples
-from dabs.draws import draw_share
+from dabs.distributed import draw_share, gather_examples
 from dabs.encoder import Encoder
 from dabs.errors import RequestError
 from dabs.specs import Batch

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.algorithm import Algorithm
-from dabs.distributed import gather_examples, whole_batch
-from dabs.draws import draw_centred_half
+from dabs.distributed import draw_centred_half, gather_examples, whole_batch
 from dabs.encoder import Encoder
 from dabs.specs import Batch
 

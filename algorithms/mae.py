@@ -20,8 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.algorithm import Algorithm
-from dabs.distributed import gather_examples
-from dabs.draws import count_real, draw_order
+from dabs.distributed import count_real, draw_order, gather_examples
 from dabs.encoder import Block, Encoder, image_patches, series_segments, sinusoidal_positions
 from dabs.errors import RequestError
 from dabs.specs import Batch, Image, Tokens, total_embeddings

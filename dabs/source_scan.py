@@ -45,10 +45,13 @@ ALLOWED = (
     "dabs.Series",
     "dabs.Tokens",
     "dabs.algorithm",
+    "dabs.distributed.count_real",
+    "dabs.distributed.draw_centred_half",
+    "dabs.distributed.draw_order",
+    "dabs.distributed.draw_share",
     "dabs.distributed.gather_examples",
     "dabs.distributed.own_examples",
     "dabs.distributed.whole_batch",
-    "dabs.draws",
     "dabs.encoder",
     "dabs.specs",
     "dabs.errors",
@@ -56,7 +59,7 @@ ALLOWED = (
 #: What messages say about it.
 MAY_IMPORT = (
     "An algorithm may import torch, numpy, scipy, einops, lightly.loss, lightly.models.modules, dabs.algorithm, "
-    "dabs.encoder, dabs.draws, dabs.specs, dabs.errors and parts of the standard library; copy other code into the "
+    "dabs.encoder, dabs.specs, dabs.errors and parts of the standard library; copy other code into the "
     "file, if its licence allows it (docs/adding-an-algorithm.md)."
 )
 #: Packages of which only what is in `ALLOWED` may be used, and only functions and classes, no modules.

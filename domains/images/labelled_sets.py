@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from dabs.data.domain import Card, Classes, Part, Rows, Source, Task, Workspace
+from dabs.data.domain import Card, Classes, Part, Source, Task
 from dabs.domains.images import picture_sets
 from dabs.domains.images.class_names import AIRCRAFT, BIRDS, CIFAR10, FLOWERS, SIGNS, TEXTURES
 from dabs.domains.images.resize import resize
-from dabs.domains.sources.decode import decode_listing
-from dabs.domains.sources.listing import Listing, check_count
+from dabs.domains.sources.decode import build_images
+from dabs.domains.sources.listing import Listing
 from dabs.domains.sources.official import Archive, OfficialFiles, provided_by
 
 CIFAR = OfficialFiles(
@@ -118,16 +118,6 @@ COUNTS = {
     "traffic_sign": 39_209 + 12_630,
     "vgg_flower": 1_020 + 1_020 + 6_149,
 }
-
-
-def build_task(
-    workspace: Workspace, name: str, source: str, list_items: Callable[[Path], Listing], side: int
-) -> Iterator[Rows]:
-    """Yield the splits of a labelled dataset."""
-    listing = list_items(workspace.sources[source])
-    check_count(workspace, sum(map(len, listing.values())), COUNTS[name])
-    workspace.say(f"decoding {sum(map(len, listing.values())):,} images of {name}")
-    yield from decode_listing(name, listing, partial(resize, side=side))
 
 
 def _make_card(title: str, licence: str, citation: str, source: str, size: str, notes: str = "") -> Card:
@@ -253,7 +243,12 @@ def make_parts(names: Iterable[str], side: int) -> tuple[Part, ...]:
             dataset=name,
             sources=(LABELLED_SETS[name][0],),
             build=partial(
-                build_task, name=name, source=LABELLED_SETS[name][0].name, list_items=LABELLED_SETS[name][1], side=side
+                build_images,
+                dataset=name,
+                source=LABELLED_SETS[name][0].name,
+                list_items=LABELLED_SETS[name][1],
+                decode=partial(resize, side=side),
+                count=COUNTS[name],
             ),
             prepared=COUNTS[name] * 3 * side * side,
         )

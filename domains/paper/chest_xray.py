@@ -6,13 +6,13 @@ Images have 224×224 pixels (paper) or 32×32 (paper32).
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from dabs.data.domain import PRETRAIN, TRAIN, VALIDATION, Card, Domain, MultiLabel, Part, Rows, Task, Workspace
 from dabs.domains.images.resize import SPECS, resize
-from dabs.domains.sources.decode import decode_listing, decode_rows
+from dabs.domains.sources.decode import build_images, decode_rows
 from dabs.domains.sources.listing import Item, Listing, check_count, hold_out, make_listing
 from dabs.domains.sources.official import OfficialFiles
 
@@ -110,16 +110,6 @@ def build_pretraining(workspace: Workspace, side: int) -> Iterator[Rows]:
         yield from decode_rows(PRETRAIN, split, listing[split], partial(resize, side=side))
 
 
-def build_task(
-    workspace: Workspace, name: str, source: str, list_items: Callable[[Path], Listing], side: int
-) -> Iterator[Rows]:
-    """Yield the splits of a labelled dataset."""
-    listing = list_items(workspace.sources[source])
-    check_count(workspace, sum(map(len, listing.values())), COUNTS[name])
-    workspace.say(f"decoding {sum(map(len, listing.values())):,} films of {name}")
-    yield from decode_listing(name, listing, partial(resize, side=side))
-
-
 CARD = Card(
     title="CheXpert-v1.0-small",
     origin="recorded",
@@ -180,7 +170,14 @@ def _make_domain(suite: str) -> Domain:
                 Part(
                     dataset=name,
                     sources=(source,),
-                    build=partial(build_task, name=name, source=source.name, list_items=list_items, side=side),
+                    build=partial(
+                        build_images,
+                        dataset=name,
+                        source=source.name,
+                        list_items=list_items,
+                        decode=partial(resize, side=side),
+                        count=COUNTS[name],
+                    ),
                 )
                 for name, source, list_items in (
                     ("chexpert", CHEXPERT, list_chexpert),

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
+from pathlib import Path
 
 import numpy as np
 
-from dabs.data.domain import PRETRAIN, BuildError, Rows
-from dabs.domains.sources.listing import Item, Listing
+from dabs.data.domain import PRETRAIN, BuildError, Rows, Workspace
+from dabs.domains.sources.listing import Item, Listing, check_count
 from dabs.utils.processes import end_on_signals, end_with
 
 BLOCK_ITEMS = 64  # decoded at a time by a process: 9.6 MB of 224×224 pictures
@@ -48,8 +49,23 @@ def decode_rows(
         yield Rows(dataset=dataset, split=split, inputs=inputs, label=label, group=[item.group for item in row_items])
 
 
-def decode_listing(dataset: str, listing: Listing, decode: Decode) -> Iterator[Rows]:
-    """Yield the rows of every split of a task."""
+def build_images(
+    workspace: Workspace, dataset: str, source: str, list_items: Callable[[Path], Listing], decode: Decode, count: int
+) -> Iterator[Rows]:
+    """Yield the rows of every split of a labelled dataset of images; the function of a `Part`, by `functools.partial`.
+
+    Args:
+        workspace: of the part.
+        dataset: as in `Rows`.
+        source: its key in `Workspace.sources`.
+        list_items: lists the images of every split in the source's folder.
+        decode: as for `decode_rows`.
+        count: of the images that its publisher gives, in all splits.
+    """
+    listing = list_items(workspace.sources[source])
+    found = sum(map(len, listing.values()))
+    check_count(workspace, found, count)
+    workspace.say(f"decoding {found:,} images of {dataset}")
     for split, items in listing.items():
         yield from decode_rows(dataset, split, items, decode)
 

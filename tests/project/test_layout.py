@@ -19,7 +19,6 @@ from tests.helpers.places import ROOT
 ORDER = (
     ("dabs.errors",),
     ("dabs.distributed",),
-    ("dabs.draws",),
     ("dabs.utils", "dabs.config", "dabs.specs", "dabs.source_scan", "dabs.official"),
     ("dabs.encoder",),
     ("dabs.algorithm",),
@@ -40,8 +39,8 @@ ORDER = (
     ("dabs.api",),
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
-GROUND = ORDER[3]
-CONTRACT = ("dabs.algorithm", "dabs.encoder", "dabs.specs", "dabs.distributed", "dabs.draws", "dabs.errors")
+GROUND = ORDER[2]
+CONTRACT = ("dabs.algorithm", "dabs.encoder", "dabs.specs", "dabs.distributed", "dabs.errors")
 FOR_DOMAINS = ("dabs.data", "dabs.specs", "dabs.errors", "dabs.utils")
 SHARED_BY_DOMAINS = tuple(f"dabs.domains.{kind}" for kind in ("sources", "text", "audio", "images", "series"))
 TORCH = ("torch", "torchvision", "torchaudio", "lightning_fabric")

@@ -5,6 +5,8 @@ The samples are completed by `layouts.py`. For speed, images have 32×32 pixels.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -16,7 +18,6 @@ from dabs.data.domain import PRETRAIN, Classes, Domain, MultiLabel
 from dabs.data.prepare import prepare, verify
 from dabs.data.prepared import open_prepared, units_of
 from dabs.data.split import Split
-from dabs.domains.images import labelled_sets
 from dabs.domains.sources.official import OfficialFiles
 from dabs.errors import DabsError
 from dabs.evaluation.metrics import METRICS
@@ -168,8 +169,9 @@ def test_an_incomplete_copy_is_reported_and_noted(ready, samples, name, dataset,
 def test_a_complete_copy_has_no_note(official, raw, monkeypatch):
     root = official("dtd")
     monkeypatch.setenv("DABS_DATA_DIR", str(root.parent))
-    monkeypatch.setitem(labelled_sets.COUNTS, "dtd", 60)
     domain = find_domain("natural_images", "paper32")
+    parts = [replace(one, build=partial(one.build, count=60)) if one.dataset == "dtd" else one for one in domain.parts]
+    domain = replace(domain, parts=tuple(parts))
     prepare(domain, lambda line: None, datasets=("dtd",))
     assert "notes" not in open_prepared(domain, "dtd").manifest
 
