@@ -32,6 +32,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's backgro
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """Fail a test that leaves its process with another number of threads, which changes the weights of later tests."""
+
+    def look() -> tuple[str | None, int | None]:
+        torch = sys.modules.get("torch")
+        return os.environ.get("OMP_NUM_THREADS"), getattr(torch, "get_num_threads", lambda: None)()
+
+    before = look()
+    yield
+    after = look()
+    assert after[0] == before[0]
+    assert before[1] is None or after[1] == before[1]
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with the whole golden numbers and samples of the paper's datasets, which is not in the repository."""

@@ -48,8 +48,6 @@ class LocalExecutor:
         self.context = _RememberingContext()
         self.messages: Any = self.context.Queue()
         self.threads = max(1, (os.cpu_count() or 1) // jobs)
-        # read by the maths libraries of the workers when they are loaded
-        os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(self.threads)
         self.pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
@@ -58,7 +56,8 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Queue a job, in a new pool if a worker has died."""
-        with _without_main(), _without_ctrl_c():  # submitting may start a worker
+        # submitting may start a worker
+        with _without_main(), _without_ctrl_c(), _threads_in_environment(self.threads):
             try:
                 return self.pool.submit(_perform, job)
             except BrokenProcessPool:
@@ -103,6 +102,21 @@ def _without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _threads_in_environment(threads: int) -> Iterator[None]:
+    """Start processes whose maths libraries read this number when they are loaded; this process keeps its own."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: os.environ.pop(name, None) for name in names}
+    os.environ.update(dict.fromkeys(names, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def _start_worker(messages: Any, threads: int, launcher: int) -> None:

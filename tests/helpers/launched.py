@@ -44,6 +44,12 @@ def sleep(folder: str, name: str, seconds: float) -> str:
     return f"{name} slept"
 
 
+def environment(folder: str, name: str, variables: tuple[str, ...]) -> str:
+    """Write the values of environment variables to FOLDER/NAME."""
+    (Path(folder) / name).write_text(" ".join(os.environ.get(one, "-") for one in variables))
+    return f"{name} written"
+
+
 def log(folder: str, name: str) -> str:
     """Log a warning through a handler that the first such job in the process made, as libraries do on import."""
     logger = logging.getLogger("tests.helpers.launched")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -197,3 +198,16 @@ def test_a_folder_in_use_is_refused_until_its_process_is_gone(tmp_path, importab
     begun = time.monotonic()
     with sole_use(run, wait=True), sole_use(run):  # a killed process holds no lock; a process may take its own again
         assert time.monotonic() - begun < 10
+
+
+def test_only_workers_get_the_number_of_threads_of_a_cell(tmp_path, monkeypatch):
+    """A grid in a notebook leaves the notebook's own environment, and that of its later processes, as it was."""
+    variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.setenv(variables[0], "7")
+    monkeypatch.delenv(variables[1], raising=False)
+    executor = executor_of(LaunchOptions(launcher="local", jobs=2), tmp_path / "executor")
+    run_graph([job_named(tmp_path, "environment", work.environment, variables)], executor, Watched())
+    executor.close()
+    assert (tmp_path / "environment").read_text() == "3 3"
+    assert [os.environ.get(one) for one in variables] == ["7", None]
