@@ -22,7 +22,7 @@ from tests.helpers.in_process import InThisProcess
 ROWS = ("none", "shed")
 REPAIRS = 12  # advices to follow before what they lead to counts as a dead end
 WAYS_OUT = re.compile(
-    r"--\w|`dabs |\b(again|delete|remove|choose|give|make|pretrain|use|put|name|run|add)\b", re.IGNORECASE
+    r"--\w|`dabs |\b(again|delete|remove|choose|give|make|pretrain|use|put|name|run|add|upgrade)\b", re.IGNORECASE
 )
 
 
