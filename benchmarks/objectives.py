@@ -3,10 +3,11 @@
 Every cell pretrains an objective at the standard steps in one of three domains, and reads the frozen features by the
 linear probe. Only validation scores are kept: an objective's defaults may be chosen by them, on these domains alone.
 Cells that are in OUT already are not repeated, so a stopped run goes on. Options other than the defaults make a row of
-their own: `mae:mask_rate=0.5`.
+their own: `mae:mask_rate=0.5`. Cells of another budget than the standard one have a table of their own.
 
     python benchmarks/objectives.py OUT.jsonl [--seeds 10 11] [--objectives mae red] [--domains sensor ...]
-    python benchmarks/objectives.py OUT.jsonl --table
+    python benchmarks/objectives.py OUT.jsonl --budget 0.25 --objectives shed ideas/mine.py:Mine:weight=0.3
+    python benchmarks/objectives.py OUT.jsonl --table [--budget 0.25]
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ OBJECTIVES = (FLOOR, "mae", "red", "vicreg", "lejepa", "lfr", "bestrq", "data2ve
 
 def options_of(objective: str) -> tuple[str, dict[str, Any]]:
     """Return the algorithm and the options of a row such as `mae:mask_rate=0.5`."""
-    name, _, words = objective.partition(":")
+    name, words = objective, ""
+    if "=" in objective:
+        name, _, words = objective.rpartition(":")
     known = defaults(find_algorithm(name))
     pairs = (word.split("=") for word in words.split(",") if word)
     return name, {key: type(known[key])(value) for key, value in pairs}
 
 
-def run_cell(objective: str, domain: str, seed: int, precision: str) -> dict[str, Any]:
+def run_cell(objective: str, domain: str, seed: int, precision: str, budget: float) -> dict[str, Any]:
     """Pretrain and read one cell; return its validation scores and how the run ended."""
     algorithm, options = options_of(objective)
     config = PretrainConfig(
@@ -44,20 +47,29 @@ def run_cell(objective: str, domain: str, seed: int, precision: str) -> dict[str
         seed=seed,
         options=options,
         precision=precision,  # type: ignore[arg-type]
+        budget=budget,
     )
     return {**validation_cell(config), "options": defaults(find_algorithm(algorithm)) | options}
 
 
-def run_all(out: Path, objectives: list[str], domains: list[str], seeds: list[int], precision: str) -> None:
+def of_budget(cells: list[dict[str, Any]], budget: float) -> list[dict[str, Any]]:
+    """Return the cells of one budget."""
+    return [cell for cell in cells if cell.get("budget", 1.0) == budget]
+
+
+def run_all(
+    out: Path, objectives: list[str], domains: list[str], seeds: list[int], precision: str, budget: float
+) -> None:
     """Run every cell that is not in `out`, and append it."""
-    done = {tuple(cell[name] for name in ("objective", "domain", "seed")) for cell in read_cells(out)}
+    cells = of_budget(read_cells(out), budget)
+    done = {tuple(cell[name] for name in ("objective", "domain", "seed")) for cell in cells}
     for seed in seeds:
         for domain in domains:
             for objective in objectives:
                 if (objective, domain, seed) in done:
                     continue
                 cell = {"objective": objective, "domain": domain, "seed": seed, "precision": precision}
-                cell |= run_cell(objective, domain, seed, precision)
+                cell |= {"budget": budget} | run_cell(objective, domain, seed, precision, budget)
                 keep_cell(out, cell)
                 print(cell, flush=True)
 
@@ -98,12 +110,13 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="+", default=list(OBJECTIVES))
     parser.add_argument("--domains", nargs="+", default=list(DOMAINS), choices=DOMAINS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[10])
+    parser.add_argument("--budget", type=float, default=1.0)
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
     parser.add_argument("--table", action="store_true", help="print the table of what is done")
     options = parser.parse_args()
     if not options.table:
-        run_all(options.out, options.objectives, options.domains, options.seeds, options.precision)
-    print(table(read_cells(options.out)))
+        run_all(options.out, options.objectives, options.domains, options.seeds, options.precision, options.budget)
+    print(table(of_budget(read_cells(options.out), options.budget)))
 
 
 if __name__ == "__main__":

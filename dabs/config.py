@@ -46,7 +46,7 @@ class Training:
     lr: float = 0.0  # peak of AdamW's warm-up and cosine schedule; 0: the encoder's standard (small 3e-3, others 1e-4)
     weight_decay: float = 1e-4  # AdamW's weight decay, on all parameters
     beta2: float = 0.0  # AdamW's second beta; 0: the encoder's standard (small 0.95, others 0.999)
-    precision: Precision = "auto"  # auto: bf16 autocast if the machine is faster in it
+    precision: Precision = "auto"  # auto: bf16 autocast if the processor is fast in it
     compile: bool = False  # torch.compile the encoder's blocks; on a CPU this pays only in long runs of a small encoder
 
 

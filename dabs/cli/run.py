@@ -63,7 +63,7 @@ class GridOptions:
     budget: float = 1.0  # 0.25, 1, 4 or 10: multiplies each domain's standard steps; results of each stay apart
     steps: int = 0  # pretraining steps; 0: each domain's standard steps, times the budget
     accumulate: int = 1  # split each batch into this many parts to save memory; negatives then come from within a part
-    precision: Precision = "auto"  # auto: bf16 autocast if the machine is faster in it; published results are in fp32
+    precision: Precision = "auto"  # auto: bf16 autocast if the processor is fast in it; published results: fp32
     sweep: Annotated[tuple[str, ...], tyro.conf.arg(name="set")] = ()  # values to try; each combination is its own row
     choice: Path | None = None  # what `dabs choose` chose for each domain, as it wrote it
     config: Path | None = None  # a TOML or YAML file with these options; what the command line says goes before it

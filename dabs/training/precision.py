@@ -1,4 +1,4 @@
-"""The precision of a run: fp32, or bf16 autocast if the machine is faster in it.
+"""The precision of a run: fp32, or bf16 autocast if the processor is fast in it.
 
 Under autocast, matrix products are in bf16; weights, their gradients and the optimiser's state stay in fp32.
 """
