@@ -220,7 +220,9 @@ class Sequence:
             if str(self.folder) in words:  # without a place it is a hint, such as `dabs run`
                 self.command(*shlex.split(words))
                 done = True
-        for place in re.findall(rf"(?:[Dd]elete|[Rr]emove) ({re.escape(str(self.folder))}\S*?)[.,;:]?(?= |$)", flat):
+        file = rf"({re.escape(str(self.folder))}\S*?)"
+        told = re.findall(rf"(?:[Dd]elete|[Rr]emove) {file}[.,;:]?(?= |$)", flat)
+        for place in (*told, *re.findall(rf"{file}: schema_version is [^:]*: [^:]*Or remove it", flat)):
             path = Path(place)
             self.history.append(f"# as told: delete {path.relative_to(self.folder)}")
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

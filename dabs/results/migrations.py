@@ -64,6 +64,7 @@ def migrate(
     while version != current:
         if version not in steps or version > current:
             unknown = "No version of dabs wrote such a file: remove it, or make it again."
-            raise other_version(path, field, found, current, older=refused.get(version, unknown))
+            again = "Or remove it, and make it again with this one."
+            raise other_version(path, field, found, current, older=refused.get(version, unknown), newer=again)
         value, version = steps[version](value) | {field: version + 1}, version + 1
     return value

@@ -76,7 +76,7 @@ def test_a_version_that_never_was_is_refused(tmp_path: Path, version: Any) -> No
 
 
 def test_what_a_newer_dabs_wrote_asks_for_an_upgrade(tmp_path: Path) -> None:
-    newer = "It was written by a newer dabs: upgrade"
+    newer = "It was written by a newer dabs: upgrade this one to read it. Or remove it, and make it again"
     with pytest.raises(NewerVersionError, match=newer):
         read_result(placed(tmp_path, {"schema_version": 4, "whatever": 1}))
     (tmp_path / "submission.json").write_text('{"submission_version": 2}')
