@@ -211,20 +211,22 @@ class Sequence:
         shutil.rmtree(self.folder)
 
     def follow(self, text: str) -> bool:
-        """Do what an error says: run the command that it names, or delete the file; return whether it says anything."""
+        """Do what an error says: delete the file and run the command that it names; return whether it says anything."""
         flat = " ".join(text.split())
         done = "with --force" in flat
         if done:
             self.command(*self.grid, "--force")
+        place = rf"({re.escape(str(self.folder))}[^\s:]*?)[.,;:]?(?= |$)"
+        told = re.findall(rf"[Dd]elete {place}|[Rr]emove {place}", flat)
+        paths = ["".join(match) for match in told]
+        for match in re.finditer(r"(?:[Dd]elete|[Rr]emove) (?:it|that file|that folder)\b", flat):
+            paths += re.findall(place, flat[: match.start()])[-1:]  # the one that was named last
+        for path in map(Path, paths):
+            self.history.append(f"# as told: delete {path.relative_to(self.folder)}")
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            done = True
         for words in re.findall(r"`dabs ([^`]+)`", flat):
             if str(self.folder) in words:  # without a place it is a hint, such as `dabs run`
                 self.command(*shlex.split(words))
                 done = True
-        file = rf"({re.escape(str(self.folder))}\S*?)"
-        told = re.findall(rf"(?:[Dd]elete|[Rr]emove) {file}[.,;:]?(?= |$)", flat)
-        for place in (*told, *re.findall(rf"{file}: schema_version is [^:]*: [^:]*Or remove it", flat)):
-            path = Path(place)
-            self.history.append(f"# as told: delete {path.relative_to(self.folder)}")
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-            done = True
         return done
