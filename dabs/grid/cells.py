@@ -115,6 +115,8 @@ def broken_results(cell: Cell) -> dict[Path, str]:
         else:
             if weights and result.pretraining.weights_sha256 != weights:
                 found[path] = f"{path} is a result of other weights than those of {cell.folder}"
+            elif not (path.parent / result.predictions.file).exists():  # tables allow that, a grid can mend it
+                found[path] = f"{path}: its predictions, {result.predictions.file}, are missing"
     return found
 
 

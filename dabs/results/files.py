@@ -68,9 +68,10 @@ def write_result(folder: Path, result: Result, predictions: Mapping[str, np.ndar
     file = folder / result.predictions.file
     for place in (path, file):
         remove_leftovers(place)
-    path.unlink(missing_ok=True)  # so that an old result is never beside new predictions
-    with replacing(file) as temporary:
-        temporary.write_bytes(content)
+    if not (file.is_file() and file.read_bytes() == content):
+        path.unlink(missing_ok=True)  # so that an old result is never beside new predictions
+        with replacing(file) as temporary:
+            temporary.write_bytes(content)
     write_json(path, result.model_dump(mode="json"))
     return path
 

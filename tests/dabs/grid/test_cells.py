@@ -84,6 +84,11 @@ def test_broken_results_of_the_grid_are_made_again_and_others_are_reported(grid,
     changed = {path.name for path in results.iterdir() if path.stat().st_mtime_ns != stamps[path.name]}
     assert changed == {"shade.knn.result.json", "shade.knn.predictions.npz"}
 
+    (results / "shade.knn.predictions.npz").unlink()
+    assert grid() == 0
+    assert "shade.knn.result.json: its predictions, shade.knn.predictions.npz, are missing" in capsys.readouterr().out
+    assert (results / "shade.knn.predictions.npz").exists()
+
     newer = results / "length.knn.result.json"
     edit(newer, schema_version=99)
     edit(Path("runs/lite/First/toy/seed0/results/shade.knn.result.json"), score=0.123)

@@ -53,6 +53,23 @@ def test_an_invalid_result_leaves_nothing_on_disk(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_a_kill_while_a_result_is_repeated_loses_it_only_if_its_predictions_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    path = write(tmp_path)
+    predictions = PREDICTIONS if same else {**PREDICTIONS, "label": np.arange(1, 6)}
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results, "write_json", die)
+    with pytest.raises(KeyboardInterrupt):
+        write_payload(tmp_path, make_payload(), predictions)
+    assert path.exists() == same, "an old result is never beside new predictions"
+    assert sorted(p.name for p in tmp_path.glob("*.npz")) == ["exercise.linear.predictions.npz"]
+
+
 def test_an_error_names_file_field_value_and_way_out(tmp_path: Path) -> None:
     path = write(tmp_path)
     damage(path, "metric.direction", "sideways")
