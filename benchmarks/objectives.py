@@ -30,9 +30,7 @@ OBJECTIVES = (FLOOR, "mae", "red", "vicreg", "lejepa", "lfr", "bestrq", "data2ve
 
 def options_of(objective: str) -> tuple[str, dict[str, Any]]:
     """Return the algorithm and the options of a row such as `mae:mask_rate=0.5`."""
-    name, words = objective, ""
-    if "=" in objective:
-        name, _, words = objective.rpartition(":")
+    name, _, words = objective.rpartition(":") if "=" in objective else (objective, "", "")
     known = defaults(find_algorithm(name))
     pairs = (word.split("=") for word in words.split(",") if word)
     return name, {key: type(known[key])(value) for key, value in pairs}
@@ -54,7 +52,7 @@ def run_cell(objective: str, domain: str, seed: int, precision: str, budget: flo
 
 def of_budget(cells: list[dict[str, Any]], budget: float) -> list[dict[str, Any]]:
     """Return the cells of one budget."""
-    return [cell for cell in cells if cell.get("budget", 1.0) == budget]
+    return [cell for cell in cells if cell["budget"] == budget]
 
 
 def run_all(
@@ -68,8 +66,9 @@ def run_all(
             for objective in objectives:
                 if (objective, domain, seed) in done:
                     continue
-                cell = {"objective": objective, "domain": domain, "seed": seed, "precision": precision}
-                cell |= {"budget": budget} | run_cell(objective, domain, seed, precision, budget)
+                cell = {"objective": objective, "domain": domain, "seed": seed}
+                cell |= {"precision": precision, "budget": budget}
+                cell |= run_cell(objective, domain, seed, precision, budget)
                 keep_cell(out, cell)
                 print(cell, flush=True)
 

@@ -76,7 +76,7 @@ def nan_at_random_step(stage: Stage, tries: int) -> list[Tally]:
             for _ in range(2):
                 code, text = stage.run(*words, "--out", str(run))
                 named = any(f"step {n}" in text for n in ((step,) if how == "loss" else (step, step + 1)))
-                problems += failure_problems(code, text, "training stopped", "Training stopped")
+                problems += failure_problems(code, text, "Training stopped")
                 problems += [] if named else [f"it does not name step {step}: {text[-300:]}"]
                 problems += checkpoint_problems(run, step)
             tally.judge(problems, 0)

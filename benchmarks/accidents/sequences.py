@@ -217,8 +217,7 @@ class Sequence:
         if done:
             self.command(*self.grid, "--force")
         place = rf"({re.escape(str(self.folder))}[^\s:]*?)[.,;:]?(?= |$)"
-        told = re.findall(rf"[Dd]elete {place}|[Rr]emove {place}", flat)
-        paths = ["".join(match) for match in told]
+        paths = re.findall(rf"(?:[Dd]elete|[Rr]emove) {place}", flat)
         for match in re.finditer(r"(?:[Dd]elete|[Rr]emove) (?:it|that file|that folder)\b", flat):
             paths += re.findall(place, flat[: match.start()])[-1:]  # the one that was named last
         for path in map(Path, paths):

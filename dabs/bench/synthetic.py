@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from dabs.data.prepare import prepare
 from dabs.data.split import padding_mask
 from dabs.evaluation.probes import Features
 from dabs.specs import Batch, Image, Specs, Tokens
+from dabs.utils.processes import environment_variables
 
 
 def synthetic_features(rows: int, width: int, classes: int, seed: int = 0) -> tuple[Features, Task]:
@@ -88,16 +88,9 @@ def synthetic_domain(specs: Specs, rows: int, *, pixels: type[np.generic] = np.u
     domain = Domain(
         name="synthetic", suite="paper", title="synthetic", specs=specs, card=nothing, tasks=(task,), build=_build
     )
-    before = os.environ.get("DABS_HOME")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["DABS_HOME"] = folder
-        try:
-            prepare(domain, lambda line: None)
-            yield domain
-        finally:
-            os.environ.pop("DABS_HOME")
-            if before is not None:
-                os.environ["DABS_HOME"] = before
+    with tempfile.TemporaryDirectory() as folder, environment_variables(DABS_HOME=folder):
+        prepare(domain, lambda line: None)
+        yield domain
 
 
 def synthetic_batch(specs: Specs, size: int, *, seed: int = 0, padded: bool = False, device: str = "cpu") -> Batch:

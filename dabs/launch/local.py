@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from dabs.launch.job import Job, Outcome, perform, send_to
-from dabs.utils.processes import SAVE_SECONDS, end_on_signals, end_with
+from dabs.utils.processes import SAVE_SECONDS, end_on_signals, end_with, environment_variables
 from dabs.utils.signals import Interrupted
 
 
@@ -56,8 +56,9 @@ class LocalExecutor:
 
     def submit(self, job: Job) -> Future[Outcome]:
         """Queue a job, in a new pool if a worker has died."""
-        # submitting may start a worker
-        with _without_main(), _without_ctrl_c(), _threads_in_environment(self.threads):
+        # submitting may start a worker, whose maths libraries read the variables when they are loaded
+        threads = environment_variables(OMP_NUM_THREADS=str(self.threads), OPENBLAS_NUM_THREADS=str(self.threads))
+        with _without_main(), _without_ctrl_c(), threads:
             try:
                 return self.pool.submit(_perform, job)
             except BrokenProcessPool:
@@ -102,21 +103,6 @@ def _without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _threads_in_environment(threads: int) -> Iterator[None]:
-    """Start processes whose maths libraries read this number when they are loaded; this process keeps its own."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.pop(name, None) for name in names}
-    os.environ.update(dict.fromkeys(names, str(threads)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
 
 
 def _start_worker(messages: Any, threads: int, launcher: int) -> None:

@@ -50,7 +50,8 @@ def write_result(folder: Path, result: Result, predictions: Mapping[str, np.ndar
     """Write a result and its predictions, and return the path of the result file.
 
     Nothing is written if anything is wrong. The predictions are written first, so that every result file has its
-    predictions. Only one process at a time may write a result; what killed processes left of it is removed.
+    predictions; where they are the same as before, the old result stays until the new one replaces it. Only one process
+    at a time may write a result; what killed processes left of it is removed.
 
     Args:
         folder: created if it does not exist; files of the same task and protocol are replaced.

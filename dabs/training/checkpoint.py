@@ -36,12 +36,13 @@ HASHES_FILE = "sha256.json"
 PROBE_BYTES = 1 << 20  # more than is left on a disk on which a checkpoint has just failed
 
 
-def kept_checkpoint(run: Path) -> str:
-    """Return where a run that cannot go on stands, as a sentence: its newest checkpoint, or that it has none."""
+def after_divergence(run: Path) -> str:
+    """Return what is left of a run whose numbers are no longer finite, and what to do, as sentences."""
     newest = latest_checkpoint(run)
-    if newest is None:
-        return f"{run} has no checkpoint yet, so there is nothing to resume from"
-    return f"the last checkpoint before it is kept in {newest}"
+    kept = f"{run} has no checkpoint yet, so there is nothing to resume from"
+    if newest is not None:
+        kept = f"the last checkpoint before it is kept in {newest}"
+    return f"Training stopped; {kept}. Start again with a lower --lr or fp32, and another --out."
 
 
 def _checkpoints(run: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from dabs.errors import DabsError, RequestError
-from dabs.training.checkpoint import kept_checkpoint
+from dabs.training.checkpoint import after_divergence
 from dabs.utils.files import replacing, short
 
 HELD_OUT = "held_out_loss"  # a column of metrics.csv, empty in the rows of steps without a check
@@ -90,8 +90,7 @@ class RunLog:
             if not math.isfinite(numbers["loss"]):
                 self._append(rows)
                 raise DabsError(
-                    f"the loss became {numbers['loss']} at step {step}; training stopped; "
-                    f"{kept_checkpoint(self.path.parent)}. Start again with a lower --lr or fp32, and another --out."
+                    f"the loss became {numbers['loss']} at step {step}. {after_divergence(self.path.parent)}"
                 )
             held_out = numbers.pop(HELD_OUT, math.nan)
             held_out = held_out if math.isfinite(held_out) else ""

@@ -29,9 +29,9 @@ from dabs.errors import RequestError, unknown
 from dabs.registry import algorithm_label, find_algorithm, find_domain
 from dabs.training.checkpoint import (
     CHECKPOINTS_KEPT,
+    after_divergence,
     clean_run_folder,
     gather_encoder,
-    kept_checkpoint,
     latest_intact_checkpoint,
     load_training_state,
     load_weights,
@@ -293,7 +293,7 @@ class _Run:
                 if self.watch is not None and self.fabric.is_global_zero:
                     self.watch(done, config.steps, state["loss"], speed)
             if saving:
-                check_finite(self.objective.encoder, done, kept_checkpoint(self.folder))
+                check_finite(self.objective.encoder, done, after_divergence(self.folder))
             if saving and done < config.steps:
                 writes, keep = self.fabric.is_global_zero, self.keep_checkpoints
                 save_checkpoint(self.folder, self.objective, take_step.optimizer, state, writes=writes, keep=keep)

@@ -186,13 +186,13 @@ def flush_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def check_finite(module: nn.Module, step: int, kept: str) -> None:
+def check_finite(module: nn.Module, step: int, advice: str) -> None:
     """Refuse to save weights that are not finite: a gradient can overflow where the loss did not.
 
     Args:
         module: whose weights to check.
         step: how many steps were taken.
-        kept: what is left of the run, as `kept_checkpoint` says it.
+        advice: what is left of the run and what to do, as `after_divergence` says it.
 
     Raises:
         DabsError: a parameter is not finite; nothing of this step was written.
@@ -201,7 +201,4 @@ def check_finite(module: nn.Module, step: int, kept: str) -> None:
         local = parameter.detach()
         local = local.to_local() if hasattr(local, "to_local") else local  # this process's shard
         if not bool(torch.isfinite(local).all()):
-            raise DabsError(
-                f"the weights {name} are not finite after step {step - 1}, although the loss was. Training stopped; "
-                f"{kept}. Start again with a lower --lr or fp32, and another --out."
-            )
+            raise DabsError(f"the weights {name} are not finite after step {step - 1}, although the loss was. {advice}")

@@ -14,6 +14,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dabs.utils.signals import is_saving
 
@@ -75,6 +77,21 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:  # it is there, and another user's
         pass
     return True
+
+
+@contextmanager
+def environment_variables(**values: str) -> Iterator[None]:
+    """Set environment variables, also of processes that start meanwhile; this process gets its own back afterwards."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def module_command(module: str) -> list[str]:
