@@ -6,27 +6,39 @@
 
 The minutes are those recorded by the results of the first seed and of rows without one; "supervised" is the training of
 that row. Those of the whole grid are in its timing.json, if it was run in one go. `--together` compares two jobs of one
-thread each with one job of all threads, on the same short cells of the sensor domain, which must be prepared.
+thread each with one job of all threads, on the same short cells of the sensor domain, which must be prepared; and it
+times steps in one process and in two at once, which says what processes take from each other.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import product
 from pathlib import Path
+from statistics import fmean
+from threading import Barrier
 
+import torch
 from reporting import parser_of, publish
 
+from dabs.bench.step import TrainingStep
 from dabs.bench.timing import TimingTable, alternate
 from dabs.config import FIRST_SEED
+from dabs.encoder import PRESETS
 from dabs.evaluation.reference_rows import SUPERVISED
+from dabs.registry import find_algorithm, find_domain
+from dabs.training.memory import keep_freed_memory
 from dabs.utils.strict_json import read_json
 
 STEPS = 100  # per cell with `--together`
+EXAMPLES = 64  # in a step
 
 
 def breakdown(suite: Path) -> TimingTable:
@@ -85,20 +97,57 @@ def together(rounds: int, steps: int) -> TimingTable:
     return TimingTable(title=title, columns=("at a time", "seconds", "times as fast as one job"), rows=rows)
 
 
+def step_seconds(domain: str, precision: str, threads: int, rounds: int, barrier: Barrier) -> float:
+    """Return the median seconds of a ShED step of 64 examples, begun when all processes are ready."""
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    step = TrainingStep(
+        find_domain(domain).specs, find_algorithm("shed"), PRESETS["small"], EXAMPLES, precision=precision
+    )
+    step()
+    barrier.wait()
+    return alternate({"step": step}, rounds, warmup=4)["step"].median
+
+
+def sharing(rounds: int) -> TimingTable:
+    """Time the same step alone with one thread, in two processes at once, and in one process with two threads."""
+    rows = []
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(2, mp_context=context) as pool:
+        for domain, precision in product(("sensor", "natural_images"), ("fp32", "bf16")):
+
+            def seconds(processes: int, threads: int, work: tuple[str, str] = (domain, precision)) -> float:
+                """Return the mean over processes."""
+                barrier = manager.Barrier(processes)
+                found = [pool.submit(step_seconds, *work, threads, rounds, barrier) for _ in range(processes)]
+                return fmean(future.result() for future in found)
+
+            alone, beside, both = seconds(1, 1), seconds(2, 1), seconds(1, 2)
+            times = (f"{1e3 * x:.0f}" for x in (alone, beside, both))
+            rows.append((f"{domain}, {precision}", *times, f"{2 * alone / beside:.2f}", f"{alone / both:.2f}"))
+    columns = ("step of 64", "alone, ms", "two at once, ms", "two threads, ms", "gain of processes", "of threads")
+    return TimingTable(title="what processes and threads take from each other", columns=columns, rows=rows)
+
+
 def main() -> None:
-    """Print one of the two tables."""
+    """Print the minutes, or what two jobs gain."""
     parser = parser_of(__doc__)
     parser.add_argument("runs", nargs="?", type=Path, help="the folder that `dabs run --out` wrote")
     parser.add_argument("--together", action="store_true", help="compare one job with two instead")
     options = parser.parse_args()
     if options.together:
-        table, name = together(1 if options.quick else 2, 4 if options.quick else STEPS), "lite_suite, jobs"
+        tables = [
+            together(1 if options.quick else 2, 4 if options.quick else STEPS),
+            sharing(1 if options.quick else 15),
+        ]
+        name = "lite_suite, jobs"
     elif options.runs is None or not (options.runs / "lite").is_dir():
         parser.error(f"no lite runs in {options.runs}: name the folder that `dabs run --out` wrote")
     else:
-        table, name = breakdown(options.runs / "lite"), "lite_suite"
-    table.show()
-    publish(options.markdown, name, [table])
+        tables, name = [breakdown(options.runs / "lite")], "lite_suite"
+    for table in tables:
+        table.show()
+    publish(options.markdown, name, tables)
 
 
 if __name__ == "__main__":

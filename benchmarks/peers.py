@@ -37,13 +37,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dabs.bench.synthetic import synthetic_batch
-from dabs.bench.timing import Ratio, Times, TimingTable, alternate
+from dabs.bench.timing import Ratio, Times, TimingTable, alternate, widest_instructions
 from dabs.encoder import PRESETS, Encoder, EncoderConfig
 from dabs.registry import find_algorithm, find_domain
 from dabs.specs import Batch, Image, Series, Spec, Tokens
 from dabs.training.memory import keep_freed_memory
 from dabs.training.precision import autocast
 from dabs.training.step import OptimizerStep, adamw, flush_denormals
+from dabs.utils.environment import processor_name
 
 DOMAINS = ("natural_images", "speech", "sensor", "english_text")  # pictures, spectrograms, series, texts
 CLASSES = 10
@@ -445,6 +446,12 @@ def table_of(rows: list[tuple[str, dict[str, Times]]], options: Namespace) -> Ti
     return TimingTable(title=title, columns=("step", "dabs, ms", *peers), rows=lines)
 
 
+def kind_of_processor() -> str:
+    """Return the processor's name and instructions: ratios differ between kinds, so each has a section."""
+    name = processor_name().replace("(R)", "").replace(" Processor", "")
+    return f"{name}, {widest_instructions()}"
+
+
 def main() -> None:
     """Print the table."""
     parser = parser_of(__doc__)
@@ -466,7 +473,7 @@ def main() -> None:
         print(name, *(f"{side} {times[side].over(ours)}" for side in times if side != OURS), sep="  ", flush=True)
     table = table_of(rows, options)
     table.show()
-    publish(options.markdown, f"peers, {options.encoder}", [table])
+    publish(options.markdown, f"peers, {options.encoder}, {kind_of_processor()}", [table])
 
 
 if __name__ == "__main__":

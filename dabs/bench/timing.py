@@ -176,7 +176,7 @@ def describe_machine() -> str:
     gpus = torch.cuda.device_count()
     parts = [
         f"{processor_name()}, {os.cpu_count()} cores ({torch.get_num_threads()} threads used)",
-        _widest_instructions(),
+        widest_instructions(),
         f"{memory / 2**30:.0f} GiB" if memory else "",
         f"{gpus} × {torch.cuda.get_device_name()}" if gpus else "no GPU",
         f"torch {torch.__version__}",
@@ -184,7 +184,7 @@ def describe_machine() -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _widest_instructions() -> str:
+def widest_instructions() -> str:
     """Return the widest matrix or vector instructions that Linux reports; empty on other systems."""
     try:
         found = set(Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
