@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from math import prod
@@ -42,7 +41,7 @@ from dabs.official import PUBLISHED_ALGORITHMS
 from dabs.registry import domain_names, find_algorithm, find_domain
 from dabs.results.entries import MAX_LINES
 from dabs.specs import Tokens
-from dabs.utils.environment import environment
+from dabs.utils.environment import environment, usable_cores
 from dabs.utils.files import require_writable, write_json
 
 MAX_RAW_VALUES = 1 << 15  # per input of an example; larger raw inputs are not probed
@@ -249,7 +248,7 @@ def _run_jobs(options: GridOptions, todo: list[Cell], console: Console) -> tuple
     launching, left = options.launching, None
     if launching.launcher == "local":
         parallel = count_parallel_cells(launching)
-        costs = estimate(todo, threads=max(1, (os.cpu_count() or 1) // parallel))
+        costs = estimate(todo, threads=max(1, usable_cores() // parallel))
         todo = longest_first(todo, costs)
         if costs:
             left = TimeLeft(costs, parallel)

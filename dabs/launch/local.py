@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from dabs.launch.job import Job, Outcome, perform, send_to
+from dabs.utils.environment import usable_cores
 from dabs.utils.processes import SAVE_SECONDS, end_on_signals, end_with, environment_variables
 from dabs.utils.signals import Interrupted
 
@@ -47,7 +48,7 @@ class LocalExecutor:
         self.jobs = jobs
         self.context = _RememberingContext()
         self.messages: Any = self.context.Queue()
-        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.threads = max(1, usable_cores() // jobs)
         self.pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dabs.errors import RequestError
+from dabs.utils.environment import usable_cores
 
 if TYPE_CHECKING:
     from dabs.launch.graph import Executor
@@ -38,7 +38,7 @@ def count_parallel_cells(options: LaunchOptions) -> int:
     """Return how many cells run at a time on this machine."""
     import torch
 
-    return options.jobs or (1 if torch.cuda.is_available() else min(os.cpu_count() or 1, 4))
+    return options.jobs or (1 if torch.cuda.is_available() else min(usable_cores(), 4))
 
 
 def executor_of(options: LaunchOptions, folder: Path) -> Executor:

@@ -53,6 +53,13 @@ def _also_imported() -> list[str]:
     return [name for name in ("lightly",) if name in sys.modules]
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use: fewer than the machine has under taskset or a batch system."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def processor_name() -> str:
     """Return the name of the processor, as the system reports it."""
     try:

@@ -203,7 +203,7 @@ def test_a_folder_in_use_is_refused_until_its_process_is_gone(tmp_path, importab
 def test_only_workers_get_the_number_of_threads_of_a_cell(tmp_path, monkeypatch):
     """A grid in a notebook leaves the notebook's own environment, and that of its later processes, as it was."""
     variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.setattr("os.sched_getaffinity", lambda of: set(range(6)), raising=False)
     monkeypatch.setenv(variables[0], "7")
     monkeypatch.delenv(variables[1], raising=False)
     executor = executor_of(LaunchOptions(launcher="local", jobs=2), tmp_path / "executor")

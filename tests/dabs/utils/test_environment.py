@@ -44,3 +44,12 @@ def test_a_checkout_names_its_commit_and_its_changes(repository):
     assert dabs.utils.environment.git_state() == {"git_commit": commit, "git_dirty": False}
     (repository / "dabs" / "run.py").write_text("# changed")
     assert dabs.utils.environment.git_state() == {"git_commit": commit, "git_dirty": True}
+
+
+def test_a_process_counts_the_cores_that_it_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job of a batch system has a few cores of many; more threads would stall each other."""
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {5, 9, 11}, raising=False)
+    assert dabs.utils.environment.usable_cores() == 3
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert dabs.utils.environment.usable_cores() == 64
