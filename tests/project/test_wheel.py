@@ -120,7 +120,8 @@ def test_colliding_packages_and_folders_change_nothing(installed, notebook):
 
 def test_the_published_results_are_in_the_wheel(wheel):
     folder = ROOT / "leaderboard" / "results"
-    wanted = {f"dabs/leaderboard/results/{path.relative_to(folder).as_posix()}" for path in folder.rglob("*.*")}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    wanted = {f"dabs/leaderboard/results/{path.relative_to(folder).as_posix()}" for path in files}
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if name.startswith("dabs/leaderboard/results/")}
     assert found == wanted
