@@ -1,4 +1,4 @@
-"""Tandem: find the embeddings that were moved, and know the example again by another half of it.
+"""Tandem: find moved embeddings, and match the example with a half of itself.
 
 Two losses share one pass over the shuffled example. Its tokens are classified as moved or not, as in ShED (Tamkin et
 al., DABS, NeurIPS 2021), which trains what a position says about its surroundings. Its pooled vector is compared with
