@@ -68,9 +68,12 @@ def draw_curves(panels: Sequence[tuple[str, CurvePanel]], title: str, notes: Seq
     return _draw(found, CURVE_WIDTH, title, notes, columns, "")
 
 
-def draw_costs(plots: Sequence[CostPlot], title: str, notes: Sequence[str], *, columns: int = 2) -> str:
+def draw_costs(
+    plots: Sequence[CostPlot], title: str, notes: Sequence[str], *, columns: int = 2, theme: str = ""
+) -> str:
     """Return a figure of scores by cost as an SVG file; as `draw_dots`."""
-    return _draw([(plot.title, "cost_panel", plot, plot.height) for plot in plots], WIDTH, title, notes, columns, "")
+    panels = [(plot.title, "cost_panel", plot, plot.height) for plot in plots]
+    return _draw(panels, WIDTH, title, notes, columns, theme)
 
 
 def draw_heat(heat: HeatMap, title: str, notes: Sequence[str]) -> str:

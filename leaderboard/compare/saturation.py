@@ -1,0 +1,141 @@
+"""Whether more steps still help a row, and whether it learns its examples by heart.
+
+What a budget adds is the paired difference between a row at that budget and the same row at the one below, as `compare`
+tests it. Whether a run learns by heart is read from the loss of its objective on inputs that it does not train on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from dabs.config import without_budget
+from dabs.evaluation.reference_rows import SUPERVISED
+from dabs.leaderboard.compare.contestants import Contestant
+from dabs.leaderboard.compare.model import Estimate, Verdict
+from dabs.leaderboard.compare.pairwise import compare_contestants
+from dabs.leaderboard.compare.ranks import columns_of, judge
+from dabs.results.schema import Pretraining
+
+BY_HEART = 1.05  # a held-out loss that ends at this multiple of its lowest value has risen
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """A row's mean of a domain at one budget less the same or another row's at another.
+
+    Attributes:
+        difference: of scores from 0 to 1.
+        verdict: a win where it is above zero by the test, after Holm's correction over all gains of one kind.
+    """
+
+    difference: Estimate
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """The loss on unseen inputs in the runs of a row in a domain at one budget, mean over seeds.
+
+    Attributes:
+        rise: its last value over its lowest one.
+        gap: its last value over the training loss at the end.
+    """
+
+    rise: float
+    gap: float
+
+    @property
+    def by_heart(self) -> bool:
+        """Whether the loss has risen again, as it does where a run learns its examples by heart."""
+        return self.rise > BY_HEART
+
+
+Cell = tuple[str, str]  # domain, row without its budget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saturation:
+    """What more steps do in each domain.
+
+    Attributes:
+        budgets: those of which there are results, ascending.
+        gains: by (smaller, larger) of two neighbouring budgets, then by cell.
+        reached: a row less the supervised one at the largest budget of both, by cell.
+        held_out: at each row's largest budget, by cell.
+    """
+
+    budgets: tuple[float, ...]
+    gains: Mapping[tuple[float, float], Mapping[Cell, Gain]]
+    reached: Mapping[Cell, Gain]
+    held_out: Mapping[Cell, HeldOut]
+
+
+def find_saturation(contestants: Sequence[Contestant]) -> Saturation:
+    """Compare each pretrained row with itself at the budget below, and with the supervised one.
+
+    Args:
+        contestants: the rows of one protocol at every budget.
+
+    Raises:
+        RequestError, DabsError: as `compare_contestants` does.
+    """
+    rows = {(without_budget(one.name), _budget(one)): one for one in contestants if _budget(one) is not None}
+    budgets = sorted({budget for _, budget in rows if budget is not None})
+    names = list(dict.fromkeys(name for name, _ in rows))
+    gains = {}
+    for small, large in pairwise(budgets):
+        both = [(rows[name, large], rows[name, small]) for name in names if {(name, small), (name, large)} <= {*rows}]
+        gains[small, large] = _gains(both)
+    last = {name: max(budget for own, budget in rows if own == name and budget is not None) for name in names}
+    own = [name for name in names if name != SUPERVISED and (SUPERVISED, last[name]) in rows]
+    return Saturation(
+        budgets=tuple(budgets),
+        gains=gains,
+        reached=_gains([(rows[name, last[name]], rows[SUPERVISED, last[name]]) for name in own]),
+        held_out={
+            (domain, name): found for name in names for domain, found in _held_out(rows[name, last[name]]).items()
+        },
+    )
+
+
+def _budget(one: Contestant) -> float | None:
+    return one.results[0].budget
+
+
+def _gains(pairs: Iterable[tuple[Contestant, Contestant]]) -> dict[Cell, Gain]:
+    """Return the differences of some pairs by the first one's cell, judged together."""
+    cells: list[Cell] = []
+    differences: list[tuple[str, str, Estimate]] = []
+    for pair in pairs:
+        comparison = compare_contestants(pair)
+        for domain, found in columns_of(comparison, [one.name for one in pair]).items():
+            if domain is not None:
+                cells += [(domain, without_budget(a)) for a, _, _ in found]
+                differences += found
+    verdicts = judge(differences)
+    return {
+        cell: Gain(difference=estimate, verdict=verdict)
+        for cell, (_, _, estimate), verdict in zip(cells, differences, verdicts, strict=True)
+    }
+
+
+def _held_out(one: Contestant) -> dict[str, HeldOut]:
+    """Return what a row's runs say of unseen inputs, by domain; nothing without a check or with a negative loss."""
+    runs: dict[str, dict[int, Pretraining]] = {}
+    for result in one.results:
+        if result.pretraining.held_out:
+            runs.setdefault(result.domain, {})[result.seed] = result.pretraining
+    found = {}
+    for domain, of_seeds in runs.items():
+        curves = [[loss for _, loss in run.held_out] for run in of_seeds.values()]
+        ends = [run.learning.ending["loss"] for run in of_seeds.values()]
+        if min(*ends, *(loss for curve in curves for loss in curve)) <= 0:  # a ratio would say nothing
+            continue
+        found[domain] = HeldOut(
+            rise=fmean(curve[-1] / min(curve) for curve in curves),
+            gap=fmean(curve[-1] / end for curve, end in zip(curves, ends, strict=True)),
+        )
+    return found
