@@ -1,4 +1,4 @@
-"""Whether more steps still help a row, and whether it learns its examples by heart.
+"""Whether more steps still help a row, or whether it learns examples by heart.
 
 What a budget adds is the paired difference between a row at that budget and the same row at the one below, as `compare`
 tests it. Whether a run learns by heart is read from the loss of its objective on inputs that it does not train on.

@@ -47,8 +47,8 @@ def saturation_markdown(found: Saturation) -> str:
         "Linear probe, mean of each domain × 100. An arrow: the row at the larger budget less the same row at the "
         f"smaller. Less {SUPERVISED}: the row less the supervised encoder, both at the row's largest budget. Bold "
         "where `dabs compare` tells the two apart, with Holm's correction over the column. Rise: the loss on unseen "
-        "inputs at the end of a run over its lowest value in the five checks of the run, at the row's largest budget; bold above "
-        "1.05, where the run learns by heart. Gap: the same loss over the training loss of the last steps."
+        "inputs at the end of a run over its lowest value in the five checks of the run, at the row's largest budget; "
+        "bold above 1.05, where the run learns by heart. Gap: the same loss over the training loss of the last steps."
     )
     return "\n".join([*lines, "", note])
 
