@@ -28,7 +28,7 @@ class CompareOptions:
     resamples: int = 10_000  # number of bootstrap resamples of test examples or groups, and of tasks
     format: Literal["table", "json", "markdown", "html", "latex"] = "table"  # output format
     out: Path | None = None  # file to write; if not given, the comparison is printed
-    figure: Path | None = None  # also draw two sides as this .svg file: scores and their difference by domain
+    figure: Path | None = None  # also draw two sides as this .svg or .pdf file: scores and their difference by domain
 
 
 COMMAND = Command(

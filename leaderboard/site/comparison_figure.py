@@ -1,7 +1,6 @@
 """The figure of a comparison: both sides' scores and their difference, by domain.
 
-The intervals of the scores are those of tables, and the difference is the paired one of `dabs compare`. SVG only: a PDF
-for print has to embed its fonts, and there is no font here to embed.
+The intervals of the scores are those of tables, and the difference is the paired one of `dabs compare`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from dabs.leaderboard.compare.contestants import Contestant
 from dabs.leaderboard.compare.model import Comparison, Estimate
 from dabs.leaderboard.compare.text_tables import heading, interval_text, printable, short_name, signed_points
 from dabs.leaderboard.site import standalone
+from dabs.leaderboard.site.pdf import require_typst, to_pdf
 from dabs.leaderboard.site.plots import MarkerStyle, assign_styles, choose_axis, whole_points
 from dabs.leaderboard.tables.aggregate import counted_domains
 from dabs.leaderboard.tables.intervals import TableIntervals, build_intervals
@@ -66,12 +66,12 @@ class ComparisonPlot:
 
 
 def write_comparison(comparison: Comparison, contestants: Sequence[Contestant], path: Path) -> None:
-    """Draw the comparison of two contestants into an SVG file.
+    """Draw the comparison of two contestants into an SVG or PDF file.
 
     Args:
         comparison: of exactly two contestants.
         contestants: the same, with their results.
-        path: the file, which ends in .svg.
+        path: the file, which ends in .svg or .pdf.
 
     Raises:
         RequestError: there are more than two contestants, or no domain has a mean on both sides.
@@ -80,21 +80,21 @@ def write_comparison(comparison: Comparison, contestants: Sequence[Contestant], 
         names = ", ".join(one.name for one in comparison.contestants)
         raise RequestError(f"--figure draws two sides, not {len(contestants)} ({names}). Name two with --algorithms.")
     plot = layout_comparison(comparison, contestants)
-    text = standalone.draw_comparison(plot, WIDTH, heading(comparison), _notes(comparison))
+    title = heading(comparison)
+    text = standalone.draw_comparison(plot, WIDTH, title, _notes(comparison))
+    content = to_pdf(text, title) if path.suffix == ".pdf" else text.encode()
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def refuse_other_formats(path: Path) -> None:
-    """Raise RequestError unless a file is to be SVG, and say how to get a PDF of it."""
-    if path.suffix != ".svg":
-        svg = path.with_suffix(".svg")
+    """Raise RequestError unless a file can be written: SVG always, PDF if the package for it is installed."""
+    if path.suffix not in (".svg", ".pdf"):
         raise RequestError(
-            f"--figure writes .svg, not {path.name}: a PDF for print has to embed its fonts, and DABS has none to "
-            f"embed. Write {svg.name} and convert it, for example with "
-            f"`rsvg-convert -f pdf -o {svg.stem}.pdf {svg.name}` or "
-            f"`inkscape {svg.name} --export-filename={svg.stem}.pdf`."
+            f"--figure writes .svg and .pdf, not {path.name}. Name it {path.stem}.svg or {path.stem}.pdf."
         )
+    if path.suffix == ".pdf":
+        require_typst()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,12 @@
-"""The figure of a comparison: its numbers are the comparison's and the tables', and other formats are refused."""
+"""The figure of a comparison: its numbers are the comparison's and the tables', as SVG and as PDF; no other formats."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import re
 import xml.etree.ElementTree as ET
+import zlib
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,13 @@ from dabs.errors import RequestError
 from dabs.leaderboard.compare.contestants import Contestant, load_contestants
 from dabs.leaderboard.compare.model import Comparison
 from dabs.leaderboard.compare.pairwise import compare_contestants
-from dabs.leaderboard.site.comparison_figure import DIFFERENCES, SCORES, ComparisonPlot, layout_comparison
+from dabs.leaderboard.site.comparison_figure import (
+    DIFFERENCES,
+    SCORES,
+    ComparisonPlot,
+    layout_comparison,
+    write_comparison,
+)
 from dabs.leaderboard.tables.aggregate import build_table
 from tests.helpers.made_results import make, make_suite, write
 
@@ -93,10 +102,39 @@ def test_the_command_writes_a_file_of_its_own(folder: Path, tmp_path: Path, caps
     assert "var(" not in out.read_text()
 
 
-@pytest.mark.parametrize("name", ["out.pdf", "out.png", "out"])
+@pytest.mark.parametrize("name", ["out.png", "out"])
 def test_other_formats_are_refused_before_any_work(name: str, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"--figure writes \.svg, not out.*rsvg-convert -f pdf -o out\.pdf out\.svg"):
+    with pytest.raises(RequestError, match=r"--figure writes \.svg and \.pdf, not out.*Name it out\.svg or out\.pdf"):
         dispatch(["compare", "nowhere", "--figure", str(tmp_path / name)])
+
+
+def test_a_pdf_says_what_it_needs_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dabs.leaderboard.site.pdf.find_spec", lambda name: None)
+    with pytest.raises(RequestError, match=r"pip install 'dabs\[pdf\]'"):
+        dispatch(["compare", "nowhere", "--figure", str(tmp_path / "out.pdf")])
+
+
+def test_the_command_writes_a_pdf_with_its_fonts(compared: Compared, tmp_path: Path) -> None:
+    pytest.importorskip("typst", reason="needs pip install 'dabs[pdf]'")
+    out = tmp_path / "a figure.pdf"
+    write_comparison(*compared, out)
+    content = out.read_bytes()
+    assert content.startswith(b"%PDF-")
+    fonts = {name.decode() for name in re.findall(rb"/FontName ?/[A-Z]{6}\+(\w+)", unpacked(content))}
+    assert fonts == {"NewCMMath"}, "one font has every sign"
+    assert b"/FontFile" in unpacked(content), "and is embedded"
+    write_comparison(*compared, out)
+    assert out.read_bytes() == content, "the same comparison has the same bytes"
+
+
+def unpacked(pdf: bytes) -> bytes:
+    """The objects of a PDF, those in compressed streams included."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+    found = [pdf]
+    for stream in streams:
+        with contextlib.suppress(zlib.error):
+            found.append(zlib.decompress(stream))
+    return b"\n".join(found)
 
 
 def test_more_than_two_and_nothing_to_draw_are_refused(folder: Path, tmp_path: Path) -> None:
