@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dabs.evaluation.reference_rows import RANDOM, WITHOUT_ENCODER
+from dabs.evaluation.reference_rows import RANDOM, WITHOUT_ENCODER, is_reference
 from dabs.leaderboard.compare.contestants import load_contestants
-from dabs.leaderboard.compare.foresight import Foresight, PairOrder, foresight_of, pair_orders
+from dabs.leaderboard.compare.foresight import PairOrder, foresight_of, pair_orders
 from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.tables.render import EMPTY, plain_markdown
 from dabs.results.entries import read_entries
@@ -36,22 +36,33 @@ def foresight_table(results: Path) -> str:
 
 def foresight_markdown(pairs: Sequence[PairOrder]) -> str:
     """Return the Markdown table of some pairs of rows."""
-    lines = ["| domain | pairs | told apart at both | tau | pairs that change places |", "|---|---:|---:|---:|---|"]
+    heads = ["domain", "pairs", "told apart at both", f"only at {SMALL:g}", f"only at {LARGE:g}", "tau"]
+    lines = [f"| {' | '.join(heads)} | pairs that change places |", f"|---|{'---:|' * (len(heads) - 1)}---|"]
     for domain in sorted({pair.domain for pair in pairs}):
         own = [pair for pair in pairs if pair.domain == domain]
-        lines.append(_row(plain_markdown(domain), foresight_of(own), own))
-    lines.append(_row("**all domains**", foresight_of(pairs), ()))
+        lines.append(_row(plain_markdown(domain), own))
+    lines.append(_row("**all domains**", pairs, changed=False))
+    alone = [pair for pair in pairs if not is_reference(pair.a) and not is_reference(pair.b)]
+    if 0 < len(alone) < len(pairs):
+        lines.append(_row("all domains, algorithms alone", alone, changed=False))
     note = (
         f"Kendall's tau between the orders at budget {SMALL:g} and {LARGE:g} (linear probe), over the pairs of rows, "
         "at least one of them pretrained, that `dabs compare` tells apart at both; at 1, none changes places. "
-        "Intervals at 95 %: by domain as if pairs were independent, over all by drawing domains."
+        "Intervals at 95 %: by domain as if pairs were independent, over all by drawing domains. Algorithms alone: "
+        "without the pairs of which one is a reference row."
     )
     return "\n".join([*lines, "", note])
 
 
-def _row(name: str, found: Foresight, pairs: Sequence[PairOrder]) -> str:
-    changed = "; ".join(f"{pair.a}, {pair.b}" for pair in pairs if pair.changed)
+def _row(name: str, pairs: Sequence[PairOrder], *, changed: bool = True) -> str:
+    found = foresight_of(pairs)
+    once = [
+        sum(pair.large == "tie" != pair.small for pair in pairs),
+        sum(pair.small == "tie" != pair.large for pair in pairs),
+    ]
+    named = "; ".join(f"{pair.a}, {pair.b}" for pair in pairs if pair.changed and changed)
     tau = EMPTY
     if found.tau is not None and found.low is not None and found.high is not None:
         tau = f"{found.tau:.2f} ({found.low:.2f} to {found.high:.2f})".replace("-", "−")
-    return f"| {name} | {found.pairs} | {found.told_apart} | {tau} | {plain_markdown(changed)} |"
+    counts = " | ".join(map(str, (found.pairs, found.told_apart, *once)))
+    return f"| {name} | {counts} | {tau} | {plain_markdown(named)} |"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 
 from dabs.errors import RequestError
 
@@ -37,5 +39,8 @@ def to_pdf(svg: str, title: str) -> bytes:
     import typst
 
     figure = svg.replace("font-family: sans-serif", f"font-family: '{FONT}'")
-    files = {"main.typ": PAGE, "figure.svg": figure.encode()}
-    return bytes(typst.compile(files, format="pdf", sys_inputs={"title": title}))
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "page.typ"
+        page.write_bytes(PAGE)
+        (page.parent / "figure.svg").write_text(figure, encoding="utf-8")
+        return bytes(typst.compile(page, format="pdf", sys_inputs={"title": title}))

@@ -38,5 +38,21 @@ def test_rows_that_gain_alike_keep_their_order(tmp_path: Path) -> None:
 def test_a_pair_that_changes_places_is_named(large: str, wanted: str) -> None:
     pair = PairOrder(domain="sensor", a="emix", b="shed", small="win", large=large)  # type: ignore[arg-type]
     row = foresight_markdown([pair]).splitlines()[2]
-    assert row.startswith(f"| sensor | 1 | 1 | {wanted} (")
+    assert row.startswith(f"| sensor | 1 | 1 | 0 | 0 | {wanted} (")
     assert ("emix, shed" in row) == (large == "loss")
+
+
+def test_pairs_that_one_budget_alone_tells_apart_are_counted_and_algorithms_have_a_line_of_their_own() -> None:
+    def pair(a: str, b: str, small: str, large: str) -> PairOrder:
+        return PairOrder(domain="sensor", a=a, b=b, small=small, large=large)  # type: ignore[arg-type]
+
+    pairs = [
+        pair("emix", "shed", "win", "loss"),
+        pair("none", "shed", "loss", "loss"),
+        pair("emix", "none", "tie", "win"),
+    ]
+    pairs += [pair("contrastive", "shed", "loss", "tie"), pair("contrastive", "emix", "tie", "tie")]
+    lines = foresight_markdown(pairs).splitlines()
+    assert lines[2].startswith("| sensor | 5 | 2 | 1 | 1 | 0.00 (")
+    assert lines[4].startswith("| all domains, algorithms alone | 3 | 1 | 1 | 0 | −1.00 (")
+    assert "algorithms alone" not in "".join(foresight_markdown(pairs[:1]).splitlines()[:4]), "when there are no others"
