@@ -13,7 +13,6 @@ import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from dabs.leaderboard.site import plots, standalone
 from dabs.leaderboard.site.cost_views import cost_figures
@@ -31,15 +30,8 @@ OF_COSTS = ("budget", "flops")
 IN_THEMES = ("flops",)  # drawn without a background, once for light and once for dark pages
 
 
-class Drawing(Protocol):
-    """Draws one figure."""
-
-    def __call__(self, *, theme: str) -> str:
-        """Return the figure as SVG in one theme, or on white if that is empty."""
-
-
-def figures(results: list[Result]) -> Iterator[tuple[str, Drawing]]:
-    """Yield the name of each figure and what draws it; there is none by budget where all results are of one."""
+def figures(results: list[Result]) -> Iterator[tuple[str, partial[str]]]:
+    """Yield the name of each figure and what draws it in a theme; none by budget where all results are of one."""
     table = build_table([result for result in results if result.budget in (None, 1.0)], PROTOCOL)
     view = overview_view(table, [table], plots.assign_styles(table.algorithms))
     notes = [*view["notes"], *filter(None, [legend(table)])]

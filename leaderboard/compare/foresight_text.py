@@ -56,13 +56,11 @@ def foresight_markdown(pairs: Sequence[PairOrder]) -> str:
 
 def _row(name: str, pairs: Sequence[PairOrder], *, changed: bool = True) -> str:
     found = foresight_of(pairs)
-    once = [
-        sum(pair.large == "tie" != pair.small for pair in pairs),
-        sum(pair.small == "tie" != pair.large for pair in pairs),
-    ]
+    only_small = sum(pair.small != "tie" and pair.large == "tie" for pair in pairs)
+    only_large = sum(pair.small == "tie" and pair.large != "tie" for pair in pairs)
     named = "; ".join(f"{pair.a}, {pair.b}" for pair in pairs if pair.changed and changed)
     tau = EMPTY
     if found.tau is not None and found.low is not None and found.high is not None:
         tau = f"{found.tau:.2f} ({found.low:.2f} to {found.high:.2f})".replace("-", "−")
-    counts = " | ".join(map(str, (found.pairs, found.told_apart, *once)))
+    counts = f"{found.pairs} | {found.told_apart} | {only_small} | {only_large}"
     return f"| {name} | {counts} | {tau} | {plain_markdown(named)} |"

@@ -63,7 +63,7 @@ class Saturation:
     Attributes:
         budgets: those of which there are results, ascending.
         gains: by (smaller, larger) of two neighbouring budgets, then by cell.
-        reached: a row less the supervised one at the largest budget of both, by cell.
+        reached: a row less the supervised one at the row's largest budget, by cell.
         held_out: at each row's largest budget, by cell.
     """
 
@@ -82,27 +82,25 @@ def find_saturation(contestants: Sequence[Contestant]) -> Saturation:
     Raises:
         RequestError, DabsError: as `compare_contestants` does.
     """
-    rows = {(without_budget(one.name), _budget(one)): one for one in contestants if _budget(one) is not None}
-    budgets = sorted({budget for _, budget in rows if budget is not None})
-    names = list(dict.fromkeys(name for name, _ in rows))
-    gains = {}
-    for small, large in pairwise(budgets):
-        both = [(rows[name, large], rows[name, small]) for name in names if {(name, small), (name, large)} <= {*rows}]
-        gains[small, large] = _gains(both)
-    last = {name: max(budget for own, budget in rows if own == name and budget is not None) for name in names}
-    own = [name for name in names if name != SUPERVISED and (SUPERVISED, last[name]) in rows]
+    rows: dict[str, dict[float, Contestant]] = {}  # by name and budget
+    for one in contestants:
+        budget = one.results[0].budget
+        if budget is not None:
+            rows.setdefault(without_budget(one.name), {})[budget] = one
+    budgets = sorted({budget for own in rows.values() for budget in own})
+    last = {name: own[max(own)] for name, own in rows.items()}
+    guided = rows.get(SUPERVISED, {})
     return Saturation(
         budgets=tuple(budgets),
-        gains=gains,
-        reached=_gains([(rows[name, last[name]], rows[SUPERVISED, last[name]]) for name in own]),
-        held_out={
-            (domain, name): found for name in names for domain, found in _held_out(rows[name, last[name]]).items()
+        gains={
+            (small, large): _gains((own[large], own[small]) for own in rows.values() if {small, large} <= own.keys())
+            for small, large in pairwise(budgets)
         },
+        reached=_gains(
+            (last[name], guided[max(own)]) for name, own in rows.items() if name != SUPERVISED and max(own) in guided
+        ),
+        held_out={(domain, name): found for name, one in last.items() for domain, found in _held_out(one).items()},
     )
-
-
-def _budget(one: Contestant) -> float | None:
-    return one.results[0].budget
 
 
 def _gains(pairs: Iterable[tuple[Contestant, Contestant]]) -> dict[Cell, Gain]:
