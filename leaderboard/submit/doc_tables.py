@@ -28,6 +28,7 @@ from dabs.leaderboard.tables.render import (
 )
 from dabs.leaderboard.tables.standing import domains_won, gap_closed
 from dabs.leaderboard.tables.trend import markdown_trend
+from dabs.official import PUBLISHED_ALGORITHMS
 from dabs.results.files import load_results
 from dabs.results.schema import Result
 from dabs.results.submission import RULESETS, Submission, Tuning, load_submission, submission_folders
@@ -64,10 +65,11 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
     fixed, note = keep_best_submissions(results + submitted["fixed"], {r.algorithm for r in submitted["fixed"]})
     linear = build_table(fixed, "linear")
     references = [result for result in results if is_reference(result.algorithm)]
+    first = build_table(keep_default_rows(fixed, {r.algorithm for r in submitted["fixed"]}), "linear")
     texts: dict[Path, dict[str, str]] = {
         README: {
-            "table": markdown_domains(linear) + note,
-            "wins": wins_table(linear),
+            "table": markdown_domains(first) + note,
+            "wins": wins_table(first),
             "timing": timing_sentence(root),
         },
         RESULTS_PAGE: {
@@ -254,6 +256,12 @@ def keep_best_submissions(results: list[Result], submitted: Collection[str]) -> 
         f"{RESULTS.as_posix()} {SUBMISSIONS.as_posix()} --out site`."
     )
     return [result for result in results if result.algorithm not in dropped], note
+
+
+def keep_default_rows(results: Sequence[Result], submitted: Collection[str]) -> list[Result]:
+    """Return the results of what `dabs run` makes if no algorithm is named, and of submissions."""
+    kept = {*PUBLISHED_ALGORITHMS, *submitted}
+    return [result for result in results if result.algorithm in kept or is_reference(result.algorithm)]
 
 
 def file_tree(root: Path) -> str:

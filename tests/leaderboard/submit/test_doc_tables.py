@@ -15,6 +15,7 @@ from dabs.leaderboard.submit.doc_tables import (
     choices_table,
     file_tree,
     keep_best_submissions,
+    keep_default_rows,
     task_table,
     wins_table,
 )
@@ -55,6 +56,12 @@ def test_a_submission_without_a_mean_over_all_domains_comes_last() -> None:
     part = make(algorithm="part", score=0.99)
     found, _ = keep_best_submissions([part, *whole], {r.algorithm for r in [part, *whole]})
     assert "part" not in {r.algorithm for r in found}
+
+
+def test_the_first_table_has_the_rows_that_a_plain_run_makes_and_submissions() -> None:
+    named = ["none", "raw", "supervised", "shed", "tandem", "mae", "idea-1"]
+    kept = keep_default_rows([make(algorithm=name) for name in named], {"idea-1"})
+    assert [result.algorithm for result in kept] == ["none", "raw", "supervised", "shed", "idea-1"]
 
 
 def test_budgets_have_a_table_once_there_are_several() -> None:
