@@ -13,6 +13,7 @@ from dabs.leaderboard.tables.aggregate import Table, build_table
 from dabs.leaderboard.tables.agreement import Share, agreements, edge_choices, finetuned_at_least_probed
 from dabs.leaderboard.tables.budget_text import markdown_budgets
 from dabs.leaderboard.tables.budgets import build_budget_tables
+from dabs.leaderboard.tables.overview_text import markdown_overview
 from dabs.leaderboard.tables.published import load_published
 from dabs.leaderboard.tables.ranking import RANKS, column_ranks
 from dabs.leaderboard.tables.render import (
@@ -74,6 +75,7 @@ def update_pages(root: Path, out: Path | None = None) -> list[str]:
         },
         RESULTS_PAGE: {
             "references": "\n".join(markdown_references(linear.algorithms)),
+            "overview": markdown_overview(build_budget_tables(fixed, "linear"), 1.0) + note,
             **{protocol: task_table(fixed, protocol) + note for protocol in PROTOCOLS},
             "submissions": submissions_table([submission for submission, _ in submissions]),
             "tuned": _tuned_table(references, submitted["tuned"]),

@@ -311,7 +311,7 @@ def checkout(submitted: Path, made: Made) -> Path:
     write_json(results / "timing.json", {"minutes": {"cells": 1.0}, "machine": machine, "cells": 1, "jobs": 1})
     for page, names in {
         "README.md": ("table", "wins", "timing"),
-        "docs/results.md": ("references", *PROTOCOLS, "submissions", "tuned"),
+        "docs/results.md": ("references", "overview", *PROTOCOLS, "submissions", "tuned"),
         "docs/protocol.md": ("agreement", "choices"),
         "docs/budgets.md": ("budgets", "trend"),
         "docs/architecture.md": ("tree",),
