@@ -1,4 +1,4 @@
-"""All rows of one budget at a glance, as a Markdown table with a line for each row."""
+"""All rows of one budget at a glance: a Markdown table with a line for each."""
 
 from __future__ import annotations
 
