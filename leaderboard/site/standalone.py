@@ -23,6 +23,8 @@ TITLE, HEAD, NOTE = 34, 24, 17  # heights of the figure's title, of a panel's ti
 CURVE_WIDTH, CURVE_HEIGHT = 148, 104  # as drawn by figures.html.j2
 LETTER = 6.3  # width of a letter of the notes, generously
 THEMES = ("light", "dark")
+# what answers the mouse; the title and the description of the whole figure stand on lines of their own
+HOVER = re.compile(r"(?<=<g>)<title>[^<]*</title>|<path class=\"hit\"[^>]*/>")
 OWN_RULES = (
     *("svg text", "svg .", ".rule", ".chance", ".floor", ".interval", ".seed", ".dot", ".curve", ".reference"),
     *(".series", ".whisker", ".cross", ".front", ".flat", ".heat", ".zero"),
@@ -56,7 +58,8 @@ def draw_dots(plots: Sequence[DotPlot], title: str, notes: Sequence[str], *, col
         title: the heading of the figure.
         notes: sentences below it, which are wrapped to its width.
         columns: the number of panels in a row, at most.
-        theme: "light" or "dark", which has no background; by default black on white, for print.
+        theme: "light" or "dark", for a page that embeds the file: no background, and nothing for the mouse, which an
+            embedded picture does not see. By default black on white, for print.
     """
     panels = [(plot.title, "dot_panel", plot, plot.height) for plot in plots]
     return _draw(panels, WIDTH, title, notes, columns, theme)
@@ -114,7 +117,8 @@ def _draw(
         "background": not theme,
         "margin": MARGIN,
     }
-    return template_environment().get_template("figure.svg.j2").render(values)
+    text = template_environment().get_template("figure.svg.j2").render(values)
+    return HOVER.sub("", text) if theme else text
 
 
 @cache
