@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dabs.config import without_budget
 from dabs.evaluation.reference_rows import RANDOM, WITHOUT_ENCODER, is_reference
 from dabs.leaderboard.compare.contestants import load_contestants
 from dabs.leaderboard.compare.foresight import PairOrder, foresight_of, pair_orders
@@ -28,9 +29,10 @@ def foresight_table(results: Path) -> str:
     budgets = read_entries(results).budgets() if results.is_dir() else []
     if not {SMALL, LARGE} <= set(budgets):
         return f"The published results are not yet of budget {LARGE:g}, so this is not known."
-    small, large = (
-        compare_contestants(load_contestants([str(results)], PROTOCOL, budget=budget)) for budget in (SMALL, LARGE)
-    )
+    at = [load_contestants([str(results)], PROTOCOL, budget=budget) for budget in (SMALL, LARGE)]
+    # a row of one budget alone would only add to the correction of the others' tests
+    shared = set.intersection(*({without_budget(one.name) for one in found} for found in at))
+    small, large = (compare_contestants([one for one in found if without_budget(one.name) in shared]) for found in at)
     return foresight_markdown(pair_orders(small, large, flat=(RANDOM, *WITHOUT_ENCODER)))
 
 

@@ -63,7 +63,7 @@ class Saturation:
     Attributes:
         budgets: those of which there are results, ascending.
         gains: by (smaller, larger) of two neighbouring budgets, then by cell.
-        reached: a row less the supervised one at the row's largest budget, by cell.
+        reached: a row of several budgets less the supervised one at its largest budget, by cell.
         held_out: at each row's largest budget, by cell.
     """
 
@@ -97,7 +97,9 @@ def find_saturation(contestants: Sequence[Contestant]) -> Saturation:
             for small, large in pairwise(budgets)
         },
         reached=_gains(
-            (last[name], guided[max(own)]) for name, own in rows.items() if name != SUPERVISED and max(own) in guided
+            (last[name], guided[max(own)])
+            for name, own in rows.items()
+            if name != SUPERVISED and len(own) > 1 and max(own) in guided
         ),
         held_out={(domain, name): found for name, one in last.items() for domain, found in _held_out(one).items()},
     )

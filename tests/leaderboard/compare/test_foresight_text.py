@@ -8,7 +8,7 @@ import pytest
 
 from dabs.leaderboard.compare.foresight import PairOrder
 from dabs.leaderboard.compare.foresight_text import foresight_markdown, foresight_table
-from tests.helpers.made_results import make_budgets, write
+from tests.helpers.made_results import make_budgets, make_suite, write
 
 
 def results(folder: Path, budgets: tuple[float, ...]) -> Path:
@@ -32,6 +32,15 @@ def test_rows_that_gain_alike_keep_their_order(tmp_path: Path) -> None:
         "**all domains**",
     ]
     assert "1.00 (1.00 to 1.00)" in lines[6]
+
+
+def test_a_row_of_one_budget_alone_changes_nothing(tmp_path: Path) -> None:
+    before = foresight_table(results(tmp_path, (1.0, 10.0)))
+    more = [result for result in make_suite(("linear",), seeds=2) if result.algorithm == "emix"]
+    for result in more:
+        renamed = result.model_copy(update={"algorithm": "mae"})
+        write(tmp_path / "mae" / result.domain / f"seed{result.seed}", [renamed])
+    assert foresight_table(tmp_path) == before
 
 
 @pytest.mark.parametrize(("large", "wanted"), [("loss", "−1.00"), ("win", "1.00")])

@@ -50,12 +50,18 @@ def test_a_budget_adds_what_the_row_has_more_than_at_the_one_below(tmp_path: Pat
 
 
 def test_a_row_is_compared_with_the_supervised_one_at_its_own_largest_budget(tmp_path: Path) -> None:
-    for row, budget, right in (("shed", 1.0, 50), ("shed", 4.0, 55), ("supervised", 1.0, 10), ("supervised", 4.0, 90)):
+    for row, budget, right in (
+        ("emix", 1.0, 50),
+        ("shed", 1.0, 50),
+        ("shed", 4.0, 55),
+        ("supervised", 1.0, 10),
+        ("supervised", 4.0, 90),
+    ):
         put(tmp_path, row, budget, right)
     found = find(tmp_path)
     assert found.reached[CELL].difference.value == pytest.approx(-0.35)
     assert found.reached[CELL].verdict == "loss"
-    assert set(found.reached) == {CELL}
+    assert set(found.reached) == {CELL}, "emix has one budget alone"
     assert found.gains[1.0, 4.0]["sensor", "supervised"].verdict == "win"
 
 
