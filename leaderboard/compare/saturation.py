@@ -19,6 +19,7 @@ from dabs.leaderboard.compare.pairwise import compare_contestants
 from dabs.leaderboard.compare.ranks import columns_of, judge
 from dabs.results.schema import Pretraining
 
+STANDARD = 1.0  # the budget that a plain run has
 BY_HEART = 1.05  # a held-out loss that ends at this multiple of its lowest value has risen
 
 
@@ -62,7 +63,7 @@ class Saturation:
 
     Attributes:
         budgets: those of which there are results, ascending.
-        gains: by (smaller, larger) of two neighbouring budgets, then by cell.
+        gains: by (smaller, larger) of two neighbouring budgets, and of the standard and the largest one; then by cell.
         reached: a row of several budgets less the supervised one at its largest budget, by cell.
         held_out: at each row's largest budget, by cell.
     """
@@ -94,7 +95,7 @@ def find_saturation(contestants: Sequence[Contestant]) -> Saturation:
         budgets=tuple(budgets),
         gains={
             (small, large): _gains((own[large], own[small]) for own in rows.values() if {small, large} <= own.keys())
-            for small, large in pairwise(budgets)
+            for small, large in _steps(budgets)
         },
         reached=_gains(
             (last[name], guided[max(own)])
@@ -103,6 +104,13 @@ def find_saturation(contestants: Sequence[Contestant]) -> Saturation:
         ),
         held_out={(domain, name): found for name, one in last.items() for domain, found in _held_out(one).items()},
     )
+
+
+def _steps(budgets: Sequence[float]) -> list[tuple[float, float]]:
+    """Return each budget with the next one, and the standard with the largest one where others lie between."""
+    steps = list(pairwise(budgets))
+    whole = (STANDARD, budgets[-1]) if STANDARD in budgets[:-1] else None
+    return steps if whole is None or whole in steps else [*steps, whole]
 
 
 def _gains(pairs: Iterable[tuple[Contestant, Contestant]]) -> dict[Cell, Gain]:

@@ -46,6 +46,8 @@ def test_a_budget_adds_what_the_row_has_more_than_at_the_one_below(tmp_path: Pat
     first, second = found.gains[1.0, 4.0][CELL], found.gains[4.0, 10.0][CELL]
     assert (first.difference.value, first.verdict) == (pytest.approx(0.30), "win")
     assert (second.difference.value, second.verdict) == (pytest.approx(0.01), "tie")
+    assert list(found.gains) == [(1.0, 4.0), (4.0, 10.0), (1.0, 10.0)], "the standard budget against the largest"
+    assert found.gains[1.0, 10.0][CELL].difference.value == pytest.approx(0.31)
     assert not found.reached, "there is no supervised row"
 
 
