@@ -24,7 +24,7 @@ CURVE_WIDTH, CURVE_HEIGHT = 148, 104  # as drawn by figures.html.j2
 LETTER = 6.3  # width of a letter of the notes, generously
 THEMES = ("light", "dark")
 # what answers the mouse; the title and the description of the whole figure stand on lines of their own
-HOVER = re.compile(r"(?<=<g>)<title>[^<]*</title>|<path class=\"hit\"[^>]*/>")
+HOVER = re.compile(r"(?<=>)<title>[^<]*</title>|<path class=\"hit\"[^>]*/>")
 OWN_RULES = (
     *("svg text", "svg .", ".rule", ".chance", ".floor", ".interval", ".seed", ".dot", ".curve", ".reference"),
     *(".series", ".whisker", ".cross", ".front", ".flat", ".heat", ".zero"),
