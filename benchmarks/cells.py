@@ -12,22 +12,29 @@ from dabs.data.domain import TRAIN
 from dabs.data.prepared import open_prepared
 from dabs.evaluation.evaluate import evaluate
 from dabs.registry import find_domain
+from dabs.results.schema import Pretraining
 from dabs.training.pretrain import pretrain
 
 Cell = dict[str, Any]
 
 
-def validation_cell(config: PretrainConfig) -> Cell:
-    """Pretrain and read one cell; return its validation scores, how the run ended, and what it was trained on."""
+def run_cell(config: PretrainConfig) -> tuple[Cell, Pretraining]:
+    """Pretrain and read one cell; return its validation scores, time and data, and how the run went."""
     with tempfile.TemporaryDirectory() as folder:
         run = pretrain(config, Path(folder) / "run", logger="none")
         results = [item.result for item in evaluate(run, protocols=("linear",))]
-    return {
+    cell = {
         "validation": {result.task: round(result.validation_score, 4) for result in results},
-        "learning": results[0].pretraining.learning.model_dump(),
         "seconds": round(results[0].pretraining.wall_seconds, 1),
         "data": open_prepared(find_domain(config.domain)).entry(TRAIN).sha256[:12],
     }
+    return cell, results[0].pretraining
+
+
+def validation_cell(config: PretrainConfig) -> Cell:
+    """Pretrain and read one cell; return its validation scores, how the run ended, and what it was trained on."""
+    cell, pretraining = run_cell(config)
+    return {**cell, "learning": pretraining.learning.model_dump()}
 
 
 def read_cells(out: Path) -> list[Cell]:

@@ -14,23 +14,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from statistics import fmean
 from unittest.mock import patch
 
-from cells import Cell, keep_cell, read_cells
+from cells import Cell, keep_cell, read_cells, run_cell
 
 from dabs.config import PretrainConfig
 from dabs.data.domain import TRAIN
 from dabs.data.prepare import prepare
 from dabs.data.prepared import open_prepared
 from dabs.domains import english_text, multilingual_text, sensor
-from dabs.evaluation.evaluate import evaluate
 from dabs.registry import find_domain
-from dabs.training.pretrain import pretrain
 from dabs.utils.files import data_home
 
 DATA = ("published", "more")
@@ -54,33 +51,25 @@ def more_data(domain: str) -> Iterator[None]:
     home.mkdir(exist_ok=True)
     if not (home / "sources").exists():
         (home / "sources").symlink_to(published / "sources", target_is_directory=True)
-    with patch.dict(os.environ, DABS_HOME=str(home)):
-        before = [(values, values[TRAIN]) for values, _ in CHANGES[domain]]
+    with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, DABS_HOME=str(home)))
         for values, new in CHANGES[domain]:
-            values[TRAIN] = new
-        try:
-            prepare(find_domain(domain))
-            yield
-        finally:
-            for values, old in before:
-                values[TRAIN] = old
+            stack.enter_context(patch.dict(values, {TRAIN: new}))
+        prepare(find_domain(domain))
+        yield
 
 
-def run_cell(domain: str, seed: int, budget: float) -> Cell:
+def shed_cell(domain: str, seed: int, budget: float) -> Cell:
     """Pretrain ShED and read it; return its validation scores, and its loss on training and on unseen inputs."""
-    config = PretrainConfig(algorithm="shed", domain=domain, seed=seed, precision="bf16", budget=budget)
-    with tempfile.TemporaryDirectory() as folder:
-        run = pretrain(config, Path(folder) / "run", logger="none")
-        results = [item.result for item in evaluate(run, protocols=("linear",))]
-    pretraining, entry = results[0].pretraining, open_prepared(find_domain(domain)).entry(TRAIN)
+    cell, pretraining = run_cell(
+        PretrainConfig(algorithm="shed", domain=domain, seed=seed, precision="bf16", budget=budget)
+    )
     return {
-        "validation": {result.task: round(result.validation_score, 4) for result in results},
+        **cell,
         "held_out": [round(loss, 4) for _, loss in pretraining.held_out],
         "training": round(pretraining.learning.ending["loss"], 4),
         "learned": pretraining.learning.learned,
-        "seconds": round(pretraining.wall_seconds, 1),
-        "rows": entry.rows,
-        "data": entry.sha256[:12],
+        "rows": open_prepared(find_domain(domain)).entry(TRAIN).rows,
     }
 
 
@@ -93,11 +82,8 @@ def run_all(out: Path, domains: list[str], seeds: list[int], budget: float) -> N
                 if (domain, data, seed, budget) in done:
                     continue
                 cell: Cell = {"domain": domain, "rows_of": data, "seed": seed, "budget": budget}
-                if data == "more":
-                    with more_data(domain):
-                        cell |= run_cell(domain, seed, budget)
-                else:
-                    cell |= run_cell(domain, seed, budget)
+                with more_data(domain) if data == "more" else nullcontext():
+                    cell |= shed_cell(domain, seed, budget)
                 keep_cell(out, cell)
                 print(cell, flush=True)
 

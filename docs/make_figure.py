@@ -3,8 +3,8 @@
     python docs/make_figure.py [--out FOLDER]
 
 README.md has the scores by FLOPs, in light and dark. docs/results.md has the first figure of the site (`dabs
-leaderboard build`), one panel per domain on one scale, and docs/budgets.md the scores by budget, both on white. The
-same results give the same bytes.
+leaderboard build`), one panel per domain on one scale, and docs/budgets.md the scores by budget, both on white. Pages
+embed them, so they have no texts for the mouse. The same results give the same bytes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
     for name, draw in figures(load_results(options.results)):
         for theme in standalone.THEMES if name in IN_THEMES else ("",):
             path = options.out / f"{name}{theme and '-'}{theme}.svg"
-            path.write_text(draw(theme=theme), encoding="utf-8")
+            path.write_text(standalone.without_hover(draw(theme=theme)), encoding="utf-8")
             print(f"{path}: {path.stat().st_size} bytes")
 
 

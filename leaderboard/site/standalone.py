@@ -58,8 +58,7 @@ def draw_dots(plots: Sequence[DotPlot], title: str, notes: Sequence[str], *, col
         title: the heading of the figure.
         notes: sentences below it, which are wrapped to its width.
         columns: the number of panels in a row, at most.
-        theme: "light" or "dark", for a page that embeds the file: no background, and nothing for the mouse, which an
-            embedded picture does not see. By default black on white, for print.
+        theme: "light" or "dark", which has no background; by default black on white, for print.
     """
     panels = [(plot.title, "dot_panel", plot, plot.height) for plot in plots]
     return _draw(panels, WIDTH, title, notes, columns, theme)
@@ -117,8 +116,12 @@ def _draw(
         "background": not theme,
         "margin": MARGIN,
     }
-    text = template_environment().get_template("figure.svg.j2").render(values)
-    return HOVER.sub("", text) if theme else text
+    return template_environment().get_template("figure.svg.j2").render(values)
+
+
+def without_hover(figure: str) -> str:
+    """Return a figure without what answers the mouse, which a picture that a page embeds does not see."""
+    return HOVER.sub("", figure)
 
 
 @cache

@@ -7,15 +7,14 @@ from dabs.leaderboard.tables.aggregate import Table
 from dabs.leaderboard.tables.budget_text import flops_text
 from dabs.leaderboard.tables.budgets import BudgetTables
 from dabs.leaderboard.tables.costs import total_cost
-from dabs.leaderboard.tables.ranking import RANKS, column_leader, column_ranks
+from dabs.leaderboard.tables.ranking import RANKS, column_ranks
 from dabs.leaderboard.tables.render import (
     COVERS,
     EMPTY,
-    FAILED,
-    READERS,
-    describe_failures,
-    describe_seeds,
+    bold_means,
     mark,
+    markdown_note,
+    markdown_row,
     name_of_all,
     plain_markdown,
     points,
@@ -27,31 +26,24 @@ def markdown_overview(budgets: BudgetTables, budget: float) -> str:
     table = budgets.tables[budget]
     heads = [f"{domain}{mark(table, domain)}" for domain in table.tasks]
     lines = [
-        f"| row | {' | '.join(heads)} | {name_of_all(table)} | rank | FLOPs |",
-        f"| --- |{' ---: |' * (len(heads) + 3)}",
+        f"| row | {' | '.join(heads)} | {name_of_all(table)} | interval | rank | FLOPs |",
+        f"| --- |{' ---: |' * (len(heads) + 4)}",
     ]
+    columns = [dict(zip(table.algorithms, bold_means(table, domain), strict=True)) for domain in (*table.tasks, None)]
     ranks = column_ranks(table)
-    for name in sorted(table.algorithms, key=lambda name: -(table.overall(name) or 0.0)):
-        shown = f"*{name}*" if is_reference(name) else plain_markdown(name)
-        cells = [_mean(table, name, domain) for domain in table.tasks]
+    means = {name: table.overall(name) for name in table.algorithms}
+    for name in sorted(means, key=lambda name: (means[name] is None, -(means[name] or 0.0))):
         flops = total_cost(budgets.costs[budget], name, table.counted).flops
-        cells += [f"{_mean(table, name)}{_interval(table, name)}", str(ranks.get(name, EMPTY)), flops_text(flops)]
-        lines.append(f"| {' | '.join([shown, *cells])} |")
+        more = (_interval(table, name), str(ranks.get(name, EMPTY)), flops_text(flops))
+        shown = f"*{name}*" if is_reference(name) else plain_markdown(name)
+        lines.append(markdown_row(shown, [*(column[name] for column in columns), *((text, False) for text in more)]))
     note = (
-        f"Reader: {READERS[table.protocol]}. Score × 100, mean over pretraining seeds "
-        f"({describe_seeds(table.cells.values())}); in brackets the 95 % interval over {COVERS}; bold as in the tables "
-        f"below. FLOPs: of pretraining, of all domains together. {RANKS}. {plain_markdown(describe_failures(table))}"
+        f"{markdown_note(table)} Interval: at 95 %, over {COVERS}, of the mean of all domains. FLOPs: of pretraining, "
+        f"of all domains together. {RANKS}."
     )
-    return "\n".join([*lines, "", note.strip()])
-
-
-def _mean(table: Table, name: str, domain: str | None = None) -> str:
-    """Return a row's mean of a domain or of all, bold where it leads, marked where it includes a failed run."""
-    mean = table.overall(name) if domain is None else table.domain_mean(name, domain)
-    text = f"{points(mean)}{FAILED * table.has_failed(name, domain)}"
-    return f"**{text}**" if column_leader(table, domain) == name else text
+    return "\n".join([*lines, "", note])
 
 
 def _interval(table: Table, name: str) -> str:
     ends = table.overall_interval(name)
-    return f" ({points(ends[0])} to {points(ends[1])})" if ends else ""
+    return f"{points(ends[0])} to {points(ends[1])}" if ends else EMPTY

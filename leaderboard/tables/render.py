@@ -155,14 +155,14 @@ def show(
 def _rich_scores(table: Table, text_of: Callable[[CellMean | None], str], tested: Mapping[str, int]) -> RichTable:
     rich = _rich_table("domain, task", table.algorithms)
     for domain, names in table.tasks.items():
-        _add_row(rich, f"{domain}{mark(table, domain)}", _bold_means(table, domain), style="cyan")
+        _add_row(rich, f"{domain}{mark(table, domain)}", bold_means(table, domain), style="cyan")
         for task in names:
             texts = {name: text_of(table.cell(name, domain, task)) for name in table.algorithms}
             leader = column_leader(table, domain, task)
             _add_row(rich, f"  {task}{mark(table, domain, task)}", [(texts[a], a == leader) for a in table.algorithms])
         rich.add_section()
     if len(table.counted) > 1:
-        _add_row(rich, name_of_all(table), _bold_means(table), style="cyan")
+        _add_row(rich, name_of_all(table), bold_means(table), style="cyan")
     _add_row(rich, RANK, [(text, False) for text in _rank_texts(table)])
     if tested:
         _add_row(rich, TESTED_RANK, [(str(tested.get(name, EMPTY)), False) for name in table.algorithms])
@@ -198,7 +198,7 @@ def _gap_rows(table: Table) -> list[str]:
     return [name for name in table.algorithms if name not in (RANDOM, SUPERVISED)]
 
 
-def _bold_means(table: Table, domain: str | None = None) -> list[tuple[str, bool]]:
+def bold_means(table: Table, domain: str | None = None) -> list[tuple[str, bool]]:
     """Return each row's mean of a domain, or of all, as text, and whether it is bold.
 
     A mean is marked if it includes a run that did not learn.
@@ -223,11 +223,11 @@ def markdown_domains(table: Table) -> str:
     """
     rows = [_markdown_head(["domain", *table.algorithms])]
     for domain in table.tasks:
-        rows.append(_markdown_row(plain_markdown(f"{domain}{mark(table, domain)}"), _bold_means(table, domain)))
+        rows.append(markdown_row(plain_markdown(f"{domain}{mark(table, domain)}"), bold_means(table, domain)))
     if len(table.counted) > 1:
-        rows.append(_markdown_row(f"**{name_of_all(table)}**", _bold_means(table)))
+        rows.append(markdown_row(f"**{name_of_all(table)}**", bold_means(table)))
     explained = "; ".join(f"`{name}` is {words}" for name, words in explain_references(table.algorithms))
-    return "\n".join([*rows, "", _markdown_note(table), *([f"\nReference rows: {explained}."] if explained else [])])
+    return "\n".join([*rows, "", markdown_note(table), *([f"\nReference rows: {explained}."] if explained else [])])
 
 
 def markdown_references(algorithms: Iterable[str]) -> list[str]:
@@ -257,9 +257,9 @@ def markdown_tasks(table: Table) -> str:
             info, leader = table.info.get((domain, task)), column_leader(table, domain, task)
             cells = [(_with_interval(table.cell(name, domain, task)), name == leader) for name in table.algorithms]
             first = f"{domain} | {task}{mark(table, domain, task)} | {info.metric.name if info else EMPTY}"
-            rows.append(_markdown_row(first, cells))
+            rows.append(markdown_row(first, cells))
     single = plain_markdown(describe_single_seeds(table))
-    note = f"{_markdown_note(table)} In brackets the 95 % interval over {COVERS}. {single}"
+    note = f"{markdown_note(table)} In brackets the 95 % interval over {COVERS}. {single}"
     return "\n".join([*rows, "", note.strip()])
 
 
@@ -295,7 +295,7 @@ def _note(table: Table) -> str:
     return f"{reader} {scores}; {EMPTY} means a missing task. {bold}.{f' {signs}.' if signs else ''}"
 
 
-def _markdown_note(table: Table) -> str:
+def markdown_note(table: Table) -> str:
     return " ".join(filter(None, (_note(table), plain_markdown(describe_failures(table)))))
 
 
@@ -332,5 +332,5 @@ def _markdown_head(names: list[str]) -> str:
     return f"| {cells} |\n| {rule} |"
 
 
-def _markdown_row(first: str, cells: list[tuple[str, bool]]) -> str:
+def markdown_row(first: str, cells: list[tuple[str, bool]]) -> str:
     return f"| {first} | {' | '.join(f'**{text}**' if bold else text for text, bold in cells)} |"

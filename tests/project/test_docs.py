@@ -140,7 +140,7 @@ def test_the_figures_are_made_from_the_committed_results(tmp_path):
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     for name in ("flops-light", "flops-dark", "budget", "results"):
         committed, made = (folder / f"{name}.svg" for folder in (ROOT / "docs" / "figures", tmp_path))
-        assert committed.stat().st_size < 80_000  # with four budgets and six rows; git stores about a sixth of it
+        assert committed.stat().st_size < 60_000
         assert committed.read_bytes() == made.read_bytes(), "run docs/make_figure.py"
 
 

@@ -144,8 +144,10 @@ def test_a_figure_is_a_file_of_its_own(tables: list[Table], theme: str) -> None:
         assert y < height
     assert len(root.findall(f"{SVG}g")) == len(panels)
     assert (root.find(f"{SVG}rect") is not None) == (not theme), "only the version for print has a background"
-    hover = [element for element in root.iter() if element.attrib.get("class") == "hit" or element.tag == f"{SVG}title"]
-    assert (len(hover) > 1) == (not theme), "an embedded picture does not see the mouse"
+    embedded = ET.fromstring(standalone.without_hover(text))
+    for_mouse = [one for one in embedded.iter() if one.attrib.get("class") == "hit" or one.tag == f"{SVG}title"]
+    assert [one.text for one in for_mouse] == ["A <title>"], "the title of the whole figure stays"
+    assert len(list(embedded.iter())) < len(list(root.iter()))
     classes = {name for element in root.iter() for name in element.attrib.get("class", "").split()}
     styled = set(re.findall(r"\.([\w-]+)", root.findtext(f"{SVG}style") or ""))
     assert classes - {"hit", "name"} <= styled
